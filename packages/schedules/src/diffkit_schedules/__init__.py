@@ -1,0 +1,44 @@
+"""Noise schedules as a pair of rates, noising, and prediction types by one 2x2 inverse."""
+
+from diffkit_schedules.arrays import Array, as_array_of, namespace, normal
+from diffkit_schedules.conditioning import CONDITIONS, condition_value, timesteps_of
+from diffkit_schedules.config import SCHEDULES, from_config, to_config
+from diffkit_schedules.continuous import cosine, karras, linear, offset_cosine, rectified, sigmoid
+from diffkit_schedules.noising import PREDICTIONS, add_noise, prediction_name, target, to_eps, to_x0
+from diffkit_schedules.rates import Rates, Schedule
+from diffkit_schedules.tables import cosine_betas, discrete, linear_betas, scaled_linear_betas, sigmoid_betas
+from diffkit_schedules.transforms import shift, zero_terminal_snr
+
+__all__ = [
+    "CONDITIONS",
+    "PREDICTIONS",
+    "SCHEDULES",
+    "Array",
+    "Rates",
+    "Schedule",
+    "add_noise",
+    "as_array_of",
+    "condition_value",
+    "cosine",
+    "cosine_betas",
+    "discrete",
+    "from_config",
+    "karras",
+    "linear",
+    "linear_betas",
+    "namespace",
+    "normal",
+    "offset_cosine",
+    "prediction_name",
+    "rectified",
+    "scaled_linear_betas",
+    "shift",
+    "sigmoid",
+    "sigmoid_betas",
+    "target",
+    "timesteps_of",
+    "to_config",
+    "to_eps",
+    "to_x0",
+    "zero_terminal_snr",
+]

@@ -1,0 +1,55 @@
+"""What the libraries ask of an array, whichever library made it (the array API standard), and standard normal rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_array_api_obj
+
+__all__ = ["Array", "as_array_of", "namespace", "normal"]
+
+
+Array = Any
+"""An array of any library that follows the array API standard; no type says this across libraries yet."""
+
+
+def namespace(x: Array) -> Any:
+    """The array API namespace of `x` (torch's, NumPy's, JAX's ... with the standard's names).
+
+    Raises TypeError for anything that is no array.
+
+    >>> namespace(np.ones(3)).asarray([1, 2]).shape
+    (2,)
+    """
+    if not is_array_api_obj(x):
+        raise TypeError(f"expected a torch, NumPy, JAX or other array API array, got {type(x).__name__}")
+    return array_namespace(x)
+
+
+def as_array_of(values: Any, like: Array, dtype: Any = None) -> Array:
+    """`values` (a NumPy array or nested numbers) in the library and on the device of `like`, in its dtype unless one is given.
+
+    >>> as_array_of([0.5, 1.0], np.ones(2, np.float32)).dtype
+    dtype('float32')
+    """
+    xp = namespace(like)
+    return xp.asarray(values, dtype=like.dtype if dtype is None else dtype, device=device(like))
+
+
+def normal(seed: int, draw: int, shape: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Standard normal numbers that depend on (seed, draw) alone: Philox4x64-10 with that pair as its key.
+
+    seed and draw are integers in 0 ... 2**64 - 1; the result is float64 of `shape`. A shorter shape gives the beginning of a
+    longer one. Raises ValueError outside that range.
+    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+
+    >>> normal(7, 0, (3,)).tolist() == normal(7, 0, (5,))[:3].tolist()
+    True
+    >>> normal(7, 1, (3,)).tolist() == normal(7, 0, (3,)).tolist()
+    False
+    """
+    for name, value in (("seed", seed), ("draw", draw)):
+        if not 0 <= value < 2**64:
+            raise ValueError(f"{name} must be an integer in 0 ... 2**64 - 1, got {value}")
+    key = np.array([seed, draw], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).standard_normal(tuple(shape))

@@ -1,0 +1,125 @@
+"""Noising in one step, and the four prediction types by one 2x2 inverse.
+
+A prediction type is a row (a, b): the network's output is out = a x0 + b eps. With x_t = alpha x0 + sigma eps that is a 2x2
+system in (x0, eps), whose determinant is alpha b - sigma a.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from diffkit_schedules.arrays import Array, namespace
+from diffkit_schedules.rates import Rates
+
+__all__ = ["PREDICTIONS", "add_noise", "prediction_name", "target", "to_eps", "to_x0"]
+
+_ROWS: dict[str, Callable[[Rates], tuple[Any, Any]]] = {
+    "eps": lambda rates: (0.0, 1.0),
+    "x0": lambda rates: (1.0, 0.0),
+    "v": lambda rates: (-rates.sigma, rates.alpha),
+    "flow": lambda rates: (-1.0, 1.0),
+}
+_ALIASES = {"epsilon": "eps", "sample": "x0", "v_prediction": "v", "flow_prediction": "flow"}
+
+PREDICTIONS = tuple(_ROWS)
+"""The names of the prediction types."""
+
+
+def prediction_name(name: str) -> str:
+    """The name used here for a prediction type: "eps", "x0", "v" or "flow".
+
+    "epsilon", "sample", "v_prediction" and "flow_prediction" are taken too. Raises ValueError for any other.
+
+    >>> prediction_name("v_prediction")
+    'v'
+    """
+    found = _ALIASES.get(name, name)
+    if found not in _ROWS:
+        raise ValueError(f"prediction must be one of {', '.join(map(repr, _ROWS))}; got {name!r}")
+    return found
+
+
+def add_noise(x0: Array, eps: Array, rates: Rates) -> Array:
+    """x_t = alpha x0 + sigma eps: data noised to any level in one step.
+
+    x0 and eps have one shape, (B, ...); rates are floats, or arrays that broadcast against x0 or have shape (B,), one level a
+    sample. Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
+
+    >>> import numpy as np
+    >>> add_noise(np.array([1.0]), np.array([2.0]), Rates(0.6, 0.8))
+    array([2.2])
+    """
+    return _combine(rates.alpha, x0, rates.sigma, eps)
+
+
+def target(x0: Array, eps: Array, rates: Rates, prediction: str) -> Array:
+    """What the network should say: out = a x0 + b eps.
+
+    eps: eps; x0: x0; v: alpha eps - sigma x0; flow: eps - x0. Shapes as in `add_noise`. Raises ValueError for an unknown
+    prediction. Source of v: Salimans and Ho 2022, appendix D.
+
+    >>> import numpy as np
+    >>> target(np.array([1.0]), np.array([3.0]), Rates(0.5, 0.5), "flow")
+    array([2.])
+    """
+    a, b = _row(rates, prediction)
+    return _combine(a, x0, b, eps)
+
+
+def to_x0(out: Array, x_t: Array, rates: Rates, prediction: str) -> Array:
+    """The clean data that the network's output implies: x0 = (b x_t - sigma out) / (b alpha - sigma a).
+
+    out and x_t have one shape; rates as in `add_noise`. Raises ValueError for an unknown prediction, and where float rates
+    leave nothing to solve for: "eps" at alpha = 0, "x0" at sigma = 0 (array rates give inf or nan there).
+
+    >>> import numpy as np
+    >>> to_x0(np.array([2.0]), np.array([2.2]), Rates(0.6, 0.8), "eps").round(12)
+    array([1.])
+    """
+    _, b, inverse = _solve(rates, prediction)
+    return _combine(b * inverse, x_t, -rates.sigma * inverse, out)
+
+
+def to_eps(out: Array, x_t: Array, rates: Rates, prediction: str) -> Array:
+    """The noise that the network's output implies: eps = (alpha out - a x_t) / (b alpha - sigma a).
+
+    out and x_t have one shape; rates as in `add_noise`. Raises ValueError as `to_x0` does.
+
+    >>> import numpy as np
+    >>> to_eps(np.array([1.0]), np.array([2.2]), Rates(0.6, 0.8), "x0").round(12)
+    array([2.])
+    """
+    a, _, inverse = _solve(rates, prediction)
+    return _combine(-a * inverse, x_t, rates.alpha * inverse, out)
+
+
+def _row(rates: Rates, prediction: str) -> tuple[Any, Any]:
+    return _ROWS[prediction_name(prediction)](rates)
+
+
+def _solve(rates: Rates, prediction: str) -> tuple[Any, Any, Any]:
+    a, b = _row(rates, prediction)
+    determinant = b * rates.alpha - a * rates.sigma
+    if isinstance(determinant, float) and determinant == 0:
+        name = prediction_name(prediction)
+        where, instead = ("alpha = 0 (pure noise)", "v") if rates.alpha == 0 else ("sigma = 0 (clean data)", "eps")
+        raise ValueError(f"prediction {name!r} cannot tell x0 from eps at {where}: predict {instead!r}, or take another schedule")
+    return a, b, 1 / determinant
+
+
+def _combine(p: Any, x: Array, q: Any, y: Array) -> Array:
+    """p x + q y in x's dtype, with each coefficient a float, one number a sample, or broadcastable."""
+    if x.shape != y.shape:
+        raise ValueError(f"both arrays must have one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
+    if isinstance(p, float) and isinstance(q, float):
+        if p == 0:
+            return q * y if q != 1 else +y
+        return p * x if q == 0 else p * x + q * y
+    result = _per_sample(p, x) * x + _per_sample(q, x) * y
+    return result if result.dtype == x.dtype else namespace(x).astype(result, x.dtype)
+
+
+def _per_sample(rate: Any, x: Array) -> Any:
+    """A rate of shape (B,) as (B, 1, ...), so that it never meets the last axis of a batch by accident."""
+    if isinstance(rate, float) or rate.ndim != 1 or x.ndim == 1:
+        return rate
+    return namespace(rate).reshape(rate, (-1,) + (1,) * (x.ndim - 1))

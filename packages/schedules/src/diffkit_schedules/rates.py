@@ -1,0 +1,89 @@
+"""The pair everything follows from: how much signal and how much noise there is at a time t."""
+
+import math
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from diffkit_schedules.arrays import Array, namespace
+
+__all__ = ["Formula", "Rates", "Schedule"]
+
+
+class Rates(NamedTuple):
+    """The signal rate alpha and the noise rate sigma of x_t = alpha x0 + sigma eps.
+
+    Floats, or two arrays of one shape.
+
+    >>> Rates(0.5, 0.25).snr
+    4.0
+    """
+
+    alpha: Any
+    sigma: Any
+
+    @property
+    def snr(self) -> Any:
+        """The signal-to-noise ratio (alpha / sigma)^2; inf at sigma = 0.
+
+        >>> Rates(1.0, 0.0).snr
+        inf
+        """
+        if isinstance(self.sigma, float) and self.sigma == 0:
+            return math.inf
+        return (self.alpha / self.sigma) ** 2
+
+    @property
+    def log_snr(self) -> Any:
+        """log (alpha / sigma)^2 = 2 (log alpha - log sigma), in nats; inf at sigma = 0, -inf at alpha = 0.
+
+        >>> Rates(0.5, 0.5).log_snr
+        0.0
+        """
+        if isinstance(self.alpha, float):
+            return 2 * (_log(self.alpha) - _log(self.sigma))
+        xp = namespace(self.alpha)
+        return 2 * (xp.log(self.alpha) - xp.log(self.sigma))
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """Anything that turns a time t in [0, 1] (0 = data, 1 = noise) into rates.
+
+    A float t gives floats, computed in float64; an array gives arrays of t's shape, dtype and device. A schedule made of a
+    table of T steps also has `timesteps`, T; index i of the table is t = (i + 1) / T.
+
+    >>> from diffkit_schedules import cosine
+    >>> isinstance(cosine(), Schedule)
+    True
+    """
+
+    def __call__(self, t: Any) -> Rates: ...
+
+
+class Formula:
+    """Base of the schedules here: one formula, evaluated in float64 for a float and in the array's own library for an array.
+
+    A subclass gives `_rates(xp, t) -> (alpha, sigma)`. float16 and bfloat16 times are widened to float32 for the formula.
+    Raises ValueError for a float t outside [0, 1] and TypeError for an array of integers; an array's values are not looked at.
+    """
+
+    def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
+        raise NotImplementedError
+
+    def __call__(self, t: Any) -> Rates:
+        if isinstance(t, int | float):
+            if not 0 <= t <= 1:
+                raise ValueError(f"t must be in [0, 1] (0 = data, 1 = noise), got {t}")
+            alpha, sigma = self._rates(np, np.float64(t))
+            return Rates(float(alpha), float(sigma))
+        xp = namespace(t)
+        if not xp.isdtype(t.dtype, "real floating"):
+            raise TypeError(f"t must be a float or an array of floats, got an array of {t.dtype}: divide an index by timesteps")
+        wide = xp.float32 if xp.finfo(t.dtype).bits < 32 else t.dtype
+        alpha, sigma = self._rates(xp, xp.astype(t, wide))
+        return Rates(xp.astype(alpha, t.dtype), xp.astype(sigma, t.dtype))
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf
