@@ -36,20 +36,22 @@ def as_array_of(values: Any, like: Array, dtype: Any = None) -> Array:
     return xp.asarray(values, dtype=like.dtype if dtype is None else dtype, device=device(like))
 
 
-def normal(seed: int, draw: int, shape: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Standard normal numbers that depend on (seed, draw) alone: Philox4x64-10 with that pair as its key.
+def normal(seeds: Sequence[int], draw: int, shape: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Standard normal rows, row i a function of (seeds[i], draw) alone: Philox4x64-10 with that pair as its key.
 
-    seed and draw are integers in 0 ... 2**64 - 1; the result is float64 of `shape`. A shorter shape gives the beginning of a
-    longer one. Raises ValueError outside that range.
+    seeds and draw are integers in 0 ... 2**64 - 1; the result is float64 of shape (len(seeds), *shape). A smaller shape gives
+    the beginning of a larger one. Raises ValueError outside that range.
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 
-    >>> normal(7, 0, (3,)).tolist() == normal(7, 0, (5,))[:3].tolist()
+    >>> bool((normal([7, 8], 0, (3,))[1] == normal([8], 0, (5,))[0, :3]).all())
     True
-    >>> normal(7, 1, (3,)).tolist() == normal(7, 0, (3,)).tolist()
+    >>> bool((normal([7], 0, (3,)) == normal([7], 1, (3,))).any())
     False
     """
-    for name, value in (("seed", seed), ("draw", draw)):
-        if not 0 <= value < 2**64:
-            raise ValueError(f"{name} must be an integer in 0 ... 2**64 - 1, got {value}")
-    key = np.array([seed, draw], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key)).standard_normal(tuple(shape))
+    rows = np.empty((len(seeds), *shape))
+    for row, seed in zip(rows, seeds, strict=True):
+        if not (0 <= seed < 2**64 and 0 <= draw < 2**64):
+            raise ValueError(f"a seed and a draw must be integers in 0 ... 2**64 - 1, got {seed} and {draw}")
+        key = np.array([seed, draw], dtype=np.uint64)
+        np.random.Generator(np.random.Philox(key=key)).standard_normal(out=row)
+    return rows

@@ -1,0 +1,101 @@
+"""The times a sampler visits."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from diffkit_schedules import Schedule, timesteps_of
+
+__all__ = ["SPACINGS", "grid"]
+
+
+def grid(
+    schedule: Schedule, steps: int, spacing: str | Sequence[float] = "uniform", *, offset: int = 0, last: float = 0.0
+) -> list[float]:
+    """The times of `steps` steps: steps + 1 floats that decrease, noise first, `last` (clean data, 0.0) at the end.
+
+    With T the number of a table's steps (1000 where the schedule is no table), N = steps and index i at t = (i + 1) / T:
+
+        uniform     t = 1 - k / N, k = 0 ... N - 1; on a table the nearest entry, which is "trailing"
+        trailing    index round(T - k T / N) - 1
+        leading     index (N - 1 - k) (T // N) + offset: does not start at pure noise
+        linspace    index round of N numbers evenly spaced from T - 1 to 0
+        quadratic   index int(u^2) + offset, u evenly spaced from sqrt(0.8 T) to 0: does not start at pure noise
+
+    A sequence of times is taken as it is. offset: diffusers' steps_offset, for the two that do not start at pure noise. last:
+    1 / T for diffusers' set_alpha_to_one=False.
+    Raises ValueError for an unknown spacing, steps < 1, more steps than a table or a spacing has, or times that do not
+    decrease within [0, 1].
+    Source: Song et al. 2021 (DDIM), appendix D.2 (leading is its linear, and quadratic); Lin et al. 2024, table 2, for the rest.
+
+    >>> from diffkit_schedules import cosine, linear_betas
+    >>> grid(cosine(), 4)
+    [1.0, 0.75, 0.5, 0.25, 0.0]
+    >>> grid(linear_betas(), 4, "leading")
+    [0.751, 0.501, 0.251, 0.001, 0.0]
+    """
+    if not isinstance(spacing, str):
+        return _decreasing([float(t) for t in spacing])
+    if spacing not in SPACINGS:
+        raise ValueError(f"spacing must be one of {', '.join(map(repr, SPACINGS))}, or a sequence of times; got {spacing!r}")
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}")
+    table = hasattr(schedule, "timesteps")
+    if spacing == "uniform" and not table:
+        return _decreasing([1 - k / steps for k in range(steps)] + [last])
+    timesteps = timesteps_of(schedule)
+    if steps > timesteps:
+        raise ValueError(f"steps must be at most {timesteps}, the number of timesteps {spacing!r} chooses from; got {steps}")
+    if offset and spacing not in ("leading", "quadratic"):
+        raise ValueError(f"offset is for 'leading' and 'quadratic', which leave room; got {offset} with {spacing!r}")
+    indices = [i + offset for i in _decreasing_indices(SPACINGS[spacing](timesteps, steps))]
+    return _decreasing([(i + 1) / timesteps for i in indices] + [last])
+
+
+def _trailing(timesteps: int, steps: int) -> list[int]:
+    return [round(timesteps - k * timesteps / steps) - 1 for k in range(steps)]
+
+
+def _leading(timesteps: int, steps: int) -> list[int]:
+    return [k * (timesteps // steps) for k in reversed(range(steps))]
+
+
+def _linspace(timesteps: int, steps: int) -> list[int]:
+    if steps == 1:
+        return [timesteps - 1]
+    return [round(k * ((timesteps - 1) / (steps - 1))) for k in reversed(range(steps))]
+
+
+def _quadratic(timesteps: int, steps: int) -> list[int]:
+    end = (0.8 * timesteps) ** 0.5
+    if steps == 1:
+        return [int(end**2)]
+    return [int((k * (end / (steps - 1))) ** 2) for k in reversed(range(steps))]
+
+
+SPACINGS: dict[str, Callable[[int, int], list[int]]] = {
+    "uniform": _trailing,
+    "leading": _leading,
+    "trailing": _trailing,
+    "linspace": _linspace,
+    "quadratic": _quadratic,
+}
+"""The spacings that have a name, each (T, N) -> N indices."""
+
+
+def _decreasing_indices(indices: Sequence[int]) -> list[int]:
+    """The same indices where they decrease; crowded ones (near the data, at large N) move up to the next free place."""
+    free: list[int] = []
+    for index in reversed(indices):
+        free.append(max(index, free[-1] + 1) if free else index)
+    return free[::-1]
+
+
+def _decreasing(times: list[float]) -> list[float]:
+    if len(times) < 2:
+        raise ValueError(f"a grid needs at least two times, got {times}")
+    for now, then in pairwise(times):
+        if not then < now:
+            raise ValueError(f"times must decrease towards the data, got {then:.6g} after {now:.6g}")
+    if not (times[0] <= 1 and times[-1] >= 0):
+        raise ValueError(f"times must be in [0, 1], got {times[0]:.6g} to {times[-1]:.6g}")
+    return times

@@ -1,0 +1,97 @@
+"""The one loop of all samplers. A method is the update it does between two times."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
+
+from diffkit_schedules import Array, Rates, Schedule
+
+from diffkit_samplers.denoise import Denoise, Estimate
+from diffkit_samplers.grids import grid
+from diffkit_samplers.noise import Source, is_torch, source_for
+
+__all__ = ["Move", "State", "Update", "last_x0", "run"]
+
+
+class State(NamedTuple):
+    """Where a sampler is after a step: x at time t, and the x0 that the step used.
+
+    >>> State(t=0.5, x=1.0, x0=0.8).t
+    0.5
+    """
+
+    t: float
+    x: Array
+    x0: Array
+
+
+class Move(NamedTuple):
+    """One step to be made, as a method sees it.
+
+    t, s: its two times, s < t; now, then: their rates; denoise: for a method that looks more than once; estimate: x0 at t (and
+    eps, where a wrapper fixed it); before: the last move and its estimate, None at the first; eta; noise: the source of z.
+    """
+
+    t: float
+    s: float
+    now: Rates
+    then: Rates
+    denoise: Denoise
+    estimate: Estimate
+    before: "Move | None"
+    eta: float
+    noise: Source
+
+
+Update: TypeAlias = Callable[[Array, Move], Array]
+"""update(x, move) -> x at move.s: all that one method has and another has not."""
+
+
+def run(
+    update: Update,
+    denoise: Denoise,
+    schedule: Schedule,
+    x: Array,
+    *,
+    steps: int,
+    eta: float,
+    spacing: str | Sequence[float],
+    noise: Source | None,
+) -> Iterator[State]:
+    """The states of a sampler, one after each step: for (t, s) of the grid, x0 = denoise(x, t), then x = update(x, move).
+
+    x: noise at the grid's first time, standard normal times sigma. Arguments are checked when it is called, not at the first
+    `next`. Under torch no graph is kept. Raises ValueError for eta outside [0, 1], and as `grid` does.
+    """
+    if not 0 <= eta <= 1:
+        raise ValueError(f"eta must be in [0, 1] (0 = DDIM, 1 = DDPM), got {eta}")
+    times = grid(schedule, steps, spacing)
+    return _states(update, denoise, schedule, x, times, eta, source_for(x, noise))
+
+
+def last_x0(states: Iterator[State]) -> Array:
+    """The x0 of the last state."""
+    for state in states:  # noqa: B007
+        pass
+    return state.x0
+
+
+def _states(
+    update: Update, denoise: Denoise, schedule: Schedule, x: Array, times: list[float], eta: float, noise: Source
+) -> Iterator[State]:
+    before = None
+    for t, s in pairwise(times):
+        with _no_graph(x):
+            found: Any = denoise(x, t)
+            estimate = found if isinstance(found, Estimate) else Estimate(found, None)
+            move = Move(t, s, schedule(t), schedule(s), denoise, estimate, before, eta, noise)
+            x = update(x, move)
+        yield State(s, x, estimate.x0)
+        before = move._replace(before=None)
+
+
+def _no_graph(x: Array) -> AbstractContextManager[Any]:
+    # entered around each step, not around the loop: a generator that pauses inside it would switch off the caller's graph
+    return sys.modules["torch"].no_grad() if is_torch(x) else nullcontext()

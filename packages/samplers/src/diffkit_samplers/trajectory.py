@@ -1,0 +1,44 @@
+"""Every method by name, and the loop as a generator."""
+
+from collections.abc import Iterator, Sequence
+
+from diffkit_schedules import Array, Schedule
+
+from diffkit_samplers.ddim import ddim_update
+from diffkit_samplers.denoise import Denoise
+from diffkit_samplers.loop import State, Update, run
+from diffkit_samplers.noise import Source
+
+__all__ = ["METHODS", "trajectory"]
+
+METHODS: dict[str, Update] = {"ddim": ddim_update}
+"""The update of each method that has a name; "ddpm" is "ddim" with eta = 1."""
+
+
+def trajectory(
+    denoise: Denoise,
+    schedule: Schedule,
+    x: Array,
+    *,
+    method: str | Update = "ddim",
+    steps: int = 20,
+    eta: float = 0.0,
+    spacing: str | Sequence[float] = "uniform",
+    noise: Source | None = None,
+) -> Iterator[State]:
+    """The sampler as a generator: a State(t, x, x0) after each step; the last one's x0 is the sample.
+
+    t: the time reached, the last is 0.0; x: the state there; x0: the estimate the step used, made at the time before. Stopping
+    early is the caller's `break`. method: a name, or an `Update` of one's own. All else as for `ddim`.
+    Raises ValueError for an unknown method, and as `ddim` does, when it is called.
+
+    >>> import numpy as np
+    >>> from diffkit_schedules import rectified
+    >>> [state.t for state in trajectory(lambda x, t: 0 * x, rectified(), np.ones((1, 1)), steps=4)]
+    [0.75, 0.5, 0.25, 0.0]
+    """
+    if isinstance(method, str):
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, or an update; got {method!r}")
+        method = METHODS[method]
+    return run(method, denoise, schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)

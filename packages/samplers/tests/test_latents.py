@@ -1,0 +1,88 @@
+"""slerp and seeds."""
+
+import numpy as np
+import pytest
+from diffkit_samplers import seeded, slerp
+from hypothesis import given
+from hypothesis import strategies as st
+
+rng = np.random.default_rng(0)
+A, B = rng.standard_normal((2, 5, 3, 16, 16))
+
+
+def norms(x):
+    return np.sqrt((x.reshape(-1, 3 * 16 * 16) ** 2).sum(axis=1))
+
+
+def test_the_ends_are_the_ends():
+    np.testing.assert_allclose(slerp(A, B, 0.0), A, atol=1e-12)
+    np.testing.assert_allclose(slerp(A, B, 1.0), B, atol=1e-12)
+
+
+@given(t=st.floats(0, 1))
+def test_equal_norms_are_kept_and_the_angle_is_shared_out(t):
+    a, b = (x / norms(x)[:, None, None, None] for x in (A, B))
+    between = slerp(a, b, t)
+    np.testing.assert_allclose(norms(between), 1, atol=1e-12)
+    whole, part = (2 * np.arcsin(norms(x - a) / 2) for x in (b, between))
+    np.testing.assert_allclose(part, t * whole, atol=1e-12)
+
+
+def test_independent_noises_keep_their_deviation():
+    assert slerp(A, B, 0.5).std() == pytest.approx(1.0, abs=0.02)
+    assert (0.5 * A + 0.5 * B).std() == pytest.approx(0.708, abs=0.02)
+
+
+def test_each_sample_has_its_own_angle():
+    a, b = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 1.0], [0.6, 0.8]])
+    half = slerp(a, b, 0.5)
+    np.testing.assert_allclose(half, [[0.5**0.5, 0.5**0.5], [0.8**0.5, 0.2**0.5]], atol=1e-12)
+
+
+def test_a_sequence_of_t_stacks():
+    path = slerp(A, B, [0.0, 0.25, 1.0])
+    assert path.shape == (3, *A.shape)
+    np.testing.assert_allclose(path[1], slerp(A, B, 0.25), atol=0)
+    assert slerp(A, B, np.linspace(0, 1, 11)).shape == (11, *A.shape)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0, 1 + 1e-9])
+def test_parallel_is_lerp(scale):
+    np.testing.assert_allclose(slerp(A, scale * A, 0.3), (0.7 + 0.3 * scale) * A, rtol=1e-9)
+
+
+def test_zero_and_half_precision():
+    np.testing.assert_allclose(slerp(0 * A, B, 0.5), B / 2, atol=1e-12)
+    half = slerp(A.astype(np.float16), B.astype(np.float16), 0.5)
+    assert half.dtype == np.float16
+    np.testing.assert_allclose(half, slerp(A, B, 0.5), atol=5e-3)
+
+
+def test_shapes_that_differ_are_refused():
+    with pytest.raises(ValueError, match="one shape"):
+        slerp(A, B[:1], 0.5)
+
+
+def test_a_row_is_its_seed_s_and_its_draw_s_alone():
+    alone, among = seeded([9]), seeded([3, 9, 4])
+    for _ in range(3):
+        assert (alone((1, 2, 5))[0] == among((3, 2, 5))[1]).all()
+    first, second = seeded([9]), seeded([9])
+    second((1, 7))
+    assert (first((1, 4)) != second((1, 4))).all(), "the second draw is another"
+    assert (first((1, 4)) == second((1, 4))).sum() == 0
+
+
+def test_draws_follow_like():
+    draw = seeded([1, 2], like=np.ones(1, np.float32))((2, 3))
+    assert draw.dtype == np.float32
+    np.testing.assert_allclose(draw, seeded([1, 2])((2, 3)), rtol=1e-6)
+
+
+def test_what_seeds_refuse():
+    with pytest.raises(ValueError, match="got -1"):
+        seeded([-1])
+    with pytest.raises(TypeError):
+        seeded([0.5])
+    with pytest.raises(ValueError, match=r"2 seeds draw shapes \(2, ...\), got \(3, 1\)"):
+        seeded([1, 2])((3, 1))
