@@ -1,0 +1,62 @@
+"""The project's checks. `nox` runs all of them; `nox -s "tests(samplers)"` those of one package, against its built wheel."""
+
+import os
+from pathlib import Path
+
+import nox
+
+PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
+DIST = Path("dist").resolve()
+CONSTRAINTS = DIST / "constraints.txt"
+TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "build", "tests", "backends"]
+
+if "PIP_FIND_LINKS" in os.environ:  # uv reads none of pip's settings
+    os.environ.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and likely mistakes."""
+    session.install("ruff>=0.14,<0.18")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(requires=["build"])
+def types(session: nox.Session) -> None:
+    """mypy, strict, on every package at once."""
+    session.install("-c", CONSTRAINTS, "mypy>=1.18,<3", *(f"diffkit-{package}" for package in PACKAGES))
+    session.run("mypy", *(f"packages/{package}/src" for package in PACKAGES))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Every wheel, once, and the constraints file that makes each sibling come from here and torch from constraints.txt."""
+    session.install("build", "hatchling")
+    for package in PACKAGES:
+        session.run("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", DIST, f"packages/{package}", silent=True)
+    wheels = {package: max(DIST.glob(f"diffkit_{package}-*.whl"), key=os.path.getmtime) for package in PACKAGES}
+    siblings = [f"diffkit-{package} @ {wheel.as_uri()}\n" for package, wheel in wheels.items()]
+    CONSTRAINTS.write_text("".join(siblings) + Path("constraints.txt").read_text())
+
+
+@nox.session(requires=["build"])
+@nox.parametrize("package", PACKAGES, ids=PACKAGES)
+def tests(session: nox.Session, package: str) -> None:
+    """One package with what it declares and nothing else: its imports, its tests, its docstrings' and its README's examples."""
+    session.install("-c", CONSTRAINTS, f"diffkit-{package}", *TOOLS)
+    with session.chdir(f"packages/{package}"):
+        session.run("deptry", "src", silent=True)
+    session.run("pytest", f"packages/{package}", "--ignore-glob=*/backends/*", *session.posargs)
+    session.run("pytest", "--doctest-modules", "--pyargs", f"diffkit_{package}")
+
+
+@nox.session(requires=["build"])
+def backends(session: nox.Session) -> None:
+    """The schedules and samplers on torch and JAX as well as on NumPy."""
+    session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", *TOOLS)
+    session.run("pytest", "packages/samplers/tests/backends", *session.posargs)
