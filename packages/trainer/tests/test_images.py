@@ -13,7 +13,7 @@ import torch
 from diffkit_trainer import DataError, Images, open_images
 from diffkit_trainer.convert import as_pixels
 from diffkit_trainer.decode import TURNS, decode, square
-from diffkit_trainer.folder import list_images
+from diffkit_trainer.listing import list_images
 from PIL import Image
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.errors import DataError
-from diffkit_trainer.folder import printable
+from diffkit_trainer.listing import printable
 
 __all__ = ["find_idx", "read_idx", "read_pair"]
 

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from diffkit_trainer.convert import as_image, as_pixels, raw_bytes
 from diffkit_trainer.decode import square
-from diffkit_trainer.folder import printable, read_folder
+from diffkit_trainer.folder import read_folder
 from diffkit_trainer.idx import find_idx, read_pair
+from diffkit_trainer.listing import printable
 
 __all__ = ["Images", "open_images"]
 
