@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import warnings
 import zlib
 from pathlib import Path
@@ -280,6 +281,16 @@ def test_different_sizes_need_a_size(tmp_path):
     with pytest.raises(DataError, match=r"a\.png is 4 x 5, c\.png is 6 x 7; pass --size"):
         open_images(tmp_path)
     assert open_images(tmp_path, size=5).shape == (3, 5, 5)
+
+
+def test_an_early_end_leaves_the_callers_warnings_and_threads_as_they_were(tmp_path):
+    for i in range(3):
+        flat(tmp_path / f"{i}.png", size=(4 + i, 4))
+    filters, threads = list(warnings.filters), threading.active_count()
+    with pytest.raises(DataError) as caught:
+        open_images(tmp_path)
+    assert (list(warnings.filters), threading.active_count()) == (filters, threads)
+    assert caught.value.bad == []
 
 
 @pytest.mark.parametrize("size", [0, -1, 4097])

@@ -2,8 +2,9 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -46,32 +47,34 @@ def read_folder(
     files, bad = list_images(root)
     total = len(files) + len(bad)
     pixels, names = torch.empty(0, dtype=torch.uint8), list[str]()
-    for name, image in _decoded(root, files, size):
-        if on_progress is not None:
-            on_progress(len(bad) + len(names) + 1, total)
-        if isinstance(image, str):
-            bad.append((name, image))
-            continue
-        kept, shape = len(names), (image.height, image.width)
-        if not kept:
-            pixels = _room(root, len(files), 1 if image.mode == "L" else 3, *shape)
-        elif shape != pixels.shape[2:]:
-            raise DataError(
-                f"{printable(root)}: images of different sizes: {printable(names[0])} is {pixels.shape[3]} x {pixels.shape[2]}, "
-                f"{printable(name)} is {image.width} x {image.height}; pass --size to bring them to one"
-            )
-        if image.mode == "RGB" and pixels.shape[1] == 1:
-            grey, pixels = pixels, _room(root, len(files), 3, *shape)
-            pixels[:kept] = grey[:kept]
-        pixels[kept] = as_pixels(image)
-        names.append(name)
+    # closed at once, not when the last traceback that holds it goes: it has threads and warning filters to give back
+    with closing(_decoded(root, files, size)) as decoded:
+        for name, image in decoded:
+            if on_progress is not None:
+                on_progress(len(bad) + len(names) + 1, total)
+            if isinstance(image, str):
+                bad.append((name, image))
+                continue
+            kept, shape = len(names), (image.height, image.width)
+            if not kept:
+                pixels = _room(root, len(files), 1 if image.mode == "L" else 3, *shape)
+            elif shape != pixels.shape[2:]:
+                first, other = (f"{printable(n)} is {w} x {h}" for n, (h, w) in ((names[0], pixels.shape[2:]), (name, shape)))
+                raise DataError(
+                    f"{printable(root)}: images of different sizes: {first}, {other}; pass --size to bring them to one"
+                )
+            if image.mode == "RGB" and pixels.shape[1] == 1:
+                grey, pixels = pixels, _room(root, len(files), 3, *shape)
+                pixels[:kept] = grey[:kept]
+            pixels[kept] = as_pixels(image)
+            names.append(name)
     found = [(root / name, why) for name, why in sorted(bad)]
     if bad and not (skip_bad and names):
         raise DataError(_report(root, sorted(bad), total, none_left=skip_bad), found)
     return Decoded(pixels[: len(names)], names, found)
 
 
-def _decoded(root: Path, files: list[str], size: int | None) -> Iterator[tuple[str, Image.Image | str]]:
+def _decoded(root: Path, files: list[str], size: int | None) -> Generator[tuple[str, Image.Image | str], None, None]:
     """Each file's image, or the reason why there is none; in order, a batch ahead of the reader at most."""
     base = str(root)
     workers = min(8, os.cpu_count() or 1)
