@@ -1,0 +1,46 @@
+"""Between Pillow's images and tensors, byte for byte and without NumPy."""
+
+import ctypes
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+__all__ = ["as_image", "as_pixels", "raw_bytes"]
+
+
+def as_pixels(image: Image.Image) -> Tensor:
+    """An image of mode L or RGB as a uint8 tensor (C, H, W).
+
+    >>> as_pixels(Image.new("RGB", (2, 1), (1, 2, 3))).tolist()
+    [[[1, 1]], [[2, 2]], [[3, 3]]]
+    """
+    flat = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+    return flat.view(image.height, image.width, len(image.getbands())).permute(2, 0, 1)
+
+
+def as_image(pixels: Tensor) -> Image.Image:
+    """A uint8 tensor (1, H, W) or (3, H, W) as an image of mode L or RGB. Raises ValueError for anything else.
+
+    >>> as_image(torch.zeros(3, 4, 5, dtype=torch.uint8)).size
+    (5, 4)
+    """
+    if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[0] not in (1, 3) or not pixels.numel():
+        found = f"{pixels.dtype} of shape {tuple(pixels.shape)}"
+        raise ValueError(f"an image must be torch.uint8 of shape (1, H, W) or (3, H, W), got {found}")
+    channels, height, width = pixels.shape
+    mode = "L" if channels == 1 else "RGB"
+    return Image.frombytes(mode, (width, height), bytes(raw_bytes(pixels.permute(1, 2, 0))))
+
+
+def raw_bytes(tensor: Tensor) -> memoryview:
+    """The tensor's bytes in row-major order, in the machine's own byte order; read-only use, no copy where it lies so already.
+
+    >>> bytes(raw_bytes(torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).T))
+    b'\\x01\\x03\\x02\\x04'
+    """
+    tensor = tensor.detach().cpu().contiguous()
+    buffer = (ctypes.c_ubyte * tensor.nbytes).from_address(tensor.data_ptr()) if tensor.nbytes else b""
+    if tensor.nbytes:
+        buffer.owner = tensor  # type: ignore[union-attr]  # the memory lives as long as its tensor does
+    return memoryview(buffer).cast("B")

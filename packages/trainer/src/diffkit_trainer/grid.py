@@ -1,0 +1,81 @@
+"""Pixels as PNG files: one picture, a grid of pictures, a folder of pictures."""
+
+import math
+import os
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from diffkit_trainer.convert import as_image
+
+__all__ = ["grid", "save_images", "to_png"]
+
+WHITE = 255
+VISIBLE = 64
+
+
+def grid(pixels: Tensor, columns: int | None = None, padding: int = 2, scale: int | None = None) -> Image.Image:
+    """The images side by side, row after row, with `padding` white pixels around each.
+
+    pixels: uint8 (N, 1 or 3, H, W). columns: ceil(sqrt(N)) unless given, which is as near to a square as whole rows get.
+    scale: each pixel becomes scale x scale; the smallest that makes an image at least 64 high unless given. Cells that are left
+    over are white. Size: columns (scale W + padding) + padding by as many rows of scale H + padding, + padding.
+    Raises ValueError for other pixels, and unless columns >= 1, padding >= 0 and scale >= 1.
+
+    >>> grid(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).size
+    (200, 134)
+    """
+    if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3) or not pixels.numel():
+        found = f"{pixels.dtype} of shape {tuple(pixels.shape)}"
+        raise ValueError(f"pixels must be torch.uint8 of shape (N, 1 or 3, H, W), none of them 0; got {found}")
+    count, channels, height, width = pixels.shape
+    columns = math.ceil(math.sqrt(count)) if columns is None else columns
+    scale = math.ceil(VISIBLE / height) if scale is None else scale
+    for name, value, least in (("columns", columns, 1), ("padding", padding, 0), ("scale", scale, 1)):
+        if value < least:
+            raise ValueError(f"{name} must be >= {least}, got {value}")
+    rows, down, right = math.ceil(count / columns), scale * height + padding, scale * width + padding
+    canvas = torch.full((channels, rows * down + padding, columns * right + padding), WHITE, dtype=torch.uint8)
+    large = pixels.detach().cpu().repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    for i, image in enumerate(large):
+        top, left = i // columns * down + padding, i % columns * right + padding
+        canvas[:, top : top + scale * height, left : left + scale * width] = image
+    return as_image(canvas)
+
+
+def to_png(pixels: Tensor, path: str | Path) -> None:
+    """Writes one image, uint8 (1 or 3, H, W), as a PNG at its own size.
+
+    Parent folders are made. The file appears whole or not at all: it is written under a temporary name and renamed. Raises
+    ValueError for other pixels, OSError where the file cannot be written.
+    """
+    _write(as_image(pixels), Path(path))
+
+
+def save_images(pixels: Tensor, out: str | Path, *, columns: int | None = None) -> list[Path]:
+    """Writes uint8 images (N, 1 or 3, H, W): one grid if `out` ends in .png, else a folder of 00000.png, 00001.png, ...
+
+    The grid is enlarged as `grid` does; in a folder each has its own size. Gives the paths written. Written as `to_png` does,
+    and raises as `grid` and `to_png` do.
+    """
+    out = Path(out)
+    if out.suffix.lower() == ".png":
+        _write(grid(pixels, columns), out)
+        return [out]
+    paths = [out / f"{i:05d}.png" for i in range(len(pixels))]
+    for path, image in zip(paths, pixels, strict=True):
+        to_png(image, path)
+    return paths
+
+
+def _write(image: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # not tempfile: its files are readable by their owner alone, whatever the umask
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        image.save(temporary, format="PNG")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
