@@ -1,7 +1,45 @@
 """Trains a denoiser on a folder of images: data, loss, EMA, loop, safe checkpoints."""
 
-from diffkit_trainer.errors import DataError
-from diffkit_trainer.grid import grid, save_images, to_png
+from diffkit_trainer.checkpoint import Loaded, checkpoints, load, resume, same_tensors, save
+from diffkit_trainer.devices import pick_device, seed_weights
+from diffkit_trainer.ema import EMA
+from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
 from diffkit_trainer.images import Images, open_images
+from diffkit_trainer.losses import LOSSES, loss
+from diffkit_trainer.normalisation import Normalisation
+from diffkit_trainer.pictures import grid, save_images, to_png
+from diffkit_trainer.run import append_log, holds_run, locked, read_config, read_log, truncate_log, write_config
+from diffkit_trainer.trainer import Trainer, TrainStep
 
-__all__ = ["DataError", "Images", "grid", "open_images", "save_images", "to_png"]
+__all__ = [
+    "EMA",
+    "LOSSES",
+    "DataError",
+    "DivergedError",
+    "Images",
+    "Loaded",
+    "LockedError",
+    "Normalisation",
+    "RunError",
+    "TrainStep",
+    "Trainer",
+    "append_log",
+    "checkpoints",
+    "grid",
+    "holds_run",
+    "load",
+    "locked",
+    "loss",
+    "open_images",
+    "pick_device",
+    "read_config",
+    "read_log",
+    "resume",
+    "same_tensors",
+    "save",
+    "save_images",
+    "seed_weights",
+    "to_png",
+    "truncate_log",
+    "write_config",
+]

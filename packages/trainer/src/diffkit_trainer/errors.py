@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["DataError"]
+__all__ = ["DataError", "DivergedError", "LockedError", "RunError"]
 
 
 class DataError(ValueError):
@@ -18,3 +18,15 @@ class DataError(ValueError):
     def __init__(self, message: str, bad: Sequence[tuple[Path, str]] = ()) -> None:
         super().__init__(message)
         self.bad = list(bad)
+
+
+class RunError(RuntimeError):
+    """A run folder or checkpoint that is missing, damaged or cannot be written. The command line ends with exit code 4."""
+
+
+class DivergedError(RuntimeError):
+    """A loss or weights that are no finite numbers any more, with the step. The command line ends with exit code 5."""
+
+
+class LockedError(RunError):
+    """A run folder that another process uses, with its process id. The command line ends with exit code 6."""

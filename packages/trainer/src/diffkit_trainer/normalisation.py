@@ -1,0 +1,39 @@
+"""Between 8-bit pixels and the numbers a network sees."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["Normalisation"]
+
+
+class Normalisation(NamedTuple):
+    """x = (pixel / 255 - mean) / std for each channel, and back.
+
+    mean, std: a number a channel, in units of the pixel range [0, 1]; a data set's own make its x of mean 0 and variance 1.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def to_network(self, pixels: Tensor) -> Tensor:
+        """uint8 pixels (B, C, H, W) as float32 x.
+
+        >>> Normalisation((0.5,), (0.25,)).to_network(torch.tensor([[[[255]]]], dtype=torch.uint8)).item()
+        2.0
+        """
+        mean, std = self._columns(pixels.device)
+        return (pixels.float() / 255 - mean) / std
+
+    def to_pixels(self, x: Tensor) -> Tensor:
+        """x (B, C, H, W) as uint8 pixels: rounded, what lies outside [0, 255] clipped.
+
+        >>> Normalisation((0.5,), (0.25,)).to_pixels(torch.tensor([[[[9.0]]]])).item()
+        255
+        """
+        mean, std = self._columns(x.device)
+        return ((x.float() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+
+    def _columns(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        return tuple(torch.tensor(each, device=device).reshape(-1, 1, 1) for each in self)  # type: ignore[return-value]
