@@ -1,0 +1,42 @@
+"""The `diffkit` command: runs the app and turns what went wrong into one line and an exit code."""
+
+import sys
+
+from diffkit_cli.app import app
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run `diffkit` on sys.argv; the process exits with 0, or with the code of what went wrong.
+
+    2 options or config; 3 data; 4 a run, a checkpoint or the disk; 5 diverged; 6 the run is in use; 130 interrupted.
+    """
+    try:
+        code = app(prog_name="diffkit", standalone_mode=False)
+    except BaseException as error:
+        if "--debug" in sys.argv[1:2] or isinstance(error, SystemExit):
+            raise
+        message, code = _explained(error)
+        if message:
+            print(f"diffkit: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(code or 0)
+
+
+def _explained(error: BaseException) -> tuple[str, int]:
+    """The line and the exit code of an error; an error that is nobody's fault but ours is raised again."""
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a wrong command line, in any version of typer
+        return str(error.format_message()), int(error.exit_code)
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return "interrupted", 130
+    from diffkit_trainer import DataError, DivergedError, LockedError, RunError
+
+    codes = {DataError: 3, DivergedError: 5, LockedError: 6, RunError: 4, ValueError: 2}
+    for kind, code in codes.items():
+        if isinstance(error, kind):
+            return str(error), code
+    raise error
+
+
+if __name__ == "__main__":
+    main()
