@@ -1,0 +1,5 @@
+"""A small U-Net for diffusion: sinusoidal embedding, residual, down and up blocks, presets."""
+
+from diffkit_unet.embedding import SinusoidalEmbedding
+
+__all__ = ["SinusoidalEmbedding"]
