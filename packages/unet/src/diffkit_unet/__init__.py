@@ -2,5 +2,17 @@
 
 from diffkit_unet.blocks import DownBlock, ResidualBlock, UpBlock
 from diffkit_unet.embedding import SinusoidalEmbedding
+from diffkit_unet.presets import PRESETS, preset
+from diffkit_unet.unet import CONDITIONS, MAX_PARAMETERS, UNet
 
-__all__ = ["DownBlock", "ResidualBlock", "SinusoidalEmbedding", "UpBlock"]
+__all__ = [
+    "CONDITIONS",
+    "MAX_PARAMETERS",
+    "PRESETS",
+    "DownBlock",
+    "ResidualBlock",
+    "SinusoidalEmbedding",
+    "UNet",
+    "UpBlock",
+    "preset",
+]
