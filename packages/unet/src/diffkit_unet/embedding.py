@@ -1,0 +1,58 @@
+"""A number as sines and cosines of many frequencies, which a network reads better than the number."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from diffkit_unet import checks
+
+__all__ = ["SinusoidalEmbedding"]
+
+
+class SinusoidalEmbedding(nn.Module):
+    """The vector (sin 2 pi f_1 v, ..., sin 2 pi f_n v, cos 2 pi f_1 v, ..., cos 2 pi f_n v), n = length / 2.
+
+    f_i = first (last / first)^((i - 1) / (n - 1)): log-spaced from first to last, in turns per unit of v. `length` is even.
+
+    v (B,) or (B, 1, ..., 1) -> (B, length), in v's dtype, float32 where v is narrower or integer. The angle reaches thousands
+    of radians, where float32 is off by 4e-4, so it is computed in float64 (float32 on devices that have nothing wider).
+    `frequencies` is a constant: not trained, not saved, and untouched by `module.to(torch.bfloat16)`.
+
+    Raises ValueError for an odd length, and for frequencies that are not finite numbers above 0.
+    Source: Vaswani et al. 2017, section 3.5; the frequencies of the Keras tutorial "Denoising Diffusion Implicit Models".
+
+    >>> SinusoidalEmbedding(4, first=1.0, last=2.0)(torch.tensor([0.25])).round(decimals=3) + 0.0
+    tensor([[ 1.,  0.,  0., -1.]])
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, length: int, first: float = 1.0, last: float = 1000.0) -> None:
+        super().__init__()
+        self.length = checks.integer("length", length, low=2)
+        if length % 2:
+            raise ValueError(f"length must be even (half sines, half cosines), got {length}")
+        self.first, self.last = checks.positive_pair("(first, last)", (first, last))
+        self.register_buffer("frequencies", self._table(torch.get_default_device()), persistent=False)
+
+    def forward(self, v: Tensor) -> Tensor:
+        dtype = torch.promote_types(v.dtype, torch.float32)
+        angles = 2 * math.pi * self.frequencies * v.to(self.frequencies.dtype).reshape(-1, 1)  # (B, length / 2)
+        return torch.cat([angles.sin(), angles.cos()], dim=1).to(dtype)
+
+    def extra_repr(self) -> str:
+        return f"{self.length}, first={self.first}, last={self.last}"
+
+    def _table(self, device: torch.device) -> Tensor:
+        exponents = torch.linspace(0, 1, self.length // 2, dtype=torch.float64, device="meta" if device.type == "meta" else "cpu")
+        low, high = math.log(self.first), math.log(self.last)
+        table = (low + (high - low) * exponents).exp()
+        return table.to(device, torch.float32 if device.type == "mps" else torch.float64)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SinusoidalEmbedding":
+        # Every move and cast of a module comes through here. The table is made anew where the module now lives: a cast would
+        # round it, and a module built on the meta device has no values to move (they are not in the state dict either).
+        self.frequencies = self._table(fn(torch.empty(0, device=self.frequencies.device)).device)
+        return self
