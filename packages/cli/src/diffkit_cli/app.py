@@ -1,5 +1,6 @@
 """The commands: each parses its options and calls what does the work, imported only then."""
 
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +23,18 @@ Raw = Annotated[bool, typer.Option("--raw", help="The network as trained, not it
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        for package in ("cli", "schedules", "samplers", "unet", "trainer"):
+            typer.echo(f"diffkit-{package} {metadata.version(f'diffkit-{package}')}")
+        raise typer.Exit
+
+
 @app.callback()
-def diffkit(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def diffkit(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show every version.")] = False,
+) -> None:
     """Train a diffusion model on a folder of images, and draw new ones."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from diffkit_schedules import SCHEDULES, Schedule, from_config
+from diffkit_schedules import PREDICTIONS, SCHEDULES, Schedule, from_config
 
 __all__ = ["RECIPES", "SCHEDULE_NAMES", "TrainConfig", "UsageError", "parse_set", "schedule_named"]
 
@@ -21,11 +21,12 @@ SCHEDULE_NAMES = tuple(name for name in SCHEDULES if name not in ("discrete", "s
 """The schedules a run can be trained on by name; karras is left out because its x is not of unit variance."""
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "small": {"steps": 3000, "batch_size": 64, "lr": 2e-3},
+    "small": {"steps": 3000, "batch_size": 64, "lr": 1e-3},
     "tutorial": {"steps": 30000, "batch_size": 64, "lr": 1e-3},
 }
 """What a preset of the network is trained with unless told otherwise."""
 
+LOSSES = ("mae", "mse")
 LARGEST = {"size": 4096, "steps": 10**9, "batch_size": 65536, "seed": 2**63 - 1}
 
 
@@ -75,6 +76,12 @@ class TrainConfig:
         object.__setattr__(self, "schedule", self.schedule.replace("-", "_"))
         if self.schedule not in SCHEDULE_NAMES:
             raise UsageError(f"--schedule must be one of {', '.join(SCHEDULE_NAMES)}; got {self.schedule!r}")
+        if self.prediction is not None and self.prediction not in PREDICTIONS:
+            raise UsageError(f"--prediction must be one of {', '.join(PREDICTIONS)}; got {self.prediction!r}")
+        if self.prediction == "eps" and schedule_named(self.schedule)(1.0).alpha == 0:
+            raise UsageError(f"--prediction eps says nothing of the pure noise at the end of --schedule {self.schedule}: take v")
+        if self.loss not in LOSSES:
+            raise UsageError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}")
 
     def resolved(self, *, size: int, preset: str) -> "TrainConfig":
         """This config with everything decided, for images of this size."""

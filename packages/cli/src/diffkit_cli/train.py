@@ -4,7 +4,7 @@ import dataclasses
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +41,29 @@ PREVIEW = 16
 
 def train(options: dict[str, Any], out: Path | None, *, resuming: bool, skip_bad: bool) -> int:
     """Train into a run folder and return the exit code: 0, or 130 or 143 for a run that a signal stopped and that was saved."""
-    with _signals() as stopped:
-        run = out or default_out(options.get("data", TrainConfig.data))
-        if holds_run(run) and not resuming:
-            raise UsageError(f"{run} already holds a run: go on with it by --resume, or give another --out")
-        if resuming:
-            read_config(run)  # says so where there is no run, before a lock is left in a folder of something else
-        with locked(run):
-            stored = read_config(run) if resuming else None
-            config = _resumed(stored, options) if stored else TrainConfig(**options)
-            images = _open(config, skip_bad)
-            if stored is None:
-                config = _decided(config, images)
-            elif images.fingerprint != stored["data"]["fingerprint"]:
-                raise UsageError(f"{config.data} holds other images than {run} was trained on: it cannot be resumed with them")
-            return _run(run, config, images, stored, stopped)
+    run = out or default_out(options.get("data", TrainConfig.data))
+    if not resuming:
+        _refuse_another(run)
+    stored = read_config(run) if resuming else None
+    config = _resumed(stored, options) if stored else TrainConfig(**options)
+    pick_device(config.device)
+    with ExitStack() as held:
+        if stored:
+            held.enter_context(locked(run))
+        images = _open(config, skip_bad)
+        if stored is None:
+            config = _decided(config, images)
+            held.enter_context(locked(run))  # no folder is made before it is known that there is something to train on
+            _refuse_another(run)
+        elif images.fingerprint != stored["data"]["fingerprint"]:
+            raise UsageError(f"{config.data} holds other images than {run} was trained on: it cannot be resumed with them")
+        stopped = held.enter_context(_signals())
+        return _run(run, config, images, stored, stopped)
+
+
+def _refuse_another(run: Path) -> None:
+    if holds_run(run):
+        raise UsageError(f"{run} already holds a run: go on with it by --resume, or give another --out")
 
 
 def _run(run: Path, config: TrainConfig, images: Images, stored: dict[str, Any] | None, stopped: Callable[[], int]) -> int:
@@ -122,6 +130,8 @@ def _open(config: TrainConfig, skip_bad: bool) -> Images:
         size = 64
     with console.status(f"reading {config.data}"):
         images = open_images(config.data, size, skip_bad=skip_bad)
+    for path, reason in images.skipped:
+        warn(f"left out {path}: {reason}")
     console.print(
         f"{len(images)} images of {images.shape[2]}x{images.shape[1]}, {images.shape[0]} channel(s), from {config.data}"
     )

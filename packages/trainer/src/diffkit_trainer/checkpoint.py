@@ -48,6 +48,8 @@ def save(run: Path | str, trainer: Trainer, config: dict[str, Any], *, keep: int
     if not all(value.isfinite().all() for name in ("model", "ema") for value in tensors[name].values()):
         raise DivergedError(f"the weights are not finite at step {trainer.step}: nothing was saved")
     try:
+        for stale in folder.glob(".*"):  # of a process that was killed while it saved or removed; the run's lock keeps others out
+            shutil.rmtree(stale)
         temporary.mkdir(parents=True)
         for name, values in tensors.items():
             save_file({key: value.detach().contiguous() for key, value in values.items()}, temporary / f"{name}.safetensors")
