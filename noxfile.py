@@ -14,8 +14,9 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "types", "build", "tests", "backends"]
 
-if "PIP_FIND_LINKS" in os.environ:  # uv reads none of pip's settings
-    os.environ.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
+for pips, uvs in {"PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_CERT": "SSL_CERT_FILE"}.items():
+    if pips in os.environ:  # uv reads none of pip's settings
+        os.environ.setdefault(uvs, os.environ[pips])
 
 
 @nox.session

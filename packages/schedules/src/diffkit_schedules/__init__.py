@@ -4,15 +4,18 @@ from diffkit_schedules.arrays import Array, as_array_of, namespace, normal
 from diffkit_schedules.conditioning import CONDITIONS, condition_value, timesteps_of
 from diffkit_schedules.config import SCHEDULES, from_config, to_config
 from diffkit_schedules.continuous import cosine, karras, linear, offset_cosine, rectified, sigmoid
+from diffkit_schedules.diffusers import from_diffusers
 from diffkit_schedules.noising import PREDICTIONS, add_noise, prediction_name, target, to_eps, to_x0
 from diffkit_schedules.rates import Rates, Schedule
 from diffkit_schedules.tables import cosine_betas, discrete, linear_betas, scaled_linear_betas, sigmoid_betas
 from diffkit_schedules.transforms import shift, zero_terminal_snr
+from diffkit_schedules.weights import WEIGHTS, weight
 
 __all__ = [
     "CONDITIONS",
     "PREDICTIONS",
     "SCHEDULES",
+    "WEIGHTS",
     "Array",
     "Rates",
     "Schedule",
@@ -23,6 +26,7 @@ __all__ = [
     "cosine_betas",
     "discrete",
     "from_config",
+    "from_diffusers",
     "karras",
     "linear",
     "linear_betas",
@@ -40,5 +44,6 @@ __all__ = [
     "to_config",
     "to_eps",
     "to_x0",
+    "weight",
     "zero_terminal_snr",
 ]

@@ -1,0 +1,61 @@
+"""Loss weights by noise level."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from diffkit_schedules.arrays import namespace
+from diffkit_schedules.noising import prediction_name
+from diffkit_schedules.rates import Rates
+
+__all__ = ["WEIGHTS", "weight"]
+
+WEIGHTS = ("uniform", "snr", "min_snr")
+"""The names of the loss weights."""
+
+
+def weight(rates: Rates, kind: str = "uniform", prediction: str = "eps", gamma: float = 5.0) -> Any:
+    """What the squared error of the network's own output is multiplied by, at each noise level.
+
+    An error of x0 shows in the output a x0 + b eps multiplied by (a - b alpha / sigma), so the weight w on the error of x0 is
+
+        w / (a - b alpha / sigma)^2,   snr: w = SNR,   min_snr: w = min(SNR, gamma)
+
+        eps: w / SNR      x0: w      v: w / (SNR + 1) where alpha^2 + sigma^2 = 1      flow: w sigma^2 / (alpha + sigma)^2
+
+    "uniform" is 1 whatever the prediction, and "snr" is "uniform" for eps. rates are floats or arrays, and so is the result; it
+    is finite wherever one rate is zero, except "snr" for x0 at sigma = 0.
+    Raises ValueError for an unknown kind or prediction, or gamma <= 0.
+    Source: Hang et al. 2023 (Min-SNR), section 3.4; Salimans and Ho 2022, section 4.
+
+    >>> [weight(Rates(1.0, 0.25), "min_snr", prediction) for prediction in ("eps", "x0", "flow")]
+    [0.3125, 5.0, 0.2]
+    """
+    if kind not in WEIGHTS:
+        raise ValueError(f"weight must be one of {', '.join(map(repr, WEIGHTS))}; got {kind!r}")
+    if not gamma > 0:
+        raise ValueError(f"gamma must be > 0, got {gamma}")
+    name = prediction_name(prediction)
+    alpha, sigma = rates
+    number = isinstance(alpha, float)
+    xp = np if number else namespace(alpha)
+    alpha, sigma = (np.float64(alpha), np.float64(sigma)) if number else rates
+    with np.errstate(divide="ignore"):  # 1 / 0 is the infinity that is meant
+        signal, noise = _SHARES[name](alpha, sigma)
+    if kind == "uniform":
+        result = xp.ones_like(alpha)
+    elif kind == "snr":
+        result = signal * signal
+    else:
+        result = xp.minimum(signal * signal, gamma * noise * noise)
+    return float(result) if number else result
+
+
+_SHARES: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
+    "eps": lambda alpha, sigma: (1 + 0 * alpha, sigma / alpha),
+    "x0": lambda alpha, sigma: (alpha / sigma, 1 + 0 * sigma),
+    "v": lambda alpha, sigma: (alpha / (alpha * alpha + sigma * sigma), sigma / (alpha * alpha + sigma * sigma)),
+    "flow": lambda alpha, sigma: (alpha / (alpha + sigma), sigma / (alpha + sigma)),
+}
+"""Signal and noise rate over |alpha b - sigma a|, for each row (a, b), written so that neither is ever 0 / 0."""

@@ -1,0 +1,58 @@
+"""Scheduler configs as published models carry them."""
+
+import warnings
+
+import diffkit_schedules as ds
+import pytest
+
+STABLE_DIFFUSION = {
+    "_class_name": "PNDMScheduler",
+    "_diffusers_version": "0.6.0",
+    **{"beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "num_train_timesteps": 1000},
+    **{"set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1, "trained_betas": None, "clip_sample": False},
+}
+
+
+def quietly(config):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ds.from_diffusers(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "schedule", "prediction"),
+    [
+        ({}, ds.linear_betas(), "eps"),
+        ({"prediction_type": "sample"}, ds.linear_betas(), "x0"),
+        ({"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}, ds.cosine_betas(), "v"),
+        ({"beta_schedule": "sigmoid", "num_train_timesteps": 500, "beta_end": 0.05}, ds.sigmoid_betas(500, 1e-4, 0.05), "eps"),
+        ({"trained_betas": [0.3, 0.9, 0.9]}, ds.discrete([0.3, 0.9, 0.9]), "eps"),
+        ({"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}, ds.zero_terminal_snr(ds.linear_betas()), "v"),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, ds.rectified(), "flow"),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, ds.shift(ds.rectified(), 3.0), "flow"),
+        (STABLE_DIFFUSION, ds.scaled_linear_betas(), "eps"),
+    ],
+)
+def test_what_is_honoured(config, schedule, prediction):
+    assert quietly(config) == (schedule, prediction)
+
+
+def test_what_is_left_to_the_sampler_is_named():
+    with pytest.warns(UserWarning, match="leaves this to the sampler: set_alpha_to_one=False, steps_offset=1$"):
+        ds.from_diffusers(STABLE_DIFFUSION)
+    with pytest.warns(UserWarning, match="clip_sample=True, timestep_spacing='leading', some_new_key=3"):
+        ds.from_diffusers({"clip_sample": True, "timestep_spacing": "leading", "some_new_key": 3})
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ([], "a scheduler config is a mapping, got list"),
+        ({"beta_schedule": "laplace"}, "beta_schedule must be one of 'linear', .*; got 'laplace'"),
+        ({"prediction_type": "noise"}, "prediction must be one of .*; got 'noise'"),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": True}, "use_dynamic_shifting"),
+    ],
+)
+def test_what_is_refused(config, message):
+    with pytest.raises(ValueError, match=message):
+        ds.from_diffusers(config)
