@@ -1,7 +1,6 @@
 """What the libraries ask of an array, whichever library made it (the array API standard), and standard normal rows."""
 
 import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -54,7 +53,8 @@ def is_torch(x: Array) -> bool:
 def combine(p: float, x: Array, q: float, y: Array) -> Array:
     """p x + q y for two float coefficients: x and y of one shape and dtype, which the result has too.
 
-    A coefficient of zero leaves its array out, infinities and all. Under torch it is two passes over memory instead of three.
+    A coefficient of zero leaves its array out, infinities and all. Under torch it is two passes over memory instead of three,
+    and one new tensor.
 
     >>> combine(2.0, np.ones(2), 0.5, np.ones(2))
     array([2.5, 2.5])
@@ -62,7 +62,7 @@ def combine(p: float, x: Array, q: float, y: Array) -> Array:
     if p == 0 or q == 0:
         return q * y if p == 0 else p * x
     if is_torch(x):
-        return sys.modules["torch"].add(p * x, y, alpha=q)
+        return (p * x).add_(y, alpha=q)
     return p * x + q * y
 
 
