@@ -1,8 +1,9 @@
 """What a sampler costs beside the network: python benchmarks/sampler_step.py (needs diffusers for its row).
 
-The network is free: it returns a tensor that is there already. A step of 16x3x64x64 on the CPU, eps prediction, told the index:
-ours is all of `ddim` over 50 steps divided by 50, theirs `DDIMScheduler.step`, bare the update y = a x + b e alone (and, at
-eta 1, the same noise drawn and added). The rounds are interleaved; medians, and ratios to bare.
+The network is free: it returns a tensor that is there already. A step of 16x3x64x64 on the CPU: "sampler" is all of `ddim` over
+50 steps divided by 50, given a denoise that returns x0; "from eps" has the conversion from an eps network told the index in
+it, as `DDIMScheduler.step` has. Bare is the update y = a x + b e alone (and, at eta 1, the same noise drawn and added). The
+rounds are interleaved; medians, and ratios to bare.
 """
 
 import statistics
@@ -11,7 +12,7 @@ import warnings
 from collections.abc import Callable
 
 import torch
-from diffkit_samplers import ddim, denoiser, seeded
+from diffkit_samplers import Source, ddim, denoiser, seeded
 from diffkit_schedules import linear_betas
 
 STEPS, ROUNDS, SHAPE = 50, 30, (16, 3, 64, 64)
@@ -26,9 +27,10 @@ def bare(draw: Callable[[], torch.Tensor] | None = None) -> None:
             x = x + 0.1 * draw()
 
 
-def ours(eta: float, noise: Callable[[tuple[int, ...]], torch.Tensor] | None) -> None:
+def ours(eta: float = 0.0, noise: Source | None = None, *, from_eps: bool = False) -> None:
     schedule = linear_betas()
-    ddim(denoiser(lambda x, c: EPS, schedule, "eps", "index"), schedule, X, steps=STEPS, eta=eta, noise=noise)
+    denoise = denoiser(lambda x, c: EPS, schedule, "eps", "index") if from_eps else lambda x, t: EPS
+    ddim(denoise, schedule, X, steps=STEPS, eta=eta, noise=noise)
 
 
 def theirs(eta: float) -> None:
@@ -57,12 +59,14 @@ def measure(name: str, cases: dict[str, Callable[[], None]]) -> None:
 
 def main() -> None:
     torch.set_num_threads(2)
-    measure("eta 0", {"bare": bare, "diffkit": lambda: ours(0.0, None), "diffusers": lambda: theirs(0.0)})
+    both = {"sampler": ours, "from eps": lambda: ours(from_eps=True), "diffusers from eps": lambda: theirs(0.0)}
+    measure("eta 0", {"bare": bare} | both)
     draw = lambda: torch.randn(SHAPE)  # noqa: E731
-    plain = {"bare": lambda: bare(draw), "diffkit": lambda: ours(1.0, None), "diffusers": lambda: theirs(1.0)}
-    measure("eta 1, torch's noise", plain)
+    both = {"sampler": lambda: ours(1.0), "from eps": lambda: ours(1.0, from_eps=True), "diffusers from eps": lambda: theirs(1.0)}
+    measure("eta 1, torch's noise", {"bare": lambda: bare(draw)} | both)
     source = seeded(range(16), like=X)
-    measure("eta 1, seeded noise", {"bare": lambda: bare(lambda: source(SHAPE)), "diffkit": lambda: ours(1.0, source)})
+    both = {"sampler": lambda: ours(1.0, source), "from eps": lambda: ours(1.0, source, from_eps=True)}
+    measure("eta 1, seeded noise", {"bare": lambda: bare(lambda: source(SHAPE))} | both)
 
 
 if __name__ == "__main__":

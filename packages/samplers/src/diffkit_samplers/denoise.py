@@ -39,7 +39,12 @@ def as_estimate(found: Array | Estimate) -> Estimate:
 
 @dataclass(frozen=True)
 class Denoiser:
-    """The denoise function of a network, as `denoiser` makes it; its parts can be read."""
+    """The denoise function of a network, as `denoiser` makes it; its parts can be read.
+
+    >>> from diffkit_schedules import cosine
+    >>> denoiser(print, cosine(), "v").prediction
+    'v'
+    """
 
     model: Callable[..., Any]
     schedule: Schedule

@@ -32,6 +32,12 @@ class Move(NamedTuple):
 
     t, s: its two times, s < t; now, then: their rates; denoise: for a method that looks more than once; estimate: x0 at t (and
     eps, where a wrapper fixed it); before: the last move and its estimate, None at the first; eta; noise: the source of z.
+
+    >>> from diffkit_samplers import trajectory
+    >>> from diffkit_schedules import rectified
+    >>> lazy = lambda x, move: move.estimate.x0  # a method that goes all the way at once
+    >>> [state.x for state in trajectory(lambda x, t: 0.5 * x, rectified(), __import__("numpy").ones(1), method=lazy, steps=2)]
+    [array([0.5]), array([0.25])]
     """
 
     t: float

@@ -107,7 +107,8 @@ def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
 
     def inpainted(x_t: Array, t: float) -> Array:
         x0 = as_estimate(denoise(x_t, t)).x0
-        filled = mask * known + (1 - mask) * x0
+        part = namespace(x0).astype(mask, x0.dtype)
+        filled = part * known + (1 - part) * x0
         if filled.shape != x0.shape:
             raise ValueError(
                 f"known and mask must fit x_t's shape {tuple(x0.shape)}, got {tuple(known.shape)} and {tuple(mask.shape)}"
