@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -92,6 +91,8 @@ def normal(seeds: Sequence[int], draw: int, shape: Sequence[int]) -> "np.ndarray
         for row, seed in zip(rows, seeds, strict=True):
             fill(row, seed)
     else:  # NumPy draws without the interpreter's lock; a pool that outlived this call would not survive a fork
+        from concurrent.futures import ThreadPoolExecutor  # a quarter of this package's import time, for long draws alone
+
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(fill, rows, seeds))
     return rows
