@@ -12,7 +12,7 @@ TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "build", "tests", "backends"]
+nox.options.sessions = ["lint", "types", "build", "tests", "backends", "parity", "onnx"]
 
 if "PIP_FIND_LINKS" in os.environ:  # uv reads none of pip's settings
     os.environ.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
@@ -51,7 +51,7 @@ def tests(session: nox.Session, package: str) -> None:
     session.install("-c", CONSTRAINTS, f"diffkit-{package}", *TOOLS)
     with session.chdir(f"packages/{package}"):
         session.run("deptry", "src", silent=True)
-    session.run("pytest", f"packages/{package}", "--ignore-glob=*/backends/*", *session.posargs)
+    session.run("pytest", f"packages/{package}", "--ignore-glob=*/backends/*", "--ignore-glob=*/extra/*", *session.posargs)
     session.run("pytest", "--doctest-modules", "--pyargs", f"diffkit_{package}")
 
 
@@ -60,3 +60,17 @@ def backends(session: nox.Session) -> None:
     """The schedules and samplers on torch and JAX as well as on NumPy."""
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", *TOOLS)
     session.run("pytest", "packages/samplers/tests/backends", *session.posargs)
+
+
+@nox.session(requires=["build"])
+def parity(session: nox.Session) -> None:
+    """Networks of the library diffusers against ours: outputs and gradients, and the way back."""
+    session.install("-c", CONSTRAINTS, "diffkit-unet", "diffusers>=0.35", *TOOLS)
+    session.run("pytest", "packages/unet/tests/extra/test_diffusers.py", *session.posargs)
+
+
+@nox.session(requires=["build"])
+def onnx(session: nox.Session) -> None:
+    """A network exported to ONNX, run by onnxruntime, sampled from with NumPy."""
+    session.install("-c", CONSTRAINTS, "diffkit-unet", "diffkit-samplers", "onnx", "onnxscript", "onnxruntime", *TOOLS)
+    session.run("pytest", "packages/unet/tests/extra/test_onnx.py", *session.posargs)
