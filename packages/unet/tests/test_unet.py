@@ -20,7 +20,7 @@ def small(**parameters):
 
 def test_exported_names():
     names = "CONDITIONS FREQUENCIES MAX_PARAMETERS PRESETS DownBlock ResidualBlock SinusoidalEmbedding UNet UpBlock"
-    assert diffkit_unet.__all__ == [*names.split(), "from_diffusers", "preset", "to_diffusers"]
+    assert diffkit_unet.__all__ == [*names.split(), "from_diffusers", "keep_memory", "preset", "to_diffusers"]
 
 
 @pytest.mark.parametrize("name", diffkit_unet.PRESETS)

@@ -18,8 +18,8 @@ def noise_levels(condition: Tensor | float, x: Tensor) -> Tensor:
     if isinstance(condition, int | float):
         return torch.full((1,), condition, dtype=wide, device=x.device)  # filled on the device: nothing is copied to it
     levels = torch.as_tensor(condition, device=x.device)
-    if levels.ndim and (levels.shape[0] != len(x) or levels.numel() != len(x)):
-        raise ValueError(f"condition must be one number, ({len(x)},) or ({len(x)}, 1, 1, 1), got {tuple(levels.shape)}")
+    if levels.ndim and (levels.shape[0] != x.shape[0] or levels.numel() != x.shape[0]):
+        raise ValueError(f"condition must be one number, ({x.shape[0]},) or ({x.shape[0]}, 1, 1, 1), got {tuple(levels.shape)}")
     return (levels if levels.is_floating_point() else levels.to(wide)).reshape(-1)
 
 

@@ -7,30 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Attention", "BatchNorm", "GroupNorm", "convolution", "glorot", "linear", "normalisation"]
+from diffkit_unet.batchnorm import BatchNorm
+
+__all__ = ["Attention", "GroupNorm", "convolution", "glorot", "linear", "normalisation"]
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
-
-
-class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation without scale and centre: (x - mean) / sqrt(variance + eps), per channel over B, H and W.
-
-    The running statistics move by 1% a batch: Keras's momentum 0.99 is torch's 0.01. In training a single value a channel
-    (one sample, 1x1 pixels) has no variance; it is normalised with the running statistics, which then stay as they are.
-    x (B, channels, H, W) -> same shape. Source: Ioffe and Szegedy 2015, algorithm 1.
-
-    >>> BatchNorm(1)(torch.tensor([-1.0, 1.0]).reshape(2, 1, 1, 1)).flatten()
-    tensor([-0.9995,  0.9995])
-    """
-
-    def __init__(self, channels: int, eps: float = 1e-3) -> None:
-        super().__init__(channels, eps=eps, momentum=0.01, affine=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        # Without this the last batch of an epoch stops the training wherever it happens to hold one sample.
-        if self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1:
-            return functional.batch_norm(x, self.running_mean, self.running_var, eps=self.eps)
-        return super().forward(x)
 
 
 class GroupNorm(nn.GroupNorm):

@@ -123,12 +123,15 @@ class UNet(nn.Module):
         `condition`: (B,) or (B, 1, 1, 1), or one number for all. `class_labels`: (B,) integers in 0...num_classes, where
         num_classes means "no class", which None means for all. Raises ValueError for any other shape.
         """
+        # Not len(x), here and in what it calls: torch.export would take it for a constant.
         if x.ndim != 4 or x.shape[1] != self.in_channels or not x.shape[2] or not x.shape[3]:
             raise ValueError(f"x must be (B, {self.in_channels}, H, W) with H and W from 1, got {tuple(x.shape)}")
         vector = self._vector(condition, x, class_labels)  # (B, ...), or (1, ...)
         h = self.image(x)
+        # On a processor convolutions are fastest with channels last, and what follows keeps to the order that it is given.
+        h = h.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else h
         if self.level is None:
-            h = torch.cat([h, vector.to(h.dtype)[:, :, None, None].expand(len(x), -1, *x.shape[2:])], dim=1)
+            h = _with_map(h, vector.to(h.dtype))
         level = None if self.level is None else vector
         kept = []
         for down in self.down:
@@ -139,7 +142,7 @@ class UNet(nn.Module):
         for up, skips in zip(self.up, reversed(kept), strict=True):
             h = up(h, skips, level)
         result: Tensor = self.out(h if self.out_norm is None else functional.silu(self.out_norm(h)))
-        return result
+        return result.contiguous()
 
     def to_config(self) -> dict[str, Any]:
         """Every parameter as plain JSON: `UNet.from_config(unet.to_config())` has the same layers.
@@ -169,5 +172,13 @@ class UNet(nn.Module):
         if self.level is not None:
             vector = self.level(vector.to(self.image.weight.dtype))
         if self.classes is not None:
-            vector = vector + class_vectors(self.classes, labels, len(x), null_class=self.null_class)
+            vector = vector + class_vectors(self.classes, labels, x.shape[0], null_class=self.null_class)
         return vector if self.level is None else functional.silu(vector)
+
+
+def _with_map(h: Tensor, vector: Tensor) -> Tensor:
+    """h (B, C, H, W) and the vector (B or 1, E) at every pixel, (B, C + E, H, W), in h's order of memory."""
+    if h.is_contiguous(memory_format=torch.channels_last):  # torch.cat would fall back to channels first
+        rows = h.permute(0, 2, 3, 1)
+        return torch.cat([rows, vector[:, None, None].expand(*rows.shape[:3], -1)], dim=3).permute(0, 3, 1, 2)
+    return torch.cat([h, vector[:, :, None, None].expand(h.shape[0], -1, *h.shape[2:])], dim=1)
