@@ -8,7 +8,7 @@ from diffkit_unet import UNet, preset
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the exporter's own, of torch and onnxscript
 
-SHIFTED = {"norms": 2, "norm": "group", "level": "scale_shift", "down": "strided_same", "up": "nearest", "dropout": 0.1}
+DDPM = {"norms": 2, "norm": "group", "level": "scale_shift", "down": "strided_same", "up": "nearest", "dropout": 0.1}
 
 
 def networks(name):
@@ -16,9 +16,7 @@ def networks(name):
     if name == "tutorial":
         unet = preset("tutorial")
     else:
-        unet = UNet(
-            3, (16, 32), 1, 16, layout="ddpm", groups=8, attention=(1,), middle_attention=True, head_channels=8, **SHIFTED
-        )
+        unet = UNet(3, (16, 32), 1, 16, layout="ddpm", groups=8, attention=(1,), middle_attention=True, head_channels=8, **DDPM)
     torch.nn.init.normal_(unet.out.weight, std=0.05)
     return unet.eval()
 
