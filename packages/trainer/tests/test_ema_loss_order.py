@@ -122,7 +122,7 @@ def test_every_sample_has_a_time_of_its_own():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="loss must be one of 'mae', 'mse'; got 'l1'"):
+    with pytest.raises(ValueError, match="loss must be one of 'mae', 'mse', 'huber'; got 'l1'"):
         loss(lambda x, level: x, rectified(), torch.zeros(1, 1), kind="l1")
 
 
