@@ -44,7 +44,8 @@ class Trainer:
     batch_size: of all processes together, in each update. loss_options: kind, prediction, condition, weighting, gamma; see
     `losses`. times: see `draw_times`. lr ... clip: see `Optimiser`. ema: the decay or several, warmed up. flip: mirror half of
     the images. class_dropout: the network is called with class_labels=, and this share of them is the "no class" label, the
-    number of classes; None for a network without. precision: "fp32", "bf16" (autocast) or "fp16" (with a loss scale). compiled: by torch.compile. channels_last: the memory format.
+    number of classes; None for a network without. precision: "fp32", "bf16" (autocast) or "fp16" (with a loss scale).
+    compiled: by torch.compile. channels_last: the memory format.
     Raises ValueError for an option out of its range, and for a prediction that says nothing at one of the schedule's ends.
     """
 
