@@ -83,6 +83,8 @@ class TrainConfig:
     keep: int = 2
     keep_every: int | None = None
     process_timeout: float = 600.0
+    pack: bool = True
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         for key in COUNTS:

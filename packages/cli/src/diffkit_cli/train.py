@@ -16,6 +16,7 @@ from diffkit_trainer import (
     holds_run,
     locked,
     open_images,
+    pack,
     pick_device,
     processes,
     read_config,
@@ -36,6 +37,7 @@ __all__ = ["train"]
 
 MAY_CHANGE = (
     *("steps", "device", "log_every", "sample_every", "save_every", "save_minutes", "keep", "keep_every", "process_timeout"),
+    *("pack", "tensorboard"),
     *("accumulate", "compile", "channels_last"),  # these may round differently, and the trainer says so
 )
 
@@ -137,7 +139,8 @@ def _open(config: TrainConfig, skip_bad: bool) -> Images:
     if size is None and config.data != "digits" and not _is_idx(config.data):
         size = 64
     with console.status(f"reading {config.data}"):
-        images = open_images(config.data, size, skip_bad=skip_bad)
+        packed = size is not None and config.pack and Path(config.data).is_dir() and not _is_idx(config.data)
+        images = (pack if packed else open_images)(config.data, size, skip_bad=skip_bad)  # type: ignore[arg-type]
     for path, reason in images.skipped:
         warn(f"left out {path}: {reason}")
     console.print(

@@ -1,5 +1,6 @@
 """Trains a denoiser on a folder of images: data, loss, EMA, loop, safe checkpoints."""
 
+from diffkit_trainer.boards import Board
 from diffkit_trainer.checkpoint import Loaded, checkpoints, load, resume, save
 from diffkit_trainer.devices import pick_device, seed_weights
 from diffkit_trainer.ema import EMA
@@ -8,6 +9,7 @@ from diffkit_trainer.images import Images, open_images
 from diffkit_trainer.losses import LOSSES, loss, losses
 from diffkit_trainer.normalisation import Normalisation
 from diffkit_trainer.optimiser import LEARNING_RATES
+from diffkit_trainer.pack import cache_folder, pack
 from diffkit_trainer.pictures import grid, save_images, to_png
 from diffkit_trainer.possible import PRECISIONS
 from diffkit_trainer.processes import World, processes
@@ -32,6 +34,7 @@ __all__ = [
     "LOSSES",
     "PRECISIONS",
     "TIMES",
+    "Board",
     "DataError",
     "DivergedError",
     "Images",
@@ -44,6 +47,7 @@ __all__ = [
     "Trainer",
     "World",
     "append_log",
+    "cache_folder",
     "checkpoints",
     "grid",
     "holds_run",
@@ -52,6 +56,7 @@ __all__ = [
     "loss",
     "losses",
     "open_images",
+    "pack",
     "pick_device",
     "processes",
     "read_config",

@@ -12,7 +12,8 @@ from diffkit_trainer.strict_json import read_json
 from diffkit_trainer.whole import write_whole
 
 __all__ = [
-    *("append_log", "holds_run", "locked", "read_config", "read_log", "require_writable", "truncate_log", "write_config"),
+    *("append_log", "holds_run", "locked", "read_config", "read_log", "require_writable"),
+    *("truncate_log", "waiting_for", "write_config"),
 ]
 
 try:
@@ -68,6 +69,20 @@ def locked(run: Path) -> Iterator[None]:
         file.truncate()
         file.write(str(os.getpid()))
         file.flush()
+        yield
+
+
+@contextmanager
+def waiting_for(path: Path) -> Iterator[None]:
+    """Hold a lock file, after whoever holds it now."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+    with file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
