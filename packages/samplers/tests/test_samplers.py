@@ -101,7 +101,7 @@ def test_a_wrapper_may_fix_eps():
         ({"eta": -0.1}, r"eta must be in \[0, 1\] .*, got -0.1"),
         ({"steps": 0}, "steps must be"),
         ({"spacing": "x"}, "spacing must be one of"),
-        ({"method": "ddmi"}, "method must be one of 'ddim', or an update; got 'ddmi'"),
+        ({"method": "ddmi"}, "method must be one of 'ddim', 'heun', .*, or an update; got 'ddmi'"),
     ],
 )
 def test_bad_options_are_refused_at_the_call(options, message):
@@ -159,3 +159,18 @@ def test_outputs_are_unwrapped(wrap):
 def test_what_a_denoiser_refuses(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("steps", [5, 10, 20])
+def test_at_few_steps_less_noise_is_nearer_to_the_data(steps):
+    schedule, rng = linear_betas(), np.random.default_rng(0)
+    oracle = MixtureOracle(schedule, (-1.0, 0.5), (0.05, 0.1), (0.4, 0.6))
+    kind = rng.random(20000) < 0.4
+    data = np.sort(np.where(kind, rng.normal(-1.0, 0.05**0.5, 20000), rng.normal(0.5, 0.1**0.5, 20000)))
+
+    def distance(eta):
+        source = seeded(range(20))
+        samples = ddim(oracle, schedule, source((20, 1000)), steps=steps, eta=eta, noise=source)
+        return abs(np.sort(samples.ravel()) - data).mean()
+
+    assert distance(0.0) < distance(1.0)

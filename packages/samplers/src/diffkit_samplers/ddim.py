@@ -1,4 +1,4 @@
-"""DDIM and DDPM: one update, told apart by eta and by the number of steps."""
+"""DDIM, DDPM and ancestral sampling: one update, told apart by eta and by the number of steps."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from diffkit_samplers.loop import Move, last_x0, run
 from diffkit_samplers.noise import Source
 from diffkit_samplers.steps import step
 
-__all__ = ["ddim", "ddim_update", "ddpm"]
+__all__ = ["ddim", "ddim_update", "ddpm", "euler_ancestral"]
 
 
 def ddim_update(x: Array, move: Move) -> Array:
     """x at move.s by the DDIM formula; see `step`."""
-    x0, eps = move.estimate
-    return step(x, x0, move.now, move.then, eta=move.eta, noise=move.noise, eps=eps)
+    x0, eps, spread = move.estimate
+    return step(x, x0, move.now, move.then, eta=move.eta, noise=move.noise, eps=eps, spread=spread)
 
 
 def ddim(
@@ -60,6 +60,7 @@ def ddpm(
 
         x_s = mean + sqrt(beta (1 - abar_s) / (1 - abar_t)) z,   beta = 1 - abar_t / abar_s
 
+    For the variance beta ("fixed large") wrap denoise in `fixed_large`; for a learned one see `denoiser(learned_range=True)`.
     steps: by default T of a table, 1000 for a schedule that is none. All else as for `ddim`.
     Source: Ho, Jain and Abbeel 2020 (DDPM), equations 6 and 7.
 
@@ -69,4 +70,28 @@ def ddpm(
     array([[3.]])
     """
     steps = timesteps_of(schedule) if steps is None else steps
+    return ddim(denoise, schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
+
+
+def euler_ancestral(
+    denoise: Denoise,
+    schedule: Schedule,
+    x: Array,
+    *,
+    steps: int = 20,
+    eta: float = 1.0,
+    spacing: str | Sequence[float] = "uniform",
+    noise: Source | None = None,
+) -> Array:
+    """Samples by Euler's method with ancestral noise, which is `ddim` at eta = 1: in units of sigma' = sigma / alpha,
+
+        down = sigma'_s^2 / sigma'_t,   x'_s = x' + (down - sigma'_t) eps + sqrt(sigma'_s^2 - down^2) z
+
+    All as for `ddim`. Source: Karras et al. 2022 (EDM), appendix, and Song et al. 2021 (DDIM), equation 16, which it equals.
+
+    >>> import numpy as np
+    >>> from diffkit_schedules import cosine
+    >>> euler_ancestral(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
+    array([[3.]])
+    """
     return ddim(denoise, schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)

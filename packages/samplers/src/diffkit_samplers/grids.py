@@ -1,9 +1,10 @@
 """The times a sampler visits."""
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from diffkit_schedules import Schedule, timesteps_of
+from diffkit_schedules import Schedule, times_of, timesteps_of
 
 __all__ = ["SPACINGS", "grid"]
 
@@ -20,12 +21,15 @@ def grid(
         leading     index (N - 1 - k) (T // N) + offset: does not start at pure noise
         linspace    index round of N numbers evenly spaced from T - 1 to 0
         quadratic   index int(u^2) + offset, u evenly spaced from sqrt(0.8 T) to 0: does not start at pure noise
+        karras      (sigma / alpha)^(1/7) evenly spaced from t = 1 to 1 / T; on a table the nearest entries
+        log_snr     log-SNR evenly spaced from t = 1 to 1 / T; on a table the nearest entries
 
-    A sequence of times is taken as it is. offset: diffusers' steps_offset, for the two that do not start at pure noise. last:
-    1 / T for diffusers' set_alpha_to_one=False.
+    Indices that meet (near the data, at large N) move to the next free one. A sequence of times is taken as it is.
+    offset: diffusers' steps_offset, for the two that do not start at pure noise. last: 1 / T for its set_alpha_to_one=False.
     Raises ValueError for an unknown spacing, steps < 1, more steps than a table or a spacing has, or times that do not
     decrease within [0, 1].
-    Source: Song et al. 2021 (DDIM), appendix D.2 (leading is its linear, and quadratic); Lin et al. 2024, table 2, for the rest.
+    Source: Song et al. 2021 (DDIM), appendix D.2 (leading is its linear, and quadratic); Lin et al. 2024, table 2; Karras et
+    al. 2022 (EDM), equation 5; Lu et al. 2022 (DPM-Solver), section 3.3, for log_snr.
 
     >>> from diffkit_schedules import cosine, linear_betas
     >>> grid(cosine(), 4)
@@ -47,8 +51,14 @@ def grid(
         raise ValueError(f"steps must be at most {timesteps}, the number of timesteps {spacing!r} chooses from; got {steps}")
     if offset and spacing not in ("leading", "quadratic"):
         raise ValueError(f"offset is for 'leading' and 'quadratic', which leave room; got {offset} with {spacing!r}")
-    indices = [i + offset for i in _decreasing_indices(SPACINGS[spacing](timesteps, steps))]
-    return _decreasing([(i + 1) / timesteps for i in indices] + [last])
+    if spacing in LEVELS:
+        times = _times_of_levels(schedule, LEVELS[spacing], steps)
+        if not table:
+            return _decreasing([*times, last])
+        indices = [round(t * timesteps) - 1 for t in times]
+    else:
+        indices = INDICES[spacing](timesteps, steps)
+    return _decreasing([(i + offset + 1) / timesteps for i in _decreasing_indices(indices, timesteps)] + [last])
 
 
 def _trailing(timesteps: int, steps: int) -> list[int]:
@@ -72,21 +82,50 @@ def _quadratic(timesteps: int, steps: int) -> list[int]:
     return [int((k * (end / (steps - 1))) ** 2) for k in reversed(range(steps))]
 
 
-SPACINGS: dict[str, Callable[[int, int], list[int]]] = {
+INDICES: dict[str, Callable[[int, int], list[int]]] = {
     "uniform": _trailing,
     "leading": _leading,
     "trailing": _trailing,
     "linspace": _linspace,
     "quadratic": _quadratic,
 }
-"""The spacings that have a name, each (T, N) -> N indices."""
+"""Spacings in the index: (T, N) -> N indices."""
+
+RHO = 7.0
+
+LEVELS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+    "karras": (lambda log_snr: math.exp(-log_snr / (2 * RHO)), lambda u: -2 * RHO * math.log(u)),
+    "log_snr": (lambda log_snr: log_snr, lambda u: u),
+}
+"""Spacings in the noise level: evenly spaced in a function of log-SNR, given with its inverse."""
+
+SPACINGS = (*INDICES, *LEVELS)
+"""The names of the spacings."""
 
 
-def _decreasing_indices(indices: Sequence[int]) -> list[int]:
-    """The same indices where they decrease; crowded ones (near the data, at large N) move up to the next free place."""
+def _times_of_levels(
+    schedule: Schedule, scale: tuple[Callable[[float], float], Callable[[float], float]], steps: int
+) -> list[float]:
+    """Times whose noise levels are evenly spaced on a scale, from t = 1 to t = 1 / T.
+
+    Where t = 1 is pure noise, of no finite log-SNR, the scale begins at 1 - 1 / T instead, and the first time is 1 all the same.
+    """
+    there, back = scale
+    timesteps = timesteps_of(schedule)
+    noisiest = schedule(1.0).log_snr
+    start = there(noisiest if math.isfinite(noisiest) else schedule(1 - 1 / timesteps).log_snr)
+    end = there(schedule(1 / timesteps).log_snr)
+    levels = [back(start + k / (steps - 1) * (end - start)) for k in range(1, steps)]
+    return [1.0, *times_of(schedule, levels)]
+
+
+def _decreasing_indices(indices: Sequence[int], timesteps: int) -> list[int]:
+    """The same indices where they decrease; crowded ones move to the next free place, within 0 ... T - 1."""
     free: list[int] = []
     for index in reversed(indices):
         free.append(max(index, free[-1] + 1) if free else index)
+    for k, most in zip(reversed(range(len(free))), reversed(range(timesteps)), strict=False):
+        free[k] = min(free[k], most)
     return free[::-1]
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from diffkit_schedules import Array, namespace
+from diffkit_schedules import Array, as_array_of, namespace
 
 __all__ = ["slerp"]
 
@@ -15,7 +15,8 @@ def slerp(a: Array, b: Array, t: float | Sequence[float]) -> Array:
         slerp(a, b, t) = (sin((1 - t) w) a + sin(t w) b) / sin w,   cos w = <a, b> / (|a| |b|)
 
     with w the angle over all axes but the first (over all of them for a single axis). Where a and b are parallel within
-    float rounding, as where one is zero, it is lerp, (1 - t) a + t b. Equal norms are kept: |slerp| = |a| = |b|.
+    float rounding, as where one is zero, it is lerp, (1 - t) a + t b. Where they point in opposite directions any great circle
+    joins them; taken is the one through a with its coordinates, in pairs, turned by 90 degrees. Equal norms are kept.
     a, b: (B, ...), one shape and dtype. t: a float, giving (B, ...), or a sequence of K, giving (K, B, ...).
     Raises ValueError for shapes that differ. Source: Shoemake 1985, "Animating rotation with quaternion curves", section 3.3.
 
@@ -30,11 +31,15 @@ def slerp(a: Array, b: Array, t: float | Sequence[float]) -> Array:
         return xp.stack([slerp(a, b, float(each)) for each in t])
     angle = _angle(xp, a, b)
     sine = xp.sin(angle)
-    straight = sine < math.sqrt(xp.finfo(angle.dtype).eps)
-    safe = xp.where(straight, xp.ones_like(sine), sine)
-    from_a = xp.where(straight, xp.full_like(sine, 1 - t), xp.sin((1 - t) * angle) / safe)
-    from_b = xp.where(straight, xp.full_like(sine, t), xp.sin(t * angle) / safe)
-    return xp.astype(from_a * a + from_b * b, a.dtype)
+    one_line = sine < math.sqrt(xp.finfo(angle.dtype).eps)
+    safe = xp.where(one_line, xp.ones_like(sine), sine)
+    from_a = xp.where(one_line, xp.full_like(sine, 1 - t), xp.sin((1 - t) * angle) / safe)
+    from_b = xp.where(one_line, xp.full_like(sine, t), xp.sin(t * angle) / safe)
+    path = from_a * a + from_b * b
+    opposite = one_line & (angle > 1)
+    if bool(xp.any(opposite)):
+        path = xp.where(opposite, _half_turn(xp, a, b, t), path)
+    return xp.astype(path, a.dtype)
 
 
 def _angle(xp: Any, a: Array, b: Array) -> Array:
@@ -52,3 +57,15 @@ def _angle(xp: Any, a: Array, b: Array) -> Array:
 
 def _norm(xp: Any, x: Array, axes: tuple[int, ...]) -> Array:
     return xp.sqrt(xp.sum(x * x, axis=axes, keepdims=True))
+
+
+def _half_turn(xp: Any, a: Array, b: Array, t: float) -> Array:
+    """From a to b = -c a around through p: a with its coordinates turned by 90 degrees in pairs, (x, y) -> (-y, x)."""
+    flat, end = (xp.reshape(each, (each.shape[0] if each.ndim > 1 else 1, -1)) for each in (a, b))
+    pairs = flat.shape[1] // 2 * 2
+    turned = xp.reshape(xp.stack([-flat[:, 1:pairs:2], flat[:, 0:pairs:2]], axis=-1), (flat.shape[0], pairs))
+    turned = xp.concat([turned, 0 * flat[:, pairs:]], axis=1)
+    norm, tiny = _norm(xp, flat, (1,)), as_array_of(xp.finfo(a.dtype).smallest_normal, a)
+    turned = turned * (norm / xp.maximum(_norm(xp, turned, (1,)), tiny))
+    radius = (1 - t) + t * _norm(xp, end, (1,)) / xp.maximum(norm, tiny)
+    return xp.reshape(radius * (math.cos(math.pi * t) * flat + math.sin(math.pi * t) * turned), a.shape)

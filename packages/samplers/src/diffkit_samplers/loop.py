@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
-from diffkit_schedules import Array, Rates, Schedule
+from diffkit_schedules import Array, Rates, Schedule, is_torch, namespace
 
-from diffkit_samplers.denoise import Denoise, Estimate
+from diffkit_samplers.denoise import Denoise, Estimate, as_estimate
 from diffkit_samplers.grids import grid
-from diffkit_samplers.noise import Source, is_torch, source_for
+from diffkit_samplers.noise import Source, source_for
 
-__all__ = ["Move", "State", "Update", "last_x0", "run"]
+__all__ = ["Move", "State", "Update", "last_x0", "no_graph", "run"]
 
 
 class State(NamedTuple):
@@ -32,6 +32,12 @@ class Move(NamedTuple):
 
     t, s: its two times, s < t; now, then: their rates; denoise: for a method that looks more than once; estimate: x0 at t (and
     eps, where a wrapper fixed it); before: the last move and its estimate, None at the first; eta; noise: the source of z.
+
+    >>> from diffkit_samplers import trajectory
+    >>> from diffkit_schedules import rectified
+    >>> lazy = lambda x, move: move.estimate.x0  # a method that goes all the way at once
+    >>> [state.x for state in trajectory(lambda x, t: 0.5 * x, rectified(), __import__("numpy").ones(1), method=lazy, steps=2)]
+    [array([0.5]), array([0.25])]
     """
 
     t: float
@@ -63,7 +69,8 @@ def run(
     """The states of a sampler, one after each step: for (t, s) of the grid, x0 = denoise(x, t), then x = update(x, move).
 
     x: noise at the grid's first time, standard normal times sigma. Arguments are checked when it is called, not at the first
-    `next`. Under torch no graph is kept. Raises ValueError for eta outside [0, 1], and as `grid` does.
+    `next`. Under torch no graph is kept. Raises ValueError for eta outside [0, 1], as `grid` does, and after the last step where
+    an x0 was not finite, with the first such time: looking sooner would make the host wait for the device at every step.
     """
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must be in [0, 1] (0 = DDIM, 1 = DDPM), got {eta}")
@@ -81,17 +88,35 @@ def last_x0(states: Iterator[State]) -> Array:
 def _states(
     update: Update, denoise: Denoise, schedule: Schedule, x: Array, times: list[float], eta: float, noise: Source
 ) -> Iterator[State]:
-    before = None
+    before, now, sums = None, schedule(times[0]), []
     for t, s in pairwise(times):
-        with _no_graph(x):
-            found: Any = denoise(x, t)
-            estimate = found if isinstance(found, Estimate) else Estimate(found, None)
-            move = Move(t, s, schedule(t), schedule(s), denoise, estimate, before, eta, noise)
+        with no_graph(x):
+            estimate, then = as_estimate(denoise(x, t)), schedule(s)
+            move = Move(t, s, now, then, denoise, estimate, before, eta, noise)
             x = update(x, move)
+            sums.append(_sum(estimate.x0))
         yield State(s, x, estimate.x0)
-        before = move._replace(before=None)
+        before, now = move._replace(before=None), then
+    _refuse_not_finite(times, sums)
 
 
-def _no_graph(x: Array) -> AbstractContextManager[Any]:
-    # entered around each step, not around the loop: a generator that pauses inside it would switch off the caller's graph
+def _sum(x: Array) -> Array:
+    """A number that is finite exactly if all of x is, short of overflow: one pass, no wait."""
+    xp = namespace(x)
+    return xp.sum(x, dtype=xp.float32 if xp.finfo(x.dtype).bits < 32 else x.dtype)
+
+
+def _refuse_not_finite(times: list[float], sums: list[Array]) -> None:
+    xp = namespace(sums[0])
+    finite = xp.isfinite(xp.stack(sums))
+    if not bool(xp.all(finite)):
+        k = [bool(each) for each in finite].index(False)
+        raise ValueError(f"the model's x0 is not finite from step {k + 1} of {len(sums)} on, at t = {times[k]:.6g}")
+
+
+def no_graph(x: Array) -> AbstractContextManager[Any]:
+    """A context in which torch keeps no graph, for a torch x; nothing for another.
+
+    The loop enters it around each step: a generator that paused inside it would switch off the caller's graph.
+    """
     return sys.modules["torch"].no_grad() if is_torch(x) else nullcontext()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TypeAlias
 
-from diffkit_schedules import Array, as_array_of, namespace, normal
+from diffkit_schedules import Array, as_array_of, is_torch, normal
 
-__all__ = ["Source", "is_torch", "seeded", "source_for"]
+__all__ = ["Source", "seeded", "source_for"]
 
 Source: TypeAlias = Callable[[tuple[int, ...]], Array]
 """source(shape) -> standard normal array of that shape; each call is a new draw."""
@@ -57,8 +57,3 @@ def source_for(x: Array, noise: Source | None) -> Source:
         return z if type(z) is type(x) and z.dtype == x.dtype and z.device == x.device else as_array_of(z, x)
 
     return source
-
-
-def is_torch(x: Array) -> bool:
-    """Whether x is a torch tensor, without importing torch."""
-    return bool(namespace(x).__name__ == "array_api_compat.torch")

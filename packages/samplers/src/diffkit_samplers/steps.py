@@ -3,13 +3,21 @@
 import math
 from typing import Any
 
-from diffkit_schedules import Array, Rates
+from diffkit_schedules import Array, Rates, combine
 
 __all__ = ["step"]
 
 
 def step(
-    x_t: Array, x0: Array, now: Rates, then: Rates, *, eta: float = 0.0, noise: Any = None, eps: Array | None = None
+    x_t: Array,
+    x0: Array,
+    now: Rates,
+    then: Rates,
+    *,
+    eta: float = 0.0,
+    noise: Any = None,
+    eps: Array | None = None,
+    spread: Any = 0.0,
 ) -> Array:
     """x_t taken from the level `now` to the level `then`, given x0.
 
@@ -19,9 +27,11 @@ def step(
     now, then: float rates at t and s. eta in [0, 1]: 0 is DDIM, 1 the DDPM posterior ("fixed small" variance). noise: z, an
     array of x_t's shape, or a function of the shape that gives one; needed where eta sigma_s > 0. eps: the noise to go on
     with, where it is not the one that x_t and x0 imply (a clipped x0). With eta = 0 `then` may also be the noisier level.
+    spread: at eta = 1 and sigma_s > 0, the noise's deviation is sqrt(tau) sigma_s^(1 - f) sigma_t^f for a spread f, a float or an
+    array: 0 is the posterior's, 1 is sqrt(beta) ("fixed large"), and a network may have learned what is between.
     Nothing is changed in place; x_s has x_t's dtype.
     Raises ValueError for eta outside [0, 1], a missing noise, no noise to start from (sigma_t = 0), or eta > 0 towards noise.
-    Source: Song et al. 2021 (DDIM), equations 12 and 16, for any signal and noise rates.
+    Source: Song et al. 2021 (DDIM), equations 12 and 16, for any signal and noise rates; Nichol and Dhariwal 2021, equation 15.
 
     >>> import numpy as np
     >>> x_t, x0 = np.array([2.2]), np.array([1.0])  # eps = 2
@@ -38,12 +48,15 @@ def step(
     along = then.sigma * math.sqrt(1 - eta * eta * tau)
     if eps is None:
         # eps put in: two coefficients in float64 instead of a difference of arrays
-        x_s = (then.alpha - along * now.alpha / now.sigma) * x0 + (along / now.sigma) * x_t
+        x_s = combine(then.alpha - along * now.alpha / now.sigma, x0, along / now.sigma, x_t)
     else:
-        x_s = then.alpha * x0 + along * eps
-    fresh = eta * then.sigma * math.sqrt(max(tau, 0.0))
+        x_s = combine(then.alpha, x0, along, eps)
+    fresh: Any = eta * then.sigma * math.sqrt(max(tau, 0.0))
     if fresh == 0:
         return x_s
     if noise is None:
         raise ValueError(f"eta = {eta} adds noise: pass noise, an array of x_t's shape or a function of the shape")
-    return x_s + fresh * (noise(tuple(x_t.shape)) if callable(noise) else noise)
+    z = noise(tuple(x_t.shape)) if callable(noise) else noise
+    if eta == 1 and not (isinstance(spread, float) and spread == 0):
+        fresh = fresh * (now.sigma / then.sigma) ** spread
+    return combine(1.0, x_s, fresh, z) if isinstance(fresh, float) else x_s + fresh * z

@@ -6,13 +6,15 @@ from diffkit_schedules import Array, Schedule
 
 from diffkit_samplers.ddim import ddim_update
 from diffkit_samplers.denoise import Denoise
+from diffkit_samplers.dpmpp import dpmpp_2m_update
+from diffkit_samplers.heun import heun_update
 from diffkit_samplers.loop import State, Update, run
 from diffkit_samplers.noise import Source
 
 __all__ = ["METHODS", "trajectory"]
 
-METHODS: dict[str, Update] = {"ddim": ddim_update}
-"""The update of each method that has a name; "ddpm" is "ddim" with eta = 1."""
+METHODS: dict[str, Update] = {"ddim": ddim_update, "heun": heun_update, "dpmpp_2m": dpmpp_2m_update}
+"""The update of each method that has a name; with eta = 1 "ddim" is DDPM and ancestral, "dpmpp_2m" its stochastic form."""
 
 
 def trajectory(

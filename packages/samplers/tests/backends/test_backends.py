@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 import torch
-from diffkit_samplers.testing import GaussianOracle, MixtureOracle
+from diffkit_samplers.testing import GaussianOracle, MixtureOracle, check_sampler
 
 jax.config.update("jax_enable_x64", True)
 
@@ -97,6 +97,30 @@ def test_the_condition_is_the_state_s_kind_of_array(condition, backend, dtype):
     assert type(seen[0]) is type(x)
     assert (seen[0].shape, seen[0].device) == ((3,), x.device)
     assert str(seen[0].dtype).removeprefix("torch.") == ("int64" if condition == "index" else dtype)
+
+
+@pytest.mark.parametrize(("backend", "dtype"), CASES)
+def test_wrappers(backend, dtype):
+    def wrapped(x, known, mask):
+        oracle = MixtureOracle(ds.cosine())
+        inside = dk.inpaint(dk.dynamic_threshold(dk.clip(oracle, -1.2, 1.2), 0.9), known, mask)
+        return dk.guide(inside, oracle, 1.5, rescale=0.5)
+
+    x, known, mask = make(backend, dtype), make(backend, dtype, START[::-1].copy()), make(backend, "float32", START) > 0
+    alike(wrapped(x, known, mask)(x, 0.5), wrapped(START, START[::-1].copy(), START > 0)(START, 0.5), x, dtype)
+
+
+@pytest.mark.parametrize(("backend", "dtype"), CASES)
+def test_encode(backend, dtype):
+    x = make(backend, dtype)
+    oracle = GaussianOracle(ds.cosine(), 0.3, 0.5)
+    alike(dk.encode(oracle, ds.cosine(), x, steps=6), dk.encode(oracle, ds.cosine(), START, steps=6), x, dtype)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("method", "order"), [(dk.ddim, 1), (dk.heun, 2), (dk.dpmpp_2m, 2)])
+def test_methods_conform(method, order, backend):
+    check_sampler(method, order, like=make(backend, "float64"))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

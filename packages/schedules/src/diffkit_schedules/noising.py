@@ -7,7 +7,7 @@ system in (x0, eps), whose determinant is alpha b - sigma a.
 from collections.abc import Callable
 from typing import Any
 
-from diffkit_schedules.arrays import Array, namespace
+from diffkit_schedules.arrays import Array, combine, namespace
 from diffkit_schedules.rates import Rates
 
 __all__ = ["PREDICTIONS", "add_noise", "prediction_name", "target", "to_eps", "to_x0"]
@@ -111,9 +111,7 @@ def _combine(p: Any, x: Array, q: Any, y: Array) -> Array:
     if x.shape != y.shape:
         raise ValueError(f"both arrays must have one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
     if isinstance(p, float) and isinstance(q, float):
-        if p == 0:
-            return q * y if q != 1 else +y
-        return p * x if q == 0 else p * x + q * y
+        return combine(p, x, q, y)
     result = _per_sample(p, x) * x + _per_sample(q, x) * y
     return result if result.dtype == x.dtype else namespace(x).astype(result, x.dtype)
 

@@ -6,7 +6,7 @@ Index i of a table, 0 ... T - 1, is t = (i + 1) / T; t = 0 is clean data (alpha-
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from diffkit_schedules.arrays import Array, as_array_of
-from diffkit_schedules.rates import Formula
+from diffkit_schedules.rates import Formula, Rates
 
 __all__ = ["Table", "cosine_betas", "discrete", "linear_betas", "scaled_linear_betas", "sigmoid_betas"]
 
@@ -50,20 +50,25 @@ class Table(Formula):
     def _placed(self) -> dict[Any, tuple[Array, Array]]:
         return {}  # the entries by dtype and device: copied to an accelerator once, not at every call
 
+    def __call__(self, t: Any) -> Rates:
+        if not isinstance(t, int | float) or not 0 <= t <= 1:
+            return super().__call__(t)
+        position = float(t) * self.timesteps
+        low = min(int(position), self.timesteps - 1)
+        pairs = [(float(entry[low]), float(entry[low + 1])) for entry in self._entries]
+        return Rates(*_chord(math.sqrt, position - low, *pairs))
+
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
         place = (xp.__name__, str(t.dtype), str(getattr(t, "device", "")))
         if place not in self._placed:
             alphas, sigmas = self._entries
             self._placed[place] = as_array_of(alphas, t), as_array_of(sigmas, t)
-        alphas, sigmas = self._placed[place]
-        flat = xp.reshape(t, (-1,)) * self.timesteps
-        low = xp.clip(xp.floor(flat), 0, self.timesteps - 1)
-        part = flat - low
+        position = xp.reshape(t, (-1,)) * self.timesteps
+        low = xp.clip(xp.floor(position), 0, self.timesteps - 1)
         index = xp.astype(low, xp.int64 if xp.isdtype(t.dtype, xp.float64) else xp.int32)
-        alpha = (1 - part) * xp.take(alphas, index, axis=0) + part * xp.take(alphas, index + 1, axis=0)
-        sigma = (1 - part) * xp.take(sigmas, index, axis=0) + part * xp.take(sigmas, index + 1, axis=0)
-        norm = xp.sqrt(alpha * alpha + sigma * sigma)
-        return xp.reshape(alpha / norm, t.shape), xp.reshape(sigma / norm, t.shape)
+        pairs = [(xp.take(entry, index, axis=0), xp.take(entry, index + 1, axis=0)) for entry in self._placed[place]]
+        alpha, sigma = _chord(xp.sqrt, position - low, *pairs)
+        return xp.reshape(alpha, t.shape), xp.reshape(sigma, t.shape)
 
     def __post_init__(self) -> None:
         betas = np.asarray(self._betas(), dtype=np.float64)
@@ -180,6 +185,13 @@ class sigmoid_betas(Table):  # noqa: N801
     def _betas(self) -> Betas:
         u = np.linspace(-6, 6, _at_least_one(self.T))
         return self.start + (self.end - self.start) / (1 + np.exp(-u))
+
+
+def _chord(sqrt: Callable[[Any], Any], part: Any, alphas: tuple[Any, Any], sigmas: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The pair between two entries, `part` of the way along the chord, scaled back to the unit circle."""
+    alpha, sigma = ((1 - part) * low + part * high for low, high in (alphas, sigmas))
+    norm = sqrt(alpha * alpha + sigma * sigma)
+    return alpha / norm, sigma / norm
 
 
 def _at_least_one(timesteps: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from diffkit_schedules.arrays import Array
-from diffkit_schedules.rates import Formula, Schedule
+from diffkit_schedules.rates import Formula, Rates, Schedule
 from diffkit_schedules.tables import Table
 
 __all__ = ["shift", "zero_terminal_snr"]
@@ -84,8 +84,15 @@ class zero_terminal_snr(Table):  # noqa: N801
         alphas = np.sqrt(self.schedule.alphas_cumprod)  # type: ignore[attr-defined]
         return ((alphas - alphas[-1]) * (alphas[0] / (alphas[0] - alphas[-1]))) ** 2
 
+    def __call__(self, t: Any) -> Rates:
+        return super().__call__(t) if self._is_table else Formula.__call__(self, t)
+
+    @cached_property
+    def _is_table(self) -> bool:
+        return hasattr(self.schedule, "alphas_cumprod")
+
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
-        if hasattr(self, "alphas_cumprod"):
+        if self._is_table:
             return super()._rates(xp, t)
         (alpha, sigma), (first, sigma_first), (last, _) = self.schedule(t), self.schedule(0.0), self.schedule(1.0)
         alpha_new = (alpha - last) * (first / (first - last))

@@ -1,0 +1,75 @@
+"""What a sampler costs beside the network: python benchmarks/sampler_step.py (needs diffusers for its row).
+
+The network is free: it returns a tensor that is there already. A step of 16x3x64x64 on the CPU: "sampler" is all of `ddim` over
+50 steps divided by 50, given a denoise that returns x0; "from eps" has the conversion from an eps network told the index in
+it, as `DDIMScheduler.step` has. Bare is the update y = a x + b e alone (and, at eta 1, the same noise drawn and added). The
+rounds of five are interleaved, each after a run that is not counted; medians, and ratios to bare.
+"""
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+
+import torch
+from diffkit_samplers import Source, ddim, denoiser, seeded
+from diffkit_schedules import linear_betas
+
+STEPS, ROUNDS, REPEATS, SHAPE = 50, 8, 5, (16, 3, 64, 64)
+X, EPS = torch.randn(SHAPE), torch.randn(SHAPE)
+
+
+def bare(draw: Callable[[], torch.Tensor] | None = None) -> None:
+    x = X
+    for k in range(STEPS):
+        x = (0.99 + 1e-6 * k) * x + 0.01 * EPS
+        if draw is not None:
+            x = x + 0.1 * draw()
+
+
+def ours(eta: float = 0.0, noise: Source | None = None, *, from_eps: bool = False) -> None:
+    schedule = linear_betas()
+    denoise = denoiser(lambda x, c: EPS, schedule, "eps", "index") if from_eps else lambda x, t: EPS
+    ddim(denoise, schedule, X, steps=STEPS, eta=eta, noise=noise)
+
+
+def theirs(eta: float) -> None:
+    from diffusers import DDIMScheduler
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler = DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
+    scheduler.set_timesteps(STEPS)
+    x = X
+    for t in scheduler.timesteps:
+        x = scheduler.step(EPS, t, x, eta=eta).prev_sample
+
+
+def measure(name: str, cases: dict[str, Callable[[], None]]) -> None:
+    times: dict[str, list[float]] = {case: [] for case in cases}
+    for _ in range(ROUNDS):
+        for case, run in cases.items():
+            run()  # not counted: brings caches and allocator to where this case has them
+            for _ in range(REPEATS):
+                begun = time.perf_counter()
+                run()
+                times[case].append((time.perf_counter() - begun) / STEPS * 1e6)
+    medians = {case: statistics.median(values) for case, values in times.items()}
+    base = medians[next(iter(medians))]
+    print(name + ": " + ", ".join(f"{case} {median:.0f} us ({median / base:.2f}x)" for case, median in medians.items()))
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    both = {"sampler": ours, "from eps": lambda: ours(from_eps=True), "diffusers from eps": lambda: theirs(0.0)}
+    measure("eta 0", {"bare": bare} | both)
+    draw = lambda: torch.randn(SHAPE)  # noqa: E731
+    both = {"sampler": lambda: ours(1.0), "from eps": lambda: ours(1.0, from_eps=True), "diffusers from eps": lambda: theirs(1.0)}
+    measure("eta 1, torch's noise", {"bare": lambda: bare(draw)} | both)
+    source = seeded(range(16), like=X)
+    both = {"sampler": lambda: ours(1.0, source), "from eps": lambda: ours(1.0, source, from_eps=True)}
+    measure("eta 1, seeded noise", {"bare": lambda: bare(lambda: source(SHAPE))} | both)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Step by step against the diffusers library, from the same states and with the same noises.
+
+Where N divides T and the spacing is leading or trailing both visit the same levels. Elsewhere diffusers' DDIM takes T // N off
+the index instead of the next entry of its own list, and leaves its grid in the steps counted below.
+"""
+
+import warnings
+from itertools import pairwise
+
+import diffkit_samplers as dk
+import diffkit_schedules as ds
+import pytest
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler, EulerAncestralDiscreteScheduler, UNet2DModel
+
+DIVISORS = [n for n in range(1, 1001) if 1000 % n == 0]
+BETAS = ["linear", "scaled_linear", "squaredcos_cap_v2"]
+PREDICTIONS = ["epsilon", "sample", "v_prediction"]
+X = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def network(x, index):
+    """Some smooth function of both."""
+    t = index.reshape(-1, 1, 1, 1).to(x.dtype) / 1000
+    return torch.sin(x * (1 + t)) - 0.3 * t * x
+
+
+def ours_and_theirs(kind, betas, prediction, **options):
+    theirs = kind(beta_schedule=betas, prediction_type=prediction, clip_sample=False, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        schedule, name = ds.from_diffusers(theirs.config)
+    return theirs, schedule, dk.denoiser(network, schedule, name, "index")
+
+
+def close(ours, theirs, tolerance):
+    assert ((ours - theirs).abs().max() / theirs.abs().max()).item() < tolerance
+
+
+@pytest.mark.parametrize("spacing", ["leading", "trailing"])
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("betas", BETAS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)], ids=["float32", "float64"])
+def test_ddim_step_by_step(dtype, tolerance, betas, prediction, spacing):
+    theirs, schedule, denoise = ours_and_theirs(DDIMScheduler, betas, prediction, timestep_spacing=spacing)
+    if dtype == torch.float64:  # their table is made in float32; in float64 it is ours
+        theirs.alphas_cumprod = torch.tensor(schedule.alphas_cumprod)
+        theirs.final_alpha_cumprod = torch.tensor(1.0, dtype=torch.float64)
+    for steps in DIVISORS:
+        theirs.set_timesteps(steps)
+        x = X.to(dtype)
+        states = dk.trajectory(denoise, schedule, x, steps=steps, spacing=spacing)
+        times = dk.grid(schedule, steps, spacing)
+        assert [round(1000 * t) - 1 for t in times[:-1]] == theirs.timesteps.tolist()
+        if steps > 100:  # a few steps of a long run, each from the same state
+            pairs = list(pairwise(times))[:: steps // 20]
+        else:
+            pairs = list(pairwise(times))
+            close(list(states)[-1].x, run(theirs, x), 20 * tolerance)
+        for now, then in pairs:
+            index = torch.tensor(round(1000 * now) - 1)
+            step = theirs.step(network(x, index), index, x)
+            ours = dk.step(x, denoise(x, now), schedule(now), schedule(then))
+            close(ours, step.prev_sample, tolerance)
+            close(denoise(x, now), step.pred_original_sample, tolerance)
+            x = step.prev_sample
+
+
+def run(theirs, x):
+    for index in theirs.timesteps:
+        x = theirs.step(network(x, index), index, x).prev_sample
+    return x
+
+
+@pytest.mark.parametrize("eta", [0.3, 1.0])
+def test_ddim_with_noise(eta):
+    theirs, schedule, denoise = ours_and_theirs(DDIMScheduler, "linear", "epsilon", timestep_spacing="trailing")
+    theirs.set_timesteps(20)
+    x, draws = X.float(), torch.Generator().manual_seed(1)
+    times = dk.grid(schedule, 20, "trailing")
+    for now, then in pairwise(times):
+        index = torch.tensor(round(1000 * now) - 1)
+        z = torch.randn(x.shape, generator=draws)
+        step = theirs.step(network(x, index), index, x, eta=eta, variance_noise=z)
+        close(dk.step(x, denoise(x, now), schedule(now), schedule(then), eta=eta, noise=z), step.prev_sample, 1e-5)
+        x = step.prev_sample
+
+
+@pytest.mark.parametrize("keep_eps", [True, False])
+def test_ddim_with_clipping(keep_eps):
+    theirs = DDIMScheduler(clip_sample=True, clip_sample_range=0.8, timestep_spacing="trailing")
+    schedule = ds.linear_betas()
+    denoise = dk.clip(dk.denoiser(network, schedule, "eps", "index"), -0.8, 0.8, keep_eps=schedule if keep_eps else None)
+    theirs.set_timesteps(10)
+    x = X.float()
+    for state in dk.trajectory(denoise, schedule, x, steps=10):
+        index = theirs.timesteps[round(10 - 10 * state.t) - 1]
+        x = theirs.step(network(x, index), index, x, use_clipped_model_output=not keep_eps).prev_sample
+        close(state.x, x, 1e-4)
+
+
+class Draws:
+    """Each normal draw of a generator, for both sides."""
+
+    def __init__(self, dtype=torch.float64):
+        self.dtype = dtype
+        self.theirs, self.ours = torch.Generator().manual_seed(2), torch.Generator().manual_seed(2)
+
+    def __call__(self, shape):
+        return torch.randn(shape, generator=self.ours, dtype=self.dtype)
+
+
+@pytest.mark.parametrize("variance", ["fixed_small", "fixed_large"])
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("betas", BETAS)
+@pytest.mark.parametrize("steps", [4, 50, 1000])
+def test_ddpm_with_the_same_noises(steps, betas, prediction, variance):
+    options = {"variance_type": variance, "timestep_spacing": "trailing"}
+    theirs, schedule, denoise = ours_and_theirs(DDPMScheduler, betas, prediction, **options)
+    theirs.alphas_cumprod, theirs.one = torch.tensor(schedule.alphas_cumprod), torch.tensor(1.0, dtype=torch.float64)
+    theirs.set_timesteps(steps)
+    x, draws = X, Draws()
+    for now, then in pairwise(dk.grid(schedule, steps, "trailing")):
+        if then == 0.0 and variance == "fixed_large" and steps < 1000:
+            break  # they add noise in this last step too, as its index is not 0
+        index = torch.tensor(round(1000 * now) - 1)
+        expected = theirs.step(network(x, index), index, x, generator=draws.theirs).prev_sample
+        spread = float(variance == "fixed_large")
+        ours = dk.step(x, denoise(x, now), schedule(now), schedule(then), eta=1.0, noise=draws, spread=spread)
+        close(ours, expected, 1e-9)
+        x = expected
+
+
+def test_ddpm_with_a_learned_range():
+    theirs = DDPMScheduler(variance_type="learned_range", clip_sample=False, timestep_spacing="trailing")
+    schedule = ds.linear_betas()
+
+    def model(x, index):
+        return torch.cat([network(x, index), torch.tanh(x)], dim=1)
+
+    denoise = dk.denoiser(model, schedule, "eps", "index", learned_range=True)
+    theirs.set_timesteps(50)
+    x, draws = X.float(), Draws(torch.float32)
+    for state, index in zip(dk.trajectory(denoise, schedule, x, steps=50, eta=1.0, noise=draws), theirs.timesteps, strict=True):
+        x = theirs.step(model(x, index), index, x, generator=draws.theirs).prev_sample
+        close(state.x, x, 1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # theirs, on this NumPy
+def test_euler_ancestral_with_the_same_noises():
+    theirs = EulerAncestralDiscreteScheduler(timestep_spacing="trailing")
+    schedule = ds.linear_betas()
+    theirs.set_timesteps(25)
+    denoise = dk.denoiser(network, schedule, "eps", "index")
+    x, draws = X.float(), Draws(torch.float32)
+    scaled = x / schedule(1.0).alpha  # they keep x / alpha
+    states = dk.trajectory(denoise, schedule, x, steps=25, eta=1.0, noise=draws)
+    for state, index in zip(states, theirs.timesteps, strict=True):
+        out = network(theirs.scale_model_input(scaled, index), index)
+        scaled = theirs.step(out, index, scaled, generator=draws.theirs).prev_sample
+        close(state.x / schedule(state.t).alpha, scaled, 1e-3)
+
+
+def off_their_grid(spacing, steps):
+    """How many of diffusers' DDIM steps do not lead to the next entry of its own list."""
+    theirs = DDIMScheduler(timestep_spacing=spacing)
+    theirs.set_timesteps(steps)
+    indices = theirs.timesteps.tolist()
+    return sum(now - 1000 // steps != then for now, then in pairwise(indices))
+
+
+@pytest.mark.parametrize(
+    ("spacing", "steps", "off"), [("linspace", 10, 9), ("trailing", 30, 10), ("leading", 50, 0), ("trailing", 50, 0)]
+)
+def test_where_their_steps_leave_their_grid(spacing, steps, off):
+    assert off_their_grid(spacing, steps) == off
+    ours = [round(1000 * t) - 1 for t in dk.grid(ds.linear_betas(), steps, spacing)[:-1]]
+    theirs = DDIMScheduler(timestep_spacing=spacing)
+    theirs.set_timesteps(steps)
+    assert ours == theirs.timesteps.tolist(), "the grids themselves are equal"
+
+
+@pytest.mark.parametrize("betas", [*BETAS, "sigmoid"])
+def test_the_tables_are_theirs(betas):
+    theirs = DDPMScheduler(beta_schedule=betas)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        schedule, _ = ds.from_diffusers(theirs.config)
+    torch.testing.assert_close(torch.tensor(schedule.alphas_cumprod).float(), theirs.alphas_cumprod, rtol=1e-4, atol=1e-7)
+
+
+def test_a_unet_of_theirs_is_sampled_by_condition_and_prediction_alone():
+    torch.manual_seed(0)
+    unet = UNet2DModel(
+        8, 3, 3, block_out_channels=(32, 32), down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2
+    )
+    schedule = ds.linear_betas()
+    denoise = dk.denoiser(unet.eval(), schedule, "epsilon", "index")
+    x = torch.randn(2, 3, 8, 8)
+    theirs = DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
+    theirs.set_timesteps(5)
+    expected = x
+    with torch.no_grad():
+        for index in theirs.timesteps:
+            expected = theirs.step(unet(expected, index).sample, index, expected).prev_sample
+    close(dk.ddim(denoise, schedule, x, steps=5), expected, 1e-4)

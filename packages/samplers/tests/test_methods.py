@@ -1,0 +1,204 @@
+"""Every method: the conformance check, what it equals, and what the check catches."""
+
+import math
+
+import numpy as np
+import pytest
+from diffkit_samplers import (
+    ddim,
+    ddpm,
+    denoiser,
+    dpmpp_2m,
+    dpmpp_2m_sde,
+    euler_ancestral,
+    fixed_large,
+    heun,
+    seeded,
+    step,
+    trajectory,
+)
+from diffkit_samplers.testing import GaussianOracle, MixtureOracle, check_sampler
+from diffkit_schedules import cosine, karras, linear, linear_betas, offset_cosine, rectified
+
+rng = np.random.default_rng(0)
+METHODS = [(ddim, 1), (ddpm, 1), (euler_ancestral, 1), (heun, 2), (dpmpp_2m, 2), (dpmpp_2m_sde, 2)]
+
+
+@pytest.mark.parametrize(
+    "schedule", [cosine(), offset_cosine(), linear(), rectified(), linear_betas()], ids=lambda s: type(s).__name__
+)
+@pytest.mark.parametrize(("method", "order"), METHODS, ids=lambda m: getattr(m, "__name__", m))
+def test_our_own_methods_conform(method, order, schedule):
+    report = check_sampler(method, order, schedule=schedule)
+    assert report.order == pytest.approx(order, abs=0.4)
+
+
+def broken(change):
+    def method(denoise, schedule, x, *, steps, eta, spacing, noise):
+        return change(denoise, schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
+
+    return method
+
+
+def in_place(denoise, schedule, x, **options):
+    result = ddim(denoise, schedule, x, **options)
+    x += options["steps"] == 3
+    return result
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (lambda d, s, x, **o: ddim(d, s, x, **o) * 1.05, "order of accuracy is"),
+        (lambda d, s, x, **o: ddim(lambda x, t: d(x, 0.97 * t), s, x, **o), "order of accuracy is"),
+        (
+            lambda d, s, x, **o: ddim(d, s, x, **(o | {"eta": 0.0})) if o["eta"] == 0 else 0.9 * ddim(d, s, x, **o),
+            "the mean of its",
+        ),
+        (lambda d, s, x, **o: ddim(d, s, x, **(o | {"noise": lambda shape: 1.3 * o["noise"](shape)})), "the variance of its"),
+        (
+            lambda d, s, x, **o: ddim(d, s, x, **(o if o["spacing"] != "uniform" else o | {"spacing": "leading"})),
+            "looks first at",
+        ),
+        (lambda d, s, x, **o: ddim(d, s, x, **o).astype(np.float64), "it returns float64"),
+        (in_place, "it changes the x"),
+        (
+            lambda d, s, x, **o: ddim(d, s, x, **o) + (0 if o["eta"] == 0 or len(x) > 1 else 1e-3),
+            "a sample depends on the batch",
+        ),
+    ],
+)
+def test_the_check_catches_what_is_wrong(method, message):
+    with pytest.raises(AssertionError, match=message) as caught:
+        check_sampler(broken(method))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_first_order_method_is_no_second_order_one():
+    with pytest.raises(AssertionError, match=r"its order of accuracy is (0\.9|1\.0)\d, not 2"):
+        check_sampler(ddim, order=2)
+
+
+@pytest.mark.parametrize("schedule", [cosine(), karras(), rectified()], ids=lambda s: type(s).__name__)
+def test_ancestral_noise_is_the_papers(schedule):
+    (a, s), (a_then, s_then) = now, then = schedule(0.7), schedule(0.55)
+    x, x0, z = rng.standard_normal((3, 5))
+    high, low = s / a, s_then / a_then
+    down = low**2 / high
+    slope = (x / a - x0) / high
+    expected = a_then * (x / a + (down - high) * slope + math.sqrt(low**2 - down**2) * z)
+    np.testing.assert_allclose(step(x, x0, now, then, eta=1.0, noise=z), expected, rtol=1e-10)
+
+
+def test_heun_is_the_papers():
+    schedule = karras()
+    oracle, x = MixtureOracle(schedule), 3 * rng.standard_normal((4, 1))
+    t, s = 0.6, 0.45
+    high, low = schedule(t).sigma, schedule(s).sigma
+    slope = (x - oracle(x, t)) / high
+    ahead = x + (low - high) * slope
+    expected = x + (low - high) * (slope + (ahead - oracle(ahead, s)) / low) / 2
+    (state,) = trajectory(oracle, schedule, x, method="heun", spacing=[t, s])
+    np.testing.assert_allclose(state.x, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_dpmpp_2m_is_the_papers(eta):
+    schedule, times = cosine(), [0.8, 0.65, 0.4]
+    oracle, x, draws = MixtureOracle(schedule), rng.standard_normal((4, 1)), rng.standard_normal((2, 4, 1))
+    remaining = iter(draws)
+    noise = lambda shape: next(remaining)  # noqa: E731
+    states = list(trajectory(oracle, schedule, x, method="dpmpp_2m", eta=eta, spacing=times, noise=noise))
+    rates = [schedule(t) for t in times]
+    log_ratio = [r.log_snr / 2 for r in rates]
+    expected, old = x, None
+    for k in range(2):
+        h = log_ratio[k + 1] - log_ratio[k]
+        x0 = oracle(expected, times[k])
+        d = x0 if old is None else x0 + 0.5 * h / (log_ratio[k] - log_ratio[k - 1]) * (x0 - old)
+        alpha, sigma = rates[k + 1]
+        decay = math.exp(-h) if eta else 1.0
+        expected = (
+            sigma / rates[k].sigma * decay * expected
+            - alpha * math.expm1(-2 * h if eta else -h) * d
+            + (sigma * math.sqrt(-math.expm1(-2 * h)) * draws[k] if eta else 0)
+        )
+        old = x0
+        np.testing.assert_allclose(states[k].x, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("method", "evaluations"), [(ddim, 6), (heun, 11), (dpmpp_2m, 6), (euler_ancestral, 6)])
+def test_how_often_each_method_looks(method, evaluations):
+    seen = []
+    oracle = GaussianOracle(cosine())
+    method(lambda x, t: seen.append(t) or oracle(x, t), cosine(), np.ones((1, 2)), steps=6)
+    assert len(seen) == evaluations
+
+
+@pytest.mark.parametrize("schedule", [cosine(), rectified()], ids=["cosine", "rectified"])
+@pytest.mark.parametrize("method", [heun, dpmpp_2m])
+def test_the_singular_ends_cost_less_than_the_order_gains(method, schedule):
+    oracle = GaussianOracle(schedule, mean=0.3, variance=0.5)
+    x = np.linspace(-2, 2, 9)[:, None]
+    errors = [abs(each(oracle, schedule, x, steps=80) - oracle.flow(x, 1.0, 0.0)).max() for each in (method, ddim)]
+    assert errors[0] < errors[1] / 4
+
+
+@pytest.mark.parametrize(("t", "s"), [(999, 998), (487, 486), (1, 0)])
+def test_fixed_large_has_the_variance_beta(t, s):
+    table = linear_betas()
+    now, then = table((t + 1) / 1000), table((s + 1) / 1000)
+    zero, one = np.zeros(1), np.ones(1)
+    beta = 1 - table.alphas_cumprod[t] / table.alphas_cumprod[s]
+    large = step(zero, zero, now, then, eta=1.0, noise=one, spread=1.0)[0] ** 2
+    small = step(zero, zero, now, then, eta=1.0, noise=one)[0] ** 2
+    assert large == pytest.approx(beta, rel=1e-9)
+    assert small == pytest.approx(beta * (1 - table.alphas_cumprod[s]) / (1 - table.alphas_cumprod[t]), rel=1e-9)
+    f = np.array([0.3])
+    between = step(zero, zero, now, then, eta=1.0, noise=one, spread=f)[0] ** 2
+    assert math.log(between) == pytest.approx(0.3 * math.log(large) + 0.7 * math.log(small), rel=1e-9)
+
+
+def test_fixed_large_draws_from_the_data_too():
+    oracle, source = GaussianOracle(linear_betas(), mean=0.7, variance=0.25), seeded(range(4))
+    samples = ddpm(fixed_large(oracle), linear_betas(), source((4, 2500)), noise=source)
+    assert samples.mean() == pytest.approx(0.7, abs=0.03)
+    assert samples.var() == pytest.approx(0.25, rel=0.06)
+
+
+def test_a_learned_range_comes_from_the_second_half_of_the_channels():
+    schedule = linear_betas()
+
+    def model(x, c):
+        return np.concatenate([0 * x, np.full_like(x, -0.4)], axis=1)
+
+    denoise = denoiser(model, schedule, "eps", "index", learned_range=True)
+    x = rng.standard_normal((2, 3, 4, 4))
+    estimate = denoise(x, 0.5)
+    np.testing.assert_allclose(estimate.spread, 0.3)
+    np.testing.assert_allclose(estimate.x0, x / schedule(0.5).alpha)
+    plain = denoiser(lambda x, c: 0 * x, schedule, "eps", "index")
+    run = {"spacing": [0.5, 0.499, 0.0], "eta": 1.0}
+    noise = rng.standard_normal(x.shape)
+    (first, *_), (posterior, *_) = (list(trajectory(d, schedule, x, noise=lambda _: noise, **run)) for d in (denoise, plain))
+    assert abs(first.x - posterior.x).max() > 1e-7, "the variance is used"
+    with pytest.raises(ValueError, match=r"x_t's shape \(2, 3, 4, 4\), got \(2, 6, 4, 4\)"):
+        denoiser(model, schedule, "eps", "index")(x, 0.5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("method", [ddim, heun, dpmpp_2m])
+def test_what_is_not_finite_is_named_with_its_step(method, bad):
+    def denoise(x, t):
+        return x * bad if t == 0.5 else 0.5 * x
+
+    with (
+        pytest.raises(ValueError, match=r"the model's x0 is not finite from step 3 of 4 on, at t = 0.5"),
+        np.errstate(all="ignore"),
+    ):
+        method(denoise, cosine(), np.ones((1, 2)), steps=4)
+
+
+def test_eps_at_pure_noise_is_named_at_the_first_step():
+    with pytest.raises(ValueError, match="'eps' cannot tell x0 from eps at alpha = 0"):
+        ddim(denoiser(lambda x, c: x, cosine(), "eps"), cosine(), np.ones((1, 2)))

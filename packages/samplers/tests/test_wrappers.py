@@ -1,0 +1,162 @@
+"""Wrappers of denoise, encoding, and starting from an image."""
+
+import numpy as np
+import pytest
+from diffkit_samplers import (
+    Estimate,
+    clip,
+    ddim,
+    denoiser,
+    dynamic_threshold,
+    encode,
+    grid,
+    guide,
+    inpaint,
+    seeded,
+    slerp,
+    trajectory,
+)
+from diffkit_samplers.testing import GaussianOracle, MixtureOracle
+from diffkit_schedules import add_noise, cosine, linear_betas, offset_cosine, rectified
+
+rng = np.random.default_rng(0)
+
+
+def test_dynamic_threshold_is_the_papers():
+    x0 = 2 * rng.standard_normal((3, 2, 5, 5))
+    out = dynamic_threshold(lambda x, t: x0, q=0.9)(x0, 0.5)
+    for sample, result in zip(x0, out, strict=True):
+        s = max(1.0, np.quantile(abs(sample), 0.9))
+        np.testing.assert_allclose(result, np.clip(sample, -s, s) / s, atol=1e-12)
+    small = 0.1 * x0
+    assert (dynamic_threshold(lambda x, t: small)(small, 0.5) == small).all(), "what is in range stays"
+    doubled = dynamic_threshold(lambda x, t: x0, q=0.9, limit=2.0)(x0, 0.5)
+    assert abs(doubled).max() == pytest.approx(2.0)
+
+
+class Counting:
+    """A network of a class: eps is the class, for every pixel; it counts its calls."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, x, condition, labels=None):
+        self.calls.append(x.shape[0])
+        return np.zeros_like(x) if labels is None else 0 * x + labels[:, None]
+
+
+def test_guidance_moves_from_one_to_the_other():
+    model, schedule, x = Counting(), offset_cosine(), rng.standard_normal((2, 3))
+    cond = denoiser(model, schedule, labels=np.array([1.0, 2.0]))
+    uncond = denoiser(model, schedule, labels=np.array([0.0, 0.0]))
+    guided = guide(cond, uncond, 3.0)(x, 0.5)
+    assert model.calls == [4], "one call for both"
+    np.testing.assert_allclose(guided, denoiser(model, schedule, labels=np.array([3.0, 6.0]))(x, 0.5), atol=1e-12)
+    model.calls.clear()
+    plain = guide(cond, denoiser(model, schedule), 3.0)(x, 0.5)
+    assert model.calls == [2, 2], "what cannot be joined is asked one after the other"
+    np.testing.assert_allclose(plain, guided, atol=1e-12)
+    assert guide(cond, uncond, 1.0) is cond, "off at 1"
+    np.testing.assert_allclose(guide(cond, uncond, 0.0)(x, 0.5), uncond(x, 0.5), atol=1e-12)
+
+
+def test_rescale_brings_the_deviation_back():
+    x = rng.standard_normal((2, 50))
+    cond, uncond = (lambda x, t: 2 * x), (lambda x, t: x)
+    for rescale in (0.0, 0.5, 1.0):
+        out = guide(cond, uncond, 4.0, rescale=rescale)(x, 0.5)
+        np.testing.assert_allclose(out, x * (rescale * 2 + (1 - rescale) * 5), atol=1e-12)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_inpainting_keeps_what_is_known_and_draws_the_rest(eta):
+    oracle, source = GaussianOracle(cosine(), mean=0.5, variance=0.04), seeded(range(4))
+    known, mask = np.full((1, 2000), 3.0), np.zeros((1, 2000))
+    mask[:, :500] = 1
+    x = source((4, 2000))
+    states = list(trajectory(inpaint(oracle, known, mask), cosine(), x, steps=50, eta=eta, noise=source))
+    assert (states[-1].x0[:, :500] == 3.0).all()
+    alpha, sigma = cosine()(states[24].t)
+    assert states[24].x[:, :500].mean() == pytest.approx(alpha * 3, abs=0.1), (
+        "at every t it is the known data at that noise level"
+    )
+    assert states[24].x[:, :500].std() == pytest.approx(sigma, abs=0.05)
+    assert states[-1].x0[:, 500:].mean() == pytest.approx(0.5, abs=0.03)
+    assert states[-1].x0[:, 500:].std() == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: dynamic_threshold(None, q=0), r"q must be in \(0, 1\], got 0"),
+        (lambda: dynamic_threshold(None, limit=-1), "limit must be > 0, got -1"),
+        (lambda: guide(None, None, 2.0, rescale=2), r"rescale must be in \[0, 1\], got 2"),
+        (lambda: inpaint(lambda x, t: x, np.ones((2, 3)), np.ones(3))(np.ones((1, 3)), 0.5), r"got \(2, 3\) and \(3,\)"),
+        (lambda: encode(lambda x, t: x, cosine(), np.ones((1, 3)), rounds=0), "rounds must be at least 1, got 0"),
+        (lambda: encode(lambda x, t: x, cosine(), np.ones((1, 3)), steps=0), "steps must be"),
+    ],
+)
+def test_what_wrappers_refuse(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_clip_passes_on_what_a_wrapper_inside_it_said():
+    inner = clip(lambda x, t: Estimate(3 * x, x, 1.0))
+    assert inner(np.ones(1), 0.5) == Estimate(1.0, 1.0, 1.0)
+
+
+SCHEDULES = [cosine(), offset_cosine(), rectified(), linear_betas()]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
+def test_encoding_and_decoding_gives_the_data_back_better_with_more_steps(schedule):
+    oracle = MixtureOracle(schedule)
+    x0 = np.concatenate([0.2 * rng.standard_normal((20, 1)) - 1, 0.3 * rng.standard_normal((30, 1)) + 0.5])
+
+    def error(steps, rounds=1):
+        x = encode(oracle, schedule, x0, steps=steps, rounds=rounds)
+        return np.sqrt(((ddim(oracle, schedule, x, steps=steps) - x0) ** 2).mean())
+
+    errors = [error(steps) for steps in (10, 20, 50, 100, 200)]
+    assert errors == sorted(errors, reverse=True)
+    if schedule(0.0).sigma == 0:
+        assert errors[-1] < 1e-3
+    assert error(200, rounds=4) < errors[-1] / 1.5
+
+
+def test_encoded_data_is_noise():
+    oracle = GaussianOracle(cosine(), mean=0.5, variance=0.25)
+    x0 = 0.5 + 0.5 * rng.standard_normal((2000, 1))
+    x = encode(oracle, cosine(), x0, steps=100)
+    assert x.mean() == pytest.approx(0, abs=0.08)
+    assert x.std() == pytest.approx(1, abs=0.08)
+    np.testing.assert_allclose(x, oracle.flow(x0, 0.0, 1.0), atol=0.08)
+
+
+def test_starting_from_an_image():
+    schedule, source = cosine(), seeded(range(50))
+    oracle = MixtureOracle(schedule, (-1.0, 1.0), (0.01, 0.01), (0.5, 0.5))
+    times = [t for t in grid(schedule, 40) if t <= 0.12]
+    x = add_noise(np.full((50, 20), 0.9), source((50, 20)), schedule(times[0]))
+    edited = ddim(oracle, schedule, x, spacing=times, eta=1.0, noise=source)
+    assert edited.mean() == pytest.approx(1.0, abs=0.03), "the image leads: all go to the near mode"
+    assert edited.std() == pytest.approx(0.1, abs=0.04)
+
+
+def norms(x):
+    return np.sqrt((x**2).sum(axis=1))
+
+
+@pytest.mark.parametrize("size", [2, 5])
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_slerp_between_opposites_goes_around(size, scale):
+    a = rng.standard_normal((3, size))
+    b = -scale * a
+    b[1] = rng.standard_normal(size)  # one sample is not opposite
+    np.testing.assert_allclose(slerp(a, b, 0.0), a, atol=1e-12)
+    np.testing.assert_allclose(slerp(a, b, 1.0), b, atol=1e-12)
+    half = slerp(a, b, 0.5)
+    np.testing.assert_allclose(norms(half)[[0, 2]], norms(a)[[0, 2]] * (1 + scale) / 2, rtol=1e-12)
+    assert abs((half * a).sum(axis=1)[[0, 2]]).max() < 1e-12
+    np.testing.assert_allclose(half[1], slerp(a[1:2], b[1:2], 0.5)[0], atol=1e-12)
