@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from diffkit_schedules import offset_cosine
-from diffkit_trainer import Images, Saver, Trainer
+from diffkit_trainer import Images, Saver, Trainer, open_images
 from diffkit_trainer.snapshot import snapshot
 from diffkit_unet import preset
 from torch import nn
@@ -97,6 +97,24 @@ def overhead(batch: int, pairs: int) -> float:
     return other
 
 
+def formats(pairs: int) -> None:
+    digits, photographs = open_images("digits"), images()
+    cases = {"plain": {}, "channels_last": {"channels_last": True}, "bf16": {"precision": "bf16"}}
+    cases["both"] = cases["channels_last"] | cases["bf16"]
+    for name, data, batch, rounds in (("tutorial", photographs, 8, pairs), ("small", digits, 64, 8 * pairs)):
+        loops = {
+            case: Trainer(preset(name, in_channels=data.shape[0]), data, offset_cosine(), batch_size=batch, **options).run(10**9)
+            for case, options in cases.items()
+        }
+        took = {case: [seconds(lambda loop=loop: next(loop)) for _ in range(2)] for case, loop in loops.items()}
+        for _ in range(rounds):
+            for case, loop in loops.items():
+                took[case].append(seconds(lambda loop=loop: next(loop)))
+        plain = took["plain"]
+        ratios = {case: statistics.median(a / b for a, b in zip(each[2:], plain[2:], strict=True)) for case, each in took.items()}
+        print(f"{name}, time beside float32: " + ", ".join(f"{case} {ratio:.2f}" for case, ratio in ratios.items()))
+
+
 def data_rate(batch: int, step: float) -> None:
     from diffkit_trainer.draws import Recipe, draw
     from diffkit_trainer.samples import Samples
@@ -105,9 +123,7 @@ def data_rate(batch: int, step: float) -> None:
     samples = Samples.of(data, torch.device("cpu"), torch.contiguous_format)
     part = draw(Recipe(0, batch, len(data), data.shape, flip=True), 0)
     rate = batch / statistics.median(seconds(lambda: samples.of_draw(part)) for _ in range(100))
-    print(
-        f"packed data alone: {rate:.0f} images/s; the network uses {batch / step:.1f} of them: {rate * step / batch:.0f} times that"
-    )
+    print(f"packed data alone: {rate:.0f} images/s; the network uses {batch / step:.1f}: {rate * step / batch:.0f} times that")
 
 
 def saving(batch: int) -> None:
@@ -149,6 +165,7 @@ def main() -> None:
         memory(options.memory, options.batch)
         return
     step = overhead(options.batch, options.pairs)
+    formats(options.pairs)
     data_rate(options.batch, step)
     saving(options.batch)
     peaks = {}
