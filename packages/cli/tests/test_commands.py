@@ -18,6 +18,14 @@ from PIL import Image
 TINY = ["--steps", "6", "--batch-size", "8", "--set", "log_every=2", "--set", "save_every=4", "--set", "sample_every=3"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """The packed images of these tests, not of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def diffkit(capfd, monkeypatch):
     def call(*arguments):

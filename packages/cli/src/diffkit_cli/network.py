@@ -6,7 +6,7 @@ from typing import Any
 
 from diffkit_samplers import Denoise, ddim, denoiser, seeded
 from diffkit_schedules import Schedule, from_config
-from diffkit_trainer import Normalisation, RunError, load, pick_device, same_tensors
+from diffkit_trainer import Normalisation, RunError, load, pick_device
 from diffkit_unet import UNet
 
 __all__ = ["Sampler", "open_run"]
@@ -47,10 +47,15 @@ def open_run(run: Path, *, raw: bool, device: str) -> tuple[Sampler, int, list[s
 
     raw: the network as trained, not its average. Raises RunError for a run that is missing or damaged.
     """
-    loaded = load(run, "model" if raw else "ema")
+    networks = []
+
+    def expected(config: dict[str, Any]) -> Any:
+        networks.append(UNet.from_config(config["network"]))
+        return networks[0].state_dict()
+
     try:
-        network = UNet.from_config(loaded.config["network"])
-        same_tensors(loaded.weights, network.state_dict(), run)
+        loaded = load(run, "model" if raw else "ema", expected)
+        network = networks[0]
         network.load_state_dict(loaded.weights)
         sampler = Sampler(network.to(pick_device(device)).eval(), loaded.config)
     except (KeyError, TypeError, ValueError) as error:
