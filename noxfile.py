@@ -12,7 +12,7 @@ TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "build", "tests", "backends", "peers", "onnx"]
+nox.options.sessions = ["lint", "types", "build", "tests", "lowest", "backends", "peers", "onnx"]
 
 for pips, uvs in {"PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_CERT": "SSL_CERT_FILE"}.items():
     if pips in os.environ:  # uv reads none of pip's settings
@@ -54,6 +54,13 @@ def tests(session: nox.Session, package: str) -> None:
         session.run("deptry", "src", silent=True)
     session.run("pytest", f"packages/{package}", "--ignore-glob=*/extra/*", *session.posargs)
     session.run("pytest", "--doctest-modules", "--pyargs", f"diffkit_{package}")
+
+
+@nox.session(requires=["build"])
+def lowest(session: nox.Session) -> None:
+    """The schedules and samplers on the oldest versions they declare."""
+    session.install("-c", CONSTRAINTS, "diffkit-samplers", "numpy==1.26.0", "array-api-compat==1.11.2", *TOOLS)
+    session.run("pytest", "packages/schedules", "packages/samplers", "--ignore-glob=*/extra/*", *session.posargs)
 
 
 @nox.session(requires=["build"])

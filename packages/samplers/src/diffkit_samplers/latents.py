@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from diffkit_schedules import Array, namespace
+from diffkit_schedules import Array, as_array_of, namespace
 
 __all__ = ["slerp"]
 
@@ -68,7 +68,7 @@ def _half_turn(xp: Any, a: Array, b: Array, t: float) -> Array:
     norm = xp.clip(_norm(xp, flat, (1,)), tiny, None)
     unit = flat / norm
     least = xp.argmin(xp.abs(unit), axis=1, keepdims=True)
-    axis = xp.astype(xp.arange(flat.shape[1], device=a.device)[None, :] == least, a.dtype)
+    axis = xp.astype(as_array_of(list(range(flat.shape[1])), least)[None, :] == least, a.dtype)
     turned = axis - xp.sum(axis * unit, axis=1, keepdims=True) * unit
     turned = turned / xp.clip(_norm(xp, turned, (1,)), tiny, None)
     radius = (1 - t) * norm + t * _norm(xp, end, (1,))
