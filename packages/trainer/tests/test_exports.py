@@ -4,7 +4,7 @@ import diffkit_trainer
 
 
 def test_the_names_that_others_rely_on():
-    assert {"EMA", "Trainer", "TrainStep", "load", "loss", "open_images", "pack", "resume", "save"} <= set(
+    assert {"EMA", "ImageFolder", "Trainer", "TrainStep", "load", "loss", "open_images", "pack", "resume", "save"} <= set(
         diffkit_trainer.__all__
     )
     assert sorted(diffkit_trainer.__all__) == sorted(set(diffkit_trainer.__all__))

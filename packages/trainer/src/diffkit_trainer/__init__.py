@@ -5,7 +5,7 @@ from diffkit_trainer.checkpoint import Loaded, checkpoints, load, resume, save
 from diffkit_trainer.devices import pick_device, seed_weights
 from diffkit_trainer.ema import EMA
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
-from diffkit_trainer.images import Images, open_images
+from diffkit_trainer.images import ImageFolder, Images, open_images
 from diffkit_trainer.losses import LOSSES, loss, losses
 from diffkit_trainer.normalisation import Normalisation
 from diffkit_trainer.optimiser import LEARNING_RATES
@@ -37,6 +37,7 @@ __all__ = [
     "Board",
     "DataError",
     "DivergedError",
+    "ImageFolder",
     "Images",
     "Loaded",
     "LockedError",

@@ -19,7 +19,7 @@ from diffkit_trainer.folder import read_folder
 from diffkit_trainer.idx import find_idx, read_pair
 from diffkit_trainer.listing import printable
 
-__all__ = ["LARGEST", "Images", "classes_of", "open_images"]
+__all__ = ["LARGEST", "ImageFolder", "Images", "classes_of", "open_images"]
 
 DIGITS = Path(__file__).parent / "digits"
 LARGEST = 4096
@@ -134,6 +134,10 @@ def open_images(
     pixels, files, bad = read_folder(root, size, skip_bad=skip_bad, on_progress=on_progress)
     labels, classes = classes_of(files)
     return Images(pixels, labels, classes, name, tuple(bad))
+
+
+ImageFolder = open_images
+"""The name that other libraries have for it."""
 
 
 def classes_of(files: list[str]) -> tuple[Tensor | None, tuple[str, ...]]:
