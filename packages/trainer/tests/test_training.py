@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -240,31 +239,3 @@ def test_a_run_in_use_is_refused_and_free_again_after_a_kill(run):
         holder.wait()
     with locked(run):
         assert (run / "lock").read_text() == str(os.getpid())
-
-
-SAVE = """
-import pathlib, sys
-sys.path.insert(0, sys.argv[2])
-import torch; torch.set_num_threads(1)
-from diffkit_trainer import save
-from tiny_trainer import CONFIG, trainer
-it = trainer()
-print("ready", flush=True)
-for step in it.run(10**6):
-    save(pathlib.Path(sys.argv[1]), it, CONFIG, keep=1)
-"""
-
-
-def test_killed_while_saving_leaves_a_whole_checkpoint(run):
-    for _ in range(4):
-        command = [sys.executable, "-c", SAVE, str(run), os.path.dirname(__file__)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout.readline() == "ready\n"
-            while not any(checkpoints(run)):
-                time.sleep(0.01)
-            time.sleep(0.05 + 0.37 * torch.rand(1).item())
-            process.kill()
-        assert load(run).step >= 1
-        resume(run, trainer())
-    save(run, trainer(), CONFIG)
-    assert [path.name for path in (run / "checkpoints").iterdir() if not path.name.isdigit()] == [], "what was cut off is cleared"

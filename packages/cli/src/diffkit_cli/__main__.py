@@ -31,6 +31,8 @@ def _explained(error: BaseException) -> tuple[str, int]:
         return "interrupted", 130
     from diffkit_trainer import DataError, DivergedError, LockedError, RunError
 
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'the disk'}: {error.strerror}", 4
     codes = {DataError: 3, DivergedError: 5, LockedError: 6, RunError: 4, ValueError: 2}
     for kind, code in codes.items():
         if isinstance(error, kind):

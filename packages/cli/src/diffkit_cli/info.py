@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import checkpoints, load, read_config, read_log
+from diffkit_trainer import RunError, checkpoints, load, read_config, read_log
 from diffkit_unet import UNet
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +15,11 @@ def info(run: Path) -> None:
     """Print the run's data, network, schedule, progress and checkpoints; RunError where none of them verifies."""
     config, log = read_config(run), read_log(run)
     table = Table(show_header=False, box=None, title=str(run), title_justify="left", title_style="bold")
-    for name, value in _rows(config, log):
+    try:
+        rows = _rows(config, log)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{run / 'config.json'}: does not describe a run ({error})") from None
+    for name, value in rows:
         table.add_row(name, value)
     console = Console(highlight=False, markup=False)
     saved = [step for step, _ in checkpoints(run)]
@@ -45,6 +49,7 @@ def _rows(config: dict[str, Any], log: list[dict[str, Any]]) -> list[tuple[str, 
         ("training", f"batch {training['batch_size']}, lr {training['lr']:g}, EMA {training['ema']}, seed {training['seed']}"),
         (
             "progress",
-            f"step {last['step'] if last else 0} of {training['steps']}" + (f", loss {last['loss']:.4f}" if last else ""),
+            f"step {last['step'] if last else 0} of {training['steps']}"
+            + (f", loss {last['loss']:.4f}" if last and last["loss"] is not None else ""),
         ),
     ]

@@ -1,15 +1,16 @@
 """The steps of a run: when it logs, saves and draws a preview, and when it stops."""
 
+import math
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import Board, DivergedError, Saver, Trainer, append_log, checkpoints, save_images
+from diffkit_trainer import Board, DivergedError, RunError, Saver, Trainer, append_log, checkpoints, save_images
 
 from diffkit_cli.config import TrainConfig
-from diffkit_cli.console import training_progress
+from diffkit_cli.console import training_progress, warn
 from diffkit_cli.network import Sampler
 
 __all__ = ["train_to_the_end"]
@@ -46,10 +47,12 @@ def _loop(
     world, steps, begun, first = trainer.world, int(config.steps or 0), time.monotonic(), trainer.step
     sampler = Sampler(trainer.ema.model, document)
     saved, saved_at = first or -1, begun
-    with training_progress(steps, trainer.step) as report:
+    with training_progress(steps, trainer.step) as report, _saving_what_is_there(trainer, saver, document):
         for step, _ in trainer.run(steps):
-            if step % config.log_every == 0 or step == steps:
-                entry = {"step": step} | trainer.metrics()
+            whole = step % config.log_every == 0
+            if whole or step == steps:
+                # off the interval the window goes on: a run that is resumed from here logs as one that never stopped
+                entry = {"step": step} | trainer.metrics(keep=not whole) | ({} if whole else {"last": True})
                 seconds = time.monotonic() - begun
                 rate = (step - first) * trainer.batch_size / seconds
                 entry |= {"images_per_second": round(rate, 1), "seconds": round(seconds, 2)}
@@ -57,9 +60,9 @@ def _loop(
                     append_log(run, entry)
                 if board:
                     board.log(entry)
-                report(step, entry["loss"], rate)
+                report(step, math.nan if entry["loss"] is None else entry["loss"], rate)  # none: every update was skipped
             stop = world.any(bool(stopped()))
-            if not stop and (step % config.save_every == 0 or _due(config.save_minutes, saved_at, trainer)):
+            if not stop and (step % config.save_every == 0 or step == steps or _due(config.save_minutes, saved_at, trainer)):
                 saver.save(trainer, document)
                 saved, saved_at = step, time.monotonic()
             if world.first and not stop and (step % config.sample_every == 0 or step == steps):
@@ -75,8 +78,23 @@ def _due(minutes: float | None, since: float, trainer: Trainer) -> bool:
     return minutes is not None and trainer.world.any(trainer.world.first and time.monotonic() - since >= 60 * minutes)
 
 
+@contextmanager
+def _saving_what_is_there(trainer: Trainer, saver: Saver, document: dict[str, Any]) -> Iterator[None]:
+    """Save before an error of the disk or the log ends the run: the updates since the last save are not its fault."""
+    try:
+        yield
+    except (OSError, RunError):
+        with suppress(RunError, DivergedError):
+            saver.save(trainer, document)
+        raise
+
+
 def _preview(run: Path, sampler: Sampler, seed: int, step: int, board: Board | None) -> None:
-    pixels = sampler.from_noise(sampler.noise(list(range(seed, seed + PREVIEW))), steps=20)
-    if board:
-        board.images(pixels, step)
-    save_images(pixels, run / "samples" / f"{step:08d}.png")
+    """A picture is not worth a training: what goes wrong with it is a warning."""
+    try:
+        pixels = sampler.from_noise(sampler.noise(list(range(seed, seed + PREVIEW))), steps=20)
+        if board:
+            board.images(pixels, step)
+        save_images(pixels, run / "samples" / f"{step:08d}.png")
+    except (OSError, RuntimeError) as error:
+        warn(f"no preview at step {step}: {str(error).splitlines()[0]}")

@@ -1,6 +1,7 @@
 """diffkit train: from a config to a run folder."""
 
 import dataclasses
+import shlex
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,9 +11,10 @@ from typing import Any
 from diffkit_schedules import to_config
 from diffkit_trainer import (
     Images,
+    RunError,
     Trainer,
     World,
-    checkpoints,
+    has_checkpoint,
     holds_run,
     locked,
     open_images,
@@ -26,7 +28,8 @@ from diffkit_trainer import (
     truncate_log,
     write_config,
 )
-from diffkit_unet import UNet, preset
+from diffkit_trainer.idx import find_idx
+from diffkit_unet import UNet, keep_memory, preset
 
 from diffkit_cli.config import TrainConfig, UsageError, default_out, schedule_named
 from diffkit_cli.console import console, warn
@@ -36,7 +39,18 @@ from diffkit_cli.signals import caught_signals
 __all__ = ["train"]
 
 MAY_CHANGE = (
-    *("steps", "device", "log_every", "sample_every", "save_every", "save_minutes", "keep", "keep_every", "process_timeout"),
+    *(
+        "data",
+        "steps",
+        "device",
+        "log_every",
+        "sample_every",
+        "save_every",
+        "save_minutes",
+        "keep",
+        "keep_every",
+        "process_timeout",
+    ),
     *("pack", "tensorboard"),
     *("accumulate", "compile", "channels_last"),  # these may round differently, and the trainer says so
 )
@@ -50,6 +64,7 @@ def train(options: dict[str, Any], out: Path | None, *, resuming: bool, skip_bad
     run = out or default_out(options.get("data", TrainConfig.data))
     first = World.of_this_process().first
     console.quiet = not first
+    keep_memory()
     if not resuming and first:
         _refuse_another(run)
     stored = read_config(run) if resuming else None
@@ -80,9 +95,13 @@ def _refuse_another(run: Path) -> None:
 
 def _run(run: Path, config: TrainConfig, trainer: Trainer, stored: dict[str, Any] | None, stopped: Callable[[], int]) -> int:
     document = _document(config, trainer)
-    if stored is not None and any(checkpoints(run)):
+    if stored is not None and has_checkpoint(run):
         for warning in resume(run, trainer):
             warn(f"{warning}; going on from step {trainer.step}")
+    elif stored is not None:
+        warn(f"{run} has no checkpoint yet: starting at step 0")
+    if trainer.step > int(config.steps or 0):
+        raise UsageError(f"--steps is the total: {run} is at step {trainer.step} already, got {config.steps}")
     if trainer.world.first:
         truncate_log(run, trainer.step)
         write_config(run, document)
@@ -91,7 +110,8 @@ def _run(run: Path, config: TrainConfig, trainer: Trainer, stored: dict[str, Any
     if signum or trainer.step < int(config.steps or 0):
         signum = signum or signal.SIGTERM  # it came to another process
         name = signal.Signals(signum).name
-        console.print(f"{name}: saved step {trainer.step} of {config.steps}. Go on with: diffkit train --resume --out {run}")
+        command = shlex.join(["diffkit", "train", "--resume", "--out", str(run), *["--skip-bad"] * bool(trainer.images.skipped)])
+        console.print(f"{name}: saved step {trainer.step} of {config.steps}. Go on with: {command}")
         return 128 + signum
     console.print(f"done: {trainer.step} steps in {run}. Sample with: diffkit sample {run}")
     return 0
@@ -150,7 +170,7 @@ def _open(config: TrainConfig, skip_bad: bool) -> Images:
 
 
 def _is_idx(data: str) -> bool:
-    return any("idx3-ubyte" in path.name for path in Path(data).iterdir()) if Path(data).is_dir() else False
+    return Path(data).is_dir() and find_idx(Path(data)) is not None
 
 
 def _decided(config: TrainConfig, images: Images) -> TrainConfig:
@@ -160,13 +180,14 @@ def _decided(config: TrainConfig, images: Images) -> TrainConfig:
 
 def _resumed(stored: dict[str, Any], options: dict[str, Any]) -> TrainConfig:
     """The stored config, with what may change taken from the options; everything else must agree."""
-    before = stored["training"] | {"data": stored["data"]["source"]}
+    try:
+        before = stored["training"] | {"data": stored["data"]["source"]}
+        TrainConfig(**before)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"the run's config.json does not describe a training: {error}") from None
     wanted = TrainConfig(**(before | options))
     for key, value in dataclasses.asdict(wanted).items():
-        same = (
-            str(Path(value).resolve()) == str(Path(before[key]).resolve()) if key == "data" else value == before.get(key, value)
-        )
-        if key not in MAY_CHANGE and not same:
+        if key not in MAY_CHANGE and value != before.get(key, value):
             raise UsageError(
                 f"{key} is {before[key]!r} in the run to be resumed, got {value!r}: leave it out, or start another run"
             )

@@ -1,7 +1,7 @@
 """Trains a denoiser on a folder of images: data, loss, EMA, loop, safe checkpoints."""
 
 from diffkit_trainer.boards import Board
-from diffkit_trainer.checkpoint import Loaded, checkpoints, load, resume, save
+from diffkit_trainer.checkpoint import Loaded, checkpoints, has_checkpoint, load, resume, save
 from diffkit_trainer.devices import pick_device, seed_weights
 from diffkit_trainer.ema import EMA
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
@@ -51,6 +51,7 @@ __all__ = [
     "cache_folder",
     "checkpoints",
     "grid",
+    "has_checkpoint",
     "holds_run",
     "load",
     "locked",

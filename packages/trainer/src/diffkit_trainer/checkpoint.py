@@ -24,7 +24,7 @@ from diffkit_trainer.tensors import read_tensors
 from diffkit_trainer.trainer import Trainer
 from diffkit_trainer.whole import publish, remove, require_room, sha256
 
-__all__ = ["Loaded", "checkpoints", "load", "resume", "save", "write"]
+__all__ = ["Loaded", "checkpoints", "has_checkpoint", "load", "resume", "save", "write"]
 
 FILES = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
 UNFINISHED = re.compile(r"\.[0-9]{1,19}\.[0-9]+")
@@ -60,6 +60,10 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
     networks = {file: values for file, values in state.tensors.items() if file != "optimizer"}
     if not all(value.isfinite().all() for values in networks.values() for value in values.values()):
         raise DivergedError(f"the weights are not finite at step {state.step}: nothing was saved", state.step)
+    newer = [path for step, path in checkpoints(run) if step > state.step]
+    for path in newer:
+        if _verifies(path):
+            raise RunError(f"{path} is newer than step {state.step}: resume it, or save to another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _clear(folder, UNFINISHED)
@@ -72,11 +76,10 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
         manifest = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
         (temporary / "manifest.json").write_text(json.dumps({"sha256": manifest}, indent=2), "utf-8")
         publish(temporary, final)
-        found = list(checkpoints(run))
-        # a newer one was passed over as damaged, or this one would not have come after it
-        older = [(step, path) for step, path in found if step <= state.step]
+        older = [(step, path) for step, path in checkpoints(run) if step <= state.step]
         extra = [path for step, path in older[max(keep, 1) :] if not keep_every or step % keep_every]
-        for path in [path for step, path in found if step > state.step] + extra:
+        # a newer one of ours is damaged, and a resume has passed it over; a folder without a manifest is somebody else's
+        for path in [path for path in newer if (path / "manifest.json").exists()] + extra:
             remove(path)
         _clear(folder, REMOVED)
     except (OSError, SafetensorError) as error:
@@ -129,8 +132,7 @@ def _folder(run: Path | str, step: int) -> Path:
 def _newest(run: Path) -> tuple[Path, int, list[str]]:
     read_config(run)
     warnings: list[str] = []
-    # one that was about to be replaced or removed when its process was killed is better than none
-    for step, folder in [*checkpoints(run), *_named(run / "checkpoints", REMOVED)]:
+    for step, folder in _candidates(run):
         try:
             _verify(folder)
         except RunError as error:
@@ -138,6 +140,24 @@ def _newest(run: Path) -> tuple[Path, int, list[str]]:
             continue
         return folder, step, warnings
     raise RunError(warnings[0] if warnings else f"{run} has no checkpoint yet")
+
+
+def has_checkpoint(run: Path | str) -> bool:
+    """Whether there is anything to resume or to sample from, whole or not."""
+    return bool(_candidates(Path(run)))
+
+
+def _candidates(run: Path) -> list[tuple[int, Path]]:
+    """The checkpoints, newest first; then those that were about to be replaced or removed when their process was killed."""
+    return [*checkpoints(run), *_named(run / "checkpoints", REMOVED)]
+
+
+def _verifies(folder: Path) -> bool:
+    try:
+        _verify(folder)
+    except RunError:
+        return False
+    return True
 
 
 def _named(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:

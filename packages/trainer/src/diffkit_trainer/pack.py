@@ -34,8 +34,8 @@ def pack(
 ) -> Images:
     """The images of a folder as `open_images` gives them, their pixels mapped from a file that was made the first time.
 
-    The file lies in `cache` (see `cache_folder`), and is made again when a name, a size or a time of change in the folder
-    differs, or `size`. It takes 3 size^2 bytes an image, size^2 where all are grey. Making it goes on where it was
+    The file lies in `cache` (see `cache_folder`), and is made again when a name, a size, a time of change or a permission in
+    the folder differs, or `size`. It takes 3 size^2 bytes an image, size^2 where all are grey. Making it goes on where it was
     interrupted; a second process waits and then uses what the first has made; nothing of it is seen until it is whole. A training
     that has opened it goes on whatever happens to the folder.
     on_progress(done, total) is called in this thread. Raises as `open_images` does; DataError too where files change while they
@@ -119,7 +119,7 @@ def _key(root: Path, names: list[str], unreadable: list[tuple[str, str]], size: 
     for name in names:
         try:
             found = os.stat(os.path.join(base, name))
-            digest.update(f"{json.dumps(name)} {found.st_size} {found.st_mtime_ns}\n".encode())
+            digest.update(f"{json.dumps(name)} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}\n".encode())
         except OSError as error:
             digest.update(f"{json.dumps(name)} {error.errno}\n".encode())
     return digest.hexdigest()[:32]

@@ -86,11 +86,12 @@ class Packing:
         if good and greys.all():
             packed = _shared(path.with_name("grey"), (len(good), 1, self.size, self.size))
             packed.copy_(pixels[:, :1])
+            # before the planes change: a journal beside one-plane pixels would have them read as three
+            (self.folder / "journal").unlink(missing_ok=True)
             path.with_name("grey").replace(path)
-            pixels = packed
-        else:
-            for i in greys.nonzero().flatten().tolist():
-                pixels[i, 1:] = pixels[i, :1]
+            return packed, good
+        for i in greys.nonzero().flatten().tolist():
+            pixels[i, 1:] = pixels[i, :1]
         (self.folder / "journal").unlink(missing_ok=True)
         return pixels, good
 

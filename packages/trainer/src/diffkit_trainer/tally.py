@@ -40,10 +40,12 @@ class Tally:
         row = torch.cat([head, errors @ inside, inside.sum(0)])
         self.sums += torch.where(good, row, 0.0)
 
-    def read(self, world: World) -> dict[str, Any]:
-        """Means over all processes since the last time, None for a bucket without samples; starts anew. Waits for the device."""
+    def read(self, world: World, *, keep: bool = False) -> dict[str, Any]:
+        """Means over all processes since the last time, None for a bucket without samples; starts anew, unless told to keep.
+        Waits for the device."""
         values = self.total(world)
-        self.sums.zero_()
+        if not keep:
+            self.sums.zero_()
         samples, updates = values[1], values[3]
         buckets = zip(values[4 : 4 + BUCKETS], values[4 + BUCKETS :], strict=True)
         return {

@@ -115,15 +115,15 @@ class Trainer:
         """Raises DivergedError, with the step, where a loss or gradient was not finite. Waits for the device."""
         self.optimiser.check()
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self, *, keep: bool = False) -> dict[str, Any]:
         """Means since this was last asked, over all processes, which must all call it: "loss", "gradient_norm", "loss_by_t"
         (by `tally.BUCKETS` equal parts of t), and the learning rate "lr"; with fp16, how many updates were "skipped" so far.
 
-        Raises DivergedError as `check` does. Waits for the device.
+        keep: leave the sums as they are, for a look in between. Raises DivergedError as `check` does. Waits for the device.
         """
         self.check()
         more = {"skipped": int(self.optimiser.skipped)} if self.precision == "fp16" else {}
-        return self.tally.read(self.world) | {"lr": float(self.optimiser.lr)} | more
+        return self.tally.read(self.world, keep=keep) | {"lr": float(self.optimiser.lr)} | more
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """What resuming needs beside the networks: plain numbers for JSON, and the optimiser's tensors by name.
