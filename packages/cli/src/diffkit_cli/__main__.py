@@ -35,6 +35,8 @@ def _explained(error: BaseException) -> tuple[str, int]:
     for kind, code in codes.items():
         if isinstance(error, kind):
             return str(error), code
+    if isinstance(error, OSError) and error.filename is not None:  # what was to be written
+        return f"{error.filename}: {(error.strerror or str(error)).lower()}; give another place", 4
     raise error
 
 

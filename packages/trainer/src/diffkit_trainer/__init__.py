@@ -1,17 +1,25 @@
 """Trains a denoiser on a folder of images: data, loss, EMA, loop, safe checkpoints."""
 
+from diffkit_trainer.animation import ANIMATIONS, save_animation
 from diffkit_trainer.checkpoint import Loaded, checkpoints, load, resume, same_tensors, save
 from diffkit_trainer.devices import pick_device, seed_weights
 from diffkit_trainer.ema import EMA
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
+from diffkit_trainer.fingerprint import weights_hash
+from diffkit_trainer.fitting import batch_that_fits
 from diffkit_trainer.images import Images, open_images
+from diffkit_trainer.labels import labelled, save_labelled
 from diffkit_trainer.losses import LOSSES, loss
 from diffkit_trainer.normalisation import Normalisation
+from diffkit_trainer.notes import read_note
 from diffkit_trainer.pictures import grid, save_images, to_png
+from diffkit_trainer.plots import Panel, save_plot
+from diffkit_trainer.reading import read_image, read_mask
 from diffkit_trainer.run import append_log, holds_run, locked, read_config, read_log, truncate_log, write_config
 from diffkit_trainer.trainer import Trainer, TrainStep
 
 __all__ = [
+    "ANIMATIONS",
     "EMA",
     "LOSSES",
     "DataError",
@@ -20,26 +28,36 @@ __all__ = [
     "Loaded",
     "LockedError",
     "Normalisation",
+    "Panel",
     "RunError",
     "TrainStep",
     "Trainer",
     "append_log",
+    "batch_that_fits",
     "checkpoints",
     "grid",
     "holds_run",
+    "labelled",
     "load",
     "locked",
     "loss",
     "open_images",
     "pick_device",
     "read_config",
+    "read_image",
     "read_log",
+    "read_mask",
+    "read_note",
     "resume",
     "same_tensors",
     "save",
+    "save_animation",
     "save_images",
+    "save_labelled",
+    "save_plot",
     "seed_weights",
     "to_png",
     "truncate_log",
+    "weights_hash",
     "write_config",
 ]
