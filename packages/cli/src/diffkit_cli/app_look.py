@@ -7,7 +7,7 @@ import typer
 
 from diffkit_cli.options import Json
 
-__all__ = ["info", "schedules"]
+__all__ = ["doctor", "info", "schedules"]
 
 
 def info(
@@ -18,6 +18,17 @@ def info(
     from diffkit_cli.info import info
 
     info(run, as_json=json)
+
+
+def doctor(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder of images or IDX files, or digits.")],
+    size: Annotated[int | None, typer.Option(help="What training will resize to; default 64 for a folder of images.")] = None,
+    json: Json = False,
+) -> None:
+    """Say what is in a folder of images, and whether it can be trained on."""
+    from diffkit_cli.doctor import doctor
+
+    raise typer.Exit(doctor(data, size=size, as_json=json))
 
 
 def schedules(

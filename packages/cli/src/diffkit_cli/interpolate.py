@@ -63,4 +63,6 @@ def interpolate(
     for path in animations:
         save_animation(frames + frames[-2:0:-1], path, columns=1, rest=False)
     between = f"{given[0]} and {given[1]}" if given else "two noises"
-    console.print(f"{rows} rows of {columns} images between {between}: {', '.join(map(str, (out, *animations)))}")
+    console.print(
+        f"{rows} row{'s' * (rows > 1)} of {columns} images between {between}: {', '.join(map(str, (out, *animations)))}"
+    )

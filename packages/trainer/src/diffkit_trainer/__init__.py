@@ -5,6 +5,7 @@ from diffkit_trainer.checkpoint import Loaded, checkpoints, load, resume, same_t
 from diffkit_trainer.devices import pick_device, seed_weights
 from diffkit_trainer.ema import EMA
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
+from diffkit_trainer.examine import Examined, Found, examine
 from diffkit_trainer.fingerprint import weights_hash
 from diffkit_trainer.fitting import batch_that_fits
 from diffkit_trainer.images import Images, open_images
@@ -24,6 +25,8 @@ __all__ = [
     "LOSSES",
     "DataError",
     "DivergedError",
+    "Examined",
+    "Found",
     "Images",
     "Loaded",
     "LockedError",
@@ -35,6 +38,7 @@ __all__ = [
     "append_log",
     "batch_that_fits",
     "checkpoints",
+    "examine",
     "grid",
     "holds_run",
     "labelled",
