@@ -70,5 +70,5 @@ def train(
     raise typer.Exit(train(options, out, resuming=resume, skip_bad=skip_bad))
 
 
-for command in (draw.sample, draw.interpolate, draw.steps, draw.inpaint, look.info, look.doctor, look.schedules):
+for command in (draw.sample, draw.interpolate, draw.steps, draw.inpaint, look.info, look.doctor, look.evaluate, look.schedules):
     app.command()(command)

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from diffkit_cli.options import Json
+from diffkit_cli.config import given
+from diffkit_cli.options import Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps
 
-__all__ = ["doctor", "info", "schedules"]
+__all__ = ["doctor", "evaluate", "info", "schedules"]
 
 
 def info(
@@ -29,6 +30,27 @@ def doctor(
     from diffkit_cli.doctor import doctor
 
     raise typer.Exit(doctor(data, size=size, as_json=json))
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="To compare with; none: what it was trained on.")] = None,
+    n: Annotated[int, typer.Option("-n", "--number", help="Images to draw, at most a quarter of the data's.")] = 1000,
+    sampler: Sampler = None,
+    steps: Steps = None,
+    eta: Eta = None,
+    spacing: Spacing = None,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="The samples nearest to a training image.")] = None,
+    json: Json = False,
+    raw: Raw = False,
+    device: Device = "auto",
+) -> None:
+    """Say how near a run's images are to the data (KID, FD), and whether they are copies of it."""
+    asked = given({"sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing})
+    from diffkit_cli.evaluate import evaluate_run
+
+    evaluate_run(run, data, out, asked, n=n, seed=seed, raw=raw, as_json=json, device=device)
 
 
 def schedules(

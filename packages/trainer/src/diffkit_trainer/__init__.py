@@ -5,6 +5,7 @@ from diffkit_trainer.checkpoint import Loaded, checkpoints, load, resume, same_t
 from diffkit_trainer.devices import pick_device, seed_weights
 from diffkit_trainer.ema import EMA
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
+from diffkit_trainer.evaluation import Evaluation, Figures, Split, evaluate, split
 from diffkit_trainer.examine import Examined, Found, examine
 from diffkit_trainer.fingerprint import weights_hash
 from diffkit_trainer.fitting import batch_that_fits
@@ -25,7 +26,9 @@ __all__ = [
     "LOSSES",
     "DataError",
     "DivergedError",
+    "Evaluation",
     "Examined",
+    "Figures",
     "Found",
     "Images",
     "Loaded",
@@ -33,11 +36,13 @@ __all__ = [
     "Normalisation",
     "Panel",
     "RunError",
+    "Split",
     "TrainStep",
     "Trainer",
     "append_log",
     "batch_that_fits",
     "checkpoints",
+    "evaluate",
     "examine",
     "grid",
     "holds_run",
@@ -60,6 +65,7 @@ __all__ = [
     "save_labelled",
     "save_plot",
     "seed_weights",
+    "split",
     "to_png",
     "truncate_log",
     "weights_hash",
