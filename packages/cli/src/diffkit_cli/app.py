@@ -70,5 +70,7 @@ def train(
     raise typer.Exit(train(options, out, resuming=resume, skip_bad=skip_bad))
 
 
-for command in (draw.sample, draw.interpolate, draw.steps, draw.inpaint, look.info, look.doctor, look.evaluate, look.schedules):
+DRAWING = (draw.sample, draw.interpolate, draw.steps, draw.inpaint)
+LOOKING = (look.info, look.doctor, look.evaluate, look.export, look.schedules)
+for command in (*DRAWING, *LOOKING):
     app.command()(command)

@@ -8,11 +8,11 @@ import typer
 from diffkit_cli.config import given
 from diffkit_cli.options import Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps
 
-__all__ = ["doctor", "evaluate", "info", "schedules"]
+__all__ = ["doctor", "evaluate", "export", "info", "schedules"]
 
 
 def info(
-    run: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run folder, or a picture that diffkit drew.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run folder, a picture that diffkit drew, or an export.")],
     json: Json = False,
 ) -> None:
     """Say what is in a run folder, or how a picture was drawn."""
@@ -51,6 +51,17 @@ def evaluate(
     from diffkit_cli.evaluate import evaluate_run
 
     evaluate_run(run, data, out, asked, n=n, seed=seed, raw=raw, as_json=json, device=device)
+
+
+def export(
+    run: Run,
+    out: Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="FILE.safetensors, FILE.onnx, or a folder for the former.")],
+    raw: Raw = False,
+) -> None:
+    """Write a run's network to one file."""
+    from diffkit_cli.export import export
+
+    export(run, out, raw=raw)
 
 
 def schedules(

@@ -6,11 +6,10 @@ from collections import Counter
 from typing import Any
 
 from diffkit_trainer import Examined, examine
-from rich.console import Console
 from rich.table import Table
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console
+from diffkit_cli.console import console, results
 
 __all__ = ["doctor", "suggestions"]
 
@@ -101,7 +100,7 @@ def _print(document: dict[str, Any], size: int) -> None:
         table.add_row("suggestion", suggestion)
     verdict = "yes" if document["trains"] else "no: training on it ends with exit code 3"
     table.add_row("trains", verdict)
-    Console(highlight=False, markup=False).print(table)
+    results().print(table)
 
 
 def _listed(values: list[str]) -> str:

@@ -8,12 +8,11 @@ from typing import Any
 
 from diffkit_schedules import namespace
 from diffkit_trainer import DataError, Evaluation, Figures, Images, evaluate, labelled, open_images, save_labelled, split
-from rich.console import Console
 from rich.table import Table
 
 from diffkit_cli.classes import class_labels
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console
+from diffkit_cli.console import console, results
 from diffkit_cli.draw import draw
 from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
 
@@ -110,7 +109,7 @@ def _print(document: dict[str, Any], title: str) -> None:
         row = document[name]
         numbers = f"{1000 * row['kid']:.2f}", f"{row['fd']:.3f}", f"{count} : {count}"
         table.add_row(label, *numbers, f"{row['nearest_median']:.1f}", f"{row['nearest_smallest']:.1f}")
-    screen = Console(highlight=False, markup=False)
+    screen = results()
     screen.print(table)
     did = "classified right" if features["kind"] == "classifier" else "of the variance given back"
     learned = f"a small {features['kind']} trained on half of the {document['data']['images']} images"

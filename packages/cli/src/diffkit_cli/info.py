@@ -7,19 +7,21 @@ from typing import Any
 
 from diffkit_trainer import checkpoints, load, read_config, read_log, read_note
 from diffkit_unet import UNet
-from rich.console import Console
 from rich.table import Table
+
+from diffkit_cli.console import results
+from diffkit_cli.network import open_run
 
 __all__ = ["info"]
 
 
 def info(path: Path, *, as_json: bool = False) -> None:
-    """Print a run's data, network, schedule, progress and checkpoints, or how a picture was drawn.
+    """Print a run's data, network, schedule, progress and checkpoints, what an exported file holds, or how a picture was drawn.
 
-    Raises RunError where no checkpoint of the run verifies, DataError for a file that is no picture of diffkit's.
+    Raises RunError where no checkpoint of the run verifies, or for a damaged export; DataError for another file.
     """
     if path.is_file():
-        _print(str(path), [(key, _text(value)) for key, value in read_note(path).items()], read_note(path), as_json)
+        _print(str(path), *(_exported(path) if path.suffix.lower() == ".safetensors" else _drawn(path)), as_json)
         return
     config, log = read_config(path), read_log(path)
     saved = [step for step, _ in checkpoints(path)]
@@ -30,6 +32,18 @@ def info(path: Path, *, as_json: bool = False) -> None:
     _print(str(path), rows, {"config": config, "last": last, "checkpoints": saved, "warnings": warnings}, as_json)
 
 
+def _drawn(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
+    note = read_note(path)
+    return [(key, _text(value)) for key, value in note.items()], note
+
+
+def _exported(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
+    source = open_run(path, raw=False, device="cpu")
+    rows = [row for row in _rows(source.sampler.config, []) if row[0] != "progress"]
+    rows += [("step", str(source.step)), ("weights", f"{source.weights}, {'as trained' if source.raw else 'moving average'}")]
+    return rows, {"config": source.sampler.config, **source.note()}
+
+
 def _print(title: str, rows: list[tuple[str, str]], document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(document) + "\n")
@@ -37,7 +51,7 @@ def _print(title: str, rows: list[tuple[str, str]], document: dict[str, Any], as
     table = Table(show_header=False, box=None, title=title, title_justify="left", title_style="bold")
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    results().print(table)
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from diffkit_samplers import Denoise, State, ddim, denoiser, guide, seeded, trajectory
 from diffkit_schedules import Schedule, as_array_of, from_config, namespace
-from diffkit_trainer import Normalisation, RunError, batch_that_fits, load, pick_device, same_tensors, weights_hash
+from diffkit_trainer import Normalisation, RunError, batch_that_fits, load, pick_device, read_export, same_tensors, weights_hash
 from diffkit_unet import UNet
 
 from diffkit_cli.recipe import Recipe
@@ -100,16 +100,32 @@ class Opened(NamedTuple):
 
 
 def open_run(run: Path, *, raw: bool, device: str) -> Opened:
-    """The sampler of a run's newest checkpoint that verifies, with its step, and warnings about damaged ones passed over.
+    """The sampler of a run's newest checkpoint that verifies, with its step, and warnings about damaged ones passed over; or
+    that of a file of `diffkit export`.
 
-    raw: the network as trained, not its average. Raises RunError for a run that is missing or damaged.
+    raw: the network as trained, not its average. Raises RunError for a run that is missing or damaged, and for a file that
+    does not hold the network that is wanted.
     """
-    loaded = load(run, "model" if raw else "ema")
+    networks = []
+
+    def expected(config: dict[str, Any]) -> Any:
+        networks.append(UNet.from_config(config["network"]))
+        return networks[0].state_dict()
+
+    if (run / "model.safetensors").is_file():
+        run /= "model.safetensors"
     try:
-        network = UNet.from_config(loaded.config["network"])
-        same_tensors(loaded.weights, network.state_dict(), run)
-        network.load_state_dict(loaded.weights)
-        sampler = Sampler(network.to(pick_device(device)).eval(), loaded.config)
+        if run.is_file():
+            weights, config, step, holds_raw = read_export(run, expected)
+            if raw and not holds_raw:
+                raise RunError(f"{run} holds the moving average only: leave --raw out, or export the run with --raw")
+            raw, warnings = holds_raw, list[str]()
+        else:
+            step, config, weights, warnings = load(run, "model" if raw else "ema")
+            same_tensors(weights, expected(config), run)
+        network = networks[0]
+        network.load_state_dict(weights)
+        sampler = Sampler(network.to(pick_device(device)).eval(), config)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run}: its config does not describe a network: {error}") from None
-    return Opened(sampler, loaded.step, weights_hash(loaded.weights), raw, loaded.warnings)
+    return Opened(sampler, step, weights_hash(weights), raw, warnings)

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_schedules import SCHEDULES, Rates, Schedule, from_config
-from rich.console import Console
 from rich.table import Table
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console
+from diffkit_cli.console import console, results
 
 __all__ = ["NAMED", "embedding", "schedules"]
 
@@ -43,7 +42,7 @@ def schedules(names: list[str], *, points: int, as_json: bool, out: Path | None)
         keyed = {name: dict(zip(("t", "alpha", "sigma", "log_snr"), each, strict=True)) for name, each in columns.items()}
         sys.stdout.write(json.dumps(keyed) + "\n")
         return
-    screen = Console(highlight=False, markup=False)
+    screen = results()
     for name, schedule in chosen.items():
         screen.print(_table(name, schedule, tables[name]))
     if len(chosen) > 1:

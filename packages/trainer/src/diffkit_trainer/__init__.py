@@ -7,6 +7,7 @@ from diffkit_trainer.ema import EMA
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
 from diffkit_trainer.evaluation import Evaluation, Figures, Split, evaluate, split
 from diffkit_trainer.examine import Examined, Found, examine
+from diffkit_trainer.export import Exported, read_export, write_export
 from diffkit_trainer.fingerprint import weights_hash
 from diffkit_trainer.fitting import batch_that_fits
 from diffkit_trainer.images import Images, open_images
@@ -14,6 +15,7 @@ from diffkit_trainer.labels import labelled, save_labelled
 from diffkit_trainer.losses import LOSSES, loss
 from diffkit_trainer.normalisation import Normalisation
 from diffkit_trainer.notes import read_note
+from diffkit_trainer.onnx_file import write_onnx
 from diffkit_trainer.pictures import grid, save_images, to_png
 from diffkit_trainer.plots import Panel, save_plot
 from diffkit_trainer.reading import read_image, read_mask
@@ -28,6 +30,7 @@ __all__ = [
     "DivergedError",
     "Evaluation",
     "Examined",
+    "Exported",
     "Figures",
     "Found",
     "Images",
@@ -53,6 +56,7 @@ __all__ = [
     "open_images",
     "pick_device",
     "read_config",
+    "read_export",
     "read_image",
     "read_log",
     "read_mask",
@@ -70,4 +74,6 @@ __all__ = [
     "truncate_log",
     "weights_hash",
     "write_config",
+    "write_export",
+    "write_onnx",
 ]

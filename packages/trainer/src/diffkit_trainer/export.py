@@ -1,0 +1,74 @@
+"""One network in one file: safetensors whose header holds the run's config."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from diffkit_trainer.checkpoint import same_tensors
+from diffkit_trainer.errors import RunError
+from diffkit_trainer.pictures import written
+
+__all__ = ["Exported", "read_export", "write_export"]
+
+KEY = "diffkit"
+LONGEST_HEADER = 8 * 2**20
+
+
+class Exported(NamedTuple):
+    """A network's weights by name, its run's config, the step it was trained to, and whether it is the raw network."""
+
+    weights: dict[str, Tensor]
+    config: dict[str, Any]
+    step: int
+    raw: bool
+
+
+def write_export(path: Path, network: Exported) -> None:
+    """Write the network as one safetensors file, whole or not at all. Raises OSError where it cannot be written."""
+    # one key: with several, the file's bytes would differ from process to process
+    document = {"config": network.config, "step": network.step, "raw": network.raw}
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.weights.items()}
+    data = save(weights, {KEY: json.dumps(document, allow_nan=False)})
+    with written(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Tensor]]) -> Exported:
+    """The network that `write_export` wrote; for a file from anywhere.
+
+    expected: the network's tensors, on "meta" if you like, from the config: the file's names, shapes and types must be theirs.
+    Raises RunError for a file that cannot be read or is something else, and for values that are not finite.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+        if length > LONGEST_HEADER:
+            raise RunError(f"{path}: is no file of diffkit export: expected a header of at most {LONGEST_HEADER} bytes")
+        with safe_open(path, "pt") as file:
+            document = _document(path, (file.metadata() or {}).get(KEY))
+            names = list(file.keys())
+            weights = {name: file.get_tensor(name) for name in names}
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{path}: cannot be read ({error}); expected a file of diffkit export") from None
+    same_tensors(weights, dict(expected(document["config"])), path)
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise RunError(f"{path}: {name} is not finite")
+    return Exported(weights, document["config"], document["step"], document["raw"])
+
+
+def _document(path: Path, text: str | None) -> dict[str, Any]:
+    document: dict[str, Any]
+    try:
+        document = json.loads(text or "")
+        kinds = {key: type(document[key]) for key in ("config", "step", "raw")}
+    except (ValueError, RecursionError, KeyError, TypeError):
+        kinds, document = {}, {}
+    if kinds != {"config": dict, "step": int, "raw": bool}:
+        raise RunError(f"{path}: carries no config: expected a file of diffkit export")
+    return document
