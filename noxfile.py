@@ -12,7 +12,7 @@ TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "build", "tests", "backends", "peers"]
+nox.options.sessions = ["lint", "types", "build", "tests", "lowest", "backends", "peers", "onnx"]
 
 for pips, uvs in {"PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_CERT": "SSL_CERT_FILE"}.items():
     if pips in os.environ:  # uv reads none of pip's settings
@@ -52,19 +52,34 @@ def tests(session: nox.Session, package: str) -> None:
     session.install("-c", CONSTRAINTS, f"diffkit-{package}", *TOOLS)
     with session.chdir(f"packages/{package}"):
         session.run("deptry", "src", silent=True)
-    session.run("pytest", f"packages/{package}", "--ignore-glob=*/backends/*", "--ignore-glob=*/peers/*", *session.posargs)
+    session.run("pytest", f"packages/{package}", "--ignore-glob=*/extra/*", *session.posargs)
     session.run("pytest", "--doctest-modules", "--pyargs", f"diffkit_{package}")
+
+
+@nox.session(requires=["build"])
+def lowest(session: nox.Session) -> None:
+    """The schedules and samplers on the oldest versions they declare."""
+    session.install("-c", CONSTRAINTS, "diffkit-samplers", "numpy==1.26.0", "array-api-compat==1.11.2", *TOOLS)
+    session.run("pytest", "packages/schedules", "packages/samplers", "--ignore-glob=*/extra/*", *session.posargs)
 
 
 @nox.session(requires=["build"])
 def backends(session: nox.Session) -> None:
     """The schedules and samplers on torch and JAX as well as on NumPy."""
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", *TOOLS)
-    session.run("pytest", "packages/samplers/tests/backends", *session.posargs)
+    session.run("pytest", "packages/samplers/tests/extra/test_backends.py", *session.posargs)
 
 
 @nox.session(requires=["build"])
 def peers(session: nox.Session) -> None:
-    """The samplers step by step against diffusers, and on a network of it."""
-    session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "diffusers", *TOOLS)
-    session.run("pytest", "packages/samplers/tests/peers", *session.posargs)
+    """The samplers and the U-Net against diffusers: step by step, output by output, gradient by gradient."""
+    session.install("-c", CONSTRAINTS, "diffkit-samplers", "diffkit-unet", "diffusers>=0.35", *TOOLS)
+    tests = (f"packages/{package}/tests/extra/test_diffusers.py" for package in ("samplers", "unet"))
+    session.run("pytest", *tests, *session.posargs)
+
+
+@nox.session(requires=["build"])
+def onnx(session: nox.Session) -> None:
+    """A network exported to ONNX, run by onnxruntime, sampled from with NumPy."""
+    session.install("-c", CONSTRAINTS, "diffkit-unet", "diffkit-samplers", "onnx", "onnxscript", "onnxruntime", *TOOLS)
+    session.run("pytest", "packages/unet/tests/extra/test_onnx.py", *session.posargs)

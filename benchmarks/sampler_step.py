@@ -3,7 +3,7 @@
 The network is free: it returns a tensor that is there already. A step of 16x3x64x64 on the CPU: "sampler" is all of `ddim` over
 50 steps divided by 50, given a denoise that returns x0; "from eps" has the conversion from an eps network told the index in
 it, as `DDIMScheduler.step` has. Bare is the update y = a x + b e alone (and, at eta 1, the same noise drawn and added). The
-rounds are interleaved; medians, and ratios to bare.
+rounds of five are interleaved, each after a run that is not counted; medians, and ratios to bare.
 """
 
 import statistics
@@ -15,7 +15,7 @@ import torch
 from diffkit_samplers import Source, ddim, denoiser, seeded
 from diffkit_schedules import linear_betas
 
-STEPS, ROUNDS, SHAPE = 50, 30, (16, 3, 64, 64)
+STEPS, ROUNDS, REPEATS, SHAPE = 50, 8, 5, (16, 3, 64, 64)
 X, EPS = torch.randn(SHAPE), torch.randn(SHAPE)
 
 
@@ -49,9 +49,11 @@ def measure(name: str, cases: dict[str, Callable[[], None]]) -> None:
     times: dict[str, list[float]] = {case: [] for case in cases}
     for _ in range(ROUNDS):
         for case, run in cases.items():
-            begun = time.perf_counter()
-            run()
-            times[case].append((time.perf_counter() - begun) / STEPS * 1e6)
+            run()  # not counted: brings caches and allocator to where this case has them
+            for _ in range(REPEATS):
+                begun = time.perf_counter()
+                run()
+                times[case].append((time.perf_counter() - begun) / STEPS * 1e6)
     medians = {case: statistics.median(values) for case, values in times.items()}
     base = medians[next(iter(medians))]
     print(name + ": " + ", ".join(f"{case} {median:.0f} us ({median / base:.2f}x)" for case, median in medians.items()))

@@ -11,6 +11,14 @@ from diffkit_unet import UNet
 from running import TINY, process
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """The packed images of these tests, not of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def diffkit(capfd, monkeypatch):
     def call(*arguments):

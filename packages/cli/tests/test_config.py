@@ -63,7 +63,7 @@ def test_what_set_refuses(assignment, message):
         ({"preset": "huge"}, "--preset must be one of small, tutorial; got 'huge'"),
         ({"schedule": "cosin"}, "--schedule must be one of cosine, offset_cosine, .*; got 'cosin'"),
         ({"prediction": "noise"}, "--prediction must be one of eps, x0, v, flow; got 'noise'"),
-        ({"loss": "huber"}, "loss must be one of mae, mse; got 'huber'"),
+        ({"loss": "l3"}, "loss must be one of mae, mse, huber; got 'l3'"),
         ({"prediction": "eps", "schedule": "cosine"}, "--prediction eps .* --schedule cosine"),
     ],
 )

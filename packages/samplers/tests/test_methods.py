@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from diffkit_samplers import (
+    Estimate,
     ddim,
     ddpm,
     denoiser,
@@ -18,7 +19,7 @@ from diffkit_samplers import (
     trajectory,
 )
 from diffkit_samplers.testing import GaussianOracle, MixtureOracle, check_sampler
-from diffkit_schedules import cosine, karras, linear, linear_betas, offset_cosine, rectified
+from diffkit_schedules import Rates, cosine, cosine_betas, karras, linear, linear_betas, offset_cosine, rectified
 
 rng = np.random.default_rng(0)
 METHODS = [(ddim, 1), (ddpm, 1), (euler_ancestral, 1), (heun, 2), (dpmpp_2m, 2), (dpmpp_2m_sde, 2)]
@@ -93,7 +94,7 @@ def test_ancestral_noise_is_the_papers(schedule):
 def test_heun_is_the_papers():
     schedule = karras()
     oracle, x = MixtureOracle(schedule), 3 * rng.standard_normal((4, 1))
-    t, s = 0.6, 0.45
+    t, s = 0.6, 0.52  # sigma falls by less than half
     high, low = schedule(t).sigma, schedule(s).sigma
     slope = (x - oracle(x, t)) / high
     ahead = x + (low - high) * slope
@@ -135,13 +136,21 @@ def test_how_often_each_method_looks(method, evaluations):
     assert len(seen) == evaluations
 
 
-@pytest.mark.parametrize("schedule", [cosine(), rectified()], ids=["cosine", "rectified"])
+def angle(t):
+    """A schedule of someone's own: a function of a float, pure noise but for rounding at t = 1."""
+    return math.cos(t * math.pi / 2), math.sin(t * math.pi / 2)
+
+
+ENDS = [cosine(), rectified(), cosine_betas(), angle]
+
+
+@pytest.mark.parametrize("schedule", ENDS, ids=["cosine", "rectified", "cosine_betas", "angle"])
 @pytest.mark.parametrize("method", [heun, dpmpp_2m])
 def test_the_singular_ends_cost_less_than_the_order_gains(method, schedule):
     oracle = GaussianOracle(schedule, mean=0.3, variance=0.5)
     x = np.linspace(-2, 2, 9)[:, None]
     errors = [abs(each(oracle, schedule, x, steps=80) - oracle.flow(x, 1.0, 0.0)).max() for each in (method, ddim)]
-    assert errors[0] < errors[1] / 4
+    assert errors[0] < errors[1] / 3
 
 
 @pytest.mark.parametrize(("t", "s"), [(999, 998), (487, 486), (1, 0)])
@@ -182,7 +191,7 @@ def test_a_learned_range_comes_from_the_second_half_of_the_channels():
     noise = rng.standard_normal(x.shape)
     (first, *_), (posterior, *_) = (list(trajectory(d, schedule, x, noise=lambda _: noise, **run)) for d in (denoise, plain))
     assert abs(first.x - posterior.x).max() > 1e-7, "the variance is used"
-    with pytest.raises(ValueError, match=r"x_t's shape \(2, 3, 4, 4\), got \(2, 6, 4, 4\)"):
+    with pytest.raises(ValueError, match=r"x_t's shape, \(2, 3, 4, 4\); got \(2, 6, 4, 4\)"):
         denoiser(model, schedule, "eps", "index")(x, 0.5)
 
 
@@ -202,3 +211,59 @@ def test_what_is_not_finite_is_named_with_its_step(method, bad):
 def test_eps_at_pure_noise_is_named_at_the_first_step():
     with pytest.raises(ValueError, match="'eps' cannot tell x0 from eps at alpha = 0"):
         ddim(denoiser(lambda x, c: x, cosine(), "eps"), cosine(), np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("method", [heun, dpmpp_2m, ddim])
+def test_a_kept_eps_goes_through_every_method(method):
+    schedule, x = cosine(), np.full((1, 2), 0.5)
+
+    def denoise(x, t):
+        return Estimate(np.ones_like(x), np.zeros_like(x))
+
+    (state,) = trajectory(denoise, schedule, x, method=method.__name__, spacing=[0.8, 0.4])
+    np.testing.assert_allclose(state.x, schedule(0.4).alpha, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["ddpm", "euler_ancestral", "dpmpp_2m_sde", "heun", "dpmpp_2m", "ddim"])
+def test_a_trajectory_ends_where_its_method_does(name):
+    oracle, schedule, x = GaussianOracle(cosine()), cosine(), np.ones((2, 3))
+    method = {m.__name__: m for m, _ in METHODS}[name]
+    steps = {} if name == "ddpm" else {"steps": 7}
+    *_, last = trajectory(oracle, schedule, x, method=name, noise=seeded([1, 2]), **steps)
+    assert (last.x0 == method(oracle, schedule, x, noise=seeded([1, 2]), **steps)).all()
+
+
+@pytest.mark.parametrize("schedule", [angle, lambda t: Rates(1, 80 * t), lambda t: (1 - t, t)], ids=["angle", "int", "tuple"])
+@pytest.mark.parametrize("spacing", ["uniform", "karras", "log_snr"])
+def test_a_schedule_of_one_s_own(schedule, spacing):
+    for method in (ddim, heun, dpmpp_2m):
+        assert np.isfinite(method(lambda x, t: 0.1 * x, schedule, np.ones((1, 2)), steps=5, spacing=spacing)).all()
+
+
+def test_a_state_of_one_axis():
+    noise = seeded([1, 2, 3])
+    assert ddim(GaussianOracle(cosine()), cosine(), noise((3,)), steps=3, eta=1.0, noise=noise).shape == (3,)
+
+
+@pytest.mark.parametrize("method", [ddim, heun, dpmpp_2m])
+@pytest.mark.parametrize("prediction", ["x0", "v", "eps", "flow"])
+def test_a_network_of_another_precision_does_not_change_the_state(method, prediction):
+    for other in (np.float64, np.float16):
+        denoise = denoiser(lambda x, c, other=other: (0.1 * x).astype(other), offset_cosine(), prediction)
+        x = np.ones((2, 3), np.float32)
+        states = list(trajectory(denoise, offset_cosine(), x, method=method.__name__, steps=3))
+        assert {state.x.dtype for state in states} == {state.x0.dtype for state in states} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("denoise", "noise", "message"),
+    [
+        (lambda x, t: x[:1], None, r"denoise must give an x0 of x's shape \(2, 3\), got \(1, 3\)"),
+        (lambda x, t: None, None, "got NoneType"),
+        (lambda x, t: x, lambda shape: np.ones(3), r"noise must give an array of the shape \(2, 3\) .*, got \(3,\)"),
+        (denoiser(lambda x, c: x, cosine(), "v", learned_range=True), None, r"twice x_t's shape, \(2, 6\); got \(2, 3\)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(denoise, noise, message):
+    with pytest.raises(ValueError, match=message):
+        ddim(denoise, cosine(), np.ones((2, 3)), eta=1.0, noise=noise)

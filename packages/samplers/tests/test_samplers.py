@@ -101,7 +101,7 @@ def test_a_wrapper_may_fix_eps():
         ({"eta": -0.1}, r"eta must be in \[0, 1\] .*, got -0.1"),
         ({"steps": 0}, "steps must be"),
         ({"spacing": "x"}, "spacing must be one of"),
-        ({"method": "ddmi"}, "method must be one of 'ddim', 'heun', .*, or an update; got 'ddmi'"),
+        ({"method": "ddmi"}, "method must be one of 'ddim', 'ddpm', .*, or an update; got 'ddmi'"),
     ],
 )
 def test_bad_options_are_refused_at_the_call(options, message):
@@ -152,7 +152,7 @@ def test_outputs_are_unwrapped(wrap):
     [
         (lambda: denoiser(Recorder(), cosine(), "noise"), "prediction must be one of .*; got 'noise'"),
         (lambda: denoiser(Recorder(), cosine(), "v", "level"), "condition must be one of .*; got 'level'"),
-        (lambda: denoiser(lambda x, c: x[:1], cosine(), "v")(np.ones((2, 3)), 0.5), r"x_t's shape \(2, 3\), got \(1, 3\)"),
+        (lambda: denoiser(lambda x, c: x[:1], cosine(), "v")(np.ones((2, 3)), 0.5), r"x_t's shape, \(2, 3\); got \(1, 3\)"),
         (lambda: denoiser(Recorder(), cosine(), "eps")(np.ones((2, 3)), 1.0), "'eps' cannot tell x0 from eps at alpha = 0"),
     ],
 )

@@ -148,10 +148,40 @@ def norms(x):
     return np.sqrt((x**2).sum(axis=1))
 
 
-@pytest.mark.parametrize("size", [2, 5])
+def test_guidance_joins_what_is_the_same_on_both_sides():
+    calls = []
+
+    def model(x, c, y=None, plain=False, labels=None):
+        calls.append(x.shape[0])
+        return 0 * x
+
+    sides = [denoiser(model, rectified(), "v", y=None, plain=True, labels=np.full(2, label)) for label in (1, 0)]
+    guide(*sides, 2.0)(np.ones((2, 3)), 0.5)
+    assert calls == [4]
+
+
+def test_a_learned_variance_survives_the_wrappers():
+    schedule, x = linear_betas(), rng.standard_normal((2, 3))
+
+    def model(x, c, labels=None):
+        return np.concatenate([0.1 * x, np.full_like(x, 0.2)], axis=1)
+
+    learned = [denoiser(model, schedule, "v", learned_range=True, labels=np.full(2, label)) for label in (1.0, 0.0)]
+    wrapped = [dynamic_threshold(learned[0]), inpaint(learned[0], 0 * x, 0 * x), guide(*learned, 2.0), clip(learned[0])]
+    for denoise in wrapped:
+        np.testing.assert_allclose(denoise(x, 0.5).spread, 0.6)
+
+
+def test_rescaling_a_constant_is_no_division_by_zero():
+    out = guide(lambda x, t: 0 * x + 2, lambda x, t: 0 * x + 1, 3.0, rescale=1.0)(np.ones((1, 4)), 0.5)
+    assert (out == 4).all()
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_slerp_between_opposites_goes_around(size, scale):
     a = rng.standard_normal((3, size))
+    a[2] = np.eye(size)[-1]
     b = -scale * a
     b[1] = rng.standard_normal(size)  # one sample is not opposite
     np.testing.assert_allclose(slerp(a, b, 0.0), a, atol=1e-12)

@@ -30,12 +30,14 @@ def test_defaults_fill_what_is_left_out():
         ({"name": "cosin"}, "schedule must be one of cosine, offset_cosine, .*; got 'cosin'"),
         ({"name": "cosine", "z": 1}, r"no parameter 'z' \(it has: s\)"),
         ({"name": "linear", "beta_mx": 1}, "did you mean 'beta_max'"),
-        ({"name": "cosine", "s": "0.1"}, "s of schedule 'cosine' must be a number, got '0.1'"),
-        ({"name": "cosine", "s": True}, "must be a number, got True"),
+        ({"name": "cosine", "s": "0.1"}, "s of schedule 'cosine' must be a finite number, got '0.1'"),
+        ({"name": "cosine", "s": True}, "must be a finite number, got True"),
         ({"name": "linear_betas", "T": 10.5}, "T of schedule 'linear_betas' must be an integer, got 10.5"),
         ({"name": "discrete", "betas": "0.1"}, "must be a list of numbers"),
         ({"name": "discrete"}, "needs betas"),
         ({"name": "shift", "schedule": {"name": "x"}, "factor": 2}, "got 'x'"),
+        ({"name": ["cosine"]}, "schedule must be one of"),
+        ({"name": "karras", "sigma_max": float("inf")}, "must be a finite number, got inf"),
     ],
 )
 def test_a_wrong_config_is_refused_in_one_line(config, message):

@@ -30,6 +30,11 @@ def quietly(config):
         ({"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}, ds.zero_terminal_snr(ds.linear_betas()), "v"),
         ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, ds.rectified(), "flow"),
         ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, ds.shift(ds.rectified(), 3.0), "flow"),
+        (
+            {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0},
+            ds.shift(ds.rectified(), 3.0),
+            "flow",
+        ),
         (STABLE_DIFFUSION, ds.scaled_linear_betas(), "eps"),
     ],
 )
@@ -40,6 +45,8 @@ def test_what_is_honoured(config, schedule, prediction):
 def test_what_is_left_to_the_sampler_is_named():
     with pytest.warns(UserWarning, match="leaves this to the sampler: set_alpha_to_one=False, steps_offset=1$"):
         ds.from_diffusers(STABLE_DIFFUSION)
+    with pytest.warns(UserWarning, match="num_train_timesteps=500$"):
+        ds.from_diffusers({"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 500})
     with pytest.warns(UserWarning, match="clip_sample=True, timestep_spacing='leading', some_new_key=3"):
         ds.from_diffusers({"clip_sample": True, "timestep_spacing": "leading", "some_new_key": 3})
 
@@ -49,6 +56,7 @@ def test_what_is_left_to_the_sampler_is_named():
     [
         ([], "a scheduler config is a mapping, got list"),
         ({"beta_schedule": "laplace"}, "beta_schedule must be one of 'linear', .*; got 'laplace'"),
+        ({"_class_name": "EDMEulerScheduler"}, "EDMEulerScheduler is not read here"),
         ({"prediction_type": "noise"}, "prediction must be one of .*; got 'noise'"),
         ({"_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": True}, "use_dynamic_shifting"),
     ],

@@ -151,7 +151,7 @@ def test_a_time_outside_the_range_is_refused(t):
         (lambda: ds.discrete([0.1, 1.5]), ValueError, "got 1.5"),
         (lambda: ds.linear_betas(T=0), ValueError, "T must be at least 1, got 0"),
         (lambda: ds.cosine_betas(cap=2), ValueError, "cap=2"),
-        (lambda: ds.shift(ds.cosine(), 0), ValueError, "factor must be > 0, got 0"),
+        (lambda: ds.shift(ds.cosine(), 0), ValueError, "factor must be > 0 and finite, got 0"),
         (lambda: ds.zero_terminal_snr(ds.rectified()), ValueError, r"alpha\^2 \+ sigma\^2 = 1"),
     ],
 )
@@ -159,6 +159,27 @@ def test_bad_parameters_are_refused_in_one_line(make, error, message):
     with pytest.raises(error, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+def test_an_offset_cosine_may_end_in_pure_noise():
+    assert ds.offset_cosine(min_signal=0.0)(1.0).alpha == 0
+    with np.errstate(all="raise"):
+        assert ds.offset_cosine(min_signal=0.0)(np.float32([1.0])).alpha[0] == 0
+
+
+def test_transforms_keep_the_number_of_steps():
+    table = ds.discrete(np.linspace(1e-4, 0.04, 500))
+    assert ds.shift(table, 2.0).timesteps == ds.zero_terminal_snr(ds.shift(table, 2.0)).timesteps == 500
+    assert not hasattr(ds.zero_terminal_snr(ds.cosine()), "timesteps")
+
+
+def test_times_of_inverts_every_schedule():
+    for schedule in EVERY:
+        levels = [schedule(t).log_snr for t in (0.2, 0.5, 0.9)]
+        assert ds.times_of(schedule, levels) == pytest.approx([0.2, 0.5, 0.9], abs=1e-9)
+    assert ds.times_of(lambda t: (1 - t, t), [0.0]) == pytest.approx([0.5], abs=1e-12)
+    with pytest.raises(ValueError, match="must be a number"):
+        ds.times_of(ds.cosine(), [math.nan])
 
 
 def test_a_table_that_does_not_end_in_noise_warns():

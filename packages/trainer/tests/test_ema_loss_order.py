@@ -7,6 +7,7 @@ import torch
 from diffkit_schedules import linear_betas, offset_cosine, rectified
 from diffkit_trainer import EMA, Normalisation, loss, open_images, pick_device
 from diffkit_trainer.order import batch_indices, generator
+from diffkit_trainer.times import draw_times
 from torch import nn
 
 
@@ -80,8 +81,9 @@ def test_a_decay_outside_the_range_is_refused(decay):
 
 
 @pytest.mark.parametrize("prediction", ["eps", "x0", "v", "flow"])
-@pytest.mark.parametrize("kind", ["mae", "mse"])
-def test_the_loss_is_its_formula(kind, prediction):
+@pytest.mark.parametrize("weighting", ["uniform", "snr", "min_snr"])
+@pytest.mark.parametrize("kind", ["mae", "mse", "huber"])
+def test_the_loss_is_its_formula(kind, prediction, weighting):
     x0 = torch.randn(5, 2, 3, 3, dtype=torch.float64)
     given = {}
 
@@ -89,17 +91,75 @@ def test_the_loss_is_its_formula(kind, prediction):
         given.update(x=x, level=level)
         return 0.5 * x
 
-    value = loss(model, offset_cosine(), x0, kind=kind, prediction=prediction, generator=torch.Generator().manual_seed(3))
+    options = {"kind": kind, "prediction": prediction, "weighting": weighting, "gamma": 2.0}
+    value = loss(model, offset_cosine(), x0, **options, generator=torch.Generator().manual_seed(3))
     draws = torch.Generator().manual_seed(3)
     t, eps = torch.rand((5, 1, 1, 1), generator=draws), torch.randn(x0.shape, generator=draws, dtype=torch.float64)
     angle = 0.3175604292915215 + t.double() * (1.5507949932488 - 0.3175604292915215)
     alpha, sigma = angle.cos(), angle.sin()
     x = alpha * x0 + sigma * eps
     wanted = {"eps": eps, "x0": x0, "v": alpha * eps - sigma * x0, "flow": eps - x0}[prediction]
-    error = 0.5 * x - wanted
-    torch.testing.assert_close(value, (error.abs() if kind == "mae" else error**2).mean(), rtol=1e-6, atol=1e-6)
+    error = (0.5 * x - wanted).abs()
+    huber = torch.where(error < 1, error**2 / 2, error - 0.5)
+    snr = (alpha / sigma) ** 2
+    on_x0 = {"uniform": None, "snr": snr, "min_snr": snr.clamp(max=2.0)}[weighting]
+    # an error of x0 shows in the output multiplied by this
+    shown = {"eps": alpha / sigma, "x0": 1 + 0 * sigma, "v": sigma + alpha**2 / sigma, "flow": 1 + alpha / sigma}[prediction]
+    factor = 1 if on_x0 is None else on_x0 / shown**2
+    expected = (factor * {"mae": error, "mse": error**2, "huber": huber}[kind]).mean()
+    torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(given["x"], x, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(given["level"], (sigma**2).flatten(), rtol=1e-6, atol=1e-6)
+
+
+def test_several_averages_at_once_are_those_of_each():
+    model, decays = constant_network(1.0), (0.5, 0.9, 0.999)
+    together, alone = EMA(model, decays), [EMA(model, decay) for decay in decays]
+    for n in range(5):
+        for parameter in model.parameters():
+            nn.init.constant_(parameter, n)
+        for ema in (together, *alone):
+            ema.update(model)
+    assert together.model is together.models[0]
+    for one, other in zip(together.models, alone, strict=True):
+        assert torch.equal(one.weight, other.model.weight)
+    with pytest.raises(ValueError, match="several different ones"):
+        EMA(model, (0.9, 0.9))
+
+
+def test_an_update_that_is_not_good_moves_nothing():
+    model = constant_network(1.0)
+    ema = EMA(model, 0.5, warmup=True)
+    nn.init.zeros_(model.weight)
+    ema.update(model, torch.tensor(False))
+    assert (ema.updates.item(), ema.model.weight[0, 0].item()) == (0, 1.0)
+    ema.update(model, torch.tensor(True))
+    assert (ema.updates.item(), ema.model.weight[0, 0].item()) == (1, pytest.approx(0.1))
+
+
+def times(kind, count=4096):
+    return draw_times(kind, (count, 1, 1, 1), generator=torch.Generator().manual_seed(0)).flatten()
+
+
+@pytest.mark.parametrize("kind", ["uniform", "logit_normal", "stratified"])
+def test_times_have_their_distribution(kind):
+    t = times(kind).double().sort().values
+    assert 0 <= t[0] <= t[-1] < 1
+    share = (torch.arange(4096) + 0.5) / 4096
+    expected = torch.special.ndtri(share.double()).sigmoid() if kind == "logit_normal" else share
+    distance = (t - expected).abs().max().item()  # of Kolmogorov and Smirnov, for the uniform ones
+    assert distance < (1 / 4096 if kind == "stratified" else 0.03)
+
+
+def test_stratified_times_make_the_mean_loss_less_noisy():
+    """The error of a network that answers 0 is |target|, a function of t: its batch mean is nearly the same every time."""
+
+    def deviation(kind):
+        draws = torch.Generator().manual_seed(0)
+        values = [draw_times(kind, (64, 1), generator=draws).square().mean() for _ in range(200)]
+        return torch.stack(values).std().item()
+
+    assert deviation("stratified") < 0.2 * deviation("uniform")
 
 
 def test_an_index_is_told_as_one_of_the_table_s():
@@ -122,7 +182,7 @@ def test_every_sample_has_a_time_of_its_own():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="loss must be one of 'mae', 'mse'; got 'l1'"):
+    with pytest.raises(ValueError, match="loss must be one of 'mae', 'mse', 'huber'; got 'l1'"):
         loss(lambda x, level: x, rectified(), torch.zeros(1, 1), kind="l1")
 
 

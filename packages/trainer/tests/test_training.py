@@ -10,7 +10,7 @@ import time
 
 import pytest
 import torch
-from diffkit_schedules import cosine, offset_cosine, rectified
+from diffkit_schedules import cosine, rectified
 from diffkit_trainer import (
     DivergedError,
     LockedError,
@@ -28,49 +28,8 @@ from diffkit_trainer import (
     truncate_log,
     write_config,
 )
+from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 from torch import nn
-
-CONFIG = {"network": "tiny", "note": "ü"}
-
-
-class Tiny(nn.Module):
-    """A convolutional network with batch norm that is told the noise level, enough to learn something."""
-
-    def __init__(self):
-        super().__init__()
-        self.into = nn.Conv2d(2, 8, 3, padding=1)
-        self.norm = nn.BatchNorm2d(8)
-        self.out = nn.Conv2d(8, 1, 3, padding=1)
-
-    def forward(self, x, level):
-        level = level.reshape(-1, 1, 1, 1).expand(x.shape)
-        return self.out(torch.relu(self.norm(self.into(torch.cat([x, level], dim=1)))))
-
-
-def trainer(seed=0, **options):
-    torch.manual_seed(seed)
-    settings = {"batch_size": 16, "lr": 1e-3, "flip": True, "seed": seed} | options
-    return Trainer(Tiny(), open_images("digits"), offset_cosine(), **settings)
-
-
-def run_to(it, steps):
-    return [step.loss.item() for step in it.run(steps)]
-
-
-def everything(it):
-    numbers, optimizer = it.state()
-    return numbers, {
-        **{f"model.{name}": value.clone() for name, value in it.model.state_dict().items()},
-        **{f"ema.{name}": value.clone() for name, value in it.ema.model.state_dict().items()},
-        **{f"optimizer.{name}": value.clone() for name, value in optimizer.items()},
-    }
-
-
-def same(one, other):
-    assert one[0] == other[0]
-    assert one[1].keys() == other[1].keys()
-    different = [name for name in one[1] if not torch.equal(one[1][name], other[1][name])]
-    assert different == []
 
 
 @pytest.fixture
@@ -116,7 +75,7 @@ def test_stopped_and_resumed_is_the_same_as_never_stopped(run, stop):
     assert second.step == stop
     assert begun + run_to(second, 15) == losses
     same(everything(second), everything(straight))
-    assert second.mean_loss() == straight.mean_loss()
+    assert second.metrics() == straight.metrics()
 
 
 @pytest.mark.parametrize(
@@ -287,7 +246,8 @@ SAVE = """
 import pathlib, sys
 sys.path.insert(0, sys.argv[2])
 import torch; torch.set_num_threads(1)
-from test_training import CONFIG, save, trainer
+from diffkit_trainer import save
+from tiny_trainer import CONFIG, trainer
 it = trainer()
 print("ready", flush=True)
 for step in it.run(10**6):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from diffkit_unet import DownBlock, ResidualBlock, UpBlock
-from diffkit_unet.layers import BatchNorm, convolution
+from diffkit_unet.batchnorm import BatchNorm
+from diffkit_unet.layers import convolution
 
 
 @pytest.mark.parametrize("width", [4, 6])
@@ -57,6 +58,21 @@ def test_batch_norm_is_keras_s():
     torch.testing.assert_close(got, (x - mean) / (variance + 1e-3).sqrt())
     torch.testing.assert_close(norm.running_mean, 0.01 * x.mean((0, 2, 3)))
     torch.testing.assert_close(norm.running_var, 0.99 + 0.01 * x.var((0, 2, 3)))
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_batch_norm_is_exact_in_either_order_of_memory(order):
+    torch.manual_seed(0)
+    x = (2 * torch.randn(16, 4, 64, 64) + 3).contiguous(memory_format=order).requires_grad_()
+    exact, norm, plain = x.detach().double().requires_grad_(), BatchNorm(4), BatchNorm(4).double()
+    got, expected, weight = norm(x), plain(exact), torch.randn(16, 4, 64, 64)
+    (got * weight).sum().backward()
+    (expected * weight).sum().backward()
+    assert got.is_contiguous(memory_format=order)
+    assert (got - expected).abs().max() < 3e-6
+    assert (x.grad - exact.grad).abs().max() < 1e-5
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(norm.state_dict()[name], value.to(norm.state_dict()[name].dtype), rtol=1e-6, atol=1e-6)
 
 
 def test_batch_norm_of_a_single_value_uses_what_it_has_seen():

@@ -102,5 +102,15 @@ def test_gradients_equal_the_reference_s():
         torch.testing.assert_close(parameter.grad, weights[name].grad, rtol=1e-8, atol=1e-12, msg=name)
 
 
+@pytest.mark.parametrize(
+    ("name", "sums"), [("tutorial", [18.875, 3019.2644, 467.0661]), ("small", [18.875, 2171.3008, 469.6135])]
+)
+def test_a_seed_starts_the_network_that_it_always_did(name, sums):
+    torch.manual_seed(0)
+    unet = preset(name)
+    layers = unet.image, unet.middle[0].conv1, unet.up[-1].blocks[-1].conv2
+    assert [layer.weight.detach().double().abs().sum().item() for layer in layers] == pytest.approx(sums, abs=1e-3)
+
+
 def test_the_tutorial_network_s_size():
     assert sum(p.numel() for p in preset("tutorial").parameters() if p.requires_grad) == 1_950_627

@@ -19,8 +19,8 @@ def small(**parameters):
 
 
 def test_exported_names():
-    names = "CONDITIONS MAX_PARAMETERS PRESETS DownBlock ResidualBlock SinusoidalEmbedding UNet UpBlock preset"
-    assert diffkit_unet.__all__ == names.split()
+    names = "CONDITIONS FREQUENCIES MAX_PARAMETERS PRESETS DownBlock ResidualBlock SinusoidalEmbedding UNet UpBlock"
+    assert diffkit_unet.__all__ == [*names.split(), "from_diffusers", "keep_memory", "preset", "to_diffusers"]
 
 
 @pytest.mark.parametrize("name", diffkit_unet.PRESETS)

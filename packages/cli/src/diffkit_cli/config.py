@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from diffkit_schedules import PREDICTIONS, SCHEDULES, Schedule, from_config
+from diffkit_schedules import PREDICTIONS, SCHEDULES, WEIGHTS, Schedule, from_config
 
 __all__ = ["RECIPES", "SCHEDULE_NAMES", "TrainConfig", "UsageError", "parse_set", "schedule_named"]
 
@@ -26,8 +26,20 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """What a preset of the network is trained with unless told otherwise."""
 
-LOSSES = ("mae", "mse")
-LARGEST = {"size": 4096, "steps": 10**9, "batch_size": 65536, "seed": 2**63 - 1}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "loss": ("mae", "mse", "huber"),
+    "weighting": WEIGHTS,
+    "times": ("uniform", "logit_normal", "stratified"),
+    "lr_schedule": ("constant", "cosine"),
+    "precision": ("fp32", "bf16", "fp16"),
+}
+"""The keys that take one of a few words; the trainer's own, which would take torch's import to ask for."""
+
+COUNTS = (
+    *("size", "steps", "batch_size", "accumulate", "warmup", "decay_steps"),
+    *("log_every", "sample_every", "save_every", "keep", "keep_every"),
+)
+LARGEST = {"size": 4096, "steps": 10**9, "batch_size": 65536, "accumulate": 65536, "seed": 2**63 - 1}
 
 
 @dataclass(frozen=True)
@@ -44,25 +56,51 @@ class TrainConfig:
     schedule: str = "offset_cosine"
     prediction: str | None = None
     loss: str = "mae"
+    weighting: str = "uniform"
+    gamma: float = 5.0
+    times: str = "uniform"
+    class_dropout: float | None = None
     steps: int | None = None
     batch_size: int | None = None
+    accumulate: int = 1
     lr: float | None = None
+    lr_schedule: str = "constant"
+    warmup: int = 0
+    decay_steps: int | None = None
+    clip: float | None = None
     weight_decay: float = 1e-4
     ema: float = 0.999
     flip: bool = False
+    precision: str = "fp32"
+    compile: bool = False
+    channels_last: bool = True  # 5 to 14% less time on a CPU, see benchmarks
     seed: int = 0
     device: str = "auto"
     log_every: int = 50
     sample_every: int = 1000
     save_every: int = 1000
+    save_minutes: float | None = None
     keep: int = 2
+    keep_every: int | None = None
+    process_timeout: float = 600.0
+    pack: bool = True
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        for key in ("size", "steps", "batch_size", "log_every", "sample_every", "save_every", "keep"):
+        for key in COUNTS:
             value = getattr(self, key)
-            most = LARGEST.get(key, 10**9)
-            if value is not None and not 1 <= value <= most:
-                raise UsageError(f"{_flag(key)} must be from 1 to {most}, got {value}")
+            least, most = 0 if key == "warmup" else 1, LARGEST.get(key, 10**9)
+            if value is not None and not least <= value <= most:
+                raise UsageError(f"{_flag(key)} must be from {least} to {most}, got {value}")
+        for key in ("gamma", "clip", "save_minutes", "process_timeout"):
+            value = getattr(self, key)
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{key} must be a number above 0, got {value}")
+        for key, words in CHOICES.items():
+            if getattr(self, key) not in words:
+                raise UsageError(f"{key} must be one of {', '.join(words)}; got {getattr(self, key)!r}")
+        if self.class_dropout is not None and not 0 <= self.class_dropout <= 1:
+            raise UsageError(f"class_dropout must be in [0, 1], got {self.class_dropout}")
         if not 0 <= self.seed <= LARGEST["seed"]:
             raise UsageError(f"--seed must be from 0 to {LARGEST['seed']}, got {self.seed}")
         if self.lr is not None and not 0 < self.lr < math.inf:
@@ -80,15 +118,19 @@ class TrainConfig:
             raise UsageError(f"--prediction must be one of {', '.join(PREDICTIONS)}; got {self.prediction!r}")
         if self.prediction == "eps" and schedule_named(self.schedule)(1.0).alpha == 0:
             raise UsageError(f"--prediction eps says nothing of the pure noise at the end of --schedule {self.schedule}: take v")
-        if self.loss not in LOSSES:
-            raise UsageError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}")
 
     def resolved(self, *, size: int, preset: str) -> "TrainConfig":
         """This config with everything decided, for images of this size."""
         recipe = RECIPES[preset]
         filled = {key: value for key, value in recipe.items() if getattr(self, key) is None}
         prediction = self.prediction or _prediction_for(schedule_named(self.schedule))
-        return dataclasses.replace(self, size=size, preset=preset, prediction=prediction, **filled)
+        result = dataclasses.replace(self, size=size, preset=preset, prediction=prediction, **filled)
+        # fixed at the start: a run that is told to go on for longer must not jump to another learning rate
+        return (
+            result
+            if result.lr_schedule == "constant"
+            else dataclasses.replace(result, decay_steps=result.decay_steps or result.steps)
+        )
 
 
 def schedule_named(name: str) -> Schedule:

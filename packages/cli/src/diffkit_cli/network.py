@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from diffkit_samplers import Denoise, State, ddim, denoiser, guide, seeded, trajectory
 from diffkit_schedules import Schedule, as_array_of, from_config, namespace
-from diffkit_trainer import Normalisation, RunError, batch_that_fits, load, pick_device, read_export, same_tensors, weights_hash
+from diffkit_trainer import Normalisation, RunError, batch_that_fits, load, pick_device, read_export, weights_hash
 from diffkit_unet import UNet
 
 from diffkit_cli.recipe import Recipe
@@ -121,8 +121,7 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
                 raise RunError(f"{run} holds the moving average only: leave --raw out, or export the run with --raw")
             raw, warnings = holds_raw, list[str]()
         else:
-            step, config, weights, warnings = load(run, "model" if raw else "ema")
-            same_tensors(weights, expected(config), run)
+            step, config, weights, warnings = load(run, "model" if raw else "ema", expected)
         network = networks[0]
         network.load_state_dict(weights)
         sampler = Sampler(network.to(pick_device(device)).eval(), config)

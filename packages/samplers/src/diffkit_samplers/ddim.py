@@ -87,7 +87,7 @@ def euler_ancestral(
 
         down = sigma'_s^2 / sigma'_t,   x'_s = x' + (down - sigma'_t) eps + sqrt(sigma'_s^2 - down^2) z
 
-    All as for `ddim`. Source: Karras et al. 2022 (EDM), appendix, and Song et al. 2021 (DDIM), equation 16, which it equals.
+    All as for `ddim`. Source: k-diffusion's ancestral step (Crowson 2022), equal to Song et al. 2021 (DDIM), equation 16.
 
     >>> import numpy as np
     >>> from diffkit_schedules import cosine

@@ -4,9 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from diffkit_schedules import CONDITIONS, Array, Schedule, condition_value, namespace, prediction_name, timesteps_of, to_x0
+from diffkit_schedules import (
+    CONDITIONS,
+    Array,
+    Schedule,
+    condition_value,
+    filled,
+    namespace,
+    prediction_name,
+    rates_at,
+    timesteps_of,
+    to_x0,
+)
 
-__all__ = ["Denoise", "Denoiser", "Estimate", "as_estimate", "denoiser"]
+__all__ = ["Denoise", "Denoiser", "Estimate", "denoiser", "look"]
 
 
 class Estimate(NamedTuple):
@@ -28,16 +39,23 @@ Denoise: TypeAlias = Callable[[Array, float], Array | Estimate]
 """denoise(x_t, t) -> x0: the expected clean data, given noisy data and its time; x0 has x_t's shape and dtype."""
 
 
-def as_estimate(found: Array | Estimate) -> Estimate:
-    """What denoise returned, as an Estimate.
+def look(denoise: Denoise, x: Array, t: float) -> Estimate:
+    """What denoise says of x at time t, as an Estimate whose arrays have x's dtype.
 
-    >>> as_estimate(3.0)
-    Estimate(x0=3.0, eps=None, spread=0.0)
+    Raises ValueError for an x0 of another shape than x.
+
+    >>> import numpy as np
+    >>> look(lambda x, t: x, np.ones(1), 0.5)
+    Estimate(x0=array([1.]), eps=None, spread=0.0)
     """
-    return found if isinstance(found, Estimate) else Estimate(found)
+    found = denoise(x, t)
+    x0, eps, spread = found if isinstance(found, Estimate) else Estimate(found)
+    if getattr(x0, "shape", None) != x.shape:
+        raise ValueError(f"denoise must give an x0 of x's shape {tuple(x.shape)}, got {_described(x0)}")
+    return Estimate(_as(x0, x), None if eps is None else _as(eps, x), spread)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Denoiser:
     """The denoise function of a network, as `denoiser` makes it; its parts can be read.
 
@@ -58,19 +76,22 @@ class Denoiser:
         out = self.model(x_t, self._told(x_t, t), **self.model_kwargs)
         out = out[0] if isinstance(out, tuple) else getattr(out, "sample", out)
         spread: Any = 0.0
-        if self.learned_range and out.shape[1:2] == (2 * x_t.shape[1],):
+        wanted = (x_t.shape[0], 2 * x_t.shape[1], *x_t.shape[2:]) if self.learned_range else tuple(x_t.shape)
+        if tuple(getattr(out, "shape", ())) != wanted:
+            twice = "twice " if self.learned_range else ""
+            raise ValueError(f"the model must give an array of {twice}x_t's shape, {wanted}; got {_described(out)}")
+        out = _as(out, x_t)
+        if self.learned_range:
             out, spread = out[:, : x_t.shape[1]], (out[:, x_t.shape[1] :] + 1) / 2
-        if out.shape != x_t.shape:
-            raise ValueError(f"the model must give an array of x_t's shape {tuple(x_t.shape)}, got {tuple(out.shape)}")
-        x0 = to_x0(out, x_t, self.schedule(t), self.prediction)
+        x0 = to_x0(out, x_t, rates_at(self.schedule, t), self.prediction)
         return Estimate(x0, None, spread) if self.learned_range else x0
 
     def _told(self, x: Array, t: float) -> Array:
-        xp = namespace(x)
-        value, dtype = condition_value(self.schedule, t, self.condition), x.dtype
+        value, dtype = condition_value(lambda t: rates_at(self.schedule, t), t, self.condition), x.dtype
         if self.condition == "index":
-            value, dtype = min(max(round(value), 0), timesteps_of(self.schedule) - 1), xp.int64
-        return xp.full((x.shape[0],), value, dtype=dtype, device=x.device)
+            steps = timesteps_of(self.schedule)
+            value, dtype = min(max(round(t * steps) - 1, 0), steps - 1), _integers(namespace(x))
+        return filled((x.shape[0],), value, x, dtype)
 
 
 def denoiser(
@@ -103,3 +124,17 @@ def denoiser(
     if condition not in CONDITIONS:
         raise ValueError(f"condition must be one of {', '.join(map(repr, CONDITIONS))}; got {condition!r}")
     return Denoiser(model, schedule, prediction_name(prediction), condition, learned_range, model_kwargs)
+
+
+def _as(values: Array, like: Array) -> Array:
+    return values if values.dtype == like.dtype else namespace(values).astype(values, like.dtype)
+
+
+def _described(value: Any) -> str:
+    return str(tuple(value.shape)) if hasattr(value, "shape") else type(value).__name__
+
+
+def _integers(xp: Any) -> Any:
+    """int64, but JAX's int32 where its 64-bit types are switched off."""
+    info = getattr(xp, "__array_namespace_info__", None)
+    return xp.int64 if info is None else info().default_dtypes()["integral"]

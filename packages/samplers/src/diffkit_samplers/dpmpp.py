@@ -15,14 +15,14 @@ __all__ = ["dpmpp_2m", "dpmpp_2m_sde", "dpmpp_2m_update"]
 
 def dpmpp_2m_update(x: Array, move: Move) -> Array:
     """x at move.s by `step`, with x0 extrapolated to the middle of the step; plain where either log-SNR is infinite."""
-    x0 = move.estimate.x0
+    x0, eps, spread = move.estimate
     if move.before is not None:
         stride = move.then.log_snr - move.now.log_snr
         last = move.now.log_snr - move.before.now.log_snr
-        if math.isfinite(stride) and math.isfinite(last):
+        if math.isfinite(stride) and math.isfinite(last) and last:
             r = stride / (2 * last)
             x0 = combine(1 + r, x0, -r, move.before.estimate.x0)
-    return step(x, x0, move.now, move.then, eta=move.eta, noise=move.noise)
+    return step(x, x0, move.now, move.then, eta=move.eta, noise=move.noise, eps=eps, spread=spread)
 
 
 def dpmpp_2m(
@@ -39,9 +39,9 @@ def dpmpp_2m(
 
         D = x0 + (h / 2 h') (x0 - x0'),   x_s = step(x_t, D)
 
-    with x0' the estimate before, h and h' the steps in log-SNR, this one and the last. The first step, and one to or from an
-    infinite log-SNR, is DDIM's. eta = 1 is SDE-DPM-Solver++(2M). Arguments, result and errors as for `ddim`.
-    Source: Lu et al. 2022 (DPM-Solver++), algorithm 2 and, for eta = 1, equation 18 of its appendix.
+    with x0' the estimate before, h and h' the steps in log-SNR, this one and the last. A step for which one of the two is not
+    known or not finite is DDIM's. eta = 1 is SDE-DPM-Solver++(2M). Arguments, result and errors as for `ddim`.
+    Source: Lu et al. 2022 (DPM-Solver++), algorithm 2 and, for eta = 1, its section on SDE-DPM-Solver++(2M).
 
     >>> import numpy as np
     >>> from diffkit_schedules import cosine

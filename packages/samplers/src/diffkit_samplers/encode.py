@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from diffkit_schedules import Array, Rates, Schedule, combine
+from diffkit_schedules import Array, Rates, Schedule, combine, rates_at
 
-from diffkit_samplers.denoise import Denoise, as_estimate
+from diffkit_samplers.denoise import Denoise, look
 from diffkit_samplers.grids import grid
 from diffkit_samplers.loop import no_graph
 
@@ -41,18 +41,18 @@ def encode(
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}")
     times = grid(schedule, steps, spacing)[-2::-1]  # from the last time that ddim looks at to the first
-    rates = [schedule(t) for t in times]
+    rates = [rates_at(schedule, t) for t in times]
     with no_graph(x0):
         x = rates[0].alpha * x0
         for _ in range(rounds):
-            found = as_estimate(denoise(x, times[0])).x0
+            found = look(denoise, x, times[0]).x0
             x = combine(1.0, x, rates[0].alpha, combine(1.0, x0, -1.0, found))
         estimate = found
         for t, s_rates, t_rates in zip(times[1:], rates, rates[1:], strict=False):
             x_s, (a, b) = x, _coefficients(t_rates, s_rates)
             x = _along(x_s, estimate, s_rates, t_rates)
             for _ in range(rounds):
-                estimate = as_estimate(denoise(x, t)).x0
+                estimate = look(denoise, x, t).x0
                 x = combine(1 / b, x_s, -a / b, estimate)
     return x
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from diffkit_schedules import Schedule, times_of, timesteps_of
+from diffkit_schedules import Schedule, rates_at, times_of, timesteps_of
 
 __all__ = ["SPACINGS", "grid"]
 
@@ -41,7 +41,7 @@ def grid(
         return _decreasing([float(t) for t in spacing])
     if spacing not in SPACINGS:
         raise ValueError(f"spacing must be one of {', '.join(map(repr, SPACINGS))}, or a sequence of times; got {spacing!r}")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+    if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 1:
         raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}")
     table = hasattr(schedule, "timesteps")
     if spacing == "uniform" and not table:
@@ -58,7 +58,13 @@ def grid(
         indices = [round(t * timesteps) - 1 for t in times]
     else:
         indices = INDICES[spacing](timesteps, steps)
-    return _decreasing([(i + offset + 1) / timesteps for i in _decreasing_indices(indices, timesteps)] + [last])
+    indices = [i + offset for i in _decreasing_indices(indices, timesteps)]
+    if not 0 <= indices[0] < timesteps:
+        first = indices[0]
+        raise ValueError(
+            f"offset {offset} leaves {spacing!r} no room at {steps} of {timesteps} steps: it begins at index {first}"
+        )
+    return _decreasing([(i + 1) / timesteps for i in indices] + [last])
 
 
 def _trailing(timesteps: int, steps: int) -> list[int]:
@@ -92,6 +98,7 @@ INDICES: dict[str, Callable[[int, int], list[int]]] = {
 """Spacings in the index: (T, N) -> N indices."""
 
 RHO = 7.0
+PURE_NOISE = -30.0  # in log-SNR: a signal of less than a millionth of a float32's last digit
 
 LEVELS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
     "karras": (lambda log_snr: math.exp(-log_snr / (2 * RHO)), lambda u: -2 * RHO * math.log(u)),
@@ -108,13 +115,13 @@ def _times_of_levels(
 ) -> list[float]:
     """Times whose noise levels are evenly spaced on a scale, from t = 1 to t = 1 / T.
 
-    Where t = 1 is pure noise, of no finite log-SNR, the scale begins at 1 - 1 / T instead, and the first time is 1 all the same.
+    Where t = 1 is pure noise, but for rounding, the scale begins at 1 - 1 / T instead, and the first time is 1 all the same.
     """
     there, back = scale
     timesteps = timesteps_of(schedule)
-    noisiest = schedule(1.0).log_snr
-    start = there(noisiest if math.isfinite(noisiest) else schedule(1 - 1 / timesteps).log_snr)
-    end = there(schedule(1 / timesteps).log_snr)
+    noisiest = rates_at(schedule, 1.0).log_snr
+    start = there(noisiest if noisiest > PURE_NOISE else rates_at(schedule, 1 - 1 / timesteps).log_snr)
+    end = there(rates_at(schedule, 1 / timesteps).log_snr)
     levels = [back(start + k / (steps - 1) * (end - start)) for k in range(1, steps)]
     return [1.0, *times_of(schedule, levels)]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from diffkit_schedules import Array, Schedule, combine
 
-from diffkit_samplers.denoise import Denoise, as_estimate
+from diffkit_samplers.denoise import Denoise, look
 from diffkit_samplers.loop import Move, last_x0, run
 from diffkit_samplers.noise import Source
 from diffkit_samplers.steps import step
@@ -13,21 +13,19 @@ __all__ = ["heun", "heun_update"]
 
 
 def heun_update(x: Array, move: Move) -> Array:
-    """x at move.s, with the mean of the noise eps at both ends; Euler's step to the end of the grid."""
+    """x at move.s, with the mean of what is seen at both ends; a plain step to the end of the grid."""
     now, then = move.now, move.then
-    x0, eps, _ = move.estimate
+    x0, eps, spread = move.estimate
     if move.s == 0:
-        return step(x, x0, now, then, eta=move.eta, noise=move.noise, eps=eps)
-    ahead = step(x, x0, now, then, eps=eps)
-    x0_ahead = as_estimate(move.denoise(ahead, move.s)).x0
-    if now.alpha == 0:  # pure noise: eps is x / sigma whatever x0 is, and the mean is that of x0
-        mean = combine(0.5, x0, 0.5, x0_ahead)
-    else:
-        # the x0 that (eps + eps_ahead) / 2 implies, x / alpha - sigma / alpha * that
-        eps = combine(1 / now.sigma, x, -now.alpha / now.sigma, x0) if eps is None else eps
-        eps_ahead = combine(1 / then.sigma, ahead, -then.alpha / then.sigma, x0_ahead)
-        mean = combine(1 / now.alpha, x, -now.sigma / now.alpha, combine(0.5, eps, 0.5, eps_ahead))
-    return step(x, mean, now, then, eta=move.eta, noise=move.noise)
+        return step(x, x0, now, then, eta=move.eta, noise=move.noise, eps=eps, spread=spread)
+    ahead = look(move.denoise, step(x, x0, now, then, eps=eps), move.s)
+    # the mean of eps is that of x0 with the weight r / 2, r = (sigma / alpha) / (sigma' / alpha'); it may be infinite, and beyond
+    # 1 it throws x0 out of the step it is for
+    weight = min(then.alpha * now.sigma / (2 * now.alpha * then.sigma), 1.0) if now.alpha else 1.0
+    mean = combine(1 - weight, x0, weight, ahead.x0)
+    if eps is not None and ahead.eps is not None:
+        eps = combine(0.5, eps, 0.5, ahead.eps)
+    return step(x, mean, now, then, eta=move.eta, noise=move.noise, eps=eps, spread=spread)
 
 
 def heun(
@@ -40,11 +38,13 @@ def heun(
     spacing: str | Sequence[float] = "uniform",
     noise: Source | None = None,
 ) -> Array:
-    """Samples by Heun's method: second order, two evaluations a step but for the last, 2 steps - 1 in all.
+    """Samples by Heun's method: second order at eta = 0, two evaluations a step but for one to t = 0, 2 steps - 1 in all.
 
         x_s = alpha_s / alpha_t x_t + (sigma_s - alpha_s sigma_t / alpha_t) (eps(x_t, t) + eps(x'_s, s)) / 2
 
-    with x'_s the DDIM step. At eta > 0 the mean drives `step`, which adds its noise. Arguments, result and errors as for `ddim`.
+    with x'_s the DDIM step. Written as `step` with D = (1 - w) x0 + w x0', w = min(r / 2, 1), r the ratio of sigma / alpha
+    between the two ends: the same up to r = 2, and bounded where alpha_t is next to nothing. At eta > 0 `step` adds its
+    noise, and the order is 1. Arguments, result and errors as for `ddim`.
     Source: Karras et al. 2022 (EDM), algorithm 1, for any signal and noise rates.
 
     >>> import numpy as np

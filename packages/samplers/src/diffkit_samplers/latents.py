@@ -16,7 +16,7 @@ def slerp(a: Array, b: Array, t: float | Sequence[float]) -> Array:
 
     with w the angle over all axes but the first (over all of them for a single axis). Where a and b are parallel within
     float rounding, as where one is zero, it is lerp, (1 - t) a + t b. Where they point in opposite directions any great circle
-    joins them; taken is the one through a with its coordinates, in pairs, turned by 90 degrees. Equal norms are kept.
+    joins them; taken is the one in the plane of a and the coordinate that a has least of. Equal norms are kept.
     a, b: (B, ...), one shape and dtype. t: a float, giving (B, ...), or a sequence of K, giving (K, B, ...).
     Raises ValueError for shapes that differ. Source: Shoemake 1985, "Animating rotation with quaternion curves", section 3.3.
 
@@ -27,6 +27,8 @@ def slerp(a: Array, b: Array, t: float | Sequence[float]) -> Array:
     if a.shape != b.shape:
         raise ValueError(f"a and b must have one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
     xp = namespace(a)
+    if getattr(t, "ndim", None) == 0:
+        t = float(t)  # type: ignore[arg-type]
     if not isinstance(t, int | float):
         return xp.stack([slerp(a, b, float(each)) for each in t])
     angle = _angle(xp, a, b)
@@ -60,12 +62,14 @@ def _norm(xp: Any, x: Array, axes: tuple[int, ...]) -> Array:
 
 
 def _half_turn(xp: Any, a: Array, b: Array, t: float) -> Array:
-    """From a to b = -c a around through p: a with its coordinates turned by 90 degrees in pairs, (x, y) -> (-y, x)."""
+    """From a to b = -c a, cos(pi t) a + sin(pi t) p, in the plane of a and the coordinate that a has least of."""
     flat, end = (xp.reshape(each, (each.shape[0] if each.ndim > 1 else 1, -1)) for each in (a, b))
-    pairs = flat.shape[1] // 2 * 2
-    turned = xp.reshape(xp.stack([-flat[:, 1:pairs:2], flat[:, 0:pairs:2]], axis=-1), (flat.shape[0], pairs))
-    turned = xp.concat([turned, 0 * flat[:, pairs:]], axis=1)
-    norm, tiny = _norm(xp, flat, (1,)), as_array_of(xp.finfo(a.dtype).smallest_normal, a)
-    turned = turned * (norm / xp.maximum(_norm(xp, turned, (1,)), tiny))
-    radius = (1 - t) + t * _norm(xp, end, (1,)) / xp.maximum(norm, tiny)
-    return xp.reshape(radius * (math.cos(math.pi * t) * flat + math.sin(math.pi * t) * turned), a.shape)
+    tiny = xp.finfo(a.dtype).smallest_normal
+    norm = xp.clip(_norm(xp, flat, (1,)), tiny, None)
+    unit = flat / norm
+    least = xp.argmin(xp.abs(unit), axis=1, keepdims=True)
+    axis = xp.astype(as_array_of(list(range(flat.shape[1])), least)[None, :] == least, a.dtype)
+    turned = axis - xp.sum(axis * unit, axis=1, keepdims=True) * unit
+    turned = turned / xp.clip(_norm(xp, turned, (1,)), tiny, None)
+    radius = (1 - t) * norm + t * _norm(xp, end, (1,))
+    return xp.reshape(radius * (math.cos(math.pi * t) * unit + math.sin(math.pi * t) * turned), a.shape)

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
-from diffkit_schedules import Array, Rates, Schedule, is_torch, namespace
+from diffkit_schedules import Array, Rates, Schedule, is_torch, namespace, rates_at
 
-from diffkit_samplers.denoise import Denoise, Estimate, as_estimate
+from diffkit_samplers.denoise import Denoise, Estimate, look
 from diffkit_samplers.grids import grid
 from diffkit_samplers.noise import Source, source_for
 
@@ -88,10 +88,10 @@ def last_x0(states: Iterator[State]) -> Array:
 def _states(
     update: Update, denoise: Denoise, schedule: Schedule, x: Array, times: list[float], eta: float, noise: Source
 ) -> Iterator[State]:
-    before, now, sums = None, schedule(times[0]), []
+    before, now, sums = None, rates_at(schedule, times[0]), []
     for t, s in pairwise(times):
         with no_graph(x):
-            estimate, then = as_estimate(denoise(x, t)), schedule(s)
+            estimate, then = look(denoise, x, t), rates_at(schedule, s)
             move = Move(t, s, now, then, denoise, estimate, before, eta, noise)
             x = update(x, move)
             sums.append(_sum(estimate.x0))

@@ -54,6 +54,8 @@ def source_for(x: Array, noise: Source | None) -> Source:
 
     def source(shape: tuple[int, ...]) -> Array:
         z = noise(shape)
-        return z if type(z) is type(x) and z.dtype == x.dtype and z.device == x.device else as_array_of(z, x)
+        if tuple(z.shape) != shape:
+            raise ValueError(f"noise must give an array of the shape {shape} it is asked for, got {tuple(z.shape)}")
+        return as_array_of(z, x)
 
     return source

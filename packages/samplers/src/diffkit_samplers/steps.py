@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from diffkit_schedules import Array, Rates, combine
+from diffkit_schedules import Array, Rates, as_array_of, combine
 
 __all__ = ["step"]
 
@@ -28,7 +28,8 @@ def step(
     array of x_t's shape, or a function of the shape that gives one; needed where eta sigma_s > 0. eps: the noise to go on
     with, where it is not the one that x_t and x0 imply (a clipped x0). With eta = 0 `then` may also be the noisier level.
     spread: at eta = 1 and sigma_s > 0, the noise's deviation is sqrt(tau) sigma_s^(1 - f) sigma_t^f for a spread f, a float or an
-    array: 0 is the posterior's, 1 is sqrt(beta) ("fixed large"), and a network may have learned what is between.
+    array: 0 is the posterior's, 1 is sqrt(beta) ("fixed large"), and a network may have learned what is between; it has no
+    meaning, and no effect, at another eta.
     Nothing is changed in place; x_s has x_t's dtype.
     Raises ValueError for eta outside [0, 1], a missing noise, no noise to start from (sigma_t = 0), or eta > 0 towards noise.
     Source: Song et al. 2021 (DDIM), equations 12 and 16, for any signal and noise rates; Nichol and Dhariwal 2021, equation 15.
@@ -56,7 +57,7 @@ def step(
         return x_s
     if noise is None:
         raise ValueError(f"eta = {eta} adds noise: pass noise, an array of x_t's shape or a function of the shape")
-    z = noise(tuple(x_t.shape)) if callable(noise) else noise
+    z = as_array_of(noise(tuple(x_t.shape)) if callable(noise) else noise, x_t)
     if eta == 1 and not (isinstance(spread, float) and spread == 0):
         fresh = fresh * (now.sigma / then.sigma) ** spread
     return combine(1.0, x_s, fresh, z) if isinstance(fresh, float) else x_s + fresh * z

@@ -1,10 +1,11 @@
 """Wrappers: from a denoise to a denoise."""
 
+from dataclasses import replace
 from typing import Any
 
-from diffkit_schedules import Array, Schedule, as_array_of, combine, namespace, to_eps
+from diffkit_schedules import Array, Schedule, combine, namespace, rates_at, to_eps
 
-from diffkit_samplers.denoise import Denoise, Denoiser, Estimate, as_estimate
+from diffkit_samplers.denoise import Denoise, Denoiser, Estimate, look
 
 __all__ = ["clip", "dynamic_threshold", "fixed_large", "guide", "inpaint"]
 
@@ -14,7 +15,8 @@ def clip(denoise: Denoise, low: float = -1.0, high: float = 1.0, *, keep_eps: Sc
 
     The samplers then derive eps anew from the clipped x0, as the DDPM posterior does. keep_eps: the schedule, to go on with
     the noise of the x0 that was not clipped instead, as diffusers' DDIM does; keep it outermost among wrappers then.
-    Raises ValueError unless low < high. Source: Ho, Jain and Abbeel 2020, section 3.2; Saharia et al. 2022 (Imagen), section 2.3.
+    Raises ValueError unless low < high.
+    Source: the released code of Ho, Jain and Abbeel 2020; Saharia et al. 2022 (Imagen), section 2.3.
 
     >>> import numpy as np
     >>> clip(lambda x, t: 3 * x)(np.array([-0.5, 0.1, 1.0]), 0.5).round(12)
@@ -24,12 +26,10 @@ def clip(denoise: Denoise, low: float = -1.0, high: float = 1.0, *, keep_eps: Sc
         raise ValueError(f"low must be < high, got low={low}, high={high}")
 
     def clipped(x_t: Array, t: float) -> Array | Estimate:
-        found = denoise(x_t, t)
-        x0, eps, spread = as_estimate(found)
+        x0, eps, spread = look(denoise, x_t, t)
         if keep_eps is not None and eps is None:
-            eps = to_eps(x0, x_t, keep_eps(t), "x0")
-        x0 = namespace(x0).clip(x0, low, high)
-        return x0 if eps is None and not isinstance(found, Estimate) else Estimate(x0, eps, spread)
+            eps = to_eps(x0, x_t, rates_at(keep_eps, t), "x0")
+        return _plain(Estimate(namespace(x0).clip(x0, low, high), eps, spread))
 
     return clipped
 
@@ -50,15 +50,15 @@ def dynamic_threshold(denoise: Denoise, q: float = 0.995, limit: float = 1.0) ->
     if not limit > 0:
         raise ValueError(f"limit must be > 0, got {limit}")
 
-    def thresholded(x_t: Array, t: float) -> Array:
-        x0 = as_estimate(denoise(x_t, t)).x0
-        xp = namespace(x0)
+    def thresholded(x_t: Array, t: float) -> Array | Estimate:
+        found = look(denoise, x_t, t)
+        x0, xp = found.x0, namespace(found.x0)
         ordered = xp.sort(xp.reshape(xp.abs(x0), (x0.shape[0], -1)), axis=1)
         place = q * (ordered.shape[1] - 1)
         below, above = int(place), min(int(place) + 1, ordered.shape[1] - 1)
         s = combine(1 - (place - below), ordered[:, below], place - below, ordered[:, above])
-        s = xp.reshape(xp.maximum(s, as_array_of(limit, x0)), (-1,) + (1,) * (x0.ndim - 1))
-        return xp.minimum(xp.maximum(x0, -s), s) * (limit / s)
+        s = xp.reshape(xp.clip(s, limit, None), (-1,) + (1,) * (x0.ndim - 1))
+        return _plain(found._replace(x0=xp.minimum(xp.maximum(x0, -s), s) * (limit / s)))
 
     return thresholded
 
@@ -80,14 +80,16 @@ def guide(cond: Denoise, uncond: Denoise, scale: float, *, rescale: float = 0.0)
     if scale == 1:
         return cond
 
-    def guided(x_t: Array, t: float) -> Array:
-        with_it, without = _both(cond, uncond, x_t, t)
-        x0 = combine(scale, with_it, 1 - scale, without)
-        if rescale == 0:
-            return x0
-        xp, axes = namespace(x0), tuple(range(1, x0.ndim))
-        ratio = xp.std(with_it, axis=axes, keepdims=True) / xp.std(x0, axis=axes, keepdims=True)
-        return x0 * (rescale * ratio + (1 - rescale))
+    def guided(x_t: Array, t: float) -> Array | Estimate:
+        found, without = _both(cond, uncond, x_t, t)
+        x0 = combine(scale, found.x0, 1 - scale, without)
+        if rescale:
+            xp, axes = namespace(x0), tuple(range(1, x0.ndim))
+            wide, right = (xp.std(each, axis=axes, keepdims=True) for each in (x0, found.x0))
+            flat = wide == 0  # nothing to bring back
+            ratio = xp.where(flat, xp.ones_like(wide), right / xp.where(flat, xp.ones_like(wide), wide))
+            x0 = x0 * (rescale * ratio + (1 - rescale))
+        return _plain(Estimate(x0, None, found.spread))
 
     return guided
 
@@ -105,15 +107,16 @@ def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
     array([7., 0.])
     """
 
-    def inpainted(x_t: Array, t: float) -> Array:
-        x0 = as_estimate(denoise(x_t, t)).x0
+    def inpainted(x_t: Array, t: float) -> Array | Estimate:
+        found = look(denoise, x_t, t)
+        x0 = found.x0
         part = namespace(x0).astype(mask, x0.dtype)
         filled = part * known + (1 - part) * x0
         if filled.shape != x0.shape:
             raise ValueError(
                 f"known and mask must fit x_t's shape {tuple(x0.shape)}, got {tuple(known.shape)} and {tuple(mask.shape)}"
             )
-        return namespace(x0).astype(filled, x0.dtype)
+        return _plain(found._replace(x0=namespace(x0).astype(filled, x0.dtype), eps=None))
 
     return inpainted
 
@@ -123,35 +126,46 @@ def fixed_large(denoise: Denoise) -> Denoise:
 
     Source: Ho, Jain and Abbeel 2020 (DDPM), section 3.2.
 
-    >>> fixed_large(lambda x, t: x)(2.0, 0.5)
-    Estimate(x0=2.0, eps=None, spread=1.0)
+    >>> import numpy as np
+    >>> fixed_large(lambda x, t: x)(np.array([2.0]), 0.5)
+    Estimate(x0=array([2.]), eps=None, spread=1.0)
     """
-    return lambda x_t, t: as_estimate(denoise(x_t, t))._replace(spread=1.0)
+    return lambda x_t, t: look(denoise, x_t, t)._replace(spread=1.0)
 
 
-def _both(cond: Denoise, uncond: Denoise, x: Array, t: float) -> tuple[Array, Array]:
+def _plain(found: Estimate) -> Array | Estimate:
+    """x0 alone where an Estimate says no more."""
+    return found.x0 if found.eps is None and isinstance(found.spread, float) and found.spread == 0 else found
+
+
+def _both(cond: Denoise, uncond: Denoise, x: Array, t: float) -> tuple[Estimate, Array]:
     merged = _merged(cond, uncond, x)
     if merged is None:
-        return as_estimate(cond(x, t)).x0, as_estimate(uncond(x, t)).x0
-    x0 = as_estimate(merged(namespace(x).concat([x, x]), t)).x0
-    return x0[: x.shape[0]], x0[x.shape[0] :]
+        return look(cond, x, t), look(uncond, x, t).x0
+    count, (x0, _, spread) = x.shape[0], look(merged, namespace(x).concat([x, x]), t)
+    return Estimate(x0[:count], None, spread if isinstance(spread, float) else spread[:count]), x0[count:]
 
 
 def _merged(cond: Denoise, uncond: Denoise, x: Array) -> Denoiser | None:
     """One denoiser for both halves of a batch, where the two differ in arrays of one row a sample only."""
     if not (isinstance(cond, Denoiser) and isinstance(uncond, Denoiser) and cond.model is uncond.model):
         return None
-    if (cond.schedule, cond.prediction, cond.condition) != (uncond.schedule, uncond.prediction, uncond.condition):
+    one, other = (replace(each, model_kwargs={}) for each in (cond, uncond))
+    if vars(one) != vars(other) or cond.model_kwargs.keys() != uncond.model_kwargs.keys():
         return None
-    if cond.model_kwargs.keys() != uncond.model_kwargs.keys():
-        return None
-    pairs = {key: (value, uncond.model_kwargs[key]) for key, value in cond.model_kwargs.items()}
-    if not all(_rows(each) == x.shape[0] for pair in pairs.values() for each in pair):
-        return None
-    kwargs = {key: namespace(pair[0]).concat(list(pair)) for key, pair in pairs.items()}
-    return Denoiser(cond.model, cond.schedule, cond.prediction, cond.condition, cond.learned_range, kwargs)
+    joined = {}
+    for key, value in cond.model_kwargs.items():
+        second = uncond.model_kwargs[key]
+        if _rows(value) == _rows(second) == x.shape[0]:
+            joined[key] = namespace(value).concat([value, second])
+        elif _rows(value) is None and _rows(second) is None and value == second:
+            joined[key] = value
+        else:
+            return None
+    return replace(cond, model_kwargs=joined)
 
 
 def _rows(value: Any) -> int | None:
+    """The length of an array's first axis; None for anything else."""
     shape: tuple[int, ...] = getattr(value, "shape", ())
     return shape[0] if len(shape) else None

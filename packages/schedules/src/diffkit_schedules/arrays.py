@@ -1,14 +1,15 @@
 """What the libraries ask of an array, whichever library made it (the array API standard), and standard normal rows."""
 
+import math
+import operator
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj
 
-__all__ = ["Array", "as_array_of", "combine", "is_torch", "namespace", "normal"]
+__all__ = ["Array", "as_array_of", "combine", "filled", "is_torch", "namespace", "normal"]
 
 
 THREADS_PAY = 2**16
@@ -34,11 +35,24 @@ def namespace(x: Array) -> Any:
 def as_array_of(values: Any, like: Array, dtype: Any = None) -> Array:
     """`values` (a NumPy array or nested numbers) in the library and on the device of `like`, in its dtype unless one is given.
 
+    An array that is so already is given back as it is.
+
     >>> as_array_of([0.5, 1.0], np.ones(2, np.float32)).dtype
     dtype('float32')
     """
     xp = namespace(like)
+    if dtype is None and type(values) is type(like) and values.dtype == like.dtype and device(values) == device(like):
+        return values
     return xp.asarray(values, dtype=like.dtype if dtype is None else dtype, device=device(like))
+
+
+def filled(shape: Sequence[int], value: float, like: Array, dtype: Any = None) -> Array:
+    """An array of that shape, every number of it `value`, in the library and on the device of `like`; nothing is waited for.
+
+    >>> filled((2,), 0.5, np.ones(1, np.float32))
+    array([0.5, 0.5], dtype=float32)
+    """
+    return namespace(like).full(tuple(shape), value, dtype=like.dtype if dtype is None else dtype, device=device(like))
 
 
 def is_torch(x: Array) -> bool:
@@ -78,10 +92,11 @@ def normal(seeds: Sequence[int], draw: int, shape: Sequence[int]) -> "np.ndarray
     >>> bool((normal([7], 0, (3,)) == normal([7], 1, (3,))).any())
     False
     """
+    seeds = [operator.index(seed) for seed in seeds]
     for seed in seeds:
         if not (0 <= seed < 2**64 and 0 <= draw < 2**64):
             raise ValueError(f"a seed and a draw must be integers in 0 ... 2**64 - 1, got {seed} and {draw}")
-    rows = np.empty((len(seeds), *shape))
+    rows = np.empty((len(seeds), math.prod(shape)))
 
     def fill(row: Any, seed: int) -> None:
         key = np.array([seed, draw], dtype=np.uint64)
@@ -92,6 +107,8 @@ def normal(seeds: Sequence[int], draw: int, shape: Sequence[int]) -> "np.ndarray
         for row, seed in zip(rows, seeds, strict=True):
             fill(row, seed)
     else:  # NumPy draws without the interpreter's lock; a pool that outlived this call would not survive a fork
+        from concurrent.futures import ThreadPoolExecutor  # a quarter of this package's import time, for long draws alone
+
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(fill, rows, seeds))
-    return rows
+    return rows.reshape(len(seeds), *shape)

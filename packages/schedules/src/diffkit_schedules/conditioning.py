@@ -4,7 +4,7 @@ from typing import Any
 
 from diffkit_schedules.rates import Schedule
 
-__all__ = ["CONDITIONS", "condition_value"]
+__all__ = ["CONDITIONS", "condition_value", "timesteps_of"]
 
 CONDITIONS = ("variance", "sigma", "time", "log_snr", "index")
 """The names of what a network may be told."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +48,7 @@ def from_config(config: Mapping[str, Any]) -> Schedule:
     if not isinstance(config, Mapping) or "name" not in config:
         raise ValueError(f"a schedule's config is a mapping with a 'name', got {config!r}")
     name = config["name"]
-    if name not in SCHEDULES:
+    if not isinstance(name, str) or name not in SCHEDULES:
         raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}; got {name!r}")
     fields = {field.name: field for field in dataclasses.fields(SCHEDULES[name])}
     arguments = {}
@@ -77,8 +78,8 @@ def _checked(name: str, field: "dataclasses.Field[Any]", value: Any) -> Any:
         return from_config(value)
     if field.type in (int, float):
         whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole and not (field.type is float and isinstance(value, float)):
-            kind = "an integer" if field.type is int else "a number"
+        if not whole and not (field.type is float and isinstance(value, float) and math.isfinite(value)):
+            kind = "an integer" if field.type is int else "a finite number"
             raise ValueError(f"{field.name} of schedule {name!r} must be {kind}, got {value!r}")
         return field.type(value)
     if not isinstance(value, list) or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in value):

@@ -43,7 +43,7 @@ class cosine(Formula):  # noqa: N801
 class offset_cosine(Formula):  # noqa: N801
     """The cosine schedule between two signal rates: alpha = cos(a), sigma = sin(a), a linear from acos(max) to acos(min).
 
-    t in [0, 1]; alpha(0) = max_signal and alpha(1) = min_signal, so that neither rate is ever zero.
+    t in [0, 1]; alpha(0) = max_signal and alpha(1) = min_signal, so that by default neither rate is ever zero.
     Raises ValueError unless 0 <= min_signal < max_signal <= 1.
     Source: the Keras tutorial "Denoising Diffusion Implicit Models" (Beres 2022).
 
@@ -60,8 +60,9 @@ class offset_cosine(Formula):  # noqa: N801
 
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
         start, end = math.acos(self.max_signal), math.acos(self.min_signal)
-        angle = start + t * (end - start)
-        return xp.cos(angle), xp.sin(angle)
+        # alpha from the complement of the angle: exactly 0 at t = 1 where min_signal is
+        rest_start, rest_end = math.asin(self.max_signal), math.asin(self.min_signal)
+        return xp.sin(rest_start + t * (rest_end - rest_start)), xp.sin(start + t * (end - start))
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class sigmoid(Formula):  # noqa: N801
 
     S(u) = 1 / (1 + exp(-u / tau)); sigma^2 = 1 - alpha^2. t in [0, 1]; alpha(0) = 1, alpha(1) = 0 exactly.
     Raises ValueError unless start < end and tau > 0.
-    Source: Jabri, Fleet and Chen 2022, "Scalable adaptive computation for iterative generation", algorithm in appendix B.
+    Source: Jabri, Fleet and Chen 2022, "Scalable adaptive computation for iterative generation", figure 8.
 
     >>> round(sigmoid()(0.5).alpha ** 2, 12)
     0.5

@@ -15,6 +15,8 @@ __all__ = ["from_diffusers"]
 _SCHEDULE_KEYS = {"num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr"}
 _SCHEDULE_KEYS |= {"prediction_type", "shift"}
 
+_OTHERS = ("EDM", "KarrasVe", "ScoreSde", "VQDiffusion", "CMStochastic")
+
 _IDLE: dict[str, tuple[Any, ...]] = {
     "clip_sample": (False,),
     "clip_sample_range": (1.0,),
@@ -58,21 +60,26 @@ def from_diffusers(config: Mapping[str, Any]) -> tuple[Schedule, str]:
 
     config: the JSON of scheduler_config.json, or `scheduler.config`. Of DDPM, DDIM, DPM-Solver and the like it honours
     num_train_timesteps, beta_start, beta_end, beta_schedule (linear, scaled_linear, squaredcos_cap_v2, sigmoid), trained_betas,
-    rescale_betas_zero_snr and prediction_type; of the flow-matching ones shift, with prediction "flow" and sigma = t. What is
-    left out takes diffusers' default. Whatever else asks for something (clipping, spacing, offsets, solvers) belongs to the
-    sampler: a warning names it. The betas are float64 here and float32 there, which differs by 1e-7 relative.
-    Raises ValueError for a config that is no mapping, an unknown beta_schedule or prediction_type, and dynamic shifting.
+    rescale_betas_zero_snr and prediction_type; of the flow-matching ones shift, with prediction "flow" and sigma = t before
+    the shift (their networks are told 1000 sigma). What is left out takes diffusers' default. Whatever else asks for something
+    (clipping, spacing, offsets, solvers) belongs to the sampler: a warning names it. The betas are float64 here and float32
+    there, which differs by 1e-7 relative.
+    Raises ValueError for a config that is no mapping, an unknown beta_schedule or prediction_type, dynamic shifting, and the
+    schedulers of EDM, score SDEs and vector quantisation.
 
     >>> from_diffusers({"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "prediction_type": "v_prediction"})
     (scaled_linear_betas(T=1000, start=0.0001, end=0.02), 'v')
     """
     if not isinstance(config, Mapping):
         raise ValueError(f"a scheduler config is a mapping, got {type(config).__name__}")
-    flow = "FlowMatch" in str(config.get("_class_name", "")) or config.get("prediction_type") == "flow_prediction"
+    kind = str(config.get("_class_name", ""))
+    if kind.startswith(_OTHERS):
+        raise ValueError(f"{kind} is not read here: build its schedule yourself, such as karras(sigma_min, sigma_max)")
+    flow = "FlowMatch" in kind or config.get("prediction_type") == "flow_prediction" or bool(config.get("use_flow_sigmas"))
     schedule, prediction = (
         (_flow(config), "flow") if flow else (_table(config), prediction_name(_get(config, "prediction_type", "epsilon")))
     )
-    asked = [f"{key}={value!r}" for key, value in config.items() if _asks(key, value)]
+    asked = [f"{key}={value!r}" for key, value in config.items() if _asks(key, value, flow)]
     if asked:
         warnings.warn(f"from_diffusers reads the schedule and leaves this to the sampler: {', '.join(asked)}", stacklevel=2)
     return schedule, prediction
@@ -105,7 +112,9 @@ def _get(config: Mapping[str, Any], key: str, default: Any) -> Any:
     return default if config.get(key) is None else config[key]
 
 
-def _asks(key: str, value: Any) -> bool:
-    if key.startswith("_") or key in _SCHEDULE_KEYS:
+def _asks(key: str, value: Any, flow: bool) -> bool:
+    if flow and key == "num_train_timesteps":
+        return bool(value != 1000)
+    if key.startswith("_") or key in _SCHEDULE_KEYS or (flow and key in ("use_flow_sigmas", "flow_shift")):
         return False
     return value is not None and value not in _IDLE.get(key, ())

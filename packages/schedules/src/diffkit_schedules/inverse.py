@@ -1,10 +1,12 @@
 """From a noise level back to its time."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from diffkit_schedules.rates import Schedule
+from diffkit_schedules.rates import Formula, Schedule, rates_at
 
 __all__ = ["times_of"]
 
@@ -18,14 +20,18 @@ def times_of(schedule: Schedule, log_snr: Sequence[float]) -> list[float]:
     >>> [round(t, 12) for t in times_of(rectified(), [0.0, -1e9])]
     [0.5, 1.0]
     """
-    levels = np.asarray(log_snr, dtype=np.float64)
-    if np.isnan(levels).any():
-        raise ValueError(f"every log_snr must be a number, got {levels.tolist()}")
-    low, high = np.zeros_like(levels), np.ones_like(levels)
+    if any(math.isnan(level) for level in log_snr):
+        raise ValueError(f"every log_snr must be a number, got {list(log_snr)}")
+    if not isinstance(schedule, Formula):  # anyone's function of a float
+        return [_bisected(lambda t: rates_at(schedule, t).log_snr, level) for level in log_snr]
+    found = _bisected(lambda t: schedule(t).log_snr, np.asarray(log_snr, dtype=np.float64))
+    return [float(t) for t in found]
+
+
+def _bisected(log_snr: Callable[[Any], Any], level: Any) -> Any:
+    low, high = 0 * level, 0 * level + 1
     for _ in range(50):
         middle = (low + high) / 2
-        alpha, sigma = schedule(middle)
-        with np.errstate(divide="ignore"):
-            above = 2 * (np.log(alpha) - np.log(sigma)) > levels
+        above = log_snr(middle) > level
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return [float(t) for t in high]
+    return high if isinstance(level, np.ndarray) else float(high)

@@ -7,7 +7,7 @@ import numpy as np
 
 from diffkit_schedules.arrays import Array, namespace
 
-__all__ = ["Formula", "Rates", "Schedule"]
+__all__ = ["Formula", "Rates", "Schedule", "rates_at"]
 
 
 class Rates(NamedTuple):
@@ -31,7 +31,8 @@ class Rates(NamedTuple):
         """
         if isinstance(self.sigma, float) and self.sigma == 0:
             return math.inf
-        return (self.alpha / self.sigma) ** 2
+        with np.errstate(divide="ignore"):
+            return (self.alpha / self.sigma) ** 2
 
     @property
     def log_snr(self) -> Any:
@@ -43,7 +44,8 @@ class Rates(NamedTuple):
         if isinstance(self.alpha, float):
             return 2 * (_log(self.alpha) - _log(self.sigma))
         xp = namespace(self.alpha)
-        return 2 * (xp.log(self.alpha) - xp.log(self.sigma))
+        with np.errstate(divide="ignore"):
+            return 2 * (xp.log(self.alpha) - xp.log(self.sigma))
 
 
 @runtime_checkable
@@ -59,6 +61,16 @@ class Schedule(Protocol):
     """
 
     def __call__(self, t: Any) -> Rates: ...
+
+
+def rates_at(schedule: Schedule, t: float) -> Rates:
+    """The float rates of any schedule at a time, whatever pair of numbers it gives.
+
+    >>> rates_at(lambda t: (1, 80 * t), 0.5)
+    Rates(alpha=1.0, sigma=40.0)
+    """
+    alpha, sigma = schedule(t)
+    return Rates(float(alpha), float(sigma))
 
 
 class Formula:

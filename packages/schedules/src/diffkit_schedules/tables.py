@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from diffkit_schedules.arrays import Array, as_array_of
+from diffkit_schedules.arrays import Array, as_array_of, is_torch
 from diffkit_schedules.rates import Formula, Rates
 
 __all__ = ["Table", "cosine_betas", "discrete", "linear_betas", "scaled_linear_betas", "sigmoid_betas"]
@@ -47,8 +47,11 @@ class Table(Formula):
         return np.sqrt(bar), np.sqrt(1 - bar)
 
     @cached_property
-    def _placed(self) -> dict[Any, tuple[Array, Array]]:
+    def _placed(self) -> dict[Any, tuple[Array, ...]]:
         return {}  # the entries by dtype and device: copied to an accelerator once, not at every call
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_placed"}
 
     def __call__(self, t: Any) -> Rates:
         if not isinstance(t, int | float) or not 0 <= t <= 1:
@@ -60,13 +63,13 @@ class Table(Formula):
 
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
         place = (xp.__name__, str(t.dtype), str(getattr(t, "device", "")))
-        if place not in self._placed:
-            alphas, sigmas = self._entries
-            self._placed[place] = as_array_of(alphas, t), as_array_of(sigmas, t)
+        entries = self._placed.get(place) or tuple(as_array_of(entry, t) for entry in self._entries)
+        if is_torch(t):  # what JAX makes under jit must not outlive it
+            self._placed[place] = entries
         position = xp.reshape(t, (-1,)) * self.timesteps
         low = xp.clip(xp.floor(position), 0, self.timesteps - 1)
-        index = xp.astype(low, xp.int64 if xp.isdtype(t.dtype, xp.float64) else xp.int32)
-        pairs = [(xp.take(entry, index, axis=0), xp.take(entry, index + 1, axis=0)) for entry in self._placed[place]]
+        index = xp.astype(low, xp.int64 if t.dtype == xp.float64 else xp.int32)
+        pairs = [(xp.take(entry, index, axis=0), xp.take(entry, index + 1, axis=0)) for entry in entries]
         alpha, sigma = _chord(xp.sqrt, position - low, *pairs)
         return xp.reshape(alpha, t.shape), xp.reshape(sigma, t.shape)
 

@@ -1,5 +1,6 @@
 """Schedules made from schedules."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,8 +32,8 @@ class shift(Formula):  # noqa: N801
     factor: float
 
     def __post_init__(self) -> None:
-        if not self.factor > 0:
-            raise ValueError(f"factor must be > 0, got {self.factor}")
+        if not 0 < self.factor < math.inf:
+            raise ValueError(f"factor must be > 0 and finite, got {self.factor}")
 
     @property
     def timesteps(self) -> int:
@@ -72,6 +73,11 @@ class zero_terminal_snr(Table):  # noqa: N801
     """
 
     schedule: Schedule
+
+    @property
+    def timesteps(self) -> int:
+        """The number of steps of the table underneath; AttributeError where there is none."""
+        return self.schedule.timesteps  # type: ignore[attr-defined, no-any-return]
 
     def __post_init__(self) -> None:
         alpha, sigma = self.schedule(0.5)

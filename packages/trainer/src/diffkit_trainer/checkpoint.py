@@ -4,26 +4,32 @@ Written to a temporary folder, synced to the disk, then renamed: a process kille
 they were. safetensors and JSON only; nothing is ever unpickled.
 """
 
-import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from diffkit_trainer.errors import DivergedError, RunError
 from diffkit_trainer.run import read_config
+from diffkit_trainer.snapshot import Snapshot, average_names, differences, require_numbers, snapshot
 from diffkit_trainer.strict_json import read_json
+from diffkit_trainer.tensors import read_tensors
 from diffkit_trainer.trainer import Trainer
+from diffkit_trainer.whole import publish, remove, require_room, sha256
 
-__all__ = ["Loaded", "checkpoints", "load", "resume", "save"]
+__all__ = ["Loaded", "checkpoints", "load", "resume", "save", "write"]
 
-_FILES = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
+FILES = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
+UNFINISHED = re.compile(r"\.[0-9]{1,19}\.[0-9]+")
+REMOVED = re.compile(r"\.trash\.([0-9]{1,19})\.[0-9]+")
+FURTHER = re.compile(r"ema-0\.[0-9e-]{1,24}\.safetensors")
 
 
 class Loaded(NamedTuple):
@@ -36,88 +42,95 @@ class Loaded(NamedTuple):
     warnings: list[str]
 
 
-def save(run: Path | str, trainer: Trainer, config: dict[str, Any], *, keep: int = 2) -> Path:
-    """Write the trainer's state as RUN/checkpoints/STEP and return that path; then remove all but the newest `keep`.
+def save(run: Path | str, trainer: Trainer, config: dict[str, Any], *, keep: int = 2, keep_every: int | None = None) -> Path:
+    """Write the trainer's state as RUN/checkpoints/STEP and return that path; then remove all but the newest `keep`, and those
+    whose step is a multiple of `keep_every`. `Saver` does it while training goes on.
 
-    Raises DivergedError for weights that are not finite, and RunError where the disk refuses, leaving the older ones alone.
+    All processes must call it; the first one writes. Raises DivergedError for weights that are not finite, and RunError where
+    the disk refuses or has too little room, leaving the older ones alone.
     """
-    folder = Path(run) / "checkpoints"
-    final, temporary = folder / str(trainer.step), folder / f".{trainer.step}.{os.getpid()}"
-    numbers, optimizer = trainer.state()
-    tensors = {"model": trainer.model.state_dict(), "ema": trainer.ema.model.state_dict(), "optimizer": optimizer}
-    if not all(value.isfinite().all() for name in ("model", "ema") for value in tensors[name].values()):
-        raise DivergedError(f"the weights are not finite at step {trainer.step}: nothing was saved")
+    state = snapshot(trainer)
+    return write(run, state, config, keep=keep, keep_every=keep_every) if trainer.world.first else _folder(run, state.step)
+
+
+def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int, keep_every: int | None = None) -> Path:
+    """What `save` does, from a snapshot."""
+    final = _folder(run, state.step)
+    folder, temporary = final.parent, final.with_name(f".{state.step}.{os.getpid()}")
+    networks = {file: values for file, values in state.tensors.items() if file != "optimizer"}
+    if not all(value.isfinite().all() for values in networks.values() for value in values.values()):
+        raise DivergedError(f"the weights are not finite at step {state.step}: nothing was saved", state.step)
     try:
-        for stale in folder.glob(".*"):  # of a process that was killed while it saved or removed; the run's lock keeps others out
-            shutil.rmtree(stale)
-        temporary.mkdir(parents=True)
-        for name, values in tensors.items():
-            save_file({key: value.detach().contiguous() for key, value in values.items()}, temporary / f"{name}.safetensors")
-        (temporary / "state.json").write_text(json.dumps(numbers, allow_nan=False), "utf-8")
-        (temporary / "config.json").write_text(json.dumps(config, allow_nan=False), "utf-8")
-        manifest = {name: _sha256(temporary / name) for name in _FILES}
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear(folder, UNFINISHED)
+        require_room(folder, state.nbytes + 2**16)
+        temporary.mkdir()
+        for file, values in state.tensors.items():
+            save_file(values, temporary / f"{file}.safetensors")
+        for name, document in (("state", state.numbers), ("config", config)):
+            (temporary / f"{name}.json").write_text(json.dumps(document, allow_nan=False), "utf-8")
+        manifest = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
         (temporary / "manifest.json").write_text(json.dumps({"sha256": manifest}, indent=2), "utf-8")
-        for path in temporary.iterdir():
-            path.chmod(0o666 & ~_umask())  # safetensors makes files that only their owner can read
-            _sync(path)
-        _sync(temporary)
-        if final.exists():  # the same step saved again, after falling back past a damaged one
-            _remove(final)
-        temporary.rename(final)
-        _sync(folder)
-        for _, old in list(checkpoints(run))[max(keep, 1) :]:
-            _remove(old)
+        publish(temporary, final)
+        found = list(checkpoints(run))
+        # a newer one was passed over as damaged, or this one would not have come after it
+        older = [(step, path) for step, path in found if step <= state.step]
+        extra = [path for step, path in older[max(keep, 1) :] if not keep_every or step % keep_every]
+        for path in [path for step, path in found if step > state.step] + extra:
+            remove(path)
+        _clear(folder, REMOVED)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        needed = sum(value.nbytes for values in tensors.values() for value in values.values())
-        raise RunError(f"{final}: cannot be written ({error}); it takes {needed / 1e6:.1f} MB") from None
+        raise RunError(f"{final}: cannot be written ({error}); {state.nbytes} bytes are needed") from None
     return final
 
 
 def checkpoints(run: Path | str) -> Iterator[tuple[int, Path]]:
     """(step, folder) of each checkpoint of a run, newest first; other things that lie there are passed over."""
-    folder = Path(run) / "checkpoints"
-    found = [path for path in folder.iterdir() if path.name.isascii() and path.name.isdigit()] if folder.is_dir() else []
-    yield from sorted(((int(path.name), path) for path in found), reverse=True)
+    yield from _named(Path(run) / "checkpoints", re.compile(r"([0-9]{1,19})"))
 
 
-def load(run: Path | str, weights: str = "ema") -> Loaded:
-    """The weights to sample from: "ema" or "model" (raw) of the newest checkpoint that verifies.
+def load(run: Path | str, weights: str = "ema", expect: Callable[[dict[str, Any]], Mapping[str, Tensor]] | None = None) -> Loaded:
+    """The weights to sample from: "ema", another average such as "ema-0.9999", or "model" (raw) of the newest checkpoint that
+    verifies; for a run from anywhere.
 
-    Raises RunError for a folder that is no run, and where no checkpoint verifies.
+    expect: gives the network's tensors, on "meta" if you like, from the run's config; the file is compared with them before it
+    is read. Raises RunError for a folder that is no run, where no checkpoint verifies, and as `read_tensors` does.
     """
     folder, step, warnings = _newest(Path(run))
-    return Loaded(step, read_json(folder / "config.json"), _tensors(folder / f"{weights}.safetensors"), warnings)
+    config, path = read_json(folder / "config.json"), folder / f"{weights}.safetensors"
+    return Loaded(step, config, read_tensors(path, expect(config) if expect else None), warnings)
 
 
 def resume(run: Path | str, trainer: Trainer) -> list[str]:
-    """Put the newest checkpoint that verifies into the trainer; returns warnings about damaged ones that were passed over.
+    """Put the newest checkpoint that verifies into the trainer; returns warnings: about damaged ones that were passed over, and
+    about what differs from then and may round differently.
 
     Raises RunError as `load` does, and for weights that are not this trainer's network's.
     """
     folder, _, warnings = _newest(Path(run))
-    model, ema, optimizer = (_tensors(folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer"))
-    for name, found, network in (("model", model, trainer.model), ("ema", ema, trainer.ema.model)):
-        same_tensors(found, network.state_dict(), folder / f"{name}.safetensors")
-    trainer.restore(read_json(folder / "state.json"), optimizer, model, ema)
-    return warnings
+    numbers = read_json(folder / "state.json")
+    require_numbers(numbers, folder / "state.json", len(trainer.tally.sums))
+    model = read_tensors(folder / "model.safetensors", trainer.model.state_dict())
+    averages = [
+        read_tensors(folder / f"{name}.safetensors", network.state_dict())
+        for name, network in zip(average_names(trainer), trainer.ema.models, strict=True)
+    ]
+    moments = read_tensors(folder / "optimizer.safetensors", trainer.optimiser.expected() if numbers["updates"] else None)
+    trainer.restore(numbers, moments, model, averages)
+    changed = differences(numbers["environment"], trainer.environment)
+    return warnings + ([changed] if changed else [])
 
 
-def same_tensors(found: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
-    """Raises RunError, naming the first tensor that is missing, unexpected, or of another shape or type."""
-    for name in sorted(found.keys() | expected.keys()):
-        is_, should = (
-            f"{str(each[name].dtype).removeprefix('torch.')} of shape {tuple(each[name].shape)}" if name in each else "nothing"
-            for each in (found, expected)
-        )
-        if is_ != should:
-            raise RunError(f"{path}: {name}: expected {should}, found {is_}")
+def _folder(run: Path | str, step: int) -> Path:
+    return Path(run) / "checkpoints" / str(step)
 
 
 def _newest(run: Path) -> tuple[Path, int, list[str]]:
     read_config(run)
     warnings: list[str] = []
-    for step, folder in checkpoints(run):
+    # one that was about to be replaced or removed when its process was killed is better than none
+    for step, folder in [*checkpoints(run), *_named(run / "checkpoints", REMOVED)]:
         try:
             _verify(folder)
         except RunError as error:
@@ -127,51 +140,24 @@ def _newest(run: Path) -> tuple[Path, int, list[str]]:
     raise RunError(warnings[0] if warnings else f"{run} has no checkpoint yet")
 
 
+def _named(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
+    names = os.listdir(folder) if folder.is_dir() else []
+    return sorted(((int(match[1]), folder / match[0]) for name in names if (match := pattern.fullmatch(name))), reverse=True)
+
+
+def _clear(folder: Path, pattern: re.Pattern[str]) -> None:
+    """Remove what a process left that was killed while it saved or removed; the run's lock keeps others out."""
+    for name in os.listdir(folder):
+        if pattern.fullmatch(name):
+            shutil.rmtree(folder / name)
+
+
 def _verify(folder: Path) -> None:
+    if folder.is_symlink():
+        raise RunError(f"{folder}: expected a folder, found a link")
     sums = read_json(folder / "manifest.json").get("sha256")
-    if not isinstance(sums, dict) or sorted(sums) != sorted(_FILES):
-        raise RunError(f"{folder / 'manifest.json'}: expected the sums of {', '.join(_FILES)}")
+    if not isinstance(sums, dict) or sorted(name for name in sums if not FURTHER.fullmatch(name)) != sorted(FILES):
+        raise RunError(f"{folder / 'manifest.json'}: expected the sums of {', '.join(FILES)}")
     for name, expected in sums.items():
-        path = folder / name
-        try:
-            if path.is_symlink() or _sha256(path) != expected:
-                raise RunError(f"sha256 mismatch {path}")
-        except OSError as error:
-            raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        found: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{path}: cannot be read ({error})") from None
-    for name, value in found.items():
-        if not value.isfinite().all():
-            raise RunError(f"{path}: {name} is not finite")
-    return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(folder: Path) -> None:
-    """Rename first, so that a half-removed folder is never taken for a checkpoint."""
-    trash = folder.with_name(f".trash.{folder.name}.{os.getpid()}")
-    folder.rename(trash)
-    shutil.rmtree(trash)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        if sha256(folder / name) != expected:
+            raise RunError(f"sha256 mismatch {folder / name}")

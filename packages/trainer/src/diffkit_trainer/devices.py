@@ -1,8 +1,11 @@
-"""Where to compute."""
+"""Where to compute, and how tensors get there."""
 
 import torch
+from torch import Tensor
 
-__all__ = ["pick_device", "seed_weights"]
+__all__ = ["near", "pick_device", "seed_weights", "send"]
+
+SHARE = 0.3
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -27,3 +30,21 @@ def pick_device(name: str = "auto") -> torch.device:
 def seed_weights(seed: int) -> None:
     """Seed torch's global generators, which new modules draw their weights from."""
     torch.manual_seed(seed)
+
+
+def near(pixels: Tensor, device: torch.device) -> Tensor:
+    """The data set on a CUDA device where that takes at most 30% of what is free: a batch is then one index; else as it is."""
+    if device.type != "cuda" or pixels.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
+        return pixels
+    return pixels.to(device)
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; the host does not wait for the copy.
+
+    >>> send(torch.ones(2), torch.device("cpu"))
+    tensor([1., 1.])
+    """
+    if device.type == "cuda" and tensor.is_cpu:
+        return tensor.pin_memory().to(device, non_blocking=True)  # from any other memory the copy waits
+    return tensor.to(device)

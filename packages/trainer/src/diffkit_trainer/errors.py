@@ -25,7 +25,11 @@ class RunError(RuntimeError):
 
 
 class DivergedError(RuntimeError):
-    """A loss or weights that are no finite numbers any more, with the step. The command line ends with exit code 5."""
+    """A loss or weights that are no finite numbers any more; `step` is where. The command line ends with exit code 5."""
+
+    def __init__(self, message: str, step: int = 0) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class LockedError(RunError):

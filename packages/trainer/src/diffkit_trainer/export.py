@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from diffkit_trainer.checkpoint import same_tensors
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.pictures import written
+from diffkit_trainer.strict_json import parse_object
+from diffkit_trainer.tensors import read_tensors
 
 __all__ = ["Exported", "read_export", "write_export"]
 
@@ -47,28 +47,20 @@ def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Te
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-        if length > LONGEST_HEADER:
-            raise RunError(f"{path}: is no file of diffkit export: expected a header of at most {LONGEST_HEADER} bytes")
-        with safe_open(path, "pt") as file:
-            document = _document(path, (file.metadata() or {}).get(KEY))
-            names = list(file.keys())
-            weights = {name: file.get_tensor(name) for name in names}
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{path}: cannot be read ({error}); expected a file of diffkit export") from None
-    same_tensors(weights, dict(expected(document["config"])), path)
-    for name, value in weights.items():
-        if not value.isfinite().all():
-            raise RunError(f"{path}: {name} is not finite")
+            header = parse_object(file.read(length), path) if length <= LONGEST_HEADER else {}
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    document = _document(path, header.get("__metadata__"))
+    weights = read_tensors(path, expected(document["config"]))
     return Exported(weights, document["config"], document["step"], document["raw"])
 
 
-def _document(path: Path, text: str | None) -> dict[str, Any]:
-    document: dict[str, Any]
-    try:
-        document = json.loads(text or "")
-        kinds = {key: type(document[key]) for key in ("config", "step", "raw")}
-    except (ValueError, RecursionError, KeyError, TypeError):
-        kinds, document = {}, {}
-    if kinds != {"config": dict, "step": int, "raw": bool}:
+def _document(path: Path, metadata: Any) -> dict[str, Any]:
+    text = metadata.get(KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
         raise RunError(f"{path}: carries no config: expected a file of diffkit export")
+    document = parse_object(text.encode(), path)
+    kinds = {key: type(document.get(key)) for key in ("config", "step", "raw")}
+    if kinds != {"config": dict, "step": int, "raw": bool}:
+        raise RunError(f"{path}: expected config, step and raw in its metadata, found {', '.join(document) or 'nothing'}")
     return document

@@ -18,7 +18,7 @@ from diffkit_trainer.decode import decode, reason
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.listing import list_images, printable
 
-__all__ = ["Decoded", "read_folder"]
+__all__ = ["Decoded", "decoded", "read_folder", "report"]
 
 LISTED = 20
 BATCH = 64
@@ -48,8 +48,8 @@ def read_folder(
     total = len(files) + len(bad)
     pixels, names = torch.empty(0, dtype=torch.uint8), list[str]()
     # closed at once, not when the last traceback that holds it goes: it has threads and warning filters to give back
-    with closing(_decoded(root, files, size)) as decoded:
-        for name, image in decoded:
+    with closing(decoded(root, files, size)) as images:
+        for name, image in images:
             if on_progress is not None:
                 on_progress(len(bad) + len(names) + 1, total)
             if isinstance(image, str):
@@ -70,11 +70,11 @@ def read_folder(
             names.append(name)
     found = [(root / name, why) for name, why in sorted(bad)]
     if bad and not (skip_bad and names):
-        raise DataError(_report(root, sorted(bad), total, none_left=skip_bad), found)
+        raise DataError(report(root, sorted(bad), total, none_left=skip_bad), found)
     return Decoded(pixels[: len(names)], names, found)
 
 
-def _decoded(root: Path, files: list[str], size: int | None) -> Generator[tuple[str, Image.Image | str], None, None]:
+def decoded(root: Path, files: list[str], size: int | None) -> Generator[tuple[str, Image.Image | str], None, None]:
     """Each file's image, or the reason why there is none; in order, a batch ahead of the reader at most."""
     base = str(root)
     workers = min(8, os.cpu_count() or 1)
@@ -84,6 +84,14 @@ def _decoded(root: Path, files: list[str], size: int | None) -> Generator[tuple[
         for start in range(0, len(files), BATCH):
             batch = files[start : start + BATCH]
             yield from zip(batch, pool.map(partial(_attempt, base, size), batch), strict=True)
+
+
+def report(root: Path, bad: list[tuple[str, str]], total: int, *, none_left: bool) -> str:
+    """The message about all bad files at once; none_left where not even --skip-bad leaves an image."""
+    listed = ", ".join(f"{printable(name)} ({printable(why)})" for name, why in bad[:LISTED])
+    more = f" and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
+    way_out = "no image is left" if none_left else "remove them or pass --skip-bad"
+    return f"{printable(root)}: {len(bad)} of {total} files cannot be read as images: {listed}{more}; {way_out}"
 
 
 def _attempt(base: str, size: int | None, name: str) -> Image.Image | str:
@@ -99,10 +107,3 @@ def _room(root: Path, count: int, channels: int, height: int, width: int) -> Ten
     except RuntimeError as error:
         need = f"{count} images of {width} x {height} need {count * channels * height * width / 1e9:.0f} GB of memory"
         raise DataError(f"{printable(root)}: {need}; pass a smaller --size") from error
-
-
-def _report(root: Path, bad: list[tuple[str, str]], total: int, *, none_left: bool) -> str:
-    listed = ", ".join(f"{printable(name)} ({printable(why)})" for name, why in bad[:LISTED])
-    more = f" and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
-    way_out = "no image is left" if none_left else "remove them or pass --skip-bad"
-    return f"{printable(root)}: {len(bad)} of {total} files cannot be read as images: {listed}{more}; {way_out}"

@@ -3,21 +3,23 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from diffkit_trainer.convert import as_image, as_pixels, raw_bytes
+from diffkit_trainer.datasets import read_dataset
 from diffkit_trainer.decode import square
 from diffkit_trainer.folder import read_folder
 from diffkit_trainer.idx import find_idx, read_pair
 from diffkit_trainer.listing import printable
 
-__all__ = ["Images", "open_images"]
+__all__ = ["LARGEST", "ImageFolder", "Images", "classes_of", "open_images"]
 
 DIGITS = Path(__file__).parent / "digits"
 LARGEST = 4096
@@ -95,7 +97,7 @@ class Images:
 
 
 def open_images(
-    source: str | Path = "digits",
+    source: str | Path | Iterable[Any] = "digits",
     size: int | None = None,
     *,
     skip_bad: bool = False,
@@ -105,7 +107,8 @@ def open_images(
 
     source: "digits", 1,797 handwritten digits of 8 x 8 that come with this package (unless there is a folder of that name); a
     folder of IDX files (MNIST and its relatives; its "train" pair if there are several); or a folder of images, searched
-    through all its subfolders. Where every image lies in a subfolder, the first level of them names the classes.
+    through all its subfolders. Where every image lies in a subfolder, the first level of them names the classes. Or a data set
+    object: torch's, Hugging Face's, any iterable of images, see `read_dataset`. For a large folder see `pack`.
     size: every image is cut to its centre square and resized to size x size, 1 ... 4096; smaller ones are enlarged. None keeps
     the images as they are, and then they must be of one size.
     skip_bad: leave out the files that cannot be read; they are in `skipped`. Else they are a DataError that has them all.
@@ -119,6 +122,8 @@ def open_images(
     """
     if size is not None and not 1 <= size <= LARGEST:
         raise ValueError(f"size must be in 1 ... {LARGEST}, got {size}")
+    if not isinstance(source, str | Path):
+        return Images(*read_dataset(source, size, on_progress))
     root = Path(source)
     if str(source) == "digits" and not root.is_dir():
         return _from_idx(DIGITS / "images-idx3-ubyte.gz", DIGITS / "labels-idx1-ubyte.gz", "digits", size, on_progress)
@@ -127,11 +132,16 @@ def open_images(
     if pair is not None:
         return _from_idx(*pair, name, size, on_progress)
     pixels, files, bad = read_folder(root, size, skip_bad=skip_bad, on_progress=on_progress)
-    labels, classes = _classes(files)
+    labels, classes = classes_of(files)
     return Images(pixels, labels, classes, name, tuple(bad))
 
 
-def _classes(files: list[str]) -> tuple[Tensor | None, tuple[str, ...]]:
+ImageFolder = open_images
+"""The name that other libraries have for it."""
+
+
+def classes_of(files: list[str]) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Labels and class names from the first folder of each relative path; none where a file lies in no folder."""
     parts = [Path(file).parts for file in files]
     if any(len(part) == 1 for part in parts):
         return None, ()

@@ -4,17 +4,34 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from diffkit_schedules import Schedule, add_noise, condition_value, target, timesteps_of
+from diffkit_schedules import Schedule, add_noise, condition_value, target, timesteps_of, weight
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["LOSSES", "loss"]
+from diffkit_trainer.times import draw_times
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mae": functional.l1_loss, "mse": functional.mse_loss}
-"""The errors that have a name."""
+__all__ = ["LOSSES", "loss", "losses"]
+
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "mae": functional.l1_loss,
+    "mse": functional.mse_loss,
+    "huber": functional.smooth_l1_loss,
+}
+"""The errors that have a name; huber is half the squared error up to 1, and the absolute error less one half beyond."""
 
 
-def loss(
+def loss(model: Callable[..., Tensor], schedule: Schedule, x0: Tensor, **options: Any) -> Tensor:
+    """The mean error of the network's output at random noise levels, a scalar with a graph: the mean of `losses`.
+
+    >>> from diffkit_schedules import rectified
+    >>> zero = lambda x, c: torch.zeros_like(x)
+    >>> round(loss(zero, rectified(), torch.zeros(4, 1, 64, 64), kind="mse").item(), 1)
+    1.0
+    """
+    return losses(model, schedule, x0, **options).mean()
+
+
+def losses(
     model: Callable[..., Tensor],
     schedule: Schedule,
     x0: Tensor,
@@ -22,33 +39,41 @@ def loss(
     prediction: str = "eps",
     condition: str = "variance",
     kind: str = "mae",
+    weighting: str = "uniform",
+    gamma: float = 5.0,
+    times: str = "uniform",
     generator: torch.Generator | None = None,
+    t: Tensor | None = None,
+    eps: Tensor | None = None,
     **model_kwargs: Any,
 ) -> Tensor:
-    """The mean error of the network's output at random noise levels, a scalar with a graph.
+    """Each sample's error at a random noise level, (B,), with a graph.
 
-        mean | model(alpha x0 + sigma eps, c) - target |,   t uniform in [0, 1), eps standard normal
+        w(t) mean | model(alpha x0 + sigma eps, c) - target |,   t ~ times, eps standard normal
 
     x0: (B, ...); each sample has a t of its own. prediction: what the network says, see diffkit_schedules.target.
     condition: what it is told, as c of shape (B,), see diffkit_schedules.condition_value; with "index", t is one of the
-    table's. kind: "mae" or "mse". generator: of x0's device. model_kwargs go to the model.
-    Raises ValueError for an unknown kind, prediction or condition.
+    table's. kind: "mae", "mse" or "huber". weighting, gamma: w, see diffkit_schedules.weight, which is meant for squared errors.
+    times: see `draw_times`. generator: of x0's device; or give the draws themselves, t of shape (B, 1, ...) and eps of x0's.
+    model_kwargs go to the model. The error is taken in float32 whatever the model answers in.
+    Raises ValueError for an unknown kind, prediction, condition, weighting or times.
     Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
-
-    >>> from diffkit_schedules import rectified
-    >>> zero = lambda x, c: torch.zeros_like(x)
-    >>> round(loss(zero, rectified(), torch.zeros(4, 1, 64, 64), kind="mse").item(), 1)
-    1.0
     """
     if kind not in LOSSES:
         raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}; got {kind!r}")
-    t = torch.rand((x0.shape[0], *(1,) * (x0.ndim - 1)), generator=generator, device=x0.device)
+    if generator is None:
+        generator = torch.Generator(x0.device).manual_seed(int(torch.randint(2**62, ())))
+    if t is None:
+        t = draw_times(times, (x0.shape[0], *(1,) * (x0.ndim - 1)), generator=generator)
     if condition == "index":
         steps = timesteps_of(schedule)
         t = (t * steps).floor().add(1) / steps
-    eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
+    if eps is None:
+        eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
     rates = schedule(t)
     level = condition_value(schedule, t, condition).flatten()
     level = level.round().long() if condition == "index" else level.to(x0.dtype)
     out = model(add_noise(x0, eps, rates), level, **model_kwargs)
-    return LOSSES[kind](out, target(x0, eps, rates, prediction))
+    wanted = target(x0, eps, rates, prediction)
+    errors = LOSSES[kind](out.to(wanted.dtype), wanted, reduction="none").flatten(1).mean(1)  # (B,)
+    return errors if weighting == "uniform" else errors * weight(rates, weighting, prediction, gamma).flatten()

@@ -1,5 +1,6 @@
 """Between 8-bit pixels and the numbers a network sees."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -36,4 +37,10 @@ class Normalisation(NamedTuple):
         return ((x.float() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
 
     def _columns(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        return tuple(torch.tensor(each, device=device).reshape(-1, 1, 1) for each in self)  # type: ignore[return-value]
+        return _column(tuple(self.mean), device), _column(tuple(self.std), device)
+
+
+@lru_cache(maxsize=16)  # a copy to an accelerator makes the host wait: once, not every step
+def _column(values: tuple[float, ...], device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device).reshape(-1, 1, 1)

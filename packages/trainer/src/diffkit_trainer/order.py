@@ -5,12 +5,14 @@ across the end of an epoch where one falls inside a batch.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-__all__ = ["batch_indices", "generator"]
+__all__ = ["batch_indices", "generator", "global_randomness"]
 
 
 def batch_indices(seed: int, step: int, batch_size: int, images: int) -> Tensor:
@@ -35,8 +37,33 @@ def generator(seed: int, *place: int | str, device: torch.device | str = "cpu") 
     >>> bool((torch.rand(3, generator=a) == torch.rand(3, generator=b)).all())
     True
     """
+    return torch.Generator(device).manual_seed(_seed_at(seed, *place))
+
+
+@contextmanager
+def global_randomness(seed: int, *place: int | str, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Torch's own generators, which dropout draws from, made a function of the seed and the place; after it as they were before.
+
+    Those of the CPU and of a CUDA device; nothing is done about other devices' generators.
+
+    >>> with global_randomness(0, 7):
+    ...     first = torch.rand(3)
+    >>> with global_randomness(0, 7):
+    ...     print(bool((torch.rand(3) == first).all()))
+    True
+    """
+    device, chosen = torch.device(device), _seed_at(seed, "global", *place)
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng([device] if on_cuda else []):
+        torch.default_generator.manual_seed(chosen)
+        if on_cuda:
+            torch.cuda.manual_seed(chosen)
+        yield
+
+
+def _seed_at(seed: int, *place: int | str) -> int:
     digest = hashlib.blake2b(repr((seed, *place)).encode(), digest_size=8).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest, "little") >> 1)
+    return int.from_bytes(digest, "little") >> 1
 
 
 @lru_cache(maxsize=2)

@@ -9,8 +9,12 @@ from typing import Any
 
 from diffkit_trainer.errors import LockedError, RunError
 from diffkit_trainer.strict_json import read_json
+from diffkit_trainer.whole import write_whole
 
-__all__ = ["append_log", "holds_run", "locked", "read_config", "read_log", "truncate_log", "write_config"]
+__all__ = [
+    *("append_log", "holds_run", "locked", "read_config", "read_log", "require_writable"),
+    *("truncate_log", "waiting_for", "write_config"),
+]
 
 try:
     import fcntl
@@ -30,9 +34,7 @@ def write_config(run: Path, config: dict[str, Any]) -> None:
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
-        temporary = run / ".config.json"
-        temporary.write_text(json.dumps(config, indent=2, allow_nan=False) + "\n", "utf-8")
-        temporary.replace(run / "config.json")
+        write_whole(run / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
     except OSError as error:
         raise RunError(f"{run}: cannot be written ({error.strerror})") from None
 
@@ -70,6 +72,32 @@ def locked(run: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def waiting_for(path: Path) -> Iterator[None]:
+    """Hold a lock file, after whoever holds it now."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+    with file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def require_writable(run: Path) -> None:
+    """Raises RunError where the run folder or its checkpoints could not be written, by writing there."""
+    for folder in (run, run / "checkpoints"):
+        probe = folder / f".probe.{os.getpid()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be written ({error.strerror}); give another --out") from None
+
+
 def append_log(run: Path, entry: dict[str, Any]) -> None:
     """Add one JSON object as a line to log.jsonl."""
     with (run / "log.jsonl").open("a", encoding="utf-8") as file:
@@ -92,6 +120,4 @@ def read_log(run: Path) -> list[dict[str, Any]]:
 def truncate_log(run: Path, step: int) -> None:
     """Drop what was logged after `step`, which a run resumed from there will log again."""
     kept = [entry for entry in read_log(run) if entry["step"] <= step]
-    temporary = run / ".log.jsonl"
-    temporary.write_text("".join(json.dumps(entry) + "\n" for entry in kept), "utf-8")
-    temporary.replace(run / "log.jsonl")
+    write_whole(run / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in kept))

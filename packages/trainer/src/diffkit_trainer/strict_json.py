@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.whole import require_regular
 
-__all__ = ["read_json"]
+__all__ = ["parse_object", "read_json"]
+
+LARGEST = 8 * 2**20
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -17,10 +20,25 @@ def read_json(path: Path) -> dict[str, Any]:
     Traceback (most recent call last):
     diffkit_trainer.errors.RunError: /nonexistent.json: cannot be read (No such file or directory)
     """
+    require_regular(path)
     try:
-        value = json.loads(path.read_text("utf-8"), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unique)
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(text) > LARGEST:
+        raise RunError(f"{path}: expected at most {LARGEST} bytes of JSON, found more")
+    return parse_object(text, path)
+
+
+def parse_object(text: bytes, path: Path) -> dict[str, Any]:
+    """The object in a JSON text; RunError, naming the file it is from, for anything else.
+
+    >>> parse_object(b'{"lr": 1e-4}', Path("config.json"))
+    {'lr': 0.0001}
+    """
+    try:
+        value = json.loads(text.decode("utf-8"), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: not the JSON that was written here ({error})") from None
     if not isinstance(value, dict):

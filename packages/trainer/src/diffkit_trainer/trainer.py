@@ -1,23 +1,32 @@
 """The training loop, as a generator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
-from diffkit_schedules import Schedule, condition_value, prediction_name, target, to_x0
+from diffkit_schedules import Schedule
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from diffkit_trainer.buffers import Buffers
+from diffkit_trainer.draws import Draw, Recipe, draw, share
 from diffkit_trainer.ema import EMA
 from diffkit_trainer.images import Images
-from diffkit_trainer.losses import LOSSES, loss
-from diffkit_trainer.normalisation import Normalisation
-from diffkit_trainer.order import batch_indices, generator
+from diffkit_trainer.losses import losses
+from diffkit_trainer.optimiser import Optimiser
+from diffkit_trainer.order import global_randomness
+from diffkit_trainer.possible import PRECISIONS, refuse_impossible
+from diffkit_trainer.processes import World
+from diffkit_trainer.samples import Samples
+from diffkit_trainer.tally import Tally
 
 __all__ = ["TrainStep", "Trainer"]
 
 
 class TrainStep(NamedTuple):
-    """What one optimiser and EMA update leaves: the number of updates so far, and the batch's loss, detached, on the device."""
+    """What one optimiser and EMA update leaves: the number of updates so far, and the mean loss of this process's part of the
+    batch, detached, on the device."""
 
     step: int
     loss: Tensor
@@ -26,10 +35,17 @@ class TrainStep(NamedTuple):
 class Trainer:
     """Trains a network to denoise images: the network, its average, the optimiser, and where in the data they are.
 
-    model: called as model(x_t, c), see `loss`. images: see `open_images`. Everything random is a function of (seed, step),
-    so a trainer whose state was saved at any step goes on to the same weights, bit for bit, as one that never stopped (with
-    the same number of threads, torch version and device).
-    The optimiser is AdamW. batch_size, steps >= 1; lr > 0; ema: the decay, warmed up; flip: mirror half of the images.
+    model: called as model(x_t, c), see `losses`. images: see `open_images`. Everything random is a function of (seed, step) and
+    of the place in the global batch, so a trainer whose state was saved at any step goes on to the same weights, bit for bit, as
+    one that never stopped (with the same number of threads and processes, torch version and device), and a batch that is split
+    over `world`'s processes or `accumulate` parts holds the same samples.
+    Two things depend on the split: dropout's masks, and batch norm, whose statistics are those of a part (process 0's are kept).
+
+    batch_size: of all processes together, in each update. loss_options: kind, prediction, condition, weighting, gamma; see
+    `losses`. times: see `draw_times`. lr ... clip: see `Optimiser`. ema: the decay or several, warmed up. flip: mirror half of
+    the images. class_dropout: the network is called with class_labels=, and this share of them is the "no class" label, the
+    number of classes; None for a network without. precision: "fp32", "bf16" (autocast) or "fp16" (with a loss scale).
+    compiled: by torch.compile. channels_last: the memory format.
     Raises ValueError for an option out of its range, and for a prediction that says nothing at one of the schedule's ends.
     """
 
@@ -39,111 +55,125 @@ class Trainer:
         images: Images,
         schedule: Schedule,
         *,
-        prediction: str = "eps",
-        condition: str = "variance",
-        kind: str = "mae",
         batch_size: int = 64,
         lr: float = 1e-3,
         weight_decay: float = 1e-4,
-        ema: float = 0.999,
+        lr_schedule: str = "constant",
+        warmup: int = 0,
+        decay_steps: int | None = None,
+        clip: float | None = None,
+        times: str = "uniform",
+        ema: float | Sequence[float] = 0.999,
         flip: bool = False,
+        class_dropout: float | None = None,
+        accumulate: int = 1,
+        precision: str = "fp32",
+        compiled: bool = False,
+        channels_last: bool = False,
         seed: int = 0,
         device: str | torch.device = "cpu",
+        world: World = World(),  # noqa: B008  (a tuple: it cannot change)
+        **loss_options: Any,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        if not lr > 0:
-            raise ValueError(f"lr must be > 0, got {lr}")
-        if kind not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}; got {kind!r}")
-        _refuse_impossible(schedule, prediction, condition)
-        self.device = torch.device(device)
-        self.model = model.to(self.device).train()
+        loss_options = {"prediction": "eps", "condition": "variance"} | loss_options
+        refuse_impossible(schedule, loss_options, times, batch_size, accumulate, world.size, precision, class_dropout, images)
+        self.device, self.world = torch.device(device), world
+        memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.model = model.to(self.device, memory_format=memory_format).train()  # type: ignore[call-overload]
         self.ema = EMA(self.model, ema, warmup=True)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=lr, weight_decay=weight_decay)
-        self.images = images
-        self.normalisation = Normalisation(*images.statistics())
-        self.schedule = schedule
-        self.prediction = prediction
-        self.condition = condition
-        self.kind = kind
-        self.batch_size = batch_size
-        self.flip = flip
-        self.seed = seed
+        scaled = precision == "fp16"
+        self.optimiser = Optimiser(
+            self.model.parameters(), lr, weight_decay, lr_schedule, warmup, decay_steps=decay_steps, clip=clip, scaled=scaled
+        )
+        self.images, self.schedule, self.loss_options = images, schedule, loss_options
+        self.batch_size, self.accumulate, self.precision, self.seed = batch_size, accumulate, precision, seed
+        self.recipe = Recipe(seed, batch_size, len(images), images.shape, times, flip, class_dropout)
         self.step = 0
-        self._loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-        self._loss_count = 0
+        self.tally = Tally(self.device)
+        self.environment = {
+            **{"torch": torch.__version__, "threads": torch.get_num_threads(), "device": self.device.type},
+            **{"processes": world.size, "accumulate": accumulate, "precision": precision},
+            **{"compiled": compiled, "channels_last": channels_last},
+        }
+        self._samples = Samples.of(images, self.device, memory_format)
+        self.normalisation = self._samples.normalisation
+        self._buffers = Buffers(self.model)
+        self._network: Any = torch.compile(self.model) if compiled else self.model
+        if world.size > 1:  # its buffers are each process's own: nobody reads them while training
+            self._network = DistributedDataParallel(self._network, broadcast_buffers=False)
 
     def run(self, steps: int) -> Iterator[TrainStep]:
         """Train until `steps` updates were made in total, yielding after each; stopping early is the caller's `break`.
 
-        Losses are handed over on the device: only a caller who looks at one waits for it.
+        Losses are handed over on the device: only a caller who looks at one waits for it. An update that is not finite changes
+        nothing, and neither does any after it; `check` tells, and so do `metrics` and `state`.
         """
         while self.step < steps:
             yield self._update()
 
-    def mean_loss(self) -> float:
-        """The mean loss of the updates since this was last asked; nan where there were none. Waits for the device."""
-        mean = self._loss_sum.item() / self._loss_count if self._loss_count else float("nan")
-        self._loss_sum.zero_()
-        self._loss_count = 0
-        return mean
+    def check(self) -> None:
+        """Raises DivergedError, with the step, where a loss or gradient was not finite. Waits for the device."""
+        self.optimiser.check()
+
+    def metrics(self) -> dict[str, Any]:
+        """Means since this was last asked, over all processes, which must all call it: "loss", "gradient_norm", "loss_by_t"
+        (by `tally.BUCKETS` equal parts of t), and the learning rate "lr"; with fp16, how many updates were "skipped" so far.
+
+        Raises DivergedError as `check` does. Waits for the device.
+        """
+        self.check()
+        more = {"skipped": int(self.optimiser.skipped)} if self.precision == "fp16" else {}
+        return self.tally.read(self.world) | {"lr": float(self.optimiser.lr)} | more
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """What resuming needs beside the two networks: plain numbers for JSON, and the optimiser's tensors by name."""
-        optimizer = self.optimizer.state_dict()
-        numbers = {
-            "step": self.step,
-            "ema_updates": self.ema.updates,
-            "loss_sum": self._loss_sum.item(),
-            "loss_count": self._loss_count,
-        }
-        return numbers, {f"{i}.{key}": value for i, slots in optimizer["state"].items() for key, value in slots.items()}
+        """What resuming needs beside the networks: plain numbers for JSON, and the optimiser's tensors by name.
+
+        All processes must call it. Raises DivergedError as `check` does. Waits for the device.
+        """
+        self.check()
+        numbers, moments = self.optimiser.state()
+        numbers |= {"step": self.step, "ema_updates": int(self.ema.updates), "sums": self.tally.total(self.world)}
+        return numbers | {"environment": self.environment}, moments
 
     def restore(
-        self, numbers: dict[str, Any], optimizer: dict[str, Tensor], model: dict[str, Tensor], ema: dict[str, Tensor]
+        self, numbers: dict[str, Any], moments: dict[str, Tensor], model: dict[str, Tensor], averages: Sequence[dict[str, Tensor]]
     ) -> None:
-        """Take over what `state` gave, and the weights of both networks."""
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in optimizer.items():
-            i, key = name.split(".", 1)
-            slots.setdefault(int(i), {})[key] = value
-        self.optimizer.load_state_dict({"state": slots, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        """Take over what `state` gave, the weights of the network, and those of each average."""
         self.model.load_state_dict(model)
-        self.ema.model.load_state_dict(ema)
-        self.ema.updates = numbers["ema_updates"]
+        for network, weights in zip(self.ema.models, averages, strict=True):
+            network.load_state_dict(weights)
+        self.optimiser.restore(numbers, moments)
+        self.ema.updates.fill_(numbers["ema_updates"])
         self.step = numbers["step"]
-        self._loss_sum.fill_(numbers["loss_sum"])
-        self._loss_count = numbers["loss_count"]
+        sums = torch.tensor(numbers["sums"], dtype=self.tally.sums.dtype)
+        self.tally.sums.copy_(sums if self.world.first else torch.zeros_like(sums))
 
     def _update(self) -> TrainStep:
-        index = batch_indices(self.seed, self.step, self.batch_size, len(self.images))
-        x0 = self.normalisation.to_network(self.images.pixels[index].to(self.device))  # (B, C, H, W)
-        if self.flip:
-            chance = torch.rand(self.batch_size, generator=generator(self.seed, "flip", self.step))
-            x0 = torch.where((chance < 0.5).to(self.device).reshape(-1, 1, 1, 1), x0.flip(-1), x0)
-        value = loss(
-            self.model,
-            self.schedule,
-            x0,
-            prediction=self.prediction,
-            condition=self.condition,
-            kind=self.kind,
-            generator=generator(self.seed, "noise", self.step, device=self.device),
-        )
-        self.optimizer.zero_grad()
-        value.backward()
-        self.optimizer.step()
-        self.ema.update(self.model)
+        whole = draw(self.recipe, self.step, self.device)
+        mine = whole.part(*share(self.batch_size, self.world.rank, self.world.size))
+        count = len(mine.images)
+        parts = min(self.accumulate, count)
+        kept, errors = self._buffers.values(), []
+        with global_randomness(self.seed, self.step, self.world.rank, device=self.device):
+            for i in range(parts):
+                part = mine.part(*share(count, i, parts))
+                # gradients are summed over the processes with the last part alone
+                held = nullcontext() if i == parts - 1 or self.world.size == 1 else self._network.no_sync()
+                with held:
+                    errors.append(self._losses(part))
+                    # the mean over the global batch: DistributedDataParallel divides by the number of processes
+                    self.optimiser.backward(errors[-1].sum() * (self.world.size / self.batch_size))
         self.step += 1
-        self._loss_sum += value.detach()
-        self._loss_count += 1
-        return TrainStep(self.step, value.detach())
+        good, norm = self.optimiser.apply(self.step)
+        self._buffers.put_back(kept, unless=good)
+        self.ema.update(self.model, good)
+        found = torch.cat(errors).detach()
+        self.tally.add(found, mine.t, norm, good)
+        return TrainStep(self.step, found.mean())
 
-
-def _refuse_impossible(schedule: Schedule, prediction: str, condition: str) -> None:
-    """A network that cannot be sampled from should not be trained: its first step would have no x0."""
-    x = torch.zeros(1)
-    target(x, x, schedule(1.0), prediction_name(prediction))
-    to_x0(x, x, schedule(1.0), prediction)
-    condition_value(schedule, 1.0, condition)
+    def _losses(self, part: Draw) -> Tensor:
+        """Each sample's loss, (b,), with a graph."""
+        x0, eps, label = self._samples.of_draw(part)
+        labels: dict[str, Any] = {} if self.recipe.class_dropout is None else {"class_labels": label}
+        with torch.autocast(self.device.type, PRECISIONS[self.precision], enabled=self.precision != "fp32"):
+            return losses(self._network, self.schedule, x0, t=part.t, eps=eps, **self.loss_options, **labels)

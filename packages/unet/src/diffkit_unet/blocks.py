@@ -1,88 +1,90 @@
-"""The three blocks of the U-Net: residual, down, up."""
+"""The ways down and up the U-Net: residual blocks at one size, and the step to the next size."""
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from diffkit_unet.layers import BatchNorm, convolution
+from diffkit_unet.resample import Upsample, downsample
+from diffkit_unet.residual import ResidualBlock
 
-__all__ = ["DownBlock", "ResidualBlock", "UpBlock"]
-
-
-class ResidualBlock(nn.Module):
-    """skip(x) + conv(swish(conv(norm(x)))): a correction to its input, from a 5x5 neighbourhood.
-
-        x (B, in, H, W) --+-- norm -- 3x3 -- swish -- 3x3 --+-- (B, out, H, W)
-                          +-------- identity or 1x1 --------+
-
-    The skip is a 1x1 convolution where the width changes, else the identity. Source: He et al. 2016, "Identity mappings in
-    deep residual networks"; layer order of the Keras tutorial "Denoising Diffusion Implicit Models".
-
-    >>> ResidualBlock(8, 16)(torch.randn(2, 8, 5, 7)).shape
-    torch.Size([2, 16, 5, 7])
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.skip = nn.Identity() if in_channels == out_channels else convolution(in_channels, out_channels, kernel=1)
-        self.norm = BatchNorm(in_channels)
-        self.conv1 = convolution(in_channels, out_channels, kernel=3)
-        self.conv2 = convolution(out_channels, out_channels, kernel=3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.skip(x) + self.conv2(functional.silu(self.conv1(self.norm(x))))
-        return result
+__all__ = ["DownBlock", "UpBlock"]
 
 
 class DownBlock(nn.Module):
-    """`depth` residual blocks, each output kept as a skip, then averages of 2x2 pixels.
+    """`depth` residual blocks, each output kept as a skip, then half the size.
 
-        x (B, in, H, W) -- residual -- residual -- pool -- (B, out, ceil(H / 2), ceil(W / 2))
-                               |           |
-                            skips[0]    skips[1]           (B, out, H, W)
+        x (B, in, H, W) -- residual -- residual -- down -- (B, out, ceil(H / 2), ceil(W / 2))
+               |               |           |
+           (skips[0])      skips[-2]   skips[-1]           (B, out, H, W)
 
-    Where H or W is odd, the last row or column is averaged over the pixels that are there.
+    `down`: see `downsample`; None stays at H x W. `keep_input`: x is the first skip. `block`: choices of `ResidualBlock`.
 
     >>> x, skips = DownBlock(8, 16, depth=2)(torch.randn(2, 8, 5, 7))
     >>> x.shape, [skip.shape for skip in skips]
     (torch.Size([2, 16, 3, 4]), [torch.Size([2, 16, 5, 7]), torch.Size([2, 16, 5, 7])])
     """
 
-    def __init__(self, in_channels: int, out_channels: int, depth: int = 2) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        depth: int = 2,
+        *,
+        down: Literal["average", "strided", "strided_same"] | None = "average",
+        keep_input: bool = False,
+        **block: Any,
+    ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(ResidualBlock(out_channels if i else in_channels, out_channels) for i in range(depth))
+        self.keep_input = keep_input
+        self.blocks = nn.ModuleList(
+            ResidualBlock(out_channels if i else in_channels, out_channels, **block) for i in range(depth)
+        )
+        self.down = None if down is None else downsample(down, out_channels)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        skips = []
+    def forward(self, x: Tensor, level: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+        skips = [x] if self.keep_input else []
         for block in self.blocks:
-            x = block(x)
+            x = block(x, level)
             skips.append(x)
-        return functional.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False), skips
+        return (x if self.down is None else self.down(x)), skips
 
 
 class UpBlock(nn.Module):
-    """Bilinear upsampling to the skips' size, then once a skip, the last kept first: concatenate it, residual block.
+    """Up to the skips' size, then once a skip, the last kept first: concatenate it, residual block.
 
-        x (B, in, h, w) -- upsample -- (B, in, H, W) -- concatenate -- residual -- concatenate -- residual -- (B, out, H, W)
-                                                             |                         |
-                                                          skips[1]                  skips[0]                  (B, out, H, W)
+        x (B, in, h, w) -- up -- (B, in, H, W) -- concatenate -- residual -- concatenate -- residual -- (B, out, H, W)
+                                                      |                          |
+                                                  skips[1]                   skips[0]                   (B, out, H, W)
 
-    Pixels are squares with their values in the middle (half-pixel centres), so H = 2 h is the usual 2x upsampling.
+    `up`: see `Upsample`; None where x has that size already. `first_skip`: the channels of one more skip, skips[0], where the
+    `DownBlock` kept its input. `block`: choices of `ResidualBlock`.
 
     >>> UpBlock(16, 8, depth=1)(torch.randn(2, 16, 3, 4), [torch.randn(2, 8, 5, 7)]).shape
     torch.Size([2, 8, 5, 7])
     """
 
-    def __init__(self, in_channels: int, out_channels: int, depth: int = 2) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        depth: int = 2,
+        *,
+        up: Literal["bilinear", "nearest"] | None = "bilinear",
+        first_skip: int | None = None,
+        **block: Any,
+    ) -> None:
         super().__init__()
+        kept = [out_channels] * depth + ([] if first_skip is None else [first_skip])
+        self.up = None if up is None else Upsample(up, in_channels)
         self.blocks = nn.ModuleList(
-            ResidualBlock((out_channels if i else in_channels) + out_channels, out_channels) for i in range(depth)
+            ResidualBlock((out_channels if i else in_channels) + skip, out_channels, **block) for i, skip in enumerate(kept)
         )
 
-    def forward(self, x: Tensor, skips: Sequence[Tensor]) -> Tensor:
-        x = functional.interpolate(x, size=skips[0].shape[-2:], mode="bilinear", align_corners=False)
+    def forward(self, x: Tensor, skips: Sequence[Tensor], level: Tensor | None = None) -> Tensor:
+        if self.up is not None:
+            x = self.up(x, skips[0].shape[-2:])
         for block, skip in zip(self.blocks, reversed(skips), strict=True):
-            x = block(torch.cat([x, skip], dim=1))
+            x = block(torch.cat([x, skip], dim=1), level)
         return x

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-__all__ = ["MAX_INTEGER", "integer", "integers", "one_of", "positive_pair"]
+__all__ = ["MAX_INTEGER", "boolean", "integer", "integers", "number", "one_of", "positive_pair"]
 
 MAX_INTEGER = 2**20
 """The largest channel or class count that is taken: far past any use, and small enough that no product overflows."""
@@ -20,15 +20,37 @@ def integer(name: str, value: Any, low: int = 1, high: int = MAX_INTEGER) -> int
     return value
 
 
-def integers(name: str, value: Any, most: int) -> tuple[int, ...]:
-    """The values as a tuple, if they are a list or tuple of 1 to `most` integers from 1 up; ValueError if not.
+def integers(name: str, value: Any, least: int, most: int, low: int = 1, high: int = MAX_INTEGER) -> tuple[int, ...]:
+    """The values as a tuple, if they are a list or tuple of `least` to `most` integers from low to high; ValueError if not.
 
-    >>> integers("widths", [32, 64], most=12)
+    >>> integers("widths", [32, 64], least=1, most=12)
     (32, 64)
     """
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= most:
-        raise ValueError(f"{name} must be a list of 1 to {most} integers, got {value!r:.60}")
-    return tuple(integer(f"{name}[{i}]", entry) for i, entry in enumerate(value))
+    if not isinstance(value, list | tuple) or not least <= len(value) <= most:
+        raise ValueError(f"{name} must be a list of {least} to {most} integers, got {value!r:.60}")
+    return tuple(integer(f"{name}[{i}]", entry, low, high) for i, entry in enumerate(value))
+
+
+def number(name: str, value: Any, low: float, below: float) -> float:
+    """The value as a float, if it is a number from low to less than `below`; ValueError if not.
+
+    >>> number("dropout", 0, 0, 1)
+    0.0
+    """
+    if not _is_number(value) or not low <= value < below:
+        raise ValueError(f"{name} must be a number from {low:g} to below {below:g}, got {value!r:.60}")
+    return float(value)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """The value, if it is True or False; ValueError if not.
+
+    >>> boolean("zero_init", True)
+    True
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, got {value!r:.60}")
+    return value
 
 
 def positive_pair(name: str, value: Any) -> tuple[float, float]:
@@ -38,17 +60,21 @@ def positive_pair(name: str, value: Any) -> tuple[float, float]:
     (1.0, 1000.0)
     """
     good = isinstance(value, list | tuple) and len(value) == 2
-    if not good or not all(isinstance(x, int | float) and not isinstance(x, bool) and 0 < x < math.inf for x in value):
+    if not good or not all(_is_number(entry) and 0 < entry < math.inf for entry in value):
         raise ValueError(f"{name} must be a list of two finite numbers above 0, got {value!r:.60}")
     return float(value[0]), float(value[1])
 
 
-def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+def one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
     """The value, if it is one of the choices; ValueError naming them if not.
 
     >>> one_of("condition", "time", ("variance", "time"))
     'time'
     """
-    if not isinstance(value, str) or value not in choices:
+    if type(value) not in {type(choice) for choice in choices} or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r:.60}")
     return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

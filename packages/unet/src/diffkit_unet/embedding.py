@@ -15,6 +15,7 @@ class SinusoidalEmbedding(nn.Module):
     """The vector (sin 2 pi f_1 v, ..., sin 2 pi f_n v, cos 2 pi f_1 v, ..., cos 2 pi f_n v), n = length / 2.
 
     f_i = first (last / first)^((i - 1) / (n - 1)): log-spaced from first to last, in turns per unit of v. `length` is even.
+    With `cosine_first` the cosines stand before the sines.
 
     v (B,) or (B, 1, ..., 1) -> (B, length), in v's dtype, float32 where v is narrower or integer. The angle reaches thousands
     of radians, where float32 is off by 4e-4, so it is computed in float64 (float32 on devices that have nothing wider).
@@ -29,8 +30,9 @@ class SinusoidalEmbedding(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, length: int, first: float = 1.0, last: float = 1000.0) -> None:
+    def __init__(self, length: int, first: float = 1.0, last: float = 1000.0, *, cosine_first: bool = False) -> None:
         super().__init__()
+        self.cosine_first = cosine_first
         self.length = checks.integer("length", length, low=2)
         if length % 2:
             raise ValueError(f"length must be even (half sines, half cosines), got {length}")
@@ -40,7 +42,8 @@ class SinusoidalEmbedding(nn.Module):
     def forward(self, v: Tensor) -> Tensor:
         dtype = torch.promote_types(v.dtype, torch.float32)
         angles = 2 * math.pi * self.frequencies * v.to(self.frequencies.dtype).reshape(-1, 1)  # (B, length / 2)
-        return torch.cat([angles.sin(), angles.cos()], dim=1).to(dtype)
+        halves = [angles.cos(), angles.sin()] if self.cosine_first else [angles.sin(), angles.cos()]
+        return torch.cat(halves, dim=1).to(dtype)
 
     def extra_repr(self) -> str:
         return f"{self.length}, first={self.first}, last={self.last}"

@@ -1,42 +1,113 @@
-"""The two layers everything here is made of."""
+"""The layers everything here is made of: convolution, normalisation, self-attention."""
 
+import math
+from typing import Literal, TypeVar
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["BatchNorm", "convolution"]
+from diffkit_unet.batchnorm import BatchNorm
+
+__all__ = ["Attention", "GroupNorm", "convolution", "glorot", "linear", "normalisation"]
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
-class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation without scale and centre: (x - mean) / sqrt(variance + 0.001), per channel over B, H and W.
+class GroupNorm(nn.GroupNorm):
+    """Group normalisation: weight (x - mean) / sqrt(variance + eps) + bias, mean and variance of each sample and group.
 
-    The running statistics move by 1% a batch: Keras's momentum 0.99 is torch's 0.01. In training a single value a channel
-    (one sample, 1x1 pixels) has no variance; it is normalised with the running statistics, which then stay as they are.
-    x (B, channels, H, W) -> same shape. Source: Ioffe and Szegedy 2015, algorithm 1.
+    There are gcd(groups, channels) groups, so that any number of channels will do.
+    x (B, channels, H, W) -> same shape; no sample sees another. Source: Wu and He 2018, equations 1 to 3.
 
-    >>> import torch
-    >>> BatchNorm(1)(torch.tensor([-1.0, 1.0]).reshape(2, 1, 1, 1)).flatten()
-    tensor([-0.9995,  0.9995])
+    >>> GroupNorm(48, groups=32).num_groups
+    16
     """
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=1e-3, momentum=0.01, affine=False)
+    def __init__(self, channels: int, groups: int = 32, eps: float = 1e-5) -> None:
+        super().__init__(math.gcd(groups, channels), channels, eps=eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Without this the last batch of an epoch stops the training wherever it happens to hold one sample.
-        if self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1:
-            return functional.batch_norm(x, self.running_mean, self.running_var, eps=self.eps)
-        return super().forward(x)
+        # Not functional.group_norm, which refuses a single value a group: its answer, the bias, is as good as any.
+        return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+
+def normalisation(kind: Literal["batch", "group"], channels: int, groups: int = 32, eps: float | None = None) -> nn.Module:
+    """`BatchNorm` or `GroupNorm` with that eps; None is Keras's 1e-3 for batches and torch's 1e-5 for groups.
+
+    >>> normalisation("group", 8, groups=4)  # doctest: +ELLIPSIS
+    GroupNorm(4, 8, eps=1e-05, affine=True, ...)
+    """
+    if kind == "batch":
+        return BatchNorm(channels, 1e-3 if eps is None else eps)
+    return GroupNorm(channels, groups, 1e-5 if eps is None else eps)
+
+
+def glorot(layer: Layer) -> Layer:
+    """The layer, its weights drawn anew, uniform in +-sqrt(6 / (fan_in + fan_out)), its bias 0.
+
+    Source: Glorot and Bengio 2010, equation 16.
+
+    >>> glorot(nn.Linear(3, 8)).bias.any()
+    tensor(False)
+    """
+    nn.init.xavier_uniform_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Conv2d:
-    """A convolution that keeps the image's size: odd kernel, zero padding, Glorot uniform weights, zero bias.
-
-    Weights are uniform in +-sqrt(6 / (fan_in + fan_out)). Source: Glorot and Bengio 2010, equation 16.
+    """A convolution that keeps the image's size: odd kernel, zero padding; see `glorot` for its start.
 
     >>> convolution(3, 8, kernel=3)
     Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
     """
-    layer = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return layer
+    return glorot(nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2))
+
+
+def linear(in_features: int, out_features: int) -> nn.Linear:
+    """A linear layer, x (..., in) -> (..., out); see `glorot` for its start.
+
+    >>> linear(3, 8)
+    Linear(in_features=3, out_features=8, bias=True)
+    """
+    return glorot(nn.Linear(in_features, out_features))
+
+
+class Attention(nn.Module):
+    """x + out(softmax(q k^T / sqrt(d)) v): every pixel takes from every other what it asks for, d = channels / heads.
+
+        x (B, C, H, W) --+-- norm -- (B, H W, C) -- q, k, v in heads (B, heads, H W, d) -- attention -- out --+-- (B, C, H, W)
+                         +------------------------------------------------------------------------------------+
+
+    Fused attention: memory grows with H W, not with its square. `channels` must be a multiple of `heads`, else ValueError.
+    Source: Vaswani et al. 2017, equation 1; placed as in Ho, Jain and Abbeel 2020.
+
+    >>> Attention(8, heads=2)(torch.randn(2, 8, 5, 7)).shape
+    torch.Size([2, 8, 5, 7])
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int = 1,
+        *,
+        norm: Literal["batch", "group"] = "group",
+        groups: int = 32,
+        eps: float | None = None,
+    ) -> None:
+        super().__init__()
+        if channels % heads:
+            raise ValueError(f"channels must be a multiple of heads, got {channels} channels and {heads} heads")
+        self.heads = heads
+        self.norm = normalisation(norm, channels, groups, eps)
+        self.qkv = linear(channels, 3 * channels)
+        self.out = linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.qkv(self.norm(x).flatten(2).transpose(1, 2))  # (B, H W, 3 C)
+        q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in h.chunk(3, dim=2))
+        h = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)  # (B, H W, C)
+        result: Tensor = x + self.out(h).transpose(1, 2).reshape(x.shape)
+        return result

@@ -6,9 +6,34 @@ from diffkit_unet.unet import UNet
 
 __all__ = ["PRESETS", "preset"]
 
+DDPM: dict[str, Any] = {
+    "in_channels": 3,
+    "block_depth": 2,
+    "layout": "ddpm",
+    "norms": 2,
+    "norm": "group",
+    "level": "add",
+    "middle_attention": True,
+    "up": "nearest",
+    "zero_init": True,
+}
+"""What the networks after the DDPM paper have in common."""
+
+PAPER: dict[str, Any] = DDPM | {
+    "embedding": 128,
+    "condition": "index",
+    "eps": 1e-6,
+    "dropout": 0.1,
+    "down": "strided_same",
+}
+"""What those of the papers themselves have in common."""
+
 PRESETS: dict[str, dict[str, Any]] = {
     "tutorial": {"in_channels": 3, "widths": (32, 64, 96, 128), "block_depth": 2, "embedding": 32},
     "small": {"in_channels": 3, "widths": (32, 64, 128), "block_depth": 1, "embedding": 32},
+    "medium": DDPM | {"widths": (64, 128, 128), "embedding": 64, "groups": 32, "down": "strided"},
+    "ddpm-cifar10": PAPER | {"widths": (128, 256, 256, 256), "attention": (1,)},
+    "ddpm-64": PAPER | {"widths": (128, 256, 256, 256, 512), "attention": (2,)},
 }
 """The parameters of every preset, by its name."""
 
@@ -16,9 +41,16 @@ PRESETS: dict[str, dict[str, Any]] = {
 def preset(name: str, **overrides: Any) -> UNet:
     """A network by its name, with any parameter of `UNet` changed.
 
-    "tutorial": the Keras tutorial's "Denoising Diffusion Implicit Models", for photographs of about 64x64; 1,950,627 parameters.
-    "small": for images of 8x8 to 32x32 where there is no accelerator. Both are for 3 channels unless
-    `in_channels` is given. Raises ValueError for an unknown name, and as `UNet.from_config` does.
+    | name | parameters | take it for |
+    |---|---|---|
+    | "tutorial" | 1,950,627 | photographs at about 64x64: the Keras tutorial's "Denoising Diffusion Implicit Models" |
+    | "small" | 517,283 | 8x8 to 32x32 where there is no accelerator |
+    | "medium" | 6,140,675 | 16x16 to 64x64 on a small accelerator: group norm, attention in the middle, any batch size |
+    | "ddpm-cifar10" | 35,746,307 | 32x32, to compare with papers: the network of Ho, Jain and Abbeel 2020 |
+    | "ddpm-64" | 78,700,803 | 64x64, likewise: that of Song, Meng and Ermon 2021 for CelebA |
+
+    All are for 3 channels unless `in_channels` is given. The two of the papers are told the index, and drop a tenth in training.
+    Raises ValueError for an unknown name, and as `UNet.from_config` does.
 
     >>> preset("small", in_channels=1, num_classes=10).in_channels
     1

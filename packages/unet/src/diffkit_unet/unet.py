@@ -1,46 +1,47 @@
 """The network: an image and its noise level in, an image of the same shape out."""
 
-import difflib
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from diffkit_unet import checks
-from diffkit_unet.blocks import DownBlock, ResidualBlock, UpBlock
+from diffkit_unet.blocks import DownBlock, UpBlock
+from diffkit_unet.config import build, resolved
 from diffkit_unet.embedding import SinusoidalEmbedding
-from diffkit_unet.layers import convolution
+from diffkit_unet.inputs import class_vectors, noise_levels
+from diffkit_unet.layers import convolution, linear, normalisation
+from diffkit_unet.residual import ResidualBlock
 
-__all__ = ["CONDITIONS", "MAX_PARAMETERS", "UNet"]
-
-CONDITIONS = ("variance", "sigma", "time", "log_snr", "index")
-"""What `condition` may be: the noise variance or rate, the time, the log signal-to-noise ratio, the place in a table."""
-
-MAX_PARAMETERS = 2_000_000_000
-"""The largest network a config may ask for, in parameters."""
+__all__ = ["UNet"]
 
 
 class UNet(nn.Module):
     """A U-Net that answers with an image of its input's shape, for any height and width from 1.
 
-        image (B, in, H, W) -- 1x1 --+-- (B, widths[0], H, W)
-                                     +-- (B, embedding, H, W), the embedded noise level at every pixel
-        down    widths[0] ... widths[-2]    H x W and half of that at each level; keeps block_depth skips
-        middle  widths[-1]                  block_depth residual blocks
-        up      widths[-2] ... widths[0]    takes the skips, back to H x W
-        out     1x1 to (B, out, H, W), zero at the start, so that a new network answers exactly 0
+        layout "tutorial"                                       layout "ddpm"
+        image   1x1 to widths[0]                                3x3 to widths[0]
+        down    widths[0] ... widths[-2], block_depth blocks    widths[0] ... widths[-1], and keeps each level's input
+        middle  widths[-1], block_depth blocks                  widths[-1], two blocks
+        up      widths[-2] ... widths[0], block_depth blocks    widths[-1] ... widths[0], block_depth + 1 blocks
+        out     1x1 to (B, out_channels, H, W)                  norm, swish, 3x3 to (B, out_channels, H, W)
 
-    Arguments: `embedding`, the length of the noise level's embedding, even; `frequencies`, its first and last (see
-    `SinusoidalEmbedding`); `condition`, what the number given as noise level means: it changes nothing here and travels in the
-    config, so that whoever loads the network knows what to give; `num_classes`, where there are classes: each has a learned
-    vector that is added to the noise level's, and so has "no class", label `num_classes`, for guidance; `out_channels`,
-    `in_channels` unless given.
+    Level i works at 1 / 2^i of the image's size. The last convolution starts at 0: a new network answers exactly 0.
+
+    The noise level is embedded (see `SinusoidalEmbedding`; `embedding`, `frequencies`, `cosine_first`). It enters by `level`:
+    "map", repeated over the image and concatenated behind the first convolution; "add" or "scale_shift", through two linear
+    layers of 4 widths[0] into each block. `condition` says what the number means (see `CONDITIONS`), chooses the frequencies
+    unless given, and travels in the config, so that whoever loads the network knows what to give.
+
+    `num_classes`: each class has a learned vector, added to the level's; so has "no class", label `num_classes`, for guidance,
+    unless `null_class` is false. `attention`: the levels whose blocks are followed by attention; `middle_attention`: the
+    middle's first block too; `head_channels`: the channels a head, all of them unless given. `norms`, `norm`, `groups`,
+    `eps`, `dropout`, `zero_init`: see `ResidualBlock`; `down`, `up`: see `downsample` and `Upsample`.
 
     The parameters move and cast as any module's; the embedding stays in float32 or wider. Raises ValueError for a parameter
-    outside its range. Source: Ronneberger, Fischer and Brox 2015; the layers are the Keras tutorial's "Denoising Diffusion
-    Implicit Models"; the null class is of Ho and Salimans 2022.
+    outside its range. Source: Ronneberger, Fischer and Brox 2015; "tutorial" is the Keras tutorial's "Denoising Diffusion
+    Implicit Models", "ddpm" that of Ho, Jain and Abbeel 2020, appendix B; the null class is of Ho and Salimans 2022.
 
     >>> unet = UNet(3, widths=(8, 16), block_depth=1)
     >>> unet(torch.randn(4, 3, 5, 7), torch.rand(4)).shape
@@ -54,36 +55,66 @@ class UNet(nn.Module):
         block_depth: int = 2,
         embedding: int = 32,
         *,
-        frequencies: Sequence[float] = (1.0, 1000.0),
+        frequencies: Sequence[float] | None = None,
         condition: Literal["variance", "sigma", "time", "log_snr", "index"] = "variance",
         num_classes: int | None = None,
         out_channels: int | None = None,
+        layout: Literal["tutorial", "ddpm"] = "tutorial",
+        norms: Literal[1, 2] = 1,
+        norm: Literal["batch", "group"] = "batch",
+        groups: int = 32,
+        eps: float | None = None,
+        level: Literal["map", "add", "scale_shift"] = "map",
+        dropout: float = 0.0,
+        attention: Sequence[int] = (),
+        middle_attention: bool = False,
+        head_channels: int | None = None,
+        down: Literal["average", "strided", "strided_same"] = "average",
+        up: Literal["bilinear", "nearest"] = "bilinear",
+        zero_init: bool = False,
+        cosine_first: bool = False,
+        null_class: bool = True,
     ) -> None:
+        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        self.in_channels = checks.integer("in_channels", in_channels)
-        self.widths = checks.integers("widths", widths, most=12)
-        self.block_depth = checks.integer("block_depth", block_depth, high=16)
-        self.frequencies = checks.positive_pair("frequencies", frequencies)
-        self.condition = checks.one_of("condition", condition, CONDITIONS)
-        self.num_classes = None if num_classes is None else checks.integer("num_classes", num_classes)
-        self.out_channels = in_channels if out_channels is None else checks.integer("out_channels", out_channels)
-        if checks.integer("embedding", embedding, low=2) % 2:
-            raise ValueError(f"embedding must be even (half sines, half cosines), got {embedding}")
+        self.config = resolved(given)
+        self.in_channels, self.out_channels, self.widths = in_channels, self.config["out_channels"], self.config["widths"]
+        self.condition, self.num_classes, self.null_class = condition, num_classes, null_class
+        ddpm, mapped = layout == "ddpm", level == "map"
+        sides = self.widths if ddpm else self.widths[:-1]
+        entering = [self.widths[0] + (embedding if mapped else 0), *sides]  # channels that come to each level, and the middle
+        hidden = 4 * self.widths[0]
 
-        *sides, bottom = self.widths
-        first = self.widths[0]
-        self.embedding = SinusoidalEmbedding(embedding, *self.frequencies)
-        self.classes = None if num_classes is None else nn.Embedding(num_classes + 1, embedding)
-        self.image = convolution(in_channels, first, kernel=1)
-        self.down = nn.ModuleList(
-            DownBlock(before, width, block_depth) for before, width in zip([first + embedding, *sides], sides, strict=False)
-        )
-        before = sides[-1] if sides else first + embedding
-        self.middle = nn.ModuleList(ResidualBlock(bottom if i else before, bottom) for i in range(block_depth))
-        self.up = nn.ModuleList(
-            UpBlock(before, width, block_depth) for before, width in zip(self.widths[:0:-1], self.widths[-2::-1], strict=True)
-        )
-        self.out = convolution(first, self.out_channels, kernel=1)
+        common = {name: self.config[name] for name in ("norms", "norm", "groups", "eps", "dropout", "zero_init")}
+        if not mapped:
+            common |= {"level": level, "level_width": hidden}
+
+        def block(width: int, attends: bool) -> dict[str, Any]:
+            return common | {"heads": width // (head_channels or width) if attends else 0}
+
+        def bottom(i: int) -> bool:  # the DDPM paper's last level is as large as the middle
+            return ddpm and i == len(sides) - 1
+
+        self.embedding = SinusoidalEmbedding(embedding, *self.config["frequencies"], cosine_first=cosine_first)
+        self.classes = None if num_classes is None else nn.Embedding(num_classes + null_class, embedding if mapped else hidden)
+        self.level = None if mapped else nn.Sequential(linear(embedding, hidden), nn.SiLU(), linear(hidden, hidden))
+        self.image = convolution(in_channels, self.widths[0], kernel=3 if ddpm else 1)
+        self.down, self.middle, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for i, width in enumerate(sides):
+            way = None if bottom(i) else down
+            choices = block(width, i in self.config["attention"])
+            self.down.append(DownBlock(entering[i], width, block_depth, down=way, keep_input=ddpm, **choices))
+        width = self.widths[-1]
+        for i in range(2 if ddpm else block_depth):
+            choices = block(width, middle_attention and i == 0)
+            self.middle.append(ResidualBlock(width if i else entering[-1], width, **choices))
+        for i in reversed(range(len(sides))):
+            back = None if bottom(i) else up
+            choices = block(sides[i], i in self.config["attention"]) | {"first_skip": entering[i] if ddpm else None}
+            self.up.append(UpBlock(width, sides[i], block_depth, up=back, **choices))
+            width = sides[i]
+        self.out_norm = normalisation(norm, self.widths[0], groups, eps) if ddpm else None
+        self.out = convolution(self.widths[0], self.out_channels, kernel=3 if ddpm else 1)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Tensor, condition: Tensor | float, class_labels: Tensor | None = None) -> Tensor:
@@ -92,26 +123,26 @@ class UNet(nn.Module):
         `condition`: (B,) or (B, 1, 1, 1), or one number for all. `class_labels`: (B,) integers in 0...num_classes, where
         num_classes means "no class", which None means for all. Raises ValueError for any other shape.
         """
+        # Not len(x), here and in what it calls: torch.export would take it for a constant.
         if x.ndim != 4 or x.shape[1] != self.in_channels or not x.shape[2] or not x.shape[3]:
             raise ValueError(f"x must be (B, {self.in_channels}, H, W) with H and W from 1, got {tuple(x.shape)}")
-        level = self.embedding(_levels(condition, x))  # (B, embedding), or (1, embedding)
-        if self.classes is not None:
-            level = level + _class_vectors(self.classes, class_labels, len(x))
-        elif class_labels is not None:
-            raise ValueError("class_labels were given to a network without classes: build it with num_classes, or leave them out")
-
+        vector = self._vector(condition, x, class_labels)  # (B, ...), or (1, ...)
         h = self.image(x)
-        h = torch.cat([h, level.to(h.dtype)[:, :, None, None].expand(len(x), -1, *x.shape[2:])], dim=1)
+        # On a processor convolutions are fastest with channels last, and what follows keeps to the order that it is given.
+        h = h.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else h
+        if self.level is None:
+            h = _with_map(h, vector.to(h.dtype))
+        level = None if self.level is None else vector
         kept = []
         for down in self.down:
-            h, skips = down(h)
+            h, skips = down(h, level)
             kept.append(skips)
         for block in self.middle:
-            h = block(h)
+            h = block(h, level)
         for up, skips in zip(self.up, reversed(kept), strict=True):
-            h = up(h, skips)
-        result: Tensor = self.out(h)
-        return result
+            h = up(h, skips, level)
+        result: Tensor = self.out(h if self.out_norm is None else functional.silu(self.out_norm(h)))
+        return result.contiguous()
 
     def to_config(self) -> dict[str, Any]:
         """Every parameter as plain JSON: `UNet.from_config(unet.to_config())` has the same layers.
@@ -119,8 +150,7 @@ class UNet(nn.Module):
         >>> UNet(1, widths=(8, 16), num_classes=10).to_config()["widths"]
         [8, 16]
         """
-        config = {name: getattr(self, name) for name in _parameters(type(self))} | {"embedding": self.embedding.length}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in config.items()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in self.config.items()}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "UNet":
@@ -132,43 +162,23 @@ class UNet(nn.Module):
         >>> UNet.from_config({"in_channels": 3}).widths
         (32, 64, 96, 128)
         """
-        if not isinstance(config, Mapping) or "in_channels" not in config:
-            raise ValueError(f"a network's config is a mapping with 'in_channels', got {config!r:.60}")
-        known = _parameters(cls)
-        for key in config:
-            if key not in known:
-                near = difflib.get_close_matches(str(key), known, n=1)
-                hint = f", did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"a network has no parameter {key!r:.60}{hint} (it has: {', '.join(known)})")
-        with torch.device("meta"):  # the layers' shapes, without their memory
-            parameters = sum(parameter.numel() for parameter in cls(**config).parameters())
-        if parameters > MAX_PARAMETERS:
-            raise ValueError(f"this config asks for {parameters:,} parameters, the most is {MAX_PARAMETERS:,}: lower its widths")
-        return cls(**config)
+        return build(cls, config)
+
+    def _vector(self, condition: Tensor | float, x: Tensor, labels: Tensor | None) -> Tensor:
+        """What the blocks are told: the noise level's vector and the class's, (B, ...) or, one for all, (1, ...)."""
+        if labels is not None and self.classes is None:
+            raise ValueError("class_labels were given to a network without classes: build it with num_classes, or leave them out")
+        vector: Tensor = self.embedding(noise_levels(condition, x))
+        if self.level is not None:
+            vector = self.level(vector.to(self.image.weight.dtype))
+        if self.classes is not None:
+            vector = vector + class_vectors(self.classes, labels, x.shape[0], null_class=self.null_class)
+        return vector if self.level is None else functional.silu(vector)
 
 
-def _parameters(cls: type[UNet]) -> list[str]:
-    return list(inspect.signature(cls).parameters)
-
-
-def _levels(condition: Tensor | float, x: Tensor) -> Tensor:
-    """The noise levels as (B,) or, one for all, (1,); numbers and integers in x's dtype, float32 where that is narrower."""
-    wide = torch.promote_types(x.dtype, torch.float32)
-    if isinstance(condition, int | float):
-        return torch.full((1,), condition, dtype=wide, device=x.device)  # filled on the device: nothing is copied to it
-    levels = torch.as_tensor(condition, device=x.device)
-    if levels.ndim and (levels.shape[0] != len(x) or levels.numel() != len(x)):
-        raise ValueError(f"condition must be one number, ({len(x)},) or ({len(x)}, 1, 1, 1), got {tuple(levels.shape)}")
-    return (levels if levels.is_floating_point() else levels.to(wide)).reshape(-1)
-
-
-def _class_vectors(classes: nn.Embedding, labels: Tensor | None, batch: int) -> Tensor:
-    """The labels' vectors (B, embedding), or that of "no class" (1, embedding)."""
-    if labels is None:
-        return classes.weight[-1:]
-    if labels.shape != (batch,) or labels.dtype not in (torch.int32, torch.int64):
-        raise ValueError(
-            f"class_labels must be ({batch},) integers (int32 or int64), got {tuple(labels.shape)} of {labels.dtype}"
-        )
-    vectors: Tensor = classes(labels)
-    return vectors
+def _with_map(h: Tensor, vector: Tensor) -> Tensor:
+    """h (B, C, H, W) and the vector (B or 1, E) at every pixel, (B, C + E, H, W), in h's order of memory."""
+    if h.is_contiguous(memory_format=torch.channels_last):  # torch.cat would fall back to channels first
+        rows = h.permute(0, 2, 3, 1)
+        return torch.cat([rows, vector[:, None, None].expand(*rows.shape[:3], -1)], dim=3).permute(0, 3, 1, 2)
+    return torch.cat([h, vector[:, :, None, None].expand(h.shape[0], -1, *h.shape[2:])], dim=1)

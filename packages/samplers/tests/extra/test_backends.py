@@ -1,5 +1,10 @@
 """The same code on NumPy, torch and JAX: the same numbers, and the state's library, dtype and device kept."""
 
+import os
+import pickle
+import subprocess
+import sys
+
 import diffkit_samplers as dk
 import diffkit_schedules as ds
 import jax
@@ -121,6 +126,44 @@ def test_encode(backend, dtype):
 @pytest.mark.parametrize(("method", "order"), [(dk.ddim, 1), (dk.heun, 2), (dk.dpmpp_2m, 2)])
 def test_methods_conform(method, order, backend):
     check_sampler(method, order, like=make(backend, "float64"))
+
+
+DEFAULT_JAX = """
+import diffkit_samplers as dk, diffkit_schedules as ds, jax
+from diffkit_samplers.testing import check_sampler
+source = dk.seeded([1, 2], like=jax.numpy.ones(1))
+denoise = dk.denoiser(lambda x, index: x / (1 + index.reshape(-1, 1)), ds.linear_betas(), "v", "index")
+images = dk.ddim(denoise, ds.linear_betas(), source((2, 3)), steps=4, eta=1.0, noise=source)
+assert images.dtype == jax.numpy.float32
+print(check_sampler(dk.ddim, like=images), check_sampler(dk.dpmpp_2m, 2, like=images))
+table = ds.linear_betas()
+rates = jax.jit(lambda t: table(t).alpha)
+assert [float(rates(jax.numpy.full(n, 0.5))[0]) for n in (1, 2)] == [float(table(jax.numpy.ones(1) / 2).alpha[0])] * 2
+"""
+
+
+def test_jax_as_it_comes_without_64_bits():
+    environment = {key: value for key, value in os.environ.items() if key != "JAX_ENABLE_X64"}
+    done = subprocess.run([sys.executable, "-W", "error", "-c", DEFAULT_JAX], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("prediction", ds.PREDICTIONS)
+def test_a_network_under_autocast_leaves_the_state_its_dtype(prediction):
+    network = torch.nn.Linear(3, 3)
+    denoise = dk.denoiser(lambda x, c: network(x), ds.offset_cosine(), prediction)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert {state.x.dtype for state in dk.trajectory(denoise, ds.offset_cosine(), torch.ones(2, 3), steps=3)} == {
+            torch.float32
+        }
+
+
+def test_a_table_that_was_used_pickles_small():
+    table = ds.linear_betas()
+    table(torch.ones(1) / 2)
+    again = pickle.loads(pickle.dumps(table))
+    assert again == table
+    assert "_placed" not in vars(again)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

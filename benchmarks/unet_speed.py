@@ -1,0 +1,129 @@
+"""Images a second of the U-Nets, beside Keras and diffusers: python benchmarks/unet_speed.py [--keras PYTHON].
+
+Every contender is a process of its own; they take turns, one step each, round after round, and the medians are compared: what
+else the machine does meanwhile falls on all alike. Compiling and the first steps are not counted.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from diffkit_unet import from_diffusers, keep_memory, preset
+from torch import nn
+from unet_plain import Plain
+
+TUTORIAL = ["plain", "diffkit", "diffkit compiled"]
+SECOND = ["diffusers", "mapped", "mapped compiled"]
+"""plain: the tutorial's network in torch's own layers.
+
+mapped: diffusers' network and weights, through from_diffusers."""
+
+UNCONDITIONAL = {
+    "sample_size": 32,
+    "block_out_channels": (64, 128, 128),
+    "down_block_types": ("DownBlock2D", "DownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "UpBlock2D", "UpBlock2D"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keras", help="a Python that has TensorFlow and Keras")
+    parser.add_argument("--only", nargs="*", help="contenders")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(options.worker[0], options.threads, *map(int, options.worker[1:]))
+        return
+    for contenders, batch, size in ((["keras", *TUTORIAL], 32, 64), (SECOND, 16, 32)):
+        names = [name for name in contenders if name in (options.only or contenders) and (options.keras or name != "keras")]
+        if names:
+            print(f"{size}x{size}, batch {batch}, {options.threads} threads")
+            race(names, options, batch, size)
+
+
+def race(names: list[str], options: argparse.Namespace, batch: int, size: int) -> None:
+    """Let the contenders take turns, and print images a second and the ratio to the first."""
+    here = Path(__file__)
+    ours = [sys.executable, str(here), "--threads", str(options.threads), "--worker"]
+    keras = [options.keras, str(here.with_name("unet_keras.py")), str(options.threads)]
+    processes = {
+        name: subprocess.Popen(
+            [*(keras if name == "keras" else [*ours, name]), str(batch), str(size)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in names
+    }
+    for kind in ("train", "predict"):
+        for name in names:
+            for _ in range(2):
+                once(processes[name], kind)
+        seconds: dict[str, list[float]] = {name: [] for name in names}
+        for _ in range(options.rounds):
+            for name in names:
+                seconds[name].append(once(processes[name], kind))
+        rates = {name: batch / statistics.median(times) for name, times in seconds.items()}
+        ratios = {name: statistics.median(a / b for a, b in zip(seconds[names[0]], seconds[name], strict=True)) for name in names}
+        for name in names:
+            print(f"  {kind:8} {name:17} {rates[name]:6.1f} images/s   x {ratios[name]:.2f}", flush=True)
+    for process in processes.values():
+        process.stdin.close()
+        process.wait()
+
+
+def once(process: subprocess.Popen, kind: str) -> float:
+    """Have a contender do one step; its seconds."""
+    process.stdin.write(f"{kind}\n")
+    process.stdin.flush()
+    return float(process.stdout.readline())
+
+
+def work(name: str, threads: int, batch: int, size: int) -> None:
+    """Do a step for every line that comes in, and answer with its seconds."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    network = contender(name)
+    parameters = list(network.parameters())
+    optimizer = torch.optim.AdamW(parameters, 1e-3, weight_decay=1e-4)
+    x, level = torch.randn(batch, 3, size, size), torch.rand(batch)
+    index = name.startswith(("diffusers", "mapped"))
+    level = (level * 1000).long() if index else level
+    answer = (lambda: network(x, level).sample) if name == "diffusers" else (lambda: network(x, level))
+    for line in sys.stdin:
+        start = time.perf_counter()
+        if line.strip() == "train":
+            network.train()
+            optimizer.zero_grad()
+            (answer() - x).abs().mean().backward()
+            optimizer.step()
+        else:
+            network.eval()
+            with torch.no_grad():
+                answer()
+        print(time.perf_counter() - start, flush=True)
+
+
+def contender(name: str) -> nn.Module:
+    """A network by the name of its contender."""
+    if name not in ("plain", "diffusers"):
+        keep_memory()
+    if name.startswith(("diffusers", "mapped")):
+        from diffusers import UNet2DModel
+
+        theirs = UNet2DModel(**UNCONDITIONAL)
+        network = theirs if name == "diffusers" else from_diffusers(dict(theirs.config), theirs.state_dict())
+    else:
+        network = Plain() if name == "plain" else preset("tutorial")
+    return torch.compile(network) if name.endswith("compiled") else network
+
+
+if __name__ == "__main__":
+    main()

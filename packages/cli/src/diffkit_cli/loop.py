@@ -1,0 +1,82 @@
+"""The steps of a run: when it logs, saves and draws a preview, and when it stops."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from diffkit_trainer import Board, DivergedError, Saver, Trainer, append_log, checkpoints, save_images
+
+from diffkit_cli.config import TrainConfig
+from diffkit_cli.console import training_progress
+from diffkit_cli.network import Sampler
+
+__all__ = ["train_to_the_end"]
+
+PREVIEW = 16
+
+
+def train_to_the_end(
+    run: Path, config: TrainConfig, trainer: Trainer, document: dict[str, Any], stopped: Callable[[], int]
+) -> None:
+    """Train until config.steps, or until a signal came to any process; what was trained is saved.
+
+    Raises DivergedError, which names the step and the last good checkpoint.
+    """
+    try:
+        with ExitStack() as held:
+            saver = held.enter_context(Saver(run, keep=config.keep, keep_every=config.keep_every))
+            board = held.enter_context(closing(Board(run))) if config.tensorboard and trainer.world.first else None
+            _loop(run, config, trainer, document, stopped, saver, board)
+    except DivergedError as error:
+        good = next((f"the last good checkpoint is {path}" for _, path in checkpoints(run)), "there is no checkpoint yet")
+        raise DivergedError(f"{error}: {good}; try a lower --lr", error.step) from None
+
+
+def _loop(
+    run: Path,
+    config: TrainConfig,
+    trainer: Trainer,
+    document: dict[str, Any],
+    stopped: Callable[[], int],
+    saver: Saver,
+    board: Board | None,
+) -> None:
+    world, steps, begun, first = trainer.world, int(config.steps or 0), time.monotonic(), trainer.step
+    sampler = Sampler(trainer.ema.model, document)
+    saved, saved_at = first or -1, begun
+    with training_progress(steps, trainer.step) as report:
+        for step, _ in trainer.run(steps):
+            if step % config.log_every == 0 or step == steps:
+                entry = {"step": step} | trainer.metrics()
+                seconds = time.monotonic() - begun
+                rate = (step - first) * trainer.batch_size / seconds
+                entry |= {"images_per_second": round(rate, 1), "seconds": round(seconds, 2)}
+                if world.first:
+                    append_log(run, entry)
+                if board:
+                    board.log(entry)
+                report(step, entry["loss"], rate)
+            stop = world.any(bool(stopped()))
+            if not stop and (step % config.save_every == 0 or _due(config.save_minutes, saved_at, trainer)):
+                saver.save(trainer, document)
+                saved, saved_at = step, time.monotonic()
+            if world.first and not stop and (step % config.sample_every == 0 or step == steps):
+                _preview(run, sampler, config.seed, step, board)
+            if stop:
+                break
+    if saved != trainer.step:
+        saver.save(trainer, document)
+
+
+def _due(minutes: float | None, since: float, trainer: Trainer) -> bool:
+    """Whether the first process's clock says so: all must save the same step."""
+    return minutes is not None and trainer.world.any(trainer.world.first and time.monotonic() - since >= 60 * minutes)
+
+
+def _preview(run: Path, sampler: Sampler, seed: int, step: int, board: Board | None) -> None:
+    pixels = sampler.from_noise(sampler.noise(list(range(seed, seed + PREVIEW))), steps=20)
+    if board:
+        board.images(pixels, step)
+    save_images(pixels, run / "samples" / f"{step:08d}.png")

@@ -1,0 +1,173 @@
+"""Options and data that ask for too much or for nothing: rows 22 to 24 and 31 to 33 of the table of faults."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+import pytest
+from diffkit_trainer import load
+from diffkit_trainer.whole import sha256
+from PIL import Image
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
+def diffkit(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "diffkit_cli", *map(str, arguments)], capture_output=True, timeout=120, check=False
+    )
+    said = done.stderr.decode()
+    assert "Traceback" not in said, said
+    return done.returncode, said
+
+
+def cost(code):
+    """Seconds and megabytes of a few lines, beyond what the imports take."""
+    script = f"""if True:
+        import resource, sys, time
+        import diffkit_cli.train
+        from diffkit_cli.config import TrainConfig, UsageError, parse_set
+        from diffkit_unet import UNet
+        before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        try:
+            {code}
+        except ValueError as error:
+            print(type(error).__name__, time.perf_counter() - begun)
+            print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    """
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    return said[0], float(said[1]), float(said[2])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "TrainConfig(size=10**6)",
+        "TrainConfig(steps=10**12)",
+        "TrainConfig(batch_size=10**9)",
+        "TrainConfig(accumulate=10**9)",
+        "TrainConfig(**parse_set(['keep=' + '9' * 4000]))",
+        "UNet.from_config({'in_channels': 3, 'widths': [10**9, 10**9]})",
+        "UNet.from_config({'in_channels': 10**9})",
+    ],
+)
+def test_enormous_numbers_are_refused_at_once(code):
+    """Row 23: under a second, and little memory."""
+    kind, seconds, megabytes = cost(code)
+    assert kind in ("UsageError", "ValueError")
+    assert seconds < 1
+    assert megabytes < 50
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        *(
+            ("lr=nan", "--lr"),
+            ("lr=1e999", "--lr"),
+            ("lr=fast", "lr"),
+            ("keep=1.5", "keep"),
+            ("flip=1", "flip"),
+            ("clip=-1", "clip"),
+        ),
+        *(("clip=nan", "clip"), ("gamma=0", "gamma"), ("warmup=-1", "warmup"), ("accumulate=0", "accumulate")),
+        *(
+            ("times=normal", "times"),
+            ("precision=fp8", "precision"),
+            ("weighting=none", "weighting"),
+            ("lr_schedule=step", "lr_sch"),
+        ),
+        *(
+            ("class_dropout=2", "class_dropout"),
+            ("save_minutes=inf", "save_minutes"),
+            ("keep_every=0", "keep_every"),
+            ("zz=1", "'zz'"),
+        ),
+        *(("lr={{{{", "lr"), ("process_timeout=0", "process_timeout"), ("ema=1", "--ema"), ("decay_steps=0", "decay_steps")),
+    ],
+)
+def test_settings_are_refused_by_name(setting, name):
+    """Row 24, for the settings; a config.json is held to the same in the trainer's tests."""
+    from diffkit_cli.config import TrainConfig, UsageError, parse_set
+
+    with pytest.raises(UsageError) as caught:
+        TrainConfig(**parse_set([setting]))
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+TINY = ["--preset", "small", "--batch-size", "8", "--set", "log_every=1", "--steps"]
+
+
+def test_one_image_with_a_name_that_is_no_utf8_trains(tmp_path):
+    """Rows 31 and 33: one image, fewer than a batch; and the log survives the name of its folder."""
+    folder = os.fsencode(tmp_path) + b"/caf\xe9/\xff"
+    os.makedirs(folder)
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "a.png")
+    os.rename(tmp_path / "a.png", folder + b"/na\xefve.PNG")
+    data, run = os.fsdecode(os.path.dirname(folder)), tmp_path / "run"
+    code, said = diffkit("train", data, "--size", 8, "--out", run, *TINY, 3)
+    assert code == 0, said
+    assert [json.loads(line)["step"] for line in (run / "log.jsonl").read_text("utf-8").splitlines()] == [1, 2, 3]
+    assert json.loads((run / "config.json").read_text("utf-8"))["data"]["classes"] == ["\\xff"]
+    code, said = diffkit("train", "--resume", "--out", run, "--steps", 4)
+    assert code == 0, said
+    assert load(run).step == 4
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    run = tmp_path_factory.mktemp("digits") / "run"
+    keys = ("class_dropout=0.1", "keep_every=2", "keep=1", "save_every=1", "times=stratified", "loss=huber", "weighting=min_snr")
+    code, said = diffkit("train", "--out", run, *TINY, 5, *(word for key in keys for word in ("--set", key)), "--prediction", "v")
+    assert code == 0, said
+    return run
+
+
+def test_settings_reach_the_training(digits):
+    config = json.loads((digits / "config.json").read_text())
+    assert config["network"]["num_classes"] == 10
+    assert config["data"]["classes"] == list("0123456789")
+    assert sorted(os.listdir(digits / "checkpoints")) == ["2", "4", "5"]
+    entry = json.loads((digits / "log.jsonl").read_text().splitlines()[-1])
+    assert set(entry) == {"step", "loss", "gradient_norm", "loss_by_t", "lr", "images_per_second", "seconds"}
+    assert all(value > 0 for value in entry["loss_by_t"]), "two of eight samples in every quarter"
+    code, said = diffkit("sample", digits, "-n", 1, "--steps", 1, "--out", digits.parent / "one.png")
+    assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"in_channels": 10**9}, "does not describe a network"),
+        ({"in_channels": 1, "widths": [10**9, 10**9]}, "does not describe a network"),
+        ({"in_channels": 1, "widths": [8, 16]}, "expected "),
+        ("nonsense", "does not describe a network"),
+    ],
+)
+def test_a_shared_run_with_another_network_is_refused(digits, tmp_path, network, message):
+    """Rows 21 and 23 for a run from somebody else: 4, before memory is taken."""
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(digits, run)
+    folder = run / "checkpoints" / "5"
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"network": network}))
+    names = [path.name for path in folder.iterdir() if path.name != "manifest.json"]
+    (folder / "manifest.json").write_text(json.dumps({"sha256": {name: sha256(folder / name) for name in names}}))
+    begun = time.monotonic()
+    code, said = diffkit("sample", run, "-n", 1, "--steps", 1, "--out", tmp_path / "one.png")
+    assert (code, said.count("\n")) == (4, 1), said
+    assert message in said
+    assert time.monotonic() - begun < 30
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2 * 2**20, "kilobytes"

@@ -1,0 +1,125 @@
+"""A folder of images decoded once, into one file that every later run maps into memory."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diffkit_trainer.errors import DataError, RunError
+from diffkit_trainer.folder import report
+from diffkit_trainer.images import LARGEST, Images, classes_of
+from diffkit_trainer.listing import list_images, printable
+from diffkit_trainer.packing import Packing
+from diffkit_trainer.run import waiting_for
+from diffkit_trainer.strict_json import read_json
+from diffkit_trainer.whole import publish
+
+__all__ = ["cache_folder", "pack"]
+
+VERSION = 1
+
+
+def pack(
+    source: str | Path,
+    size: int,
+    *,
+    cache: Path | None = None,
+    skip_bad: bool = False,
+    on_progress: Callable[[int, int], object] | None = None,
+) -> Images:
+    """The images of a folder as `open_images` gives them, their pixels mapped from a file that was made the first time.
+
+    The file lies in `cache` (see `cache_folder`), and is made again when a name, a size or a time of change in the folder
+    differs, or `size`. It takes 3 size^2 bytes an image, size^2 where all are grey. Making it goes on where it was
+    interrupted; a second process waits and then uses what the first has made; nothing of it is seen until it is whole. A training
+    that has opened it goes on whatever happens to the folder.
+    on_progress(done, total) is called in this thread. Raises as `open_images` does; DataError too where files change while they
+    are read; RunError where the cache cannot be written.
+    """
+    if not 1 <= size <= LARGEST:
+        raise ValueError(f"size must be in 1 ... {LARGEST}, got {size}")
+    root = Path(source)
+    names, unreadable = list_images(root)
+    key = _key(root, names, unreadable, size)
+    folder = (cache or cache_folder()) / "packed" / key
+    if not (folder / "index.json").exists():
+        with waiting_for(folder.with_name(f"{key}.lock")):
+            if not (folder / "index.json").exists():
+                try:
+                    _make(folder, root, names, unreadable, size, on_progress)
+                except OSError as error:
+                    raise RunError(
+                        f"{folder}: cannot be written ({error.strerror}); set DIFFKIT_CACHE to another folder"
+                    ) from None
+    index = read_json(folder / "index.json")
+    bad = [(root / name, why) for name, why in index["bad"]]
+    if bad and not (skip_bad and index["shape"][0]):
+        total = len(names) + len(unreadable)
+        raise DataError(report(root, index["bad"], total, none_left=skip_bad), bad)
+    return _mapped(folder, index, printable(root.resolve().name), bad)
+
+
+def cache_folder() -> Path:
+    """Where packed images lie: $DIFFKIT_CACHE, else $XDG_CACHE_HOME/diffkit, else ~/.cache/diffkit. Safe to delete."""
+    if "DIFFKIT_CACHE" in os.environ:
+        return Path(os.environ["DIFFKIT_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "diffkit"
+
+
+def _make(
+    folder: Path,
+    root: Path,
+    names: list[str],
+    unreadable: list[tuple[str, str]],
+    size: int,
+    on_progress: Callable[[int, int], object] | None,
+) -> None:
+    packing = Packing(folder.with_name(f"{folder.name}.partial"), size)
+    packing.decode(root, names, lambda done: on_progress and on_progress(done + len(unreadable), len(names) + len(unreadable)))
+    if _key(root, names, unreadable, size) != folder.name:
+        packing.discard()
+        raise DataError(f"{printable(root)}: files changed while they were read; try again when nothing writes to this folder")
+    pixels, good = packing.finish(names)
+    labels, classes = classes_of(good)
+    index = {
+        "shape": list(pixels.shape),
+        "bad": sorted([*unreadable, *packing.bad]),
+        "classes": list(classes),
+        "fingerprint": Images(pixels, labels, classes).fingerprint if good else "",
+    }
+    if labels is not None:
+        (packing.folder / "labels").write_bytes(labels.numpy().tobytes())
+    (packing.folder / "index.json").write_text(json.dumps(index), "utf-8")
+    publish(packing.folder, folder)
+
+
+def _mapped(folder: Path, index: dict[str, Any], name: str, bad: list[tuple[Path, str]]) -> Images:
+    shape, classes = tuple(index["shape"]), tuple(index["classes"])
+    labels = _map(folder / "labels", torch.int64, shape[0]) if classes else None
+    count = shape[0] * shape[1] * shape[2] * shape[3]
+    images = Images(_map(folder / "pixels", torch.uint8, count).view(shape), labels, classes, name, tuple(bad))
+    images.__dict__["fingerprint"] = index["fingerprint"]  # computed when it was packed: not all bytes are read again
+    return images
+
+
+def _map(path: Path, dtype: torch.dtype, count: int) -> Tensor:
+    if not path.exists() or path.stat().st_size != count * dtype.itemsize:
+        raise DataError(f"{path}: damaged; expected {count * dtype.itemsize} bytes; delete this folder to have it packed again")
+    return torch.from_file(str(path), shared=False, size=count, dtype=dtype)
+
+
+def _key(root: Path, names: list[str], unreadable: list[tuple[str, str]], size: int) -> str:
+    digest = hashlib.sha256(json.dumps([VERSION, size, os.fspath(root.resolve()), unreadable]).encode())
+    base = os.fspath(root)
+    for name in names:
+        try:
+            found = os.stat(os.path.join(base, name))
+            digest.update(f"{json.dumps(name)} {found.st_size} {found.st_mtime_ns}\n".encode())
+        except OSError as error:
+            digest.update(f"{json.dumps(name)} {error.errno}\n".encode())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,77 @@
+"""All that a checkpoint holds, taken from a trainer at one moment."""
+
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from diffkit_trainer.errors import RunError
+from diffkit_trainer.trainer import Trainer
+
+__all__ = ["Snapshot", "average_names", "differences", "require_numbers", "snapshot"]
+
+COUNTS = ("step", "updates", "skipped", "streak", "ema_updates")
+
+
+class Snapshot(NamedTuple):
+    """A trainer's step, its plain numbers, and its tensors by file ("model", "ema", ..., "optimizer") and name."""
+
+    step: int
+    numbers: dict[str, Any]
+    tensors: dict[str, dict[str, Tensor]]
+
+    @property
+    def nbytes(self) -> int:
+        """What the tensors take."""
+        return sum(value.nbytes for values in self.tensors.values() for value in values.values())
+
+
+def snapshot(trainer: Trainer, *, copied: bool = False) -> Snapshot:
+    """The trainer's state; `copied` to the CPU, where training may go on while it is written.
+
+    All processes must call it. Raises DivergedError as `Trainer.check` does.
+    """
+    numbers, moments = trainer.state()
+    networks = (trainer.model, *trainer.ema.models)
+    tensors = {name: network.state_dict() for name, network in zip(("model", *average_names(trainer)), networks, strict=True)} | {
+        "optimizer": moments
+    }
+    return Snapshot(
+        trainer.step,
+        numbers,
+        {
+            file: {name: value.detach().to("cpu", copy=copied).contiguous() for name, value in values.items()}
+            for file, values in tensors.items()
+        },
+    )
+
+
+def average_names(trainer: Trainer) -> list[str]:
+    """The files of the averages: "ema" for the first decay, "ema-0.9999" for another one.
+
+    Their order is that of `trainer.ema.models`.
+    """
+    return ["ema", *(f"ema-{decay}" for decay in trainer.ema.decays[1:])]
+
+
+def require_numbers(numbers: dict[str, Any], path: object, sums: int) -> None:
+    """Raises RunError, naming the number, unless they are of the kind that `snapshot` takes, with that many sums."""
+    wrong = [name for name in COUNTS if type(numbers.get(name)) is not int or not 0 <= numbers[name] < 2**62]
+    total = numbers.get("sums")
+    if not isinstance(total, list) or len(total) != sums or any(type(each) not in (int, float) for each in total):
+        wrong.append("sums")
+    if not isinstance(numbers.get("environment"), dict):
+        wrong.append("environment")
+    if type(numbers.get("scale", 1.0)) not in (int, float):
+        wrong.append("scale")
+    if wrong:
+        raise RunError(f"{path}: {wrong[0]} is missing or not what was written here: {str(numbers.get(wrong[0]))[:80]}")
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """One line for what has changed since the checkpoint was written and may round differently; None where nothing has.
+
+    >>> differences({"torch": "2.13.0", "threads": 2}, {"torch": "2.13.0", "threads": 1})
+    'threads is 1 here and was 2: the same training up to rounding, not bit for bit'
+    """
+    changed = [f"{key} is {value} here and was {before.get(key)}" for key, value in now.items() if before.get(key) != value]
+    return f"{', '.join(changed)}: the same training up to rounding, not bit for bit" if changed else None

@@ -1,0 +1,90 @@
+"""Tensors from a file that somebody else may have made: the header is judged before anything is made room for."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from diffkit_trainer.errors import RunError
+from diffkit_trainer.strict_json import parse_object
+from diffkit_trainer.whole import require_regular
+
+__all__ = ["read_tensors", "same_tensors"]
+
+LONGEST_HEADER = 8 * 2**20
+MOST_TENSORS = 20_000
+DTYPES = {
+    **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16},
+    **{"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool},
+}
+
+
+def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, by name.
+
+    expected: those of the network, on any device, "meta" too: names, shapes and types must be theirs.
+    Raises RunError for a file that is something else, and before any tensor is read for a header longer than 8 MB, more than
+    20,000 tensors, sizes that do not fit the file, and other tensors than expected; then for values that are not finite.
+    """
+    found = _header(path)
+    if expected is not None:
+        same_tensors(found, expected, path)
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        raise RunError(f"{path}: cannot be read ({error})") from None
+    for name, value in tensors.items():
+        if not value.isfinite().all():
+            raise RunError(f"{path}: {name!r} is not finite")
+    return tensors
+
+
+def same_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path) -> None:
+    """Raises RunError, naming the first tensor that is missing, unexpected, or of another shape or type."""
+    for name in sorted(found.keys() | expected.keys()):
+        is_, should = (_described(each.get(name)) for each in (found, expected))
+        if is_ != should:
+            raise RunError(f"{path}: {name}: expected {should}, found {is_}")
+
+
+def _described(tensor: Tensor | None) -> str:
+    if tensor is None:
+        return "nothing"
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
+
+
+def _header(path: Path) -> dict[str, Tensor]:
+    """Every tensor that the file announces, on "meta"."""
+    require_regular(path)
+    try:
+        with path.open("rb") as file:
+            size, length = path.stat().st_size, int.from_bytes(file.read(8), "little")
+            if length > min(LONGEST_HEADER, size - 8):
+                raise RunError(
+                    f"{path}: expected a header of at most {min(LONGEST_HEADER, max(size - 8, 0))} bytes, found {length}"
+                )
+            header = parse_object(file.read(length), path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    header.pop("__metadata__", None)
+    if len(header) > MOST_TENSORS:
+        raise RunError(f"{path}: expected at most {MOST_TENSORS} tensors, found {len(header)}")
+    return {name: _announced(path, name, entry, size - 8 - length) for name, entry in header.items()}
+
+
+def _announced(path: Path, name: str, entry: Any, data: int) -> Tensor:
+    try:
+        dtype, shape, (start, end) = DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
+        numbers = [start, end, *shape]
+        fits = all(type(number) is int and 0 <= number <= data for number in numbers) and len(shape) <= 8
+        if fits and math.prod(shape) * dtype.itemsize == end - start:
+            return torch.empty(shape, dtype=dtype, device="meta")
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise RunError(f"{path}: {name!r}: expected a type, a shape and its place in {data} bytes, found {json.dumps(entry)[:80]}")

@@ -1,0 +1,50 @@
+"""Where on the schedule a training step looks: the distribution of t."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["TIMES", "draw_times"]
+
+
+def draw_times(kind: str, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
+    """Times in [0, 1), float32 on the generator's device, one a sample.
+
+    uniform: t ~ U[0, 1). logit_normal: t = 1 / (1 + exp(-z)), z standard normal, which prefers the middle. stratified: t_i =
+    (u + i) / B modulo 1 with a single u, in random order: each is uniform, and together they cover [0, 1) evenly, which takes
+    most of the noise of t out of the batch's mean loss.
+    Raises ValueError for an unknown kind.
+    Source: Esser et al. 2024, section 3.1 (logit-normal); Kingma et al. 2021, appendix I.1 (stratified).
+
+    >>> t = draw_times("stratified", (4, 1, 1, 1), generator=torch.Generator().manual_seed(0))
+    >>> sorted((4 * t).floor().flatten().tolist())
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    if kind not in TIMES:
+        raise ValueError(f"times must be one of {', '.join(map(repr, TIMES))}; got {kind!r}")
+    return TIMES[kind](shape, generator)
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, device=generator.device)
+
+
+def _logit_normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    # float32 rounds the sigmoid of 17 and more to 1, which no schedule promises to be harmless
+    return torch.randn(shape, generator=generator, device=generator.device).sigmoid().clamp(max=1 - 2**-24)
+
+
+def _stratified(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    count = shape[0]
+    # in order, the samples of one process or of one part of a batch would all have like times
+    place = torch.randperm(count, generator=generator, device=generator.device).reshape(shape)
+    return ((torch.rand((), generator=generator, device=generator.device) + place) / count).remainder(1)
+
+
+TIMES: dict[str, Callable[[tuple[int, ...], torch.Generator], Tensor]] = {
+    "uniform": _uniform,
+    "logit_normal": _logit_normal,
+    "stratified": _stratified,
+}
+"""The distributions of t that have a name."""

@@ -1,0 +1,67 @@
+"""Two hundred SIGKILLs at random moments of a training that saves all the time."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from diffkit_trainer import write_config
+from tiny_trainer import CONFIG
+
+ROUNDS = """
+import os, random, signal, sys, time
+from pathlib import Path
+from diffkit_trainer import Saver, checkpoints, load, resume
+from tiny_trainer import CONFIG, trainer
+run, chance, reached = Path(sys.argv[1]), random.Random(0), 0
+trainer()  # whatever is imported late is imported once
+for n in range(200):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        it = trainer(accumulate=2)
+        if n:
+            assert resume(run, it) == []
+        with Saver(run, keep=1 + n % 3) as saver:
+            saver.save(it, CONFIG)
+            saver.wait()
+            os.write(writing, f"{it.step}\\n".encode())
+            for step, _ in it.run(10**6):
+                if step % 3 == 0:
+                    before = it.step - 3
+                    saver.save(it, CONFIG)  # returns when the one before is on the disk
+                    os.write(writing, f"{before}\\n".encode())
+    os.close(writing)
+    promised = [int(os.read(reading, 64).split()[0])]  # it has begun
+    time.sleep(chance.uniform(0, 0.25))
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    with os.fdopen(reading) as lines:
+        promised += [int(line) for line in lines if line.endswith("\\n")]
+    loaded = load(run)
+    assert loaded.step >= max(promised) and not loaded.warnings, (n, loaded.step, promised, loaded.warnings)
+    assert loaded.step >= reached, (n, loaded.step, reached)
+    reached = loaded.step
+it = trainer(accumulate=2)
+resume(run, it)
+with Saver(run, keep=1) as saver:
+    for step, _ in it.run(it.step + 1):
+        saver.save(it, CONFIG)
+assert os.listdir(run / "checkpoints") == [str(it.step)], os.listdir(run / "checkpoints")
+straight = trainer(accumulate=2)
+for _ in straight.run(it.step):
+    pass
+assert all((a == b).all() for a, b in zip(it.model.state_dict().values(), straight.model.state_dict().values(), strict=True))
+print(reached)
+"""
+
+
+def test_two_hundred_random_kills_lose_nothing_beyond_the_last_save(tmp_path):
+    """Each time it goes on from what was promised to be on the disk; at the end it is what never stopped, bit for bit, and
+    nothing lies about. Processes are forked from one that never trains, so that two hundred starts take a minute."""
+    write_config(tmp_path / "run", CONFIG)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-c", ROUNDS, str(tmp_path / "run")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 200, "steps were made between the kills"

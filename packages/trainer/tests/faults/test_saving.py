@@ -1,0 +1,336 @@
+"""Whatever happens while a checkpoint is written: rows 1, 5, 6, 13, 16, 17 and 18 of the table of faults."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from diffkit_trainer import DivergedError, RunError, Saver, checkpoints, load, resume, save, write_config
+from safetensors.torch import load_file, save_file
+from tiny_trainer import CONFIG, everything, run_to, same, trainer
+
+TESTS = str(Path(__file__).parent.parent)
+
+
+@pytest.fixture
+def run(tmp_path):
+    write_config(tmp_path / "run", CONFIG)
+    return tmp_path / "run"
+
+
+def python(script, *arguments, **options):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": TESTS}
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False, **options)
+
+
+# every file that is opened, renamed or removed is announced by Python itself: the child dies at the n-th of these
+KILL_AT_EVERY_STAGE = """
+import os, shutil, signal, sys
+from pathlib import Path
+from diffkit_trainer import checkpoints, load, resume, save
+from tiny_trainer import CONFIG, trainer
+run, keep, again = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "again"
+template, it, reader = run.with_name("template"), trainer(), trainer()
+shutil.copytree(run, template)
+resume(run, it)
+it.step = it.step + (0 if again else 1)
+events = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.listdir", "os.scandir")
+for n in range(1000):
+    shutil.rmtree(run)
+    shutil.copytree(template, run)
+    child = os.fork()
+    if not child:
+        left = n
+        def hook(event, arguments):
+            global left
+            if event in events:
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(hook)
+        save(run, it, CONFIG, keep=keep)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    loaded = load(run)
+    assert loaded.step in (3, 4) and not loaded.warnings, (n, loaded.step, loaded.warnings)
+    resume(run, reader)
+    if status == 0:
+        break
+    save(run, it, CONFIG, keep=keep)
+    strays = [path.name for path in (run / "checkpoints").iterdir() if not path.name.isdigit()]
+    assert strays == [] and load(run).step == it.step, (n, strays)
+print(n)
+"""
+
+
+@pytest.mark.parametrize("again", ["next", "again"])
+@pytest.mark.parametrize("keep", [1, 2])
+def test_killed_at_every_stage_of_a_save_one_checkpoint_is_always_whole(run, keep, again):
+    """Rows 1 and 6; "again" saves the step that is there already."""
+    it = trainer()
+    run_to(it, 3)
+    save(run, it, CONFIG)
+    done = python(KILL_AT_EVERY_STAGE, run, keep, again)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 25, "stages"
+
+
+LIMITED = """
+import resource, sys
+from diffkit_trainer import RunError, save
+from tiny_trainer import CONFIG, run_to, trainer
+it = trainer()
+run_to(it, 2)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    save(sys.argv[1], it, CONFIG)
+except RunError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("limit", [0, 100, 1000, 2000])
+def test_a_write_that_fails_is_named_and_the_checkpoint_before_it_loads(run, limit):
+    """Row 5 where the disk says yes at first: the kernel refuses every byte of a file beyond the limit."""
+    it = trainer()
+    run_to(it, 1)
+    save(run, it, CONFIG)
+    done = python(LIMITED, run, limit)
+    assert done.returncode == 0, done.stderr
+    assert f"{run}/checkpoints/2: cannot be written" in done.stdout
+    assert "bytes are needed" in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert sorted(os.listdir(run / "checkpoints")) == ["1"]
+    assert load(run).step == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real disk of 256 kB; only root can mount one, and without it the test above stands alone."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a disk needs root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_named_with_the_bytes_needed(small_disk):
+    """Row 5."""
+    run, it = small_disk / "run", trainer()
+    write_config(run, CONFIG)
+    run_to(it, 1)
+    save(run, it, CONFIG)
+    (small_disk / "other").write_bytes(bytes(shutil.disk_usage(small_disk).free - 2**15))
+    good = everything(it)
+    run_to(it, 2)
+    with pytest.raises(RunError, match=rf"{run}/checkpoints: [0-9]+ bytes are needed, [0-9]+ are free on this disk") as caught:
+        save(run, it, CONFIG)
+    assert "\n" not in str(caught.value)
+    again = trainer()
+    assert resume(run, again) == []
+    same(everything(again), good)
+    (small_disk / "other").unlink()
+    assert save(run, it, CONFIG).name == "2"
+
+
+def test_a_read_only_run_folder_is_refused_before_anything_is_trained(tmp_path):
+    """Row 18, as a user for whom a folder can be read-only."""
+    script = """if True:
+        import os, sys
+        from pathlib import Path
+        from diffkit_trainer import RunError
+        from diffkit_trainer.run import locked, require_writable
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        for check in (locked(Path(sys.argv[1])).__enter__, lambda: require_writable(Path(sys.argv[1]))):
+            try:
+                check()
+            except RunError as error:
+                print(error)
+    """
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o555)
+    opened = {path: path.stat().st_mode for path in folder.parents if path.stat().st_mode & 0o005 != 0o005}
+    try:
+        for path, mode in opened.items():
+            path.chmod(mode | 0o005)
+        done = python(script, folder)
+    finally:
+        for path, mode in opened.items():
+            path.chmod(mode)
+    assert done.stdout.splitlines() == [
+        f"{folder}: cannot be written (Permission denied)",
+        f"{folder}: cannot be written (Permission denied); give another --out",
+    ], done.stderr
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_files_are_as_readable_as_the_umask_says(run, mask):
+    """Row 17."""
+    before = os.umask(mask)
+    try:
+        path = save(run, trainer(), CONFIG)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.iterdir()} == {0o666 & ~mask}
+
+
+def test_what_else_lies_beside_the_checkpoints_is_left_alone(run):
+    """Row 16."""
+    folder = run / "checkpoints"
+    for name in ("best", "007x", ".DS_Store", "3.tmp", "²"):
+        (folder / name).mkdir(parents=True)
+    (folder / "99").write_text("a file")
+    it = trainer()
+    run_to(it, 1)
+    (folder / "99").unlink()
+    save(run, it, CONFIG)
+    assert load(run).step == 1
+    assert sorted(os.listdir(folder)) == [".DS_Store", "007x", "1", "3.tmp", "best", "²"]
+
+
+def test_a_newer_damaged_checkpoint_never_costs_the_one_that_is_written(run):
+    """Falling back from 4 to 2 and saving 3: with keep=1 it is 3 that must be kept."""
+    it = trainer()
+    for step in (2, 4):
+        run_to(it, step)
+        save(run, it, CONFIG)
+    (run / "checkpoints" / "4" / "state.json").write_text("{}")
+    again = trainer()
+    assert len(resume(run, again)) == 1
+    run_to(again, 3)
+    save(run, again, CONFIG, keep=1)
+    assert [step for step, _ in checkpoints(run)] == [3]
+    assert load(run).warnings == []
+
+
+def test_the_last_few_and_every_nth_are_kept(run):
+    it = trainer()
+    for step in range(1, 8):
+        run_to(it, step)
+        save(run, it, CONFIG, keep=2, keep_every=3)
+    assert [step for step, _ in checkpoints(run)] == [7, 6, 3]
+
+
+# --- parts of the state that are wrong although the manifest agrees
+
+
+def resign(folder):
+    from diffkit_trainer.whole import sha256
+
+    manifest = {path.name: sha256(path) for path in folder.iterdir() if path.name != "manifest.json"}
+    (folder / "manifest.json").write_text(json.dumps({"sha256": manifest}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("step", None), ("step", -1), ("step", 1.5), ("step", 10**30), ("updates", "3"), ("ema_updates", True)),
+        *(("sums", [1.0]), ("sums", ["a"] * 12), ("environment", 1), ("scale", [1])),
+    ],
+)
+def test_each_part_of_the_state_is_named(run, key, value):
+    """Row 13."""
+    it = trainer()
+    run_to(it, 1)
+    path = save(run, it, CONFIG)
+    numbers = json.loads((path / "state.json").read_text())
+    numbers[key] = value
+    (path / "state.json").write_text(json.dumps(numbers))
+    resign(path)
+    with pytest.raises(RunError, match=rf"state.json: {key} is missing or not what was written here") as caught:
+        resume(run, trainer())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("harm", ["missing", "extra", "shape", "dtype"])
+@pytest.mark.parametrize("file", ["model", "ema", "optimizer"])
+def test_each_tensor_of_the_state_is_named(run, file, harm):
+    """Rows 13 and 21."""
+    it = trainer()
+    run_to(it, 1)
+    path = save(run, it, CONFIG)
+    tensors = load_file(path / f"{file}.safetensors")
+    name = next(key for key in sorted(tensors) if tensors[key].ndim == 4)
+    if harm == "missing":
+        del tensors[name]
+    elif harm == "extra":
+        tensors["more"] = tensors[name].clone()
+    else:
+        tensors[name] = tensors[name][:-1].contiguous() if harm == "shape" else tensors[name].double()
+    save_file(tensors, path / f"{file}.safetensors")
+    resign(path)
+    with pytest.raises(RunError, match=rf"{file}.safetensors: {'more' if harm == 'extra' else name}: expected .*, found "):
+        resume(run, trainer())
+
+
+# --- in the background
+
+
+def test_saved_while_training_is_what_it_was_when_asked(run):
+    it = trainer()
+    run_to(it, 2)
+    with Saver(run, keep=5) as saver:
+        saver.save(it, CONFIG)
+        good = everything(it)
+        run_to(it, 6)
+        saver.save(it, CONFIG)
+    assert [step for step, _ in checkpoints(run)] == [6, 2]
+    shutil.rmtree(run / "checkpoints" / "6")
+    again = trainer()
+    resume(run, again)
+    same(everything(again), good)
+
+
+def test_what_fails_in_the_background_is_raised_by_the_next_save_or_at_the_end(run):
+    it = trainer()
+    (run / "checkpoints").write_text("in the way")
+    saver = Saver(run)
+    saver.save(it, CONFIG)
+    with pytest.raises(RunError, match="cannot be written"):
+        saver.save(it, CONFIG)
+    it.model.out.weight.data.fill_(float("nan"))
+    with pytest.raises(DivergedError, match="not finite"), Saver(run) as saver:
+        saver.save(it, CONFIG)
+    assert threading.active_count() < 20
+
+
+def test_a_saver_waits_for_the_disk_and_training_does_not(run):
+    """A pipe in the place of a file is a disk that takes for ever: the call returns all the same."""
+    it = trainer()
+    run_to(it, 1)
+    (run / "checkpoints").mkdir()
+    begun = time.monotonic()
+    with Saver(run) as saver:
+        saver.save(it, CONFIG)
+        returned = time.monotonic() - begun
+        saver.wait()
+        written = time.monotonic() - begun
+    assert returned < written
+    assert load(run).step == 1
+
+
+def test_a_signal_kills_no_writing_thread(run):
+    """SIGTERM that a handler takes, again and again, while a thread saves."""
+    it = trainer()
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
+    try:
+        with Saver(run) as saver:
+            for step in range(1, 6):
+                run_to(it, step)
+                saver.save(it, CONFIG)
+                os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (len(seen), load(run).step) == (5, 5)

@@ -1,0 +1,61 @@
+"""What each process of tests/faults/test_processes.py does, as torchrun starts it: ranks.py RUN FAULT STEPS."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from diffkit_trainer import DivergedError, RunError, Saver, append_log, processes, resume
+from tiny_trainer import CONFIG, Tiny, trainer
+
+AT = 4
+
+
+class Poisoned(Tiny):
+    """Answers NaN in its AT-th step."""
+
+    calls = 0
+
+    def forward(self, x, level):
+        self.calls += 1
+        return super().forward(x, level) * (float("nan") if self.calls == AT else 1.0)
+
+
+def main(run: Path, fault: str, steps: int) -> int:
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
+    with processes("cpu", timeout=8.0 if fault == "stop" else 60.0) as (world, device):
+        victim = world.rank == world.size - 1
+        network = Poisoned if fault == "nan" and victim else Tiny
+        it = trainer(
+            network=lambda: network(norm=False), world=world, device=device, accumulate=2 if fault == "accumulate" else 1
+        )
+        if (run / "checkpoints").is_dir():
+            resume(run, it)
+        with Saver(run) as saver:
+            for step, _ in it.run(steps):
+                entry = {"step": step} | it.metrics() if fault != "nan" or step % 3 == 0 else {}
+                if world.first and entry:
+                    append_log(run, entry)
+                if fault in ("kill", "stop", "term") and victim and step == AT:
+                    os.kill(os.getpid(), {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}[fault])
+                stop = world.any(bool(stopped))
+                if stop or step % 2 == 0:
+                    saver.save(it, CONFIG)
+                (run / f"rank{world.rank}").write_text(json.dumps([step, world.size]))
+                if stop:
+                    return 143
+            if steps % 2:
+                saver.save(it, CONFIG)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        code = main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    except (DivergedError, RunError) as error:
+        sys.stderr.write(f"rank {os.environ.get('RANK', '0')}: {error}\n")
+        sys.stderr.flush()
+        os._exit(5 if isinstance(error, DivergedError) else 4)
+    sys.exit(code)

@@ -1,0 +1,259 @@
+"""Packed images are the folder's, made once, again when it changes, and whole whenever somebody else looks."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from diffkit_trainer import DataError, RunError, open_images, pack
+from diffkit_trainer.pack import cache_folder
+from PIL import Image
+
+TESTS = Path(__file__).parent
+
+
+def fill(folder, count=20, mode="RGB"):
+    chance = torch.Generator().manual_seed(0)
+    for i in range(count):
+        path = folder / ("red", "blue")[i % 2] / f"{i:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bands = {"L": 1, "RGB": 3}[mode]
+        noise = torch.randint(0, 256, (9 * 7 * bands,), generator=chance)
+        Image.frombytes(mode, (9, 7), bytes(noise.tolist())).save(path)
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path):
+    return fill(tmp_path / "data")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIFFKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def equal(one, other):
+    assert torch.equal(one.pixels, other.pixels)
+    assert torch.equal(one.labels, other.labels)
+    assert (one.classes, one.name, one.fingerprint, one.skipped) == (other.classes, other.name, other.fingerprint, other.skipped)
+
+
+@pytest.mark.parametrize("modes", [("RGB",), ("L",), ("L", "RGB"), ("RGB", "L")])
+def test_packed_is_the_folder_itself(tmp_path, modes):
+    for k, mode in enumerate(modes):
+        fill(tmp_path / "mixed" / f"{k}", 6, mode)
+    expected, calls = open_images(tmp_path / "mixed", 8), []
+    equal(pack(tmp_path / "mixed", 8, on_progress=lambda *call: calls.append(call)), expected)
+    total = 6 * len(modes)
+    assert calls == [(i + 1, total) for i in range(total)]
+    equal(pack(tmp_path / "mixed", 8, on_progress=lambda *call: calls.append(call)), expected)
+    assert len(calls) == total, "nothing is decoded again"
+    (folder,) = [path for path in (cache_folder() / "packed").iterdir() if path.is_dir()]
+    assert (folder / "pixels").stat().st_size == expected.pixels.numel()
+
+
+def test_what_has_changed_is_packed_again(data):
+    assert pack(data, 8).shape == (3, 8, 8)
+    assert pack(data, 4).shape == (3, 4, 4)
+    first = pack(data, 8)
+    path = data / "red" / "0000.png"
+    before = path.stat()
+    Image.new("RGB", (9, 7), "white").save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert pack(data, 8).pixels[10].min() == 255, "blue/ comes first"
+    assert first.pixels[10].min() < 255, "what was open stays as it was"
+    path.unlink()
+    assert len(pack(data, 8)) == 19
+    (data / "red" / "0002.png").rename(data / "red" / "9999.png")
+    equal(pack(data, 8), open_images(data, 8))
+
+
+def test_a_training_goes_on_when_the_folder_is_gone(data):
+    """Row 38."""
+    import shutil
+
+    from diffkit_schedules import offset_cosine
+    from diffkit_trainer import Trainer
+    from torch import nn
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Conv2d(3, 3, 1)
+
+        def forward(self, x, level):
+            return self.layer(x)
+
+    it = Trainer(Network(), pack(data, 8), offset_cosine(), batch_size=8)
+    shutil.rmtree(data)
+    assert [step for step, _ in it.run(6)] == [1, 2, 3, 4, 5, 6]
+    it.check()
+    with pytest.raises(DataError, match="no such folder"):
+        pack(data, 8)
+
+
+def test_bad_files_are_named_and_not_read_again(data):
+    """Row 26 for packed images."""
+    (data / "red" / "text.png").write_text("no image")
+    (data / "none.png").symlink_to(data / "nowhere")
+    for _ in range(2):
+        with pytest.raises(
+            DataError, match=r"2 of 22 files .*: none\.png \(dangling link.*red/text\.png \(not an image\); remove"
+        ) as caught:
+            pack(data, 8)
+        assert [path.name for path, _ in caught.value.bad] == ["none.png", "text.png"]
+    calls = []
+    images = pack(data, 8, skip_bad=True, on_progress=lambda *call: calls.append(call))
+    equal(images, open_images(data, 8, skip_bad=True))
+    assert (len(images), calls) == (20, [])
+
+
+def test_nothing_but_bad_files(tmp_path):
+    (tmp_path / "a.png").touch()
+    for skip_bad, way_out in ((False, "remove them"), (True, "no image is left")):
+        with pytest.raises(DataError, match=rf"1 of 1 files cannot be read as images: a\.png \(empty\); {way_out}"):
+            pack(tmp_path, 8, skip_bad=skip_bad)
+
+
+def test_files_that_change_while_they_are_read_are_noticed(data, cache):
+    def touch(done, total):
+        if done == 5:
+            os.utime(data / "red" / "0000.png")
+
+    with pytest.raises(DataError, match="files changed while they were read; try again"):
+        pack(data, 8, on_progress=touch)
+    equal(pack(data, 8), open_images(data, 8))
+
+
+PACK = """
+import os, sys
+from diffkit_trainer import pack
+calls = []
+def progress(done, total):
+    calls.append(done)
+    if len(sys.argv) > 2 and done == int(sys.argv[2]):
+        os.kill(os.getpid(), 9)
+images = pack(sys.argv[1], 8, on_progress=progress)
+print(images.fingerprint, len(calls))
+"""
+
+
+def packing(*arguments):
+    command = [sys.executable, "-c", PACK, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+
+def test_packing_goes_on_where_it_was_killed(tmp_path, cache):
+    data = fill(tmp_path / "many", 1300)
+    for stop, least in ((700, 512), (1290, 1024)):
+        with packing(data, stop) as process:
+            assert process.wait() == -signal.SIGKILL
+        (journal,) = cache.glob("packed/*.partial/journal")
+        assert journal.read_text().count("\n") == least // 512
+    with journal.open("a") as file:
+        file.write('{"kinds": "cccc')  # as a power cut leaves it
+    calls = []
+    images = pack(data, 8, on_progress=lambda *call: calls.append(call))
+    assert calls[0] == (1025, 1300)
+    equal(images, open_images(data, 8))
+
+
+def test_two_at_once_decode_once(tmp_path):
+    data = fill(tmp_path / "many", 600)
+    expected = open_images(data, 8).fingerprint
+    processes = [packing(data) for _ in range(3)]
+    said = [process.communicate(timeout=120)[0].split() for process in processes]
+    assert [fingerprint for fingerprint, _ in said] == [expected] * 3
+    assert sorted(int(count) for _, count in said) == [0, 0, 600]
+
+
+def test_a_damaged_pack_is_named(data, cache):
+    pack(data, 8)
+    (pixels,) = cache.glob("packed/*/pixels")
+    pixels.write_bytes(pixels.read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"pixels: damaged; expected 3840 bytes; delete this folder"):
+        pack(data, 8)
+
+
+def test_a_cache_that_cannot_be_written_is_named(data, cache):
+    cache.write_text("a file")
+    with pytest.raises(RunError, match="cannot be written"):
+        pack(data, 8)
+
+
+def test_where_the_cache_lies(monkeypatch, tmp_path):
+    assert cache_folder() == tmp_path / "cache"
+    monkeypatch.delenv("DIFFKIT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "diffkit"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == Path.home() / ".cache" / "diffkit"
+
+
+# --- data set objects
+
+
+class Indexed(torch.utils.data.Dataset):
+    """As torch's data sets are: a length, items by index, and no IndexError at the end."""
+
+    classes = ("cat", "dog")
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return torch.full((3, 5, 6), i, dtype=torch.uint8), i % 2
+
+
+class Feature:
+    names = ("cat", "dog")
+
+
+class Rows(list):
+    """As Hugging Face's are: mappings, and what their columns mean."""
+
+    features = {"label": Feature()}  # noqa: RUF012
+
+
+def test_data_set_objects_of_every_kind():
+    pictures = [Image.new("RGB", (6, 5), (i, i, i)) for i in range(4)]
+    rows = Rows({"image": picture, "label": i % 2} for i, picture in enumerate(pictures))
+    pairs = ((picture, i % 2) for i, picture in enumerate(pictures))
+    for source, classes in ((Indexed(), ("cat", "dog")), (rows, ("cat", "dog")), (pairs, ("0", "1"))):
+        images = open_images(source)
+        assert (images.shape, images.classes, images.labels.tolist()) == ((3, 5, 6), classes, [0, 1, 0, 1])
+        assert images.pixels[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+    bare = open_images(iter(pictures), size=4)
+    assert (bare.shape, bare.labels) == ((3, 4, 4), None)
+    greys = open_images([Image.new("L", (2, 2), 7), Image.new("RGB", (2, 2), (1, 2, 3))])
+    assert greys.pixels[:, :, 0, 0].tolist() == [[7, 7, 7], [1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ([], "the data set is empty"),
+        ([torch.rand(3, 4, 4)], "item 0 of the data set: expected a Pillow image or a uint8 tensor"),
+        ([Image.new("L", (2, 2)), "a.png"], "item 1 of the data set: expected a Pillow image"),
+        ([Image.new("L", (2, 3)), Image.new("L", (4, 5))], "item 1 of the data set is 4 x 5, the first is 2 x 3; pass a size"),
+    ],
+)
+def test_what_is_no_image_is_named_by_its_number(source, message):
+    with pytest.raises(DataError, match=message):
+        open_images(source)
+
+
+def test_a_gather_from_a_map_is_fast(tmp_path):
+    """A batch is one index: no file is opened for it, whatever becomes of them."""
+    data = fill(tmp_path / "many", 300)
+    pixels = pack(data, 32).pixels
+    begun = time.perf_counter()
+    for step in range(200):
+        pixels[torch.arange(64) + step % 200]
+    assert 200 * 64 / (time.perf_counter() - begun) > 20_000, "images a second"

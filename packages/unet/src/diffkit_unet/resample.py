@@ -1,0 +1,57 @@
+"""Half the size and back: the ways down and up."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diffkit_unet.layers import convolution, glorot
+
+__all__ = ["Upsample", "downsample"]
+
+
+class Upsample(nn.Module):
+    """Up to a given size: "bilinear", or "nearest" and then a 3x3 convolution, which smooths its blocks.
+
+        x (B, C, h, w), size (H, W) -> (B, C, H, W)
+
+    Pixels are squares with their values in the middle (half-pixel centres), so H = 2 h is the usual 2x upsampling.
+
+    >>> import torch
+    >>> Upsample("nearest", 8)(torch.randn(2, 8, 3, 4), (5, 7)).shape
+    torch.Size([2, 8, 5, 7])
+    """
+
+    def __init__(self, kind: Literal["bilinear", "nearest"], channels: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.conv = convolution(channels, channels, kernel=3) if kind == "nearest" else None
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        if self.conv is None:
+            return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
+        result: Tensor = self.conv(functional.interpolate(x, size=size, mode="nearest"))
+        return result
+
+
+def downsample(kind: Literal["average", "strided", "strided_same"], channels: int) -> nn.Module:
+    """To half the size, rounded up: x (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2)).
+
+    "average": the mean of 2x2 pixels, at an odd edge of those that are there. "strided": a 3x3 convolution with stride 2 and a
+    pixel of zeros all around. "strided_same": TensorFlow's SAME, as in the DDPM paper's networks: where the size is even the
+    zeros stand at the right and at the bottom only.
+
+    >>> import torch
+    >>> downsample("strided_same", 8)(torch.randn(2, 8, 5, 6)).shape
+    torch.Size([2, 8, 3, 3])
+    """
+    if kind == "average":
+        return nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+    layer: nn.Conv2d = (_SameConv2d if kind == "strided_same" else nn.Conv2d)(channels, channels, 3, stride=2, padding=1)
+    return glorot(layer)
+
+
+class _SameConv2d(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        padding = (x.shape[3] % 2, 1, x.shape[2] % 2, 1)  # left, right, top, bottom
+        return functional.conv2d(functional.pad(x, padding), self.weight, self.bias, stride=2)

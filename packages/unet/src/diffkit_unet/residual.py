@@ -1,0 +1,88 @@
+"""The residual block: where all the network's work is done, and where the noise level may enter."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diffkit_unet.layers import Attention, convolution, linear, normalisation
+
+__all__ = ["ResidualBlock"]
+
+
+class ResidualBlock(nn.Module):
+    """skip(x) + conv(swish(conv(norm(x)))): a correction to its input, from a 5x5 neighbourhood.
+
+        norms=1    x (B, in, H, W) --+-- norm ---------- 3x3 ------------------ swish -- 3x3 --+-- (B, out, H, W)
+        norms=2    x (B, in, H, W) --+-- norm -- swish -- 3x3 -- norm ---------- swish -- 3x3 --+-- (B, out, H, W)
+                                     +------------------- identity or 1x1 ----------------------+
+
+    The skip is a 1x1 convolution where the width changes, else the identity. Choices:
+
+    `norm`, `groups`, `eps`: see `normalisation`. `dropout`: before the last convolution, the share of values dropped in training.
+    `level`: how the vector `forward` is given, (B, level_width), enters: through a linear layer to (B, out), "add"ed after
+    the first convolution; or to a scale s and a shift b, h -> (1 + s) h + b before the second swish, "scale_shift".
+    `heads`: from 1, an `Attention` follows. `zero_init`: the last layers start at 0, so that a new block is its skip.
+
+    Source: He et al. 2016, "Identity mappings in deep residual networks"; norms=1 is the Keras tutorial's "Denoising Diffusion
+    Implicit Models", norms=2 with "add" that of Ho, Jain and Abbeel 2020, "scale_shift" Nichol and Dhariwal 2021, section 3.
+
+    >>> import torch
+    >>> ResidualBlock(8, 16)(torch.randn(2, 8, 5, 7)).shape
+    torch.Size([2, 16, 5, 7])
+    >>> block = ResidualBlock(8, 16, norms=2, norm="group", level="scale_shift", level_width=4)
+    >>> block(torch.randn(2, 8, 5, 7), torch.randn(2, 4)).shape
+    torch.Size([2, 16, 5, 7])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        norms: Literal[1, 2] = 1,
+        norm: Literal["batch", "group"] = "batch",
+        groups: int = 32,
+        eps: float | None = None,
+        level: Literal["add", "scale_shift"] | None = None,
+        level_width: int = 0,
+        dropout: float = 0.0,
+        heads: int = 0,
+        zero_init: bool = False,
+    ) -> None:
+        super().__init__()
+        self.skip = nn.Identity() if in_channels == out_channels else convolution(in_channels, out_channels, kernel=1)
+        self.norm = normalisation(norm, in_channels, groups, eps)
+        self.conv1 = convolution(in_channels, out_channels, kernel=3)
+        self.conv2 = convolution(out_channels, out_channels, kernel=3)
+        self.norm2 = normalisation(norm, out_channels, groups, eps) if norms == 2 else None
+        self.scaled = level == "scale_shift"
+        self.level = None if level is None else linear(level_width, (1 + self.scaled) * out_channels)
+        self.dropout = dropout
+        self.attention = Attention(out_channels, heads, norm=norm, groups=groups, eps=eps) if heads else None
+        if zero_init:
+            nn.init.zeros_(self.conv2.weight)
+            if self.attention is not None:
+                nn.init.zeros_(self.attention.out.weight)
+
+    def forward(self, x: Tensor, level: Tensor | None = None) -> Tensor:
+        vector = self._vector(level)
+        h = self.norm(x)
+        h = self.conv1(h if self.norm2 is None else functional.silu(h))
+        if vector is not None and not self.scaled:
+            h = h + vector
+        if self.norm2 is not None:
+            h = self.norm2(h)
+        if vector is not None and self.scaled:
+            scale, shift = vector.chunk(2, dim=1)
+            h = h * (1 + scale) + shift
+        h = self.conv2(functional.dropout(functional.silu(h), self.dropout, self.training))
+        result: Tensor = self.skip(x) + h
+        return result if self.attention is None else self.attention(result)
+
+    def _vector(self, level: Tensor | None) -> Tensor | None:
+        """What the level says to each channel, (B, out or 2 out, 1, 1)."""
+        if (level is None) != (self.level is None):
+            expected = "takes no level" if self.level is None else f"needs a level, (B, {self.level.in_features})"
+            raise ValueError(f"this block {expected}; got {None if level is None else tuple(level.shape)}")
+        return None if self.level is None else self.level(level)[:, :, None, None]

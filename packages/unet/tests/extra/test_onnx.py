@@ -1,0 +1,58 @@
+"""Networks through torch's ONNX exporter, run by onnxruntime: the same answers, any batch, and sampling with NumPy alone."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from diffkit_unet import UNet, preset
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the exporter's own, of torch and onnxscript
+
+DDPM = {"norms": 2, "norm": "group", "level": "scale_shift", "down": "strided_same", "up": "nearest", "dropout": 0.1}
+
+
+def networks(name):
+    torch.manual_seed(0)
+    if name == "tutorial":
+        unet = preset("tutorial")
+    else:
+        unet = UNet(3, (16, 32), 1, 16, layout="ddpm", groups=8, attention=(1,), middle_attention=True, head_channels=8, **DDPM)
+    torch.nn.init.normal_(unet.out.weight, std=0.05)
+    return unet.eval()
+
+
+@pytest.fixture(scope="module", params=["tutorial", "ddpm"])
+def exported(request, tmp_path_factory):
+    unet, path = networks(request.param), tmp_path_factory.mktemp("onnx") / "unet.onnx"
+    x, level = torch.randn(2, 3, 16, 20), torch.rand(2)
+    batch = {0: torch.export.Dim("batch", min=1, max=1024)}
+    torch.onnx.export(unet, (x, level), path, input_names=["x", "level"], dynamic_shapes=(batch, batch), dynamo=True)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def run(x, level):
+        feed = zip((each.name for each in session.get_inputs()), (x.astype(np.float32), level.astype(np.float32)), strict=True)
+        return session.run(None, dict(feed))[0]
+
+    return unet, run
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_the_same_answers(exported, batch):
+    unet, run = exported
+    x, level = torch.randn(batch, 3, 16, 20), torch.rand(batch)
+    with torch.no_grad():
+        expected = unet(x, level).numpy()
+    assert expected.std() > 0.1
+    assert np.abs(run(x.numpy(), level.numpy()) - expected).max() < 1e-4
+
+
+def test_samples_with_numpy_alone(exported):
+    samplers = pytest.importorskip("diffkit_samplers")
+    schedules = pytest.importorskip("diffkit_schedules")
+    unet, run = exported
+    schedule, x = schedules.offset_cosine(), np.random.default_rng(0).standard_normal((2, 3, 16, 20)).astype(np.float32)
+    got = samplers.ddim(samplers.denoiser(run, schedule), schedule, x, steps=4)
+    assert type(got) is np.ndarray
+    with torch.no_grad():
+        expected = samplers.ddim(samplers.denoiser(unet, schedule), schedule, torch.from_numpy(x), steps=4)
+    assert np.abs(got - expected.numpy()).max() < 1e-4 * np.abs(got).max()
