@@ -11,51 +11,9 @@ import sys
 import time
 
 import pytest
-from diffkit_cli.__main__ import main
 from diffkit_trainer import load
 from PIL import Image
-
-TINY = ["--steps", "6", "--batch-size", "8", "--set", "log_every=2", "--set", "save_every=4", "--set", "sample_every=3"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    """The packed images of these tests, not of whoever runs them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture
-def diffkit(capfd, monkeypatch):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["diffkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        streams = capfd.readouterr()
-        return ended.value.code, streams.out, streams.err
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    run = tmp_path_factory.mktemp("module") / "run"
-    done = process("train", "--out", run, *TINY)
-    assert done.returncode == 0, done.stderr
-    return run
-
-
-def process(*arguments, **options):
-    command = [sys.executable, "-m", "diffkit_cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, **options)
-
-
-def one_line(text):
-    assert text.startswith("diffkit: ")
-    assert text.count("\n") == 1
-    assert "Traceback" not in text
-    return text
+from running import TINY, images, near, one_line, pixels, process, size_of
 
 
 def log_of(run):
@@ -80,28 +38,11 @@ def test_train_leaves_a_run(trained):
 def test_sample_draws_a_grid_and_a_folder(trained, tmp_path, diffkit):
     code, _, said = diffkit("sample", trained, "-n", 5, "--steps", 2, "--out", tmp_path / "grid.png")
     assert code == 0
-    assert "5 images, 2 steps, eta 0, seed 0" in said
+    assert "5 images, 2 steps of ddim, eta 0, seed 0" in said
     assert size_of(tmp_path / "grid.png") == (200, 134)
     assert diffkit("sample", trained, "-n", 5, "--steps", 2, "--out", tmp_path / "folder")[0] == 0
     assert sorted(os.listdir(tmp_path / "folder")) == [f"{i:05d}.png" for i in range(5)]
     assert size_of(tmp_path / "folder" / "00000.png") == (8, 8)
-
-
-def size_of(path):
-    with Image.open(path) as image:
-        return image.size
-
-
-def pixels(folder):
-    images = []
-    for path in sorted(folder.iterdir()):
-        with Image.open(path) as image:
-            images.append(list(image.tobytes()))
-    return images
-
-
-def near(one, other, levels=1):
-    return all(abs(a - b) <= levels for x, y in zip(one, other, strict=True) for a, b in zip(x, y, strict=True))
 
 
 @pytest.mark.parametrize("eta", [0.0, 1.0])
@@ -164,12 +105,6 @@ def test_a_run_is_not_overwritten(trained, diffkit):
     code, _, said = diffkit("train", "--out", trained)
     assert code == 2
     assert "already holds a run: go on with it by --resume, or give another --out" in one_line(said)
-
-
-def images(folder, sizes):
-    folder.mkdir(parents=True)
-    for i, size in enumerate(sizes):
-        Image.new("RGB", size, (40 * i, 10, 200)).save(folder / f"{i}.png")
 
 
 def test_a_folder_of_images_and_its_classes(tmp_path, diffkit):

@@ -1,6 +1,8 @@
 """The `diffkit` command: runs the app and turns what went wrong into one line and an exit code."""
 
+import os
 import sys
+from typing import TextIO
 
 from diffkit_cli.app import app
 
@@ -10,17 +12,28 @@ __all__ = ["main"]
 def main() -> None:
     """Run `diffkit` on sys.argv; the process exits with 0, or with the code of what went wrong.
 
-    2 options or config; 3 data; 4 a run, a checkpoint or the disk; 5 diverged; 6 the run is in use; 130 interrupted.
+    2 options or config; 3 data; 4 a run, a checkpoint or the disk; 5 diverged; 6 the run is in use; 130 interrupted;
+    141 nobody reads on, as for `diffkit info RUN | head -1`.
     """
     try:
         code = app(prog_name="diffkit", standalone_mode=False)
+        sys.stdout.flush()
     except BaseException as error:
+        if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # typer makes it an exit
+            _let_go(sys.stdout)
+            sys.exit(141)
         if "--debug" in sys.argv[1:2] or isinstance(error, SystemExit):
             raise
         message, code = _explained(error)
         if message:
             print(f"diffkit: {message}", file=sys.stderr)  # noqa: T201
     sys.exit(code or 0)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Point a stream that nobody reads nowhere, or Python would complain of it when it ends."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _explained(error: BaseException) -> tuple[str, int]:
@@ -37,6 +50,8 @@ def _explained(error: BaseException) -> tuple[str, int]:
     for kind, code in codes.items():
         if isinstance(error, kind):
             return str(error), code
+    if isinstance(error, OSError) and error.filename is not None:  # what was to be written
+        return f"{error.filename}: {(error.strerror or str(error)).lower()}; give another place", 4
     raise error
 
 

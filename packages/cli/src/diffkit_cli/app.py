@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from diffkit_cli import app_draw as draw
+from diffkit_cli import app_look as look
 from diffkit_cli.config import RECIPES, SCHEDULE_NAMES, given, parse_set
 
 __all__ = ["app"]
@@ -17,10 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that diffkit train made.")]
-Raw = Annotated[bool, typer.Option("--raw", help="The network as trained, not its moving average.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 
 
 def _version(wanted: bool) -> None:
@@ -72,44 +70,7 @@ def train(
     raise typer.Exit(train(options, out, resuming=resume, skip_bad=skip_bad))
 
 
-@app.command()
-def sample(
-    run: Run,
-    n: Annotated[int, typer.Option("-n", "--number", help="How many images.")] = 16,
-    steps: Annotated[int, typer.Option(help="Evaluations of the network.")] = 20,
-    eta: Annotated[float, typer.Option(help="0 is DDIM, 1 the noise of DDPM.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Image i depends on seed + i alone.")] = 0,
-    out: Annotated[Path, typer.Option(help="NAME.png: one grid; otherwise a folder, one PNG an image.")] = Path("samples.png"),
-    raw: Raw = False,
-    batch_size: Annotated[int, typer.Option(help="Images at a time; does not change them.")] = 64,
-    device: Device = "auto",
-) -> None:
-    """Draw new images from a run."""
-    from diffkit_cli.sample import sample
-
-    sample(run, out, n=n, steps=steps, eta=eta, seed=seed, raw=raw, batch_size=batch_size, device=device)
-
-
-@app.command()
-def interpolate(
-    run: Run,
-    rows: Annotated[int, typer.Option(help="Pairs of noises.")] = 5,
-    columns: Annotated[int, typer.Option(help="Images from one noise to the other.")] = 11,
-    steps: Annotated[int, typer.Option(help="Evaluations of the network.")] = 20,
-    seed: Annotated[int, typer.Option(help="Row i goes from seed + 2i to seed + 2i + 1.")] = 0,
-    out: Annotated[Path, typer.Option(help="NAME.png: one grid; otherwise a folder.")] = Path("interpolation.png"),
-    raw: Raw = False,
-    device: Device = "auto",
-) -> None:
-    """Draw rows of images between two noises."""
-    from diffkit_cli.sample import interpolate
-
-    interpolate(run, out, rows=rows, columns=columns, steps=steps, seed=seed, raw=raw, device=device)
-
-
-@app.command()
-def info(run: Run) -> None:
-    """Say what is in a run folder."""
-    from diffkit_cli.info import info
-
-    info(run)
+DRAWING = (draw.sample, draw.interpolate, draw.steps, draw.inpaint)
+LOOKING = (look.info, look.doctor, look.evaluate, look.export, look.schedules)
+for command in (*DRAWING, *LOOKING):
+    app.command()(command)

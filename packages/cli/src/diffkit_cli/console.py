@@ -7,9 +7,23 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["console", "training_progress", "warn"]
+__all__ = ["console", "results", "training_progress", "warn"]
 
-console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+class Screen(Console):
+    """A console that leaves a broken pipe to whoever runs the command, where rich would end the process itself."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while BrokenPipeError is handled: it goes on."""
+        raise
+
+
+console = Screen(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
+def results() -> Console:
+    """What is printed on stdout, as wide as the terminal."""
+    return Screen(highlight=False, markup=False)
 
 
 def warn(message: str) -> None:

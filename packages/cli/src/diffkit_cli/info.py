@@ -1,33 +1,65 @@
 """diffkit info: what is in a run folder."""
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import RunError, checkpoints, load, read_config, read_log
+from diffkit_trainer import RunError, checkpoints, load, read_config, read_log, read_note
 from diffkit_unet import UNet
-from rich.console import Console
 from rich.table import Table
+
+from diffkit_cli.console import results
+from diffkit_cli.network import open_run
 
 __all__ = ["info"]
 
 
-def info(run: Path) -> None:
-    """Print the run's data, network, schedule, progress and checkpoints; RunError where none of them verifies."""
-    config, log = read_config(run), read_log(run)
-    table = Table(show_header=False, box=None, title=str(run), title_justify="left", title_style="bold")
+def info(path: Path, *, as_json: bool = False) -> None:
+    """Print a run's data, network, schedule, progress and checkpoints, what an exported file holds, or how a picture was drawn.
+
+    Raises RunError where no checkpoint of the run verifies, or for a damaged export; DataError for another file.
+    """
+    if path.is_file():
+        _print(str(path), *(_exported(path) if path.suffix.lower() == ".safetensors" else _drawn(path)), as_json)
+        return
+    config, log = read_config(path), read_log(path)
+    saved = [step for step, _ in checkpoints(path)]
+    warnings = load(path).warnings if saved else []
     try:
         rows = _rows(config, log)
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{run / 'config.json'}: does not describe a run ({error})") from None
-    for name, value in rows:
-        table.add_row(name, value)
-    console = Console(highlight=False, markup=False)
-    saved = [step for step, _ in checkpoints(run)]
-    table.add_row("checkpoints", ", ".join(map(str, saved)) or "none yet")
-    console.print(table)
-    if saved:
-        for warning in load(run).warnings:
-            console.print(f"warning: {warning}")
+        raise RunError(f"{path / 'config.json'}: does not describe a run ({error})") from None
+    rows += [("checkpoints", ", ".join(map(str, saved)) or "none yet")]
+    rows += [("warning", warning) for warning in warnings]
+    last = log[-1] if log else None
+    _print(str(path), rows, {"config": config, "last": last, "checkpoints": saved, "warnings": warnings}, as_json)
+
+
+def _drawn(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
+    note = read_note(path)
+    return [(key, _text(value)) for key, value in note.items()], note
+
+
+def _exported(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
+    source = open_run(path, raw=False, device="cpu")
+    rows = [row for row in _rows(source.sampler.config, []) if row[0] != "progress"]
+    rows += [("step", str(source.step)), ("weights", f"{source.weights}, {'as trained' if source.raw else 'moving average'}")]
+    return rows, {"config": source.sampler.config, **source.note()}
+
+
+def _print(title: str, rows: list[tuple[str, str]], document: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(document) + "\n")
+        return
+    table = Table(show_header=False, box=None, title=title, title_justify="left", title_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    results().print(table)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _rows(config: dict[str, Any], log: list[dict[str, Any]]) -> list[tuple[str, str]]:

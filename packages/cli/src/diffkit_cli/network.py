@@ -1,15 +1,17 @@
 """From a run's config to its network, and to the function that samples from it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from diffkit_samplers import Denoise, ddim, denoiser, seeded
-from diffkit_schedules import Schedule, from_config
-from diffkit_trainer import Normalisation, RunError, load, pick_device
+from diffkit_samplers import Denoise, State, ddim, denoiser, guide, seeded, trajectory
+from diffkit_schedules import Schedule, as_array_of, from_config, namespace
+from diffkit_trainer import Normalisation, RunError, batch_that_fits, load, pick_device, read_export, weights_hash
 from diffkit_unet import UNet
 
-__all__ = ["Sampler", "open_run"]
+from diffkit_cli.recipe import Recipe
+
+__all__ = ["Opened", "Sampler", "open_run"]
 
 
 class Sampler:
@@ -19,33 +21,90 @@ class Sampler:
     """
 
     def __init__(self, network: Any, config: dict[str, Any]) -> None:
+        self.network = network
+        self.config = config
         self.schedule: Schedule = from_config(config["schedule"])
-        self.denoise: Denoise = denoiser(network, self.schedule, config["prediction"], config["condition"])
+        self.denoise: Denoise = self._denoiser()
         self.normalisation = Normalisation(tuple(config["normalisation"]["mean"]), tuple(config["normalisation"]["std"]))
         self.shape = (config["image"]["channels"], config["image"]["height"], config["image"]["width"])
         self.like = next(network.parameters())
 
-    def noise(self, seeds: list[int]) -> Any:
-        """The starting noise of each seed, (len(seeds), C, H, W)."""
-        return self.schedule(1.0).sigma * seeded(seeds, like=self.like)((len(seeds), *self.shape))
+    def noise(self, seeds: list[int], size: tuple[int, int] | None = None) -> Any:
+        """The starting noise of each seed, (len(seeds), C, H, W); size: of another height and width than the run's."""
+        shape = (len(seeds), self.shape[0], *(size or self.shape[1:]))
+        return self.schedule(1.0).sigma * seeded(seeds, like=self.like)(shape)
 
-    def images(self, seeds: list[int], *, steps: int, eta: float, batch_size: int) -> Iterator[Any]:
-        """uint8 pixels (b, C, H, W) for each batch of the seeds, by DDIM."""
-        for start in range(0, len(seeds), batch_size):
-            part = seeds[start : start + batch_size]
-            source = seeded(part, like=self.like)
-            x = self.schedule(1.0).sigma * source((len(part), *self.shape))
-            yield self.from_noise(x, steps=steps, eta=eta, noise=source)
+    def from_noise(
+        self, x: Any, *, steps: int, eta: float = 0.0, spacing: str | Sequence[float] = "uniform", noise: Any = None
+    ) -> Any:
+        """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM."""
+        x0 = ddim(self.denoise, self.schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
+        return self.normalisation.to_pixels(x0)
 
-    def from_noise(self, x: Any, *, steps: int, eta: float = 0.0, noise: Any = None) -> Any:
-        """uint8 pixels from noise at t = 1, both (B, C, H, W)."""
-        return self.normalisation.to_pixels(ddim(self.denoise, self.schedule, x, steps=steps, eta=eta, noise=noise))
+    def states(
+        self,
+        x: Any,
+        recipe: Recipe,
+        *,
+        noise: Any = None,
+        times: Sequence[float] | None = None,
+        labels: Sequence[int] | None = None,
+        wrap: Callable[[Denoise], Denoise] | None = None,
+    ) -> Iterator[State]:
+        """The states of the recipe's sampler from x (B, C, H, W) at its first time; see `diffkit_samplers.trajectory`.
+
+        times: instead of the recipe's own grid. labels: a class for each image. wrap: from the denoise to another one.
+        """
+        denoise = self.denoise if labels is None else self._guided(labels, recipe.guidance)
+        return trajectory(
+            wrap(denoise) if wrap else denoise,
+            self.schedule,
+            x,
+            method=recipe.update,
+            steps=recipe.steps,
+            eta=recipe.eta,
+            spacing=times or recipe.spacing,
+            noise=noise,
+        )
+
+    def batch_size(self, size: tuple[int, int]) -> int:
+        """The number of images of a size whose activations fit the free memory; see `batch_that_fits`."""
+        xp = namespace(self.like)
+        kind = {"dtype": self.like.dtype, "device": self.like.device}
+        return batch_that_fits(self.network, xp.zeros((1, self.shape[0], *size), **kind), xp.ones((1,), **kind))
+
+    def _guided(self, labels: Sequence[int], scale: float) -> Denoise:
+        """The class's denoise, led away from that of "no class" by the scale; 1 is off."""
+        none = self.config["network"]["num_classes"]
+        return guide(self._denoiser(labels), self._denoiser([none] * len(labels)), scale)
+
+    def _denoiser(self, labels: Sequence[int] | None = None) -> Denoise:
+        given: dict[str, Any] = {}
+        if labels is not None:
+            given["class_labels"] = as_array_of(list(labels), self.like, dtype=namespace(self.like).int64)
+        return denoiser(self.network, self.schedule, self.config["prediction"], self.config["condition"], **given)
 
 
-def open_run(run: Path, *, raw: bool, device: str) -> tuple[Sampler, int, list[str]]:
-    """The sampler of a run's newest checkpoint that verifies, its step, and warnings about damaged ones passed over.
+class Opened(NamedTuple):
+    """A sampler and where it comes from: the training step, the hash of its weights, whether it is the raw network."""
 
-    raw: the network as trained, not its average. Raises RunError for a run that is missing or damaged.
+    sampler: Sampler
+    step: int
+    weights: str
+    raw: bool
+    warnings: list[str]
+
+    def note(self) -> dict[str, Any]:
+        """What a picture says of the network that drew it."""
+        return {"weights": self.weights, "step": self.step, "raw": self.raw}
+
+
+def open_run(run: Path, *, raw: bool, device: str) -> Opened:
+    """The sampler of a run's newest checkpoint that verifies, with its step, and warnings about damaged ones passed over; or
+    that of a file of `diffkit export`.
+
+    raw: the network as trained, not its average. Raises RunError for a run that is missing or damaged, and for a file that
+    does not hold the network that is wanted.
     """
     networks = []
 
@@ -53,11 +112,19 @@ def open_run(run: Path, *, raw: bool, device: str) -> tuple[Sampler, int, list[s
         networks.append(UNet.from_config(config["network"]))
         return networks[0].state_dict()
 
+    if (run / "model.safetensors").is_file():
+        run /= "model.safetensors"
     try:
-        loaded = load(run, "model" if raw else "ema", expected)
+        if run.is_file():
+            weights, config, step, holds_raw = read_export(run, expected)
+            if raw and not holds_raw:
+                raise RunError(f"{run} holds the moving average only: leave --raw out, or export the run with --raw")
+            raw, warnings = holds_raw, list[str]()
+        else:
+            step, config, weights, warnings = load(run, "model" if raw else "ema", expected)
         network = networks[0]
-        network.load_state_dict(loaded.weights)
-        sampler = Sampler(network.to(pick_device(device)).eval(), loaded.config)
+        network.load_state_dict(weights)
+        sampler = Sampler(network.to(pick_device(device)).eval(), config)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run}: its config does not describe a network: {error}") from None
-    return sampler, loaded.step, loaded.warnings
+    return Opened(sampler, step, weights_hash(weights), raw, warnings)

@@ -1,56 +1,117 @@
-"""diffkit sample and diffkit interpolate: pictures from a run."""
+"""diffkit sample: new images from a run."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from diffkit_samplers import slerp
-from diffkit_schedules import namespace
-from diffkit_trainer import save_images
+from diffkit_schedules import cosine
+from diffkit_trainer import ANIMATIONS, save_animation
 
+from diffkit_cli.classes import class_labels
 from diffkit_cli.config import UsageError
 from diffkit_cli.console import console, warn
-from diffkit_cli.network import Sampler, open_run
+from diffkit_cli.draw import draw
+from diffkit_cli.editing import start_from
+from diffkit_cli.network import Opened, open_run
+from diffkit_cli.notes import asked_then, read_drawn, write_drawn
+from diffkit_cli.recipe import Recipe, parse_size
 
-__all__ = ["interpolate", "sample"]
+__all__ = ["Edit", "check_animations", "check_counts", "check_seeds", "opened", "recipe_of", "sample"]
 
-
-def sample(run: Path, out: Path, *, n: int, steps: int, eta: float, seed: int, raw: bool, batch_size: int, device: str) -> None:
-    """Draw n images, image i from seed + i, into one PNG grid or a folder of PNGs."""
-    _check({"-n": n, "--steps": steps, "--batch-size": batch_size}, seed, n)
-    if not 0 <= eta <= 1:
-        raise UsageError(f"--eta must be in [0, 1] (0 = DDIM, 1 = DDPM), got {eta}")
-    sampler = _open(run, raw, device)
-    batches = []
-    with console.status("sampling") as status:
-        for pixels in sampler.images(list(range(seed, seed + n)), steps=steps, eta=eta, batch_size=batch_size):
-            batches.append(pixels)
-            status.update(f"sampling: {sum(len(batch) for batch in batches)} of {n}")
-    save_images(namespace(batches[0]).concat(batches), out)
-    console.print(f"{n} images, {steps} steps, eta {eta:g}, seed {seed}: {out}")
+DEFAULTS: dict[str, Any] = {"n": 16, "seed": 0, "raw": False, "classes": []}
 
 
-def interpolate(run: Path, out: Path, *, rows: int, columns: int, steps: int, seed: int, raw: bool, device: str) -> None:
-    """Rows of images between two noises each, by slerp: row i goes from seed + 2i to seed + 2i + 1."""
-    _check({"--rows": rows, "--columns": columns, "--steps": steps}, seed, 2 * rows)
-    sampler = _open(run, raw, device)
-    starts, ends = (sampler.noise(list(range(seed + first, seed + 2 * rows, 2))) for first in (0, 1))
-    paths = slerp(starts, ends, [i / max(columns - 1, 1) for i in range(columns)])  # (columns, rows, C, H, W)
-    with console.status("sampling"):
-        batches = [sampler.from_noise(paths[:, row], steps=steps) for row in range(rows)]
-    save_images(namespace(paths).concat(batches), out, columns=columns)
-    console.print(f"{rows} rows of {columns} images between two noises: {out}")
+class Edit(NamedTuple):
+    """Pictures to go by: one that is to be drawn again, by its note; one to begin with, and how much to change it."""
+
+    like: Path | None = None
+    init: Path | None = None
+    strength: float | None = None
 
 
-def _open(run: Path, raw: bool, device: str) -> Sampler:
+def sample(
+    run: Path,
+    out: Path,
+    asked: Mapping[str, Any],
+    edit: Edit,
+    *,
+    animations: Sequence[Path] = (),
+    batch_size: int | None = None,
+    device: str = "auto",
+) -> None:
+    """Draw images, image i from seed + i, into one PNG grid or a folder of PNGs, and their denoising into animations.
+
+    asked: the options that were given, of n, seed, raw, classes, size, and the keys of `Recipe`; they go before those of the
+    picture that edit.like names. Raises UsageError for an option out of its range.
+    """
+    like = edit.like
+    then = read_drawn(like) if like else None
+    if like and like.resolve() == out.resolve():
+        raise UsageError(f"--out {out} would overwrite what --like reads: give another --out")
+    asked = DEFAULTS | (asked_then(then, asked) if then else dict(asked))
+    n, seed = asked["n"], asked["seed"]
+    check_counts({"-n": n, "--batch-size": batch_size})
+    check_seeds(seed, n)
+    check_animations(animations)
+    source = opened(run, asked["raw"], device, asked)
+    if then and then["weights"] != source.weights:
+        warn(f"{like} was drawn by other weights ({then['weights']}) than {run} holds ({source.weights}): it will differ")
+    recipe = recipe_of(asked, source)
+    start, said = start_from(source.sampler, recipe.size, edit.init, edit.strength, then)
+    drawn = draw(
+        source.sampler,
+        recipe,
+        range(seed, seed + n),
+        batch_size=batch_size,
+        labels=class_labels(source.sampler.config, asked["classes"], n, recipe.guidance),
+        start=start,
+        frames=bool(animations),
+    )
+    note = {"command": "sample", **source.note(), "seed": seed, "n": n, "classes": asked["classes"], **recipe.note(), **said}
+    write_drawn(drawn.pixels, out, note, lone=n == 1 and then is not None and not then["grid"])
+    for path in animations:
+        save_animation(drawn.frames, path)
+    console.print(f"{n} images, {recipe}, seed {seed}: {', '.join(map(str, (out, *animations)))}")
+
+
+def opened(run: Path, raw: bool, device: str, asked: Mapping[str, Any]) -> Opened:
+    """The run's network, see `open_run`; says on stderr which checkpoints were passed over.
+
+    What was asked is checked first: a wrong option is said before a file is read.
+    """
+    Recipe.of(asked, cosine(), _size(asked, (1, 1)))
     with console.status(f"opening {run}"):
-        sampler, step, warnings = open_run(run, raw=raw, device=device)
-    for warning in warnings:
-        warn(f"{warning}; using step {step}")
-    return sampler
+        source = open_run(run, raw=raw, device=device)
+    for warning in source.warnings:
+        warn(f"{warning}; using step {source.step}")
+    return source
 
 
-def _check(counts: dict[str, int], seed: int, images: int) -> None:
+def recipe_of(asked: Mapping[str, Any], source: Opened) -> Recipe:
+    """The recipe of the options that were given, for the run's own image size unless one is asked for."""
+    _, height, width = source.sampler.shape
+    return Recipe.of(asked, source.sampler.schedule, _size(asked, (height, width)))
+
+
+def check_counts(counts: Mapping[str, int | None]) -> None:
+    """Raises UsageError for a count, by its flag, that was given and is not from 1 to a million."""
     for flag, value in counts.items():
-        if not 1 <= value <= 10**6:
+        if value is not None and not 1 <= value <= 10**6:
             raise UsageError(f"{flag} must be from 1 to {10**6}, got {value}")
+
+
+def check_seeds(seed: int, images: int) -> None:
+    """Raises UsageError unless seed ... seed + images - 1 are seeds."""
     if not 0 <= seed <= 2**63 - images:
         raise UsageError(f"--seed must be from 0 to 2**63 - 1, got {seed}")
+
+
+def check_animations(paths: Sequence[Path]) -> None:
+    """Raises UsageError for a name that does not end as its format does, before anything is drawn for it."""
+    for path in paths:
+        if path.suffix.lower() not in ANIMATIONS:
+            raise UsageError(f"an animation's name must end in {' or '.join(ANIMATIONS)}, got {path}")
+
+
+def _size(asked: Mapping[str, Any], otherwise: tuple[int, int]) -> tuple[int, int]:
+    return parse_size(asked["size"]) if "size" in asked else otherwise

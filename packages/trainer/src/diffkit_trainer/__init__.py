@@ -1,18 +1,29 @@
 """Trains a denoiser on a folder of images: data, loss, EMA, loop, safe checkpoints."""
 
+from diffkit_trainer.animation import ANIMATIONS, save_animation
 from diffkit_trainer.boards import Board
 from diffkit_trainer.checkpoint import Loaded, checkpoints, has_checkpoint, load, resume, save
 from diffkit_trainer.devices import pick_device, seed_weights
 from diffkit_trainer.ema import EMA
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
+from diffkit_trainer.evaluation import Evaluation, Figures, Split, evaluate, split
+from diffkit_trainer.examine import Examined, Found, examine
+from diffkit_trainer.export import Exported, read_export, write_export
+from diffkit_trainer.fingerprint import weights_hash
+from diffkit_trainer.fitting import batch_that_fits
 from diffkit_trainer.images import ImageFolder, Images, open_images
+from diffkit_trainer.labels import labelled, save_labelled
 from diffkit_trainer.losses import LOSSES, loss, losses
 from diffkit_trainer.normalisation import Normalisation
+from diffkit_trainer.notes import read_note
+from diffkit_trainer.onnx_file import write_onnx
 from diffkit_trainer.optimiser import LEARNING_RATES
 from diffkit_trainer.pack import cache_folder, pack
 from diffkit_trainer.pictures import grid, save_images, to_png
+from diffkit_trainer.plots import Panel, save_plot
 from diffkit_trainer.possible import PRECISIONS
 from diffkit_trainer.processes import World, processes
+from diffkit_trainer.reading import read_image, read_mask
 from diffkit_trainer.run import (
     append_log,
     holds_run,
@@ -29,6 +40,7 @@ from diffkit_trainer.times import TIMES
 from diffkit_trainer.trainer import Trainer, TrainStep
 
 __all__ = [
+    "ANIMATIONS",
     "EMA",
     "LEARNING_RATES",
     "LOSSES",
@@ -37,22 +49,33 @@ __all__ = [
     "Board",
     "DataError",
     "DivergedError",
+    "Evaluation",
+    "Examined",
+    "Exported",
+    "Figures",
+    "Found",
     "ImageFolder",
     "Images",
     "Loaded",
     "LockedError",
     "Normalisation",
+    "Panel",
     "RunError",
     "Saver",
+    "Split",
     "TrainStep",
     "Trainer",
     "World",
     "append_log",
+    "batch_that_fits",
     "cache_folder",
     "checkpoints",
+    "evaluate",
+    "examine",
     "grid",
     "has_checkpoint",
     "holds_run",
+    "labelled",
     "load",
     "locked",
     "loss",
@@ -62,14 +85,25 @@ __all__ = [
     "pick_device",
     "processes",
     "read_config",
+    "read_export",
+    "read_image",
     "read_log",
+    "read_mask",
+    "read_note",
     "require_writable",
     "resume",
     "same_tensors",
     "save",
+    "save_animation",
     "save_images",
+    "save_labelled",
+    "save_plot",
     "seed_weights",
+    "split",
     "to_png",
     "truncate_log",
+    "weights_hash",
     "write_config",
+    "write_export",
+    "write_onnx",
 ]

@@ -2,15 +2,19 @@
 
 import math
 import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from diffkit_trainer.convert import as_image
+from diffkit_trainer.notes import png_text
 
-__all__ = ["grid", "save_images", "to_png"]
+__all__ = ["grid", "save_images", "to_png", "written"]
 
 WHITE = 255
 VISIBLE = 64
@@ -45,37 +49,46 @@ def grid(pixels: Tensor, columns: int | None = None, padding: int = 2, scale: in
     return as_image(canvas)
 
 
-def to_png(pixels: Tensor, path: str | Path) -> None:
-    """Writes one image, uint8 (1 or 3, H, W), as a PNG at its own size.
+def to_png(pixels: Tensor, path: str | Path, note: Mapping[str, Any] | None = None) -> None:
+    """Writes one image, uint8 (1 or 3, H, W), as a PNG at its own size, with a note that `read_note` reads back.
 
     Parent folders are made. The file appears whole or not at all: it is written under a temporary name and renamed. Raises
     ValueError for other pixels, OSError where the file cannot be written.
     """
-    _write(as_image(pixels), Path(path))
+    _write(as_image(pixels), Path(path), note)
 
 
-def save_images(pixels: Tensor, out: str | Path, *, columns: int | None = None) -> list[Path]:
+def save_images(
+    pixels: Tensor, out: str | Path, *, columns: int | None = None, notes: Sequence[Mapping[str, Any]] | None = None
+) -> list[Path]:
     """Writes uint8 images (N, 1 or 3, H, W): one grid if `out` ends in .png, else a folder of 00000.png, 00001.png, ...
 
-    The grid is enlarged as `grid` does; in a folder each has its own size. Gives the paths written. Written as `to_png` does,
-    and raises as `grid` and `to_png` do.
+    The grid is enlarged as `grid` does; in a folder each has its own size. notes: one for the grid, or one an image; see
+    `read_note`. Gives the paths written. Written as `to_png` does, and raises as `grid` and `to_png` do.
     """
     out = Path(out)
     if out.suffix.lower() == ".png":
-        _write(grid(pixels, columns), out)
+        _write(grid(pixels, columns), out, notes[0] if notes else None)
         return [out]
     paths = [out / f"{i:05d}.png" for i in range(len(pixels))]
-    for path, image in zip(paths, pixels, strict=True):
-        to_png(image, path)
+    for i, path in enumerate(paths):
+        to_png(pixels[i], path, notes[i] if notes else None)
     return paths
 
 
-def _write(image: Image.Image, path: Path) -> None:
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; it becomes `path` at the end, or is removed where something went wrong."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # not tempfile: its files are readable by their owner alone, whatever the umask
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        image.save(temporary, format="PNG")
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _write(image: Image.Image, path: Path, note: Mapping[str, Any] | None) -> None:
+    with written(path) as temporary:
+        image.save(temporary, format="PNG", pnginfo=png_text(note))

@@ -1,0 +1,114 @@
+"""The commands that draw pictures from a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diffkit_cli.config import given
+from diffkit_cli.options import Device, Eta, Gif, Raw, Run, Sampler, Seed, Size, Spacing, Steps, WebP
+
+__all__ = ["inpaint", "interpolate", "sample", "steps"]
+
+
+def sample(
+    run: Run,
+    n: Annotated[int | None, typer.Option("-n", "--number", help="How many images; default 16.")] = None,
+    sampler: Sampler = None,
+    steps: Steps = None,
+    eta: Eta = None,
+    spacing: Spacing = None,
+    seed: Annotated[int | None, typer.Option(help="Image i depends on seed + i alone; default 0.")] = None,
+    size: Size = None,
+    classes: Annotated[list[str] | None, typer.Option("--class", help="A class; several take turns.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How far towards the class; 1, the default, is off.")] = None,
+    like: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="As this picture was drawn; other options change it.")
+    ] = None,
+    init: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Begin with this image instead of with noise.")] = None,
+    strength: Annotated[float | None, typer.Option(help="How much of it to draw anew: (0, 1], default 0.6.")] = None,
+    out: Annotated[Path, typer.Option(help="NAME.png: one grid; otherwise a folder, one PNG an image.")] = Path("samples.png"),
+    gif: Gif = None,
+    webp: WebP = None,
+    raw: Annotated[bool | None, typer.Option("--raw/--ema", help="The network as trained, or its moving average.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images at a time, default what fits; does not change them.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Draw new images from a run."""
+    options = {"n": n, "sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing, "seed": seed, "size": size}
+    asked = given({**options, "classes": classes, "guidance": guidance, "raw": raw})
+    from diffkit_cli.sample import Edit, sample
+
+    animations = [path for path in (gif, webp) if path is not None]
+    edit = Edit(like=like, init=init, strength=strength)
+    sample(run, out, asked, edit, animations=animations, batch_size=batch_size, device=device)
+
+
+def interpolate(
+    run: Run,
+    rows: Annotated[int, typer.Option(help="Pairs of noises.")] = 5,
+    columns: Annotated[int, typer.Option(help="Images from one noise to the other.")] = 11,
+    start: Annotated[Path | None, typer.Option("--from", metavar="IMAGE", help="Begin at this image.")] = None,
+    stop: Annotated[Path | None, typer.Option("--to", metavar="IMAGE", help="End at this image.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Evaluations of the network; default 20, between images 50.")] = None,
+    spacing: Spacing = None,
+    seed: Annotated[int, typer.Option(help="Row i goes from seed + 2i to seed + 2i + 1.")] = 0,
+    size: Size = None,
+    out: Annotated[Path, typer.Option(help="NAME.png: one grid; otherwise a folder.")] = Path("interpolation.png"),
+    gif: Gif = None,
+    webp: WebP = None,
+    raw: Raw = False,
+    device: Device = "auto",
+) -> None:
+    """Draw rows of images between two noises, or between two images."""
+    asked = given({"steps": steps, "spacing": spacing, "size": size})
+    from diffkit_cli.interpolate import interpolate
+
+    animations = [path for path in (gif, webp) if path is not None]
+    shape, ends = (rows, columns), (start, stop)
+    interpolate(run, out, asked, shape=shape, seed=seed, ends=ends, animations=animations, raw=raw, device=device)
+
+
+def steps(
+    run: Run,
+    steps: Annotated[str, typer.Option(metavar="N,N,...", help="A row for each.")] = "1,2,3,4,5,20,100",
+    n: Annotated[int, typer.Option("-n", "--number", help="Images a row.")] = 10,
+    sampler: Sampler = None,
+    eta: Eta = None,
+    spacing: Spacing = None,
+    seed: Seed = 0,
+    size: Size = None,
+    out: Annotated[Path, typer.Option(help="NAME.png.")] = Path("steps.png"),
+    raw: Raw = False,
+    device: Device = "auto",
+) -> None:
+    """Draw the same noise with few and with many steps, and say how long each takes."""
+    asked = given({"sampler": sampler, "eta": eta, "spacing": spacing, "size": size})
+    from diffkit_cli.steps import parse_steps, steps_figure
+
+    steps_figure(run, out, asked, counts=parse_steps(steps), n=n, seed=seed, raw=raw, device=device)
+
+
+def inpaint(
+    run: Run,
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture; cut and resized to the run's size.")],
+    mask: Annotated[Path, typer.Option(metavar="MASK", help="An image of its size: white is drawn anew, black is kept.")],
+    n: Annotated[int, typer.Option("-n", "--number", help="How many ways to fill it.")] = 8,
+    sampler: Sampler = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the sampler; default 50.")] = None,
+    eta: Annotated[float | None, typer.Option(help="Noise of each step; default 1, which fits the parts together best.")] = None,
+    spacing: Spacing = None,
+    seed: Seed = 0,
+    size: Size = None,
+    out: Annotated[Path, typer.Option(help="NAME.png: one grid; otherwise a folder.")] = Path("inpainted.png"),
+    gif: Gif = None,
+    webp: WebP = None,
+    raw: Raw = False,
+    device: Device = "auto",
+) -> None:
+    """Draw a part of a picture anew."""
+    asked = given({"sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing, "size": size})
+    from diffkit_cli.inpaint import inpaint
+
+    animations = [path for path in (gif, webp) if path is not None]
+    inpaint(run, image, mask, out, asked, n=n, seed=seed, animations=animations, raw=raw, device=device)

@@ -1,0 +1,36 @@
+"""From the names of classes to what the network is told."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from diffkit_cli.config import UsageError
+
+__all__ = ["class_labels"]
+
+
+def class_labels(config: dict[str, Any], names: Sequence[str], images: int, guidance: float = 1.0) -> list[int] | None:
+    """A label for each image, image i of names[i mod len(names)]; None where no class is asked for.
+
+    A name is one of the run's classes, or its number from 0. Raises UsageError for an unknown one, for classes that the run's
+    network does not have, and for guidance without a class.
+
+    >>> config = {"network": {"num_classes": 2}, "data": {"classes": ["rose", "tulip"]}}
+    >>> class_labels(config, ["tulip", "0"], 3)
+    [1, 0, 1]
+    """
+    count = config["network"].get("num_classes")
+    if not names and guidance == 1:
+        return None
+    if count is None:
+        flag = "--class" if names else "--guidance"
+        raise UsageError(f"{flag} needs a network that was trained with classes; this run's has none")
+    if not names:
+        raise UsageError(f"--guidance {guidance:g} leads towards a class: give one by --class")
+    known = {str(i): i for i in range(count)} | {name: i for i, name in enumerate(config["data"]["classes"][:count])}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the classes are {', '.join(config['data']['classes']) or '0 ...'}"
+            raise UsageError(f"--class: this run has no class {name!r}: {hint}")
+    return [known[names[i % len(names)]] for i in range(images)]

@@ -1,0 +1,108 @@
+"""diffkit doctor: what is in a folder of images, and what that means for training on it."""
+
+import json
+import sys
+from collections import Counter
+from typing import Any
+
+from diffkit_trainer import Examined, examine
+from rich.table import Table
+
+from diffkit_cli.config import UsageError
+from diffkit_cli.console import console, results
+
+__all__ = ["doctor", "suggestions"]
+
+SIZE = 64
+FEW = 500
+LISTED = 8
+
+
+def doctor(data: str, *, size: int | None, as_json: bool) -> int:
+    """Look at every image of DATA, print what there is and what to do about it; the exit code, 3 where training would fail.
+
+    size: what training will cut and resize to, 64 unless given (for IDX files and the digits: their own). Raises UsageError for
+    a size outside 1 ... 4096, DataError where there is nothing to look at.
+    """
+    if size is not None and not 1 <= size <= 4096:
+        raise UsageError(f"--size must be from 1 to 4096, got {size}")
+    with console.status(f"reading {data}") as status:
+        found = examine(data, on_progress=lambda done, total: status.update(f"reading {data}: {done} of {total}"))
+    sides = Counter(image.size for image in found.images)
+    size = size or (SIZE if data != "digits" and not _numbered(found) else max(max(side) for side in sides))
+    trains = bool(found.images) and not found.bad
+    document = {
+        **{"data": data, "images": len(found.images), "trains": trains},
+        "sizes": [{"width": w, "height": h, "images": count} for (w, h), count in sides.most_common()],
+        "modes": dict(Counter(image.mode for image in found.images).most_common()),
+        "classes": dict(sorted(Counter(image.label for image in found.images if image.label is not None).items())),
+        "bad": [{"file": name, "reason": why} for name, why in found.bad],
+        "duplicates": found.duplicates(),
+        "small": [image.name for image in found.images if min(image.size) < size],
+        "suggestions": suggestions(found, size),
+    }
+    if as_json:
+        sys.stdout.write(json.dumps(document) + "\n")
+    else:
+        _print(document, size)
+    return 0 if trains else 3
+
+
+def suggestions(found: Examined, size: int) -> list[str]:
+    """What to do about what was found, the most pressing first."""
+    images, said = found.images, list[str]()
+    if found.bad:
+        said.append(f"{len(found.bad)} files cannot be read: remove them, or train with --skip-bad")
+    if not images:
+        return [*said, "no image is left to train on"]
+    small = [min(image.size) for image in images if min(image.size) < size]
+    if small:
+        said.append(f"{len(small)} of {len(images)} images are smaller than {size}, would be enlarged: try --size {min(small)}")
+    repeated = sum(len(names) - 1 for names in found.duplicates())
+    if repeated:
+        said.append(f"{repeated} images are there more than once: the network sees them more often than the others; remove them")
+    long = sum(max(image.size) >= 2 * min(image.size) for image in images)
+    if long:
+        said.append(f"{long} images are twice as long as wide, or more: half of each is cut off; crop them first")
+    if len({image.mode in ("1", "L", "LA", "I;16", "I", "F") for image in images}) > 1:
+        said.append("grey and colour are mixed: all become RGB; convert them to one if that is not meant")
+    if any(image.mode in ("LA", "PA", "RGBA", "La", "RGBa") for image in images):
+        said.append("some images are transparent: they are laid on white")
+    counts = Counter(image.label for image in images if image.label is not None)
+    if counts and max(counts.values()) > 10 * min(counts.values()):
+        rarest, least = min(counts.items(), key=lambda item: item[1])
+        said.append(f"classes are uneven: {rarest} has {least} images, the largest {max(counts.values())}")
+    if len(images) < FEW:
+        said.append(f"{len(images)} images are few, and may be learned by heart: add some, or mirror with --set flip=true")
+    return said
+
+
+def _numbered(found: Examined) -> bool:
+    """Whether the images come from one array."""
+    return bool(found.images) and found.images[0].name == "0"
+
+
+def _print(document: dict[str, Any], size: int) -> None:
+    table = Table(show_header=False, box=None, title=document["data"], title_justify="left", title_style="bold")
+    sizes = [f"{side['width']}x{side['height']} ({side['images']})" for side in document["sizes"]]
+    rows = {
+        "images": str(document["images"]),
+        "sizes": _listed(sizes),
+        "modes": _listed([f"{mode} ({count})" for mode, count in document["modes"].items()]),
+        "classes": _listed([f"{name} ({count})" for name, count in document["classes"].items()]),
+        "cannot be read": _listed([f"{bad['file']} ({bad['reason']})" for bad in document["bad"]]),
+        "more than once": _listed([" = ".join(names) for names in document["duplicates"]]),
+        f"smaller than {size}": _listed(document["small"]),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    for suggestion in document["suggestions"]:
+        table.add_row("suggestion", suggestion)
+    verdict = "yes" if document["trains"] else "no: training on it ends with exit code 3"
+    table.add_row("trains", verdict)
+    results().print(table)
+
+
+def _listed(values: list[str]) -> str:
+    more = f" and {len(values) - LISTED} more" if len(values) > LISTED else ""
+    return ", ".join(values[:LISTED]) + more or "none"

@@ -1,0 +1,63 @@
+"""diffkit inpaint: a part of a picture drawn anew."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from diffkit_samplers import inpaint as keeping
+from diffkit_schedules import as_array_of, namespace
+from diffkit_trainer import read_mask, save_animation, save_images
+
+from diffkit_cli.console import console, warn
+from diffkit_cli.draw import draw
+from diffkit_cli.editing import clean
+from diffkit_cli.sample import check_animations, check_counts, check_seeds, opened, recipe_of
+
+__all__ = ["inpaint"]
+
+DEFAULTS = {"steps": 50, "eta": 1.0}
+
+
+def inpaint(
+    run: Path,
+    image: Path,
+    mask: Path,
+    out: Path,
+    asked: Mapping[str, Any],
+    *,
+    n: int,
+    seed: int,
+    animations: Sequence[Path] = (),
+    raw: bool = False,
+    device: str = "auto",
+) -> None:
+    """n ways to draw the mask's white part anew, image i from seed + i; the rest stays as it is, to the last grey level.
+
+    asked: sampler, steps, eta, spacing, size. Raises UsageError for an option out of its range, DataError for an image or a
+    mask that cannot be read, or that are of two sizes. Source: Lugmayr et al. 2022 (RePaint), without its resampling.
+    """
+    check_counts({"-n": n})
+    check_seeds(seed, n)
+    check_animations(animations)
+    source = opened(run, raw, device, asked)
+    sampler = source.sampler
+    recipe = recipe_of({**DEFAULTS, **asked}, source)
+    x0 = clean(sampler, image, recipe.size)
+    white = read_mask(mask, image, recipe.size)
+    share = float(namespace(white).mean(as_array_of(white, sampler.like)))
+    if share in (0, 1):
+        warn(f"{mask} is all {'white: nothing of the image is kept' if share else 'black: nothing is drawn anew'}")
+    known = as_array_of(~white, sampler.like)
+    drawn = draw(
+        sampler,
+        recipe,
+        range(seed, seed + n),
+        wrap=partial(keeping, known=x0, mask=known),
+        frames=bool(animations),
+    )
+    note = {"command": "inpaint", **source.note(), "n": n, **recipe.note()}
+    save_images(drawn.pixels, out, notes=[{**note, "seed": seed + i} for i in range(n)])
+    for path in animations:
+        save_animation(drawn.frames, path)
+    console.print(f"{n} images, {share:.0%} drawn anew, {recipe}, seed {seed}: {', '.join(map(str, (out, *animations)))}")

@@ -1,0 +1,72 @@
+"""A command in this process, and small runs to try it on."""
+
+import sys
+
+import pytest
+import torch
+from diffkit_cli.__main__ import main
+from diffkit_schedules import offset_cosine, to_config
+from diffkit_trainer import Trainer, open_images, save, write_config
+from diffkit_unet import UNet
+from running import TINY, process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """The packed images of these tests, not of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def diffkit(capfd, monkeypatch):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["diffkit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        streams = capfd.readouterr()
+        return ended.value.code, streams.out, streams.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A run of six steps on the digits; nobody changes it."""
+    run = tmp_path_factory.mktemp("session") / "run"
+    done = process("train", "--out", run, *TINY)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.fixture(scope="session")
+def with_classes(tmp_path_factory):
+    """A run whose network has ten classes and answers each of them differently; nobody changes it."""
+    torch.manual_seed(0)
+    network = UNet(1, widths=(8, 16), block_depth=1, num_classes=10)
+    torch.nn.init.normal_(network.out.weight, std=0.5)
+    return untrained(tmp_path_factory.mktemp("session") / "classes", network)
+
+
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory):
+    """A run whose network says that there is no noise, whatever it sees: x0 = x_t / alpha; nobody changes it."""
+    return untrained(tmp_path_factory.mktemp("session") / "blank", UNet(1, widths=(8, 16), block_depth=1))
+
+
+def untrained(run, network):
+    trainer = Trainer(network, open_images("digits"), offset_cosine(), batch_size=8)
+    config = {
+        "data": {"source": "digits", "images": 1797, "fingerprint": "", "classes": [f"digit{i}" for i in range(10)]},
+        "image": {"channels": 1, "height": 8, "width": 8},
+        "normalisation": {"mean": list(trainer.normalisation.mean), "std": list(trainer.normalisation.std)},
+        "network": network.to_config(),
+        "schedule": to_config(offset_cosine()),
+        "prediction": "eps",
+        "condition": "variance",
+        "training": {"preset": "small", "batch_size": 8, "lr": 1e-3, "ema": 0.999, "seed": 0, "steps": 1},
+    }
+    write_config(run, config)
+    save(run, trainer, config)
+    return run

@@ -1,0 +1,101 @@
+"""diffkit doctor: what it counts in folders of known content."""
+
+import gzip
+import json
+import shutil
+import struct
+
+import pytest
+from PIL import Image
+from running import one_line
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes with a duplicate, a grey image, a transparent one, a long one, a truncated one and a text named .png."""
+    data = tmp_path / "data"
+    (data / "cat").mkdir(parents=True)
+    (data / "dog").mkdir()
+    noise = Image.effect_noise((80, 70), 50)
+    Image.merge("RGB", (noise, noise.transpose(Image.Transpose.FLIP_LEFT_RIGHT), noise)).save(data / "cat" / "a.png")
+    shutil.copy(data / "cat" / "a.png", data / "dog" / "copy.png")
+    noise.save(data / "cat" / "grey.png")
+    noise.convert("RGB").save(data / "cat" / "grey as colour.webp", lossless=True)
+    Image.new("RGBA", (64, 64), (9, 9, 9, 9)).save(data / "dog" / "glass.png")
+    Image.new("RGB", (200, 40), "red").save(data / "dog" / "long.jpg")
+    (data / "dog" / "cut.png").write_bytes((data / "cat" / "a.png").read_bytes()[:500])
+    (data / "dog" / "text.png").write_text("no image")
+    return data
+
+
+def test_every_count(folder, diffkit):
+    code, out, _ = diffkit("doctor", folder, "--json")
+    found = json.loads(out)
+    assert code == 3
+    assert (found["images"], found["trains"]) == (6, False)
+    assert {(s["width"], s["height"]): s["images"] for s in found["sizes"]} == {(80, 70): 4, (64, 64): 1, (200, 40): 1}
+    assert found["modes"] == {"RGB": 4, "L": 1, "RGBA": 1}
+    assert found["classes"] == {"cat": 3, "dog": 3}
+    assert found["bad"] == [
+        {"file": "dog/cut.png", "reason": "truncated"},
+        {"file": "dog/text.png", "reason": "not an image"},
+    ]
+    assert sorted(map(sorted, found["duplicates"])) == [
+        ["cat/a.png", "dog/copy.png"],
+        ["cat/grey as colour.webp", "cat/grey.png"],
+    ]
+    assert found["small"] == ["dog/long.jpg"]
+    said = found["suggestions"]
+    beginnings = ("2 files", "1 of 6", "2 images are there", "1 images are twice", "grey", "some", "6 images are few")
+    assert [any(each.startswith(word) for each in said) for word in beginnings] == [True] * 7
+    assert "--skip-bad" in said[0]
+    assert "try --size 40" in said[1]
+
+
+def test_a_good_folder_trains(folder, diffkit):
+    for name in ("cut.png", "text.png"):
+        (folder / "dog" / name).unlink()
+    code, out, _ = diffkit("doctor", folder)
+    assert code == 0
+    lines = {line.split("  ")[0].strip(): line for line in out.splitlines()}
+    assert lines["cannot be read"].endswith("none  ") or "none" in lines["cannot be read"]
+    assert "cat/a.png = dog/copy.png" in out
+    assert "yes" in lines["trains"]
+    assert diffkit("doctor", folder, "--size", 40, "--json")[1].count("enlarged") == 0
+
+
+def test_the_digits_and_idx_files(tmp_path, diffkit):
+    code, out, _ = diffkit("doctor", "digits", "--json")
+    found = json.loads(out)
+    assert (code, found["images"], found["trains"], found["small"], len(found["classes"])) == (0, 1797, True, [], 10)
+    (tmp_path / "idx").mkdir()
+    head = struct.pack(">IIII", 0x803, 4, 10, 12)
+    (tmp_path / "idx" / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + bytes(range(240)) * 2))
+    found = json.loads(diffkit("doctor", tmp_path / "idx", "--json")[1])
+    assert found["duplicates"] == [["0", "2"], ["1", "3"]]
+
+
+def test_many_of_a_kind_are_not_all_listed_for_people(tmp_path, diffkit):
+    (tmp_path / "data").mkdir()
+    for i in range(12):
+        (tmp_path / "data" / f"{i:02}.png").write_text("no image")
+    code, out, _ = diffkit("doctor", tmp_path / "data")
+    assert code == 3
+    assert "and 4 more" in " ".join(out.split())
+    assert "no image is left to train on" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere"], 3, "nowhere: no such folder"),
+        (["empty"], 3, "the folder is empty"),
+        (["digits", "--size", 0], 2, "--size must be from 1 to 4096, got 0"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, diffkit, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    ended, _, said = diffkit("doctor", *arguments)
+    assert message in one_line(said)
+    assert ended == code

@@ -1,0 +1,55 @@
+"""diffkit evaluate: figures beside the data's own, and the nearest images."""
+
+import json
+
+import pytest
+from diffkit_trainer import read_note
+from PIL import Image
+from running import one_line
+
+
+def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffkit):
+    options = ["-n", 60, "--steps", 2, "--out", tmp_path / "near.png"]
+    code, out, _ = diffkit("evaluate", with_classes, "--json", *options)
+    found = json.loads(out)
+    assert code == 0
+    assert (found["data"], found["images"], found["recipe"]["steps"]) == ({"name": "digits", "images": 1797}, 60, 2)
+    assert found["features"]["kind"] == "classifier"
+    assert found["features"]["score"] > 0.9
+    assert found["samples"]["fd"] > 2 * found["real"]["fd"]
+    assert found["samples"]["kid"] > 5 * abs(found["real"]["kid"])
+    assert found["samples"]["nearest_smallest"] > found["real"]["nearest_smallest"] > 0
+    with Image.open(tmp_path / "near.png") as picture:
+        assert picture.height == 6 * 66 + 2
+    assert read_note(tmp_path / "near.png")["command"] == "evaluate"
+
+
+def test_figures_for_people(blank, diffkit):
+    code, out, _ = diffkit("evaluate", blank, "digits", "-n", 50, "--steps", 1)
+    assert code == 0
+    rows = [line.split() for line in out.splitlines()]
+    samples, data = (next(row for row in rows if row[: len(name)] == name) for name in (["samples"], ["the", "data"]))
+    assert samples[3:6] == data[4:7] == ["50", ":", "50"]
+    assert "a small classifier trained on half of the 1797 images" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["-n", 1], 2, "-n must be at least 2, got 1"),
+        (["--out", "near.jpg"], 2, "--out must end in .png, got near.jpg"),
+        (["--sampler", "x"], 2, "--sampler must be one of"),
+        (["nowhere"], 3, "nowhere: no such folder"),
+        (["colour"], 3, "colour: its images are 8 x 8 with 3 channel(s), the run draws 8 x 8 with 1 channel(s)"),
+        (["grey"], 3, "grey: 3 images are too few to compare with, expected at least 40"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(blank, tmp_path, monkeypatch, diffkit, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    for name, mode in (("colour", "RGB"), ("grey", "L")):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            Image.new(mode, (8, 8), i).save(tmp_path / name / f"{i}.png")
+    ended, _, said = diffkit("evaluate", blank, *arguments)
+    assert message in one_line(said)
+    assert ended == code

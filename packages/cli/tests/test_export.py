@@ -1,0 +1,122 @@
+"""diffkit export: the same images from one file."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+import torch
+from diffkit_samplers import ddim, denoiser, seeded
+from diffkit_schedules import from_config
+from diffkit_trainer import load, read_export, read_note
+from diffkit_unet import UNet
+from PIL import Image
+from running import near, one_line, pixels
+from safetensors.torch import load_file, save_file
+
+ONNX = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
+
+
+def network(config):
+    return UNet.from_config(config["network"]).state_dict()
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_the_same_images_from_a_file_as_from_the_run(trained, tmp_path, diffkit, raw):
+    flags = ["--raw"] if raw else []
+    assert diffkit("export", trained, "--out", tmp_path / "net.safetensors", *flags)[0] == 0
+    assert diffkit("sample", trained, "-n", 3, "--steps", 3, *flags, "--out", tmp_path / "run.png")[0] == 0
+    code, _, said = diffkit(
+        "sample", tmp_path / "net.safetensors", "--like", tmp_path / "run.png", "--out", tmp_path / "file.png"
+    )
+    assert (code, "warning" in said) == (0, False)
+    assert pixels(tmp_path / "run.png") == pixels(tmp_path / "file.png")
+    assert read_note(tmp_path / "run.png") == read_note(tmp_path / "file.png")
+
+
+def test_a_folder_has_the_config_beside_the_weights(trained, tmp_path, diffkit):
+    assert diffkit("export", trained, "--out", tmp_path / "net")[0] == 0
+    assert json.loads((tmp_path / "net" / "config.json").read_text()) == json.loads((trained / "config.json").read_text())
+    assert diffkit("sample", tmp_path / "net", "-n", 1, "--steps", 1, "--out", tmp_path / "one")[0] == 0
+
+
+def test_what_is_in_the_file(trained, tmp_path, diffkit):
+    path = tmp_path / "net.safetensors"
+    assert diffkit("export", trained, "--out", path)[0] == 0
+    first = path.read_bytes()
+    assert diffkit("export", trained, "--out", path)[0] == 0
+    assert path.read_bytes() == first
+    exported, loaded = read_export(path, network), load(trained)
+    assert (exported.step, exported.raw, exported.config) == (6, False, loaded.config)
+    assert all(torch.equal(exported.weights[name], value) for name, value in loaded.weights.items())
+    assert load_file(path).keys() == loaded.weights.keys(), "any program of safetensors reads it"
+    (tmp_path / "new").touch()
+    assert path.stat().st_mode == (tmp_path / "new").stat().st_mode
+    code, out, _ = diffkit("info", path, "--json")
+    assert (code, json.loads(out)["step"]) == (0, 6)
+    code, out, _ = diffkit("info", path)
+    assert (code, "517,153 parameters" in out) == (0, True)
+
+
+@pytest.mark.skipif(not ONNX, reason="needs onnx, onnxscript and onnxruntime")
+def test_numpy_and_onnx_draw_the_same_images(trained, tmp_path, diffkit):
+    assert diffkit("export", trained, "--out", tmp_path / "net.onnx")[0] == 0
+    session = importlib.import_module("onnxruntime").InferenceSession(tmp_path / "net.onnx")
+    config = json.loads(session.get_modelmeta().custom_metadata_map["diffkit"])
+
+    def model(x, condition):
+        return session.run(None, {"x": x, "condition": condition})[0]
+
+    schedule = from_config(config["schedule"])
+    denoise = denoiser(model, schedule, config["prediction"], config["condition"])
+    mean, std = config["normalisation"]["mean"][0], config["normalisation"]["std"][0]
+    for n, height, width in ((3, 8, 8), (1, 6, 10)):
+        x = seeded(range(n), like=np.zeros(1, np.float32))((n, 1, height, width)) * np.float32(schedule(1.0).sigma)
+        x0 = ddim(denoise, schedule, x, steps=3)
+        drawn = np.clip(np.round((x0 * std + mean) * 255), 0, 255).astype(np.uint8)
+        out = tmp_path / f"{n}"
+        size = ["--size", f"{height}x{width}"]
+        assert diffkit("sample", trained, "-n", n, "--steps", 3, *size, "--out", out)[0] == 0
+        assert near([list(image.tobytes()) for image in drawn], pixels(out), levels=2)
+
+
+def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "onnx" else found(name, *more))
+    code, _, said = diffkit("export", trained, "--out", tmp_path / "net.onnx")
+    assert "ONNX needs the packages onnx and onnxscript: pip install onnx" in one_line(said)
+    assert code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["export", "run"], 2, "--out"),
+        (["export", "run", "--out", "net.pt"], 2, "--out must be a folder, or end in .safetensors or .onnx, got net.pt"),
+        (["export", "run", "--out", "taken.safetensors"], 4, "taken.safetensors: is a folder"),
+        (["export", "nowhere", "--out", "net"], 4, "nowhere: no such run folder"),
+        (["sample", "plain.safetensors"], 4, "plain.safetensors: carries no config"),
+        (["sample", "text.safetensors"], 4, "text.safetensors"),
+        (["sample", "picture.png"], 4, "picture.png"),
+        (["sample", "cut.safetensors"], 4, "cut.safetensors: "),
+        (["sample", "other.safetensors"], 4, "other.safetensors: image.bias: expected float32 of shape (32,), found nothing"),
+        (["sample", "net.safetensors", "--raw"], 4, "net.safetensors holds the moving average only"),
+        (["info", "cut.safetensors"], 4, "cut.safetensors: "),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(trained, tmp_path, monkeypatch, diffkit, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").symlink_to(trained)
+    (tmp_path / "taken.safetensors").mkdir()
+    (tmp_path / "text.safetensors").write_text("no network at all")
+    Image.new("L", (8, 8)).save("picture.png")
+    save_file({"a": torch.ones(1)}, "plain.safetensors")
+    assert diffkit("export", "run", "--out", "net.safetensors")[0] == 0
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "net.safetensors").read_bytes()[:-1])
+    with_config = {"diffkit": json.dumps({"config": json.loads((trained / "config.json").read_text()), "step": 6, "raw": False})}
+    weights = load_file("net.safetensors")
+    del weights["image.bias"]
+    save_file(weights, "other.safetensors", with_config)
+    ended, _, said = diffkit(*arguments)
+    assert message in one_line(said)
+    assert ended == code

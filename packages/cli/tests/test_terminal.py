@@ -1,0 +1,123 @@
+"""The command as a process: signals, pipes, colours, mistyped words, and what its help costs."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from running import one_line, process
+
+COMMAND = [sys.executable, "-m", "diffkit_cli"]
+COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "doctor", "evaluate", "export", "schedules")
+
+
+def on_a_terminal(*arguments, **environment):
+    """What a command writes to a terminal, and its exit code."""
+    ours, theirs = pty.openpty()
+    variables = {**os.environ, "TERM": "xterm-256color", **environment}
+    with subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=theirs, stderr=theirs, stdin=theirs, env=variables) as running:
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                part = b""
+            if not part:
+                break
+            said += part
+    os.close(ours)
+    return said.decode(), running.returncode
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("sampel", "sample"), ("trian", "train"), ("schedule", "schedules"), ("docter", "doctor"), ("interpolat", "interpolate")],
+)
+def test_a_mistyped_command_gets_the_right_one(diffkit, typed, meant):
+    code, _, said = diffkit(typed)
+    assert code == 2
+    assert f"Did you mean '{meant}'" in one_line(said)
+
+
+def test_a_mistyped_option_gets_the_right_one(trained, diffkit):
+    code, _, said = diffkit("sample", trained, "--step", 3)
+    assert code == 2
+    assert "--steps" in said
+
+
+def test_every_command_has_help_that_costs_no_torch(diffkit):
+    code, out, _ = diffkit("--help")
+    assert code == 0
+    for name in COMMANDS:
+        assert f"  {name} " in out
+        assert diffkit(name, "--help")[0] == 0
+    code = """
+import runpy, sys
+sys.argv = ["diffkit", "sample", "--help"]
+try:
+    runpy.run_module("diffkit_cli", run_name="__main__")
+except SystemExit:
+    sys.exit(int("torch" in sys.modules))
+"""
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sample", "RUN", "-n", 64, "--sampler", "ddpm", "--out", "OUT"],
+        ["steps", "RUN", "--steps", 100000, "--out", "OUT.png"],
+        ["evaluate", "RUN", "--steps", 1000],
+    ],
+)
+def test_ctrl_c_ends_cleanly(trained, tmp_path, arguments):
+    places = {"RUN": trained, "OUT": tmp_path / "out", "OUT.png": tmp_path / "out.png"}
+    command = [*COMMAND, *(str(places.get(argument, argument)) for argument in arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        time.sleep(4)
+        assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        out, said = running.communicate(timeout=60)
+    assert (running.returncode, out) == (130, "")
+    assert said in ("", "diffkit: interrupted\n"), "typer's versions differ in whether they leave it to us to say"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["schedules", "--points", 10001, "--json"], ["schedules", "--points", 2000], ["info", "RUN"]]
+)
+def test_nobody_reads_on(trained, arguments):
+    command = [*COMMAND, *(str(trained if argument == "RUN" else argument) for argument in arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        running.stdout.close()
+        said = running.stderr.read()
+    assert (running.returncode, said) == (141, "")
+
+
+def test_colours_on_a_terminal_only_and_not_where_they_are_not_wanted(trained, tmp_path):
+    plain = process("info", trained)
+    assert "\x1b" not in plain.stdout + plain.stderr
+    shown, code = on_a_terminal("sample", trained, "-n", 1, "--steps", 1, "--out", tmp_path / "a.png")
+    assert code == 0
+    assert "1 images, 1 step of ddim" in shown
+    shown, code = on_a_terminal("sample", trained, "-n", 1, "--steps", 1, "--out", tmp_path / "a.png", NO_COLOR="1")
+    assert code == 0
+    assert "\x1b[3" not in shown
+    assert "\x1b[9" not in shown
+
+
+def test_a_table_fits_its_terminal(trained):
+    shown, code = on_a_terminal("info", trained, COLUMNS="40", NO_COLOR="1")
+    assert code == 0
+    lines = shown.replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[1;3m", "").splitlines()
+    assert all(len(line) <= 40 for line in lines)
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = process("--debug", "info", tmp_path / "nowhere")
+    assert "Traceback" in done.stderr
+    assert done.returncode == 1

@@ -1,0 +1,93 @@
+"""What is in a folder of images, file by file, before anything is trained on it."""
+
+import hashlib
+import os
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from diffkit_trainer.convert import raw_bytes
+from diffkit_trainer.decode import FORMATS, decode, reason
+from diffkit_trainer.idx import find_idx
+from diffkit_trainer.images import open_images
+from diffkit_trainer.listing import list_images, printable
+
+__all__ = ["Examined", "Found", "examine"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One image: its name, (width, height) upright, mode in the file, class or None, and the sha256 of its pixels."""
+
+    name: str
+    size: tuple[int, int]
+    mode: str
+    label: str | None
+    digest: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """All images of a source, and the files that cannot be read as images: (name, reason)."""
+
+    images: list[Found]
+    bad: list[tuple[str, str]]
+
+    def duplicates(self) -> list[list[str]]:
+        """The names of images whose pixels are equal, group by group."""
+        groups = defaultdict(list)
+        for image in self.images:
+            groups[image.digest, image.size].append(image.name)
+        return [names for names in groups.values() if len(names) > 1]
+
+
+def examine(source: str | Path = "digits", *, on_progress: Callable[[int, int], object] | None = None) -> Examined:
+    """Read every image of a source of `open_images`, at its own size, and say what it is; bad files do not stop it.
+
+    on_progress(done, total) is called after every file. Raises DataError where there is no folder, or nothing in it to look at.
+    """
+    root = Path(source)
+    if (str(source) == "digits" and not root.is_dir()) or find_idx(root) is not None:
+        return _arrays(source)
+    files, bad = list_images(root)
+    flat = any(len(Path(name).parts) == 1 for name in files)
+    found: list[Found] = []
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged EXIF, which loses no picture
+        for done, result in enumerate(pool.map(partial(_look, root, flat), files), 1):
+            if isinstance(result, Found):
+                found.append(result)
+            else:
+                bad.append(result)
+            if on_progress is not None:
+                on_progress(done, len(files))
+    return Examined(found, [(printable(name), printable(why)) for name, why in sorted(bad)])
+
+
+def _look(root: Path, flat: bool, name: str) -> Found | tuple[str, str]:
+    try:
+        with Image.open(root / name, formats=FORMATS) as image:
+            mode = image.mode
+        pixels = decode(root / name)
+    except Exception as error:  # a decoder fails on damaged input in any way it likes
+        return name, reason(error)
+    # a grey picture in RGB is the same picture
+    digest = hashlib.sha256(pixels.convert("RGB").tobytes()).hexdigest()
+    return Found(printable(name), pixels.size, mode, None if flat else printable(Path(name).parts[0]), digest)
+
+
+def _arrays(source: str | Path) -> Examined:
+    """Images that lie in one array, named by their number."""
+    images = open_images(source)
+    _, height, width = images.shape
+    labels = [None] * len(images) if images.labels is None else [images.classes[i] for i in images.labels.tolist()]
+    mode = "L" if images.shape[0] == 1 else "RGB"
+    digests = (hashlib.sha256(raw_bytes(pixels)).hexdigest() for pixels in images.pixels)
+    names = map(str, range(len(images)))
+    return Examined([Found(n, (width, height), mode, y, d) for n, y, d in zip(names, labels, digests, strict=True)], [])

@@ -1,0 +1,66 @@
+"""One network in one file: safetensors whose header holds the run's config."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors.torch import save
+from torch import Tensor
+
+from diffkit_trainer.errors import RunError
+from diffkit_trainer.pictures import written
+from diffkit_trainer.strict_json import parse_object
+from diffkit_trainer.tensors import read_tensors
+
+__all__ = ["Exported", "read_export", "write_export"]
+
+KEY = "diffkit"
+LONGEST_HEADER = 8 * 2**20
+
+
+class Exported(NamedTuple):
+    """A network's weights by name, its run's config, the step it was trained to, and whether it is the raw network."""
+
+    weights: dict[str, Tensor]
+    config: dict[str, Any]
+    step: int
+    raw: bool
+
+
+def write_export(path: Path, network: Exported) -> None:
+    """Write the network as one safetensors file, whole or not at all. Raises OSError where it cannot be written."""
+    # one key: with several, the file's bytes would differ from process to process
+    document = {"config": network.config, "step": network.step, "raw": network.raw}
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.weights.items()}
+    data = save(weights, {KEY: json.dumps(document, allow_nan=False)})
+    with written(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Tensor]]) -> Exported:
+    """The network that `write_export` wrote; for a file from anywhere.
+
+    expected: the network's tensors, on "meta" if you like, from the config: the file's names, shapes and types must be theirs.
+    Raises RunError for a file that cannot be read or is something else, and for values that are not finite.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = parse_object(file.read(length), path) if length <= LONGEST_HEADER else {}
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    document = _document(path, header.get("__metadata__"))
+    weights = read_tensors(path, expected(document["config"]))
+    return Exported(weights, document["config"], document["step"], document["raw"])
+
+
+def _document(path: Path, metadata: Any) -> dict[str, Any]:
+    text = metadata.get(KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise RunError(f"{path}: carries no config: expected a file of diffkit export")
+    document = parse_object(text.encode(), path)
+    kinds = {key: type(document.get(key)) for key in ("config", "step", "raw")}
+    if kinds != {"config": dict, "step": int, "raw": bool}:
+        raise RunError(f"{path}: expected config, step and raw in its metadata, found {', '.join(document) or 'nothing'}")
+    return document

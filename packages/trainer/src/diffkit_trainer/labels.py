@@ -1,0 +1,56 @@
+"""A grid whose rows say what they are."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from diffkit_trainer.notes import png_text
+from diffkit_trainer.pictures import grid, written
+
+__all__ = ["font", "labelled", "save_labelled"]
+
+MARGIN = 8
+
+
+def labelled(
+    pixels: Tensor, labels: Sequence[str], *, columns: int, caption: str = "", padding: int = 2, scale: int | None = None
+) -> Image.Image:
+    """A grid, see `diffkit_trainer.grid`, with a label left of each row, in the middle of its height; a caption below it all.
+
+    pixels: uint8 (N, 1 or 3, H, W). A label may have several lines; it is drawn black on white. Raises ValueError unless there
+    is one label a row, and as `grid` does.
+    """
+    picture = grid(pixels, columns, padding, scale)
+    rows = math.ceil(len(pixels) / columns)
+    if len(labels) != rows:
+        raise ValueError(f"{rows} rows need one label each, got {len(labels)}")
+    down = (picture.height - padding) / rows
+    lines = max(label.count("\n") + 1 for label in labels)
+    letters = font(max(9, min(16, round(down / (1.4 * lines)))))
+    ruler = ImageDraw.Draw(picture)
+    left = math.ceil(max(ruler.multiline_textbbox((0, 0), label, font=letters)[2] for label in labels)) + 2 * MARGIN
+    foot = 2 * MARGIN + 12 if caption else 0
+    canvas = Image.new(picture.mode, (left + picture.width, picture.height + foot), "white")
+    canvas.paste(picture, (left, 0))
+    draw = ImageDraw.Draw(canvas)
+    for row, label in enumerate(labels):
+        middle = padding + (row + 0.5) * down - padding / 2
+        draw.multiline_text((left - MARGIN, middle), label, fill="black", font=letters, anchor="rm", align="right")
+    if caption:
+        draw.text((left + picture.width / 2, picture.height + foot / 2), caption, fill="black", font=font(12), anchor="mm")
+    return canvas
+
+
+def save_labelled(path: str | Path, picture: Image.Image, note: Mapping[str, Any] | None = None) -> None:
+    """Writes a picture as a PNG, whole or not at all, with a note that `read_note` reads back."""
+    with written(Path(path)) as temporary:
+        picture.save(temporary, format="PNG", pnginfo=png_text(note))
+
+
+def font(size: int) -> Any:
+    """Pillow's own font at a size in pixels; the one size it has where Pillow was built without FreeType."""
+    return ImageFont.load_default(size)

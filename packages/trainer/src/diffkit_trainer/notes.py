@@ -1,0 +1,53 @@
+"""How a picture was made, written into the picture: a text chunk of JSON in a PNG."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from diffkit_trainer.decode import reason
+from diffkit_trainer.errors import DataError
+from diffkit_trainer.listing import printable
+
+__all__ = ["KEY", "png_text", "read_note"]
+
+KEY = "diffkit"
+"""The chunk's keyword."""
+
+LONGEST = 2**16
+
+
+def png_text(note: Mapping[str, Any] | None) -> PngInfo | None:
+    """What Pillow's `save(pnginfo=)` takes to write the note, plain JSON, as one text chunk; None for no note."""
+    if note is None:
+        return None
+    info = PngInfo()
+    info.add_text(KEY, json.dumps(note, allow_nan=False))
+    return info
+
+
+def read_note(path: str | Path) -> dict[str, Any]:
+    """The note of a PNG that was written here.
+
+    Raises DataError for a file that cannot be read, is no PNG, or carries no note.
+    """
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            text = image.info.get(KEY)
+            if text is None:  # the chunk may stand behind the pixels, where a tool rewrote the file
+                image.load()
+                text = image.info.get(KEY)
+    except Exception as error:  # a damaged PNG fails in any way it likes
+        raise DataError(f"{printable(path)}: {reason(error)}; expected a PNG that diffkit wrote") from None
+    if not isinstance(text, str):
+        raise DataError(f"{printable(path)}: carries no note of how it was made; expected a PNG that diffkit wrote")
+    try:
+        note = json.loads(text) if len(text) <= LONGEST else None
+    except (ValueError, RecursionError):
+        note = None
+    if not isinstance(note, dict):
+        raise DataError(f"{printable(path)}: its note is no JSON object of at most {LONGEST} characters")
+    return note
