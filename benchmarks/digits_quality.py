@@ -55,9 +55,10 @@ def main() -> None:
     correct = (model(real.pixels[held] / 255).argmax(dim=1) == real.labels[held]).float().mean()
     print(f"classifier: {100 * correct:.1f}% of held-out digits right")
     report("real digits held out", model, real.pixels[held])
-    sampler, step, _ = open_run(options.run, raw=options.raw, device="cpu")
-    drawn = torch.cat(list(sampler.images(list(range(1000)), steps=options.steps, eta=0.0, batch_size=250)))
-    report(f"samples of {options.run} at step {step}", model, drawn)
+    opened = open_run(options.run, raw=options.raw, device="cpu")
+    noises = (opened.sampler.noise(list(range(first, first + 250))) for first in range(0, 1000, 250))
+    drawn = torch.cat([opened.sampler.from_noise(noise, steps=options.steps) for noise in noises])
+    report(f"samples of {options.run} at step {opened.step}", model, drawn)
 
 
 if __name__ == "__main__":
