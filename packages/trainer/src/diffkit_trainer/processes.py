@@ -66,4 +66,5 @@ def processes(device: torch.device | str = "cpu", timeout: float = 600.0) -> Ite
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     distributed.init_process_group(backend, timeout=datetime.timedelta(seconds=timeout))
     yield world, device
+    distributed.barrier()  # one that left earlier would close its connections under the others' last message
     distributed.destroy_process_group()
