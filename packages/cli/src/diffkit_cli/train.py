@@ -155,11 +155,11 @@ def _trainer(config: TrainConfig, images: Images, stored: dict[str, Any] | None,
 
 
 def _open(config: TrainConfig, skip_bad: bool) -> Images:
-    size = config.size
-    if size is None and config.data != "digits" and not _is_idx(config.data):
+    size, idx = config.size, _is_idx(config.data)
+    if size is None and config.data != "digits" and not idx:
         size = 64
     with console.status(f"reading {config.data}"):
-        packed = size is not None and config.pack and Path(config.data).is_dir() and not _is_idx(config.data)
+        packed = size is not None and config.pack and Path(config.data).is_dir() and not idx
         images = (pack if packed else open_images)(config.data, size, skip_bad=skip_bad)  # type: ignore[arg-type]
     for path, reason in images.skipped:
         warn(f"left out {path}: {reason}")
