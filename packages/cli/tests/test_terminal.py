@@ -69,7 +69,7 @@ except SystemExit:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["sample", "RUN", "-n", 64, "--sampler", "ddpm", "--out", "OUT"],
+        ["sample", "RUN", "-n", 10000, "--sampler", "ddpm", "--out", "OUT"],
         ["steps", "RUN", "--steps", 100000, "--out", "OUT.png"],
         ["evaluate", "RUN", "--steps", 1000],
     ],
@@ -85,6 +85,23 @@ def test_ctrl_c_ends_cleanly(trained, tmp_path, arguments):
     assert (running.returncode, out) == (130, "")
     assert said in ("", "diffkit: interrupted\n"), "typer's versions differ in whether they leave it to us to say"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["exec('raise KeyboardInterrupt')", "raise KeyboardInterrupt"])
+def test_ctrl_c_ends_cleanly_inside_a_string_of_code_and_while_the_commands_are_read(where):
+    """A dataclass is made by exec: CPython ends a process that saw Ctrl-C there by SIGINT, even where it was handled."""
+    code = f"""
+import importlib.abc, sys
+class Interrupting(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "diffkit_cli.app":
+            {where}
+sys.meta_path.insert(0, Interrupting())
+from diffkit_cli.__main__ import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "diffkit: interrupted\n")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ import os
 import sys
 from typing import TextIO
 
-from diffkit_cli.app import app
-
 __all__ = ["main"]
 
 
@@ -16,6 +14,8 @@ def main() -> None:
     141 nobody reads on, as for `diffkit info RUN | head -1`.
     """
     try:
+        from diffkit_cli.app import app  # here, so that Ctrl-C is clean while it is read, too
+
         code = app(prog_name="diffkit", standalone_mode=False)
         sys.stdout.flush()
     except BaseException as error:
@@ -27,6 +27,8 @@ def main() -> None:
         message, code = _explained(error)
         if message:
             print(f"diffkit: {message}", file=sys.stderr)  # noqa: T201
+    if code == 130:  # CPython remembers a Ctrl-C that came inside exec(str), as of a dataclass, and would end by SIGINT itself
+        exec("pass")  # forgets it
     sys.exit(code or 0)
 
 
