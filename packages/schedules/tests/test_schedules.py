@@ -185,3 +185,16 @@ def test_times_of_inverts_every_schedule():
 def test_a_table_that_does_not_end_in_noise_warns():
     with pytest.warns(UserWarning, match="T = 100 ends at alpha-bar = 0.364, which is not noise"):
         ds.linear_betas(T=100)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=ids)
+def test_a_table_is_also_its_betas(table):
+    betas = np.asarray(table)
+    assert (len(table), betas.shape, betas.dtype) == (table.timesteps, (table.timesteps,), np.float64)
+    assert (table[0], table[-1], list(table)) == (betas[0], betas[-1], list(betas))
+    assert table[3:5].tolist() == betas[3:5].tolist()
+    np.testing.assert_array_equal(np.cumprod(1 - table), table.alphas_cumprod)
+    np.testing.assert_array_equal(np.sqrt(table) * 2.0, np.sqrt(betas) * 2)
+    assert ds.discrete(table) == ds.discrete(betas)
+    for t in (0.0, 0.25, 1.0):
+        assert ds.discrete(table)(t) == table(t)

@@ -1,96 +1,21 @@
-"""Schedules given by a table of T betas, the discrete diffusion of DDPM, read at any t in between.
-
-Index i of a table, 0 ... T - 1, is t = (i + 1) / T; t = 0 is clean data (alpha-bar = 1). Between two entries the pair
-(alpha, sigma) moves along the chord and is scaled back to the unit circle, which meets every entry exactly.
-"""
+"""The tables of betas that people train on."""
 
 import math
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeAlias
 
 import numpy as np
 
-from diffkit_schedules.arrays import Array, as_array_of, is_torch
-from diffkit_schedules.rates import Formula, Rates
+from diffkit_schedules.table import Betas, Table
 
-__all__ = ["Table", "cosine_betas", "discrete", "linear_betas", "scaled_linear_betas", "sigmoid_betas"]
-
-Betas: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
-
-
-class Table(Formula):
-    """Base of the tables: a subclass gives `betas`, a float64 array of T values in [0, 1].
-
-    alpha-bar_i = prod_{j <= i} (1 - beta_j); alpha = sqrt(alpha-bar), sigma = sqrt(1 - alpha-bar).
-    Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
-    """
-
-    def _betas(self) -> Betas:
-        raise NotImplementedError
-
-    @property
-    def timesteps(self) -> int:
-        """The number T of training steps."""
-        return len(self.alphas_cumprod)
-
-    @cached_property
-    def alphas_cumprod(self) -> Betas:
-        """alpha-bar at indices 0 ... T - 1, float64."""
-        return np.asarray(np.cumprod(1 - self._betas()), dtype=np.float64)
-
-    @cached_property
-    def _entries(self) -> tuple[Betas, Betas]:
-        bar = np.concatenate([[1.0], self.alphas_cumprod])
-        return np.sqrt(bar), np.sqrt(1 - bar)
-
-    @cached_property
-    def _placed(self) -> dict[Any, tuple[Array, ...]]:
-        return {}  # the entries by dtype and device: copied to an accelerator once, not at every call
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_placed"}
-
-    def __call__(self, t: Any) -> Rates:
-        if not isinstance(t, int | float) or not 0 <= t <= 1:
-            return super().__call__(t)
-        position = float(t) * self.timesteps
-        low = min(int(position), self.timesteps - 1)
-        pairs = [(float(entry[low]), float(entry[low + 1])) for entry in self._entries]
-        return Rates(*_chord(math.sqrt, position - low, *pairs))
-
-    def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
-        place = (xp.__name__, str(t.dtype), str(getattr(t, "device", "")))
-        entries = self._placed.get(place) or tuple(as_array_of(entry, t) for entry in self._entries)
-        if is_torch(t):  # what JAX makes under jit must not outlive it
-            self._placed[place] = entries
-        position = xp.reshape(t, (-1,)) * self.timesteps
-        low = xp.clip(xp.floor(position), 0, self.timesteps - 1)
-        index = xp.astype(low, xp.int64 if t.dtype == xp.float64 else xp.int32)
-        pairs = [(xp.take(entry, index, axis=0), xp.take(entry, index + 1, axis=0)) for entry in entries]
-        alpha, sigma = _chord(xp.sqrt, position - low, *pairs)
-        return xp.reshape(alpha, t.shape), xp.reshape(sigma, t.shape)
-
-    def __post_init__(self) -> None:
-        betas = np.asarray(self._betas(), dtype=np.float64)
-        if betas.ndim != 1 or betas.size == 0:
-            raise ValueError(f"betas must be a sequence of at least one number, got shape {betas.shape}")
-        if not np.all((betas >= 0) & (betas <= 1)):
-            raise ValueError(f"every beta must be in [0, 1], got {betas[~((betas >= 0) & (betas <= 1))][0]}")
-        left = self.alphas_cumprod[-1]
-        if left > 0.05:
-            warnings.warn(
-                f"{type(self).__name__} with T = {betas.size} ends at alpha-bar = {left:.3g}, which is not noise: raise the betas"
-                " (by 1000 / T for a table made for T = 1000) or wrap it in zero_terminal_snr",
-                stacklevel=3,
-            )
+__all__ = ["cosine_betas", "discrete", "linear_betas", "scaled_linear_betas", "sigmoid_betas"]
 
 
 @dataclass(frozen=True)
 class discrete(Table):  # noqa: N801
     """The schedule of any table of betas, each in [0, 1], first step first; `timesteps` is their number.
+
+    The betas may be a sequence, an array, or another table: `discrete(linear_betas())` is `linear_betas()`, written out.
 
     Raises ValueError for an empty table or a beta outside [0, 1]; warns where the last alpha-bar is above 0.05.
     Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
@@ -188,13 +113,6 @@ class sigmoid_betas(Table):  # noqa: N801
     def _betas(self) -> Betas:
         u = np.linspace(-6, 6, _at_least_one(self.T))
         return self.start + (self.end - self.start) / (1 + np.exp(-u))
-
-
-def _chord(sqrt: Callable[[Any], Any], part: Any, alphas: tuple[Any, Any], sigmas: tuple[Any, Any]) -> tuple[Any, Any]:
-    """The pair between two entries, `part` of the way along the chord, scaled back to the unit circle."""
-    alpha, sigma = ((1 - part) * low + part * high for low, high in (alphas, sigmas))
-    norm = sqrt(alpha * alpha + sigma * sigma)
-    return alpha / norm, sigma / norm
 
 
 def _at_least_one(timesteps: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from diffkit_schedules.arrays import Array
 from diffkit_schedules.rates import Formula, Rates, Schedule
-from diffkit_schedules.tables import Table
+from diffkit_schedules.table import Table
 
 __all__ = ["shift", "zero_terminal_snr"]
 

@@ -1,0 +1,116 @@
+"""A table of T betas, the discrete diffusion of DDPM, read at any t in between.
+
+Index i of a table, 0 ... T - 1, is t = (i + 1) / T; t = 0 is clean data (alpha-bar = 1). Between two entries the pair
+(alpha, sigma) moves along the chord and is scaled back to the unit circle, which meets every entry exactly.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from diffkit_schedules.arrays import Array, as_array_of, is_torch
+from diffkit_schedules.rates import Formula, Rates
+
+__all__ = ["Betas", "Table"]
+
+Betas: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
+
+
+class Table(Formula, NDArrayOperatorsMixin):
+    """Base of the tables: a subclass gives `_betas`, a float64 array of T values in [0, 1].
+
+    alpha-bar_i = prod_{j <= i} (1 - beta_j); alpha = sqrt(alpha-bar), sigma = sqrt(1 - alpha-bar).
+    A table is also its betas: it has their length, is indexed, and enters NumPy's functions and arithmetic as their array.
+    Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
+
+    >>> from diffkit_schedules import linear_betas
+    >>> table = linear_betas()
+    >>> len(table), float(table[-1]), round(float((1 - table).prod()), 8)
+    (1000, 0.02, 4.036e-05)
+    """
+
+    def _betas(self) -> Betas:
+        raise NotImplementedError
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> "np.ndarray[Any, Any]":
+        return np.array(self._betas(), dtype=dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return getattr(ufunc, method)(*(np.asarray(each) if isinstance(each, Table) else each for each in inputs), **options)
+
+    def __len__(self) -> int:
+        return self.timesteps
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._betas()[index]
+
+    def __iter__(self) -> Iterator[np.float64]:
+        return iter(self._betas())
+
+    @property
+    def timesteps(self) -> int:
+        """The number T of training steps."""
+        return len(self.alphas_cumprod)
+
+    @cached_property
+    def alphas_cumprod(self) -> Betas:
+        """alpha-bar at indices 0 ... T - 1, float64."""
+        return np.asarray(np.cumprod(1 - self._betas()), dtype=np.float64)
+
+    @cached_property
+    def _entries(self) -> tuple[Betas, Betas]:
+        bar = np.concatenate([[1.0], self.alphas_cumprod])
+        return np.sqrt(bar), np.sqrt(1 - bar)
+
+    @cached_property
+    def _placed(self) -> dict[Any, tuple[Array, ...]]:
+        return {}  # the entries by dtype and device: copied to an accelerator once, not at every call
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_placed"}
+
+    def __call__(self, t: Any) -> Rates:
+        if not isinstance(t, int | float) or not 0 <= t <= 1:
+            return super().__call__(t)
+        position = float(t) * self.timesteps
+        low = min(int(position), self.timesteps - 1)
+        pairs = [(float(entry[low]), float(entry[low + 1])) for entry in self._entries]
+        return Rates(*_chord(math.sqrt, position - low, *pairs))
+
+    def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
+        place = (xp.__name__, str(t.dtype), str(getattr(t, "device", "")))
+        entries = self._placed.get(place) or tuple(as_array_of(entry, t) for entry in self._entries)
+        if is_torch(t):  # what JAX makes under jit must not outlive it
+            self._placed[place] = entries
+        position = xp.reshape(t, (-1,)) * self.timesteps
+        low = xp.clip(xp.floor(position), 0, self.timesteps - 1)
+        index = xp.astype(low, xp.int64 if t.dtype == xp.float64 else xp.int32)
+        pairs = [(xp.take(entry, index, axis=0), xp.take(entry, index + 1, axis=0)) for entry in entries]
+        alpha, sigma = _chord(xp.sqrt, position - low, *pairs)
+        return xp.reshape(alpha, t.shape), xp.reshape(sigma, t.shape)
+
+    def __post_init__(self) -> None:
+        betas = np.asarray(self._betas(), dtype=np.float64)
+        if betas.ndim != 1 or betas.size == 0:
+            raise ValueError(f"betas must be a sequence of at least one number, got shape {betas.shape}")
+        if not np.all((betas >= 0) & (betas <= 1)):
+            raise ValueError(f"every beta must be in [0, 1], got {betas[~((betas >= 0) & (betas <= 1))][0]}")
+        left = self.alphas_cumprod[-1]
+        if left > 0.05:
+            warnings.warn(
+                f"{type(self).__name__} with T = {betas.size} ends at alpha-bar = {left:.3g}, which is not noise: raise the betas"
+                " (by 1000 / T for a table made for T = 1000) or wrap it in zero_terminal_snr",
+                stacklevel=3,
+            )
+
+
+def _chord(sqrt: Callable[[Any], Any], part: Any, alphas: tuple[Any, Any], sigmas: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The pair between two entries, `part` of the way along the chord, scaled back to the unit circle."""
+    alpha, sigma = ((1 - part) * low + part * high for low, high in (alphas, sigmas))
+    norm = sqrt(alpha * alpha + sigma * sigma)
+    return alpha / norm, sigma / norm
