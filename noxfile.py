@@ -17,6 +17,7 @@ nox.options.sessions = ["lint", "types", "build", "tests", "lowest", "backends",
 for pips, uvs in {"PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_CERT": "SSL_CERT_FILE"}.items():
     if pips in os.environ:  # uv reads none of pip's settings
         os.environ.setdefault(uvs, os.environ[pips])
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' networks are so small that threads would only wait for each other
 
 
 @nox.session
