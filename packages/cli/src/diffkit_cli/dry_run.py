@@ -43,7 +43,8 @@ def dry_run(config: TrainConfig, trainer: Trainer, *, as_json: bool) -> None:
         f"time: {duration(document['seconds'])} for {plural(steps - start, 'step')} at {found.seconds:.3g} s (measured: "
         f"{plural(found.updates, 'step')} after a first one), without previews and checkpoints",
     ]
-    sys.stdout.write(to_toml(config) + "".join(f"# {line}\n" for line in lines))
+    text = to_toml(config) + "".join(f"# {line}\n" for line in lines)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))  # a folder's name may be no UTF-8
 
 
 def _document(config: TrainConfig, trainer: Trainer, found: Trial, start: int) -> dict[str, Any]:

@@ -107,6 +107,8 @@ def test_one_image_with_a_name_that_is_no_utf8_trains(tmp_path):
     Image.new("RGB", (9, 9), "red").save(tmp_path / "a.png")
     os.rename(tmp_path / "a.png", folder + b"/na\xefve.PNG")
     data, run = os.fsdecode(os.path.dirname(folder)), tmp_path / "run"
+    code, said = diffkit("train", data, "--size", 8, "--out", run, *TINY, 3, "--dry-run")
+    assert code == 0, said
     code, said = diffkit("train", data, "--size", 8, "--out", run, *TINY, 3)
     assert code == 0, said
     assert [json.loads(line)["step"] for line in (run / "log.jsonl").read_text("utf-8").splitlines()] == [1, 2, 3]
