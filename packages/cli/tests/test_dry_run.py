@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from diffkit_cli.building import document, trainer_of
+from diffkit_cli.recipes import decided
 from diffkit_cli.settings import read_settings
+from diffkit_trainer import World, open_images
 from diffkit_unet import preset
 from running import TINY, images, keys, on_a_terminal, one_line, process
 
@@ -84,3 +87,10 @@ def test_every_recipe_makes_steps(tmp_path, name):
     done = process("train", tmp_path / "data", "--preset", name, *small, "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["parameters"] == sum(parameter.numel() for parameter in preset(name).parameters())
+
+
+@pytest.mark.parametrize(("name", "condition"), [("small", "variance"), ("ddpm-cifar10", "index")])
+def test_a_network_is_told_what_it_was_made_for(name, condition):
+    config = decided({"preset": name})
+    trainer = trainer_of(config, open_images("digits"), None, World(), "cpu")
+    assert trainer.loss_options["condition"] == document(config, trainer)["condition"] == condition

@@ -9,7 +9,8 @@ from diffkit_trainer import Examined, examine
 from rich.table import Table
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console, plural, results
+from diffkit_cli.console import plural, results
+from diffkit_cli.progress import counting
 
 __all__ = ["doctor", "suggestions"]
 
@@ -26,8 +27,8 @@ def doctor(data: str, *, size: int | None, as_json: bool) -> int:
     """
     if size is not None and not 1 <= size <= 4096:
         raise UsageError(f"--size must be from 1 to 4096, got {size}")
-    with console.status(f"reading {data}") as status:
-        found = examine(data, on_progress=lambda done, total: status.update(f"reading {data}: {done} of {total}"))
+    with counting(f"reading {data}") as on_progress:
+        found = examine(data, on_progress=on_progress)
     sides = Counter(image.size for image in found.images)
     size = size or (SIZE if data != "digits" and not _numbered(found) else max(max(side) for side in sides))
     trains = bool(found.images) and not found.bad
