@@ -16,6 +16,8 @@ def cache(tmp_path_factory):
     """The packed images of these tests, not of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)  # bits differ between numbers of threads, here and in the processes that are started
         yield
 
 

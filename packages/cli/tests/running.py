@@ -1,16 +1,82 @@
 """What the tests of the commands share: running one, and reading what it left."""
 
+import hashlib
+import json
+import os
+import pty
 import subprocess
 import sys
+import time
 
+from diffkit_trainer import checkpoints
 from PIL import Image
 
-TINY = ["--steps", "6", "--batch-size", "8", "--set", "log_every=2", "--set", "save_every=4", "--set", "sample_every=3"]
+COMMAND = [sys.executable, "-m", "diffkit_cli"]
+
+
+def keys(*assignments):
+    """The options that set these keys."""
+    return [word for assignment in assignments for word in ("--set", assignment)]
+
+
+TINY = ["--steps", "6", "--batch-size", "8", *keys("log_every=2", "save_every=4", "sample_every=3")]
+
+
+def start(*arguments, **options):
+    """A command that goes on while the test does."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([*COMMAND, *map(str, arguments)], text=True, errors="replace", **(streams | options))
+
+
+def finished(process):
+    """The exit code, and what was said; no traceback."""
+    _, said = process.communicate(timeout=240)
+    assert "Traceback" not in said, said
+    return process.returncode, said
 
 
 def process(*arguments, **options):
-    command = [sys.executable, "-m", "diffkit_cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, **options)
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=240, check=False, **options)
+
+
+def on_a_terminal(*arguments, **environment):
+    """What a command writes to a terminal, and its exit code."""
+    ours, theirs = pty.openpty()
+    variables = {**os.environ, "TERM": "xterm-256color", **environment}
+    with start(*arguments, stdout=theirs, stderr=theirs, stdin=theirs, env=variables) as running:
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                part = b""
+            if not part:
+                break
+            said += part
+    os.close(ours)
+    return said.decode(), running.returncode
+
+
+def wait_for(run, step):
+    """Until so many steps are logged."""
+    log = run / "log.jsonl"
+    while not log.exists() or log.read_text().count("\n") < step:
+        time.sleep(0.01)
+
+
+def log_of(run):
+    """The log without what a clock said."""
+    entries = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    return [{key: value for key, value in entry.items() if key not in ("seconds", "images_per_second")} for entry in entries]
+
+
+def what_it_is(run):
+    """The step, the sums of what was trained, and the log."""
+    ((step, folder), *_) = checkpoints(run)
+    sums = [hashlib.sha256((folder / f"{file}.safetensors").read_bytes()).hexdigest() for file in ("model", "ema", "optimizer")]
+    return step, sums, log_of(run)
 
 
 def one_line(text):

@@ -8,17 +8,11 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 
 import pytest
 from diffkit_trainer import load
 from PIL import Image
-from running import TINY, images, near, one_line, pixels, process, size_of
-
-
-def log_of(run):
-    entries = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    return [(entry["step"], entry["loss"]) for entry in entries]
+from running import TINY, images, keys, log_of, near, one_line, pixels, process, size_of, start, wait_for
 
 
 def test_train_leaves_a_run(trained):
@@ -202,11 +196,8 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(trained, tmp_
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path, signum, code):
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "diffkit_cli", "train", "--out", str(run), "--set", "log_every=1", "--steps", "100000"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
-        while not (run / "log.jsonl").exists() or (run / "log.jsonl").stat().st_size < 200:
-            assert training.poll() is None
-            time.sleep(0.05)
+    with start("train", "--out", run, *keys("log_every=1"), "--steps", 100000) as training:
+        wait_for(run, 3)
         busy = process("train", "--out", run, "--resume")
         assert busy.returncode == 6
         assert f"is in use by process {training.pid}" in one_line(busy.stderr)
@@ -216,7 +207,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, signum, code):
     step = load(run).step
     assert f"saved step {step} of 100000. Go on with: diffkit train --resume --out {run}" in said
     assert "Traceback" not in said
-    assert [logged for logged, _ in log_of(run)] == list(range(1, step + 1))
+    assert [entry["step"] for entry in log_of(run)] == list(range(1, step + 1))
 
 
 def test_version_help_and_the_command_itself(diffkit):

@@ -43,6 +43,15 @@ def test_warm_up_forgets_the_start():
     assert expected < 1e-6 < 0.999**50
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.05, 0.5, 0.9, 0.999])
+def test_the_warm_up_ends_where_its_formula_meets_the_decay(decay):
+    ema = EMA(nn.Linear(1, 1), decay, warmup=True)
+    first = next(n for n in range(10**5) if (1 + n) / (10 + n) >= decay - 1e-12)
+    assert first == pytest.approx(ema.warm_until, abs=1)
+    assert first >= ema.warm_until - 1e-6
+    assert EMA(nn.Linear(1, 1), decay).warm_until == 0
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_averaged_in_float32(dtype):
     model = constant_network(0.0, dtype)

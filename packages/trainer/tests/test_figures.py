@@ -8,6 +8,7 @@ from diffkit_trainer import (
     DataError,
     Panel,
     batch_that_fits,
+    beside,
     grid,
     labelled,
     read_image,
@@ -80,6 +81,21 @@ def test_labels_stand_left_of_their_rows():
     assert starts[1] < starts[0], "labels end at the picture, so the longer one begins before the other"
     with pytest.raises(ValueError, match="2 rows need one label each, got 1"):
         labelled(numbered(4), ["one"], columns=2)
+
+
+def test_pictures_stand_side_by_side_under_their_titles():
+    pictures = [Image.new("RGB", (30, 20), "red"), Image.new("RGB", (40, 50), "blue")]
+    whole = beside(pictures, ["red", "blue"])
+    assert whole.size == (30 + 8 + 40, 28 + 50)
+    assert whole.crop((0, 28, 30, 48)).tobytes() == pictures[0].tobytes()
+    assert whole.crop((38, 28, 78, 78)).tobytes() == pictures[1].tobytes()
+    for left, right in ((0, 30), (38, 78)):
+        assert whole.crop((left, 0, right, 28)).convert("L").getextrema()[0] < 100, "a title, black"
+    assert set(whole.crop((30, 0, 38, 78)).tobytes()) == {255}
+    with pytest.raises(ValueError, match="2 pictures need one title each, and one at least; got 1"):
+        beside(pictures, ["one"])
+    with pytest.raises(ValueError, match="0 pictures"):
+        beside([], [])
 
 
 def test_a_curve_goes_where_its_values_are(tmp_path):

@@ -1,21 +1,34 @@
 """The commands: each parses its options and calls what does the work, imported only then."""
 
-from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from diffkit_cli import app_draw as draw
 from diffkit_cli import app_look as look
-from diffkit_cli.config import RECIPES, SCHEDULE_NAMES, given, parse_set
+from diffkit_cli.config import UsageError, given
+from diffkit_cli.options import Prediction, Preset, Schedule, Settings
+from diffkit_cli.settings import parse_set, read_settings
 
 __all__ = ["app"]
 
+
+class _Commands(TyperGroup):
+    """Leaves a Ctrl-C to whoever runs the commands: typer would make it an exit like any other since 0.20."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Abort from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Denoising diffusion on your own pictures.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -23,6 +36,8 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         for package in ("cli", "schedules", "samplers", "unet", "trainer"):
             typer.echo(f"diffkit-{package} {metadata.version(f'diffkit-{package}')}")
         raise typer.Exit
@@ -45,29 +60,31 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Optimiser updates in total.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,
     size: Annotated[int | None, typer.Option(help="Resize and crop to SIZE x SIZE; default: 64 for a folder of images.")] = None,
-    preset: Annotated[str | None, typer.Option(help=f"The network: {', '.join(RECIPES)}.")] = None,
-    schedule: Annotated[str | None, typer.Option(help=f"One of {', '.join(SCHEDULE_NAMES)}.")] = None,
-    prediction: Annotated[str | None, typer.Option(help="What the network says: eps, x0, v or flow.")] = None,
+    preset: Preset = None,
+    schedule: Schedule = None,
+    prediction: Prediction = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
     ema: Annotated[float | None, typer.Option(help="Decay of the moving average.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the weights, the order and the noise.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out files that are no readable images.")] = False,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other key, such as save_every=500.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Keys from a file; options go before them.")] = None,
+    settings: Settings = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would be and take; write nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --dry-run: JSON on stdout, for scripts.")] = False,
 ) -> None:
     """Train a network on DATA into a run folder."""
-    options = given(
-        {
-            **{"data": data, "steps": steps, "batch_size": batch_size, "size": size, "preset": preset, "schedule": schedule},
-            **{"prediction": prediction, "lr": lr, "ema": ema, "seed": seed, "device": device},
-        }
-    ) | parse_set(settings or [])
+    if json and not dry_run:
+        raise UsageError("--json goes with --dry-run alone")
+    flags: dict[str, Any] = {
+        **{"data": data, "steps": steps, "batch_size": batch_size, "size": size, "preset": preset, "schedule": schedule},
+        **{"prediction": prediction, "lr": lr, "ema": ema, "seed": seed, "device": device},
+    }
+    options = (read_settings(config) if config else {}) | given(flags) | parse_set(settings or [])
     from diffkit_cli.train import train
 
-    raise typer.Exit(train(options, out, resuming=resume, skip_bad=skip_bad))
+    raise typer.Exit(train(options, out, resuming=resume, skip_bad=skip_bad, dry=dry_run, as_json=json))
 
 
 DRAWING = (draw.sample, draw.interpolate, draw.steps, draw.inpaint)

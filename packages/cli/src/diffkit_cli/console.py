@@ -1,13 +1,8 @@
-"""What a person sees: progress on a terminal, plain lines elsewhere; results on stdout, all else on stderr."""
-
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+"""Where things are said: results on stdout, all else on stderr."""
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["console", "results", "training_progress", "warn"]
+__all__ = ["console", "plural", "results", "warn"]
 
 
 class Screen(Console):
@@ -31,31 +26,10 @@ def warn(message: str) -> None:
     console.print(f"warning: {message}")
 
 
-@contextmanager
-def training_progress(steps: int, start: int) -> Iterator[Callable[[int, float, float], None]]:
-    """A function report(step, loss, images a second): a bar with the time left on a terminal, lines now and then elsewhere."""
-    if not console.is_terminal:
-        yield _lines(steps, start)
-        return
-    columns = (
-        *(TextColumn("training"), BarColumn(), MofNCompleteColumn()),
-        *(TextColumn("loss {task.fields[loss]}"), TextColumn("{task.fields[rate]} images/s"), TimeRemainingColumn()),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("training", total=steps, completed=start, loss="-", rate="-")
-        yield lambda step, loss, rate: progress.update(task, completed=step, loss=f"{loss:.4f}", rate=f"{rate:.0f}")
+def plural(count: int, thing: str) -> str:
+    """The number of things, and their name as that number has it.
 
-
-def _lines(steps: int, start: int) -> Callable[[int, float, float], None]:
-    begun, last = time.monotonic(), float("-inf")
-
-    def report(step: int, loss: float, rate: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < 5 and step < steps:
-            return
-        last = now
-        left = (steps - step) * (now - begun) / max(step - start, 1)
-        console.print(f"step {step}/{steps}  loss {loss:.4f}  {rate:.0f} images/s  {left:.0f} s left")
-
-    return report
+    >>> plural(1, "image"), plural(0, "image"), plural(2, "channel")
+    ('1 image', '0 images', '2 channels')
+    """
+    return f"{count} {thing}{'' if count == 1 else 's'}"

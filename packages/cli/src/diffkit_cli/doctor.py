@@ -9,7 +9,8 @@ from diffkit_trainer import Examined, examine
 from rich.table import Table
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console, results
+from diffkit_cli.console import plural, results
+from diffkit_cli.progress import counting
 
 __all__ = ["doctor", "suggestions"]
 
@@ -26,8 +27,8 @@ def doctor(data: str, *, size: int | None, as_json: bool) -> int:
     """
     if size is not None and not 1 <= size <= 4096:
         raise UsageError(f"--size must be from 1 to 4096, got {size}")
-    with console.status(f"reading {data}") as status:
-        found = examine(data, on_progress=lambda done, total: status.update(f"reading {data}: {done} of {total}"))
+    with counting(f"reading {data}") as on_progress:
+        found = examine(data, on_progress=on_progress)
     sides = Counter(image.size for image in found.images)
     size = size or (SIZE if data != "digits" and not _numbered(found) else max(max(side) for side in sides))
     trains = bool(found.images) and not found.bad
@@ -52,18 +53,18 @@ def suggestions(found: Examined, size: int) -> list[str]:
     """What to do about what was found, the most pressing first."""
     images, said = found.images, list[str]()
     if found.bad:
-        said.append(f"{len(found.bad)} files cannot be read: remove them, or train with --skip-bad")
+        said.append(f"{plural(len(found.bad), 'file')} cannot be read: remove what is broken, or train with --skip-bad")
     if not images:
         return [*said, "no image is left to train on"]
     small = [min(image.size) for image in images if min(image.size) < size]
     if small:
-        said.append(f"{len(small)} of {len(images)} images are smaller than {size}, would be enlarged: try --size {min(small)}")
+        said.append(f"{len(small)} of {plural(len(images), 'image')} would be enlarged to {size}: try --size {min(small)}")
     repeated = sum(len(names) - 1 for names in found.duplicates())
     if repeated:
-        said.append(f"{repeated} images are there more than once: the network sees them more often than the others; remove them")
+        said.append(f"{plural(repeated, 'repetition')} of other images: the network sees those more often; remove them")
     long = sum(max(image.size) >= 2 * min(image.size) for image in images)
     if long:
-        said.append(f"{long} images are twice as long as wide, or more: half of each is cut off; crop them first")
+        said.append(f"{plural(long, 'image')} at least twice as long as wide: half or more is cut off; crop first")
     if len({image.mode in ("1", "L", "LA", "I;16", "I", "F") for image in images}) > 1:
         said.append("grey and colour are mixed: all become RGB; convert them to one if that is not meant")
     if any(image.mode in ("LA", "PA", "RGBA", "La", "RGBa") for image in images):
@@ -73,7 +74,7 @@ def suggestions(found: Examined, size: int) -> list[str]:
         rarest, least = min(counts.items(), key=lambda item: item[1])
         said.append(f"classes are uneven: {rarest} has {least} images, the largest {max(counts.values())}")
     if len(images) < FEW:
-        said.append(f"{len(images)} images are few, and may be learned by heart: add some, or mirror with --set flip=true")
+        said.append(f"{plural(len(images), 'image')} may be learned by heart: add some, or mirror with --set flip=true")
     return said
 
 

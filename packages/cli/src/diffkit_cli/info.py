@@ -9,7 +9,7 @@ from diffkit_trainer import RunError, checkpoints, load, read_config, read_log, 
 from diffkit_unet import UNet
 from rich.table import Table
 
-from diffkit_cli.console import results
+from diffkit_cli.console import plural, results
 from diffkit_cli.network import open_run
 
 __all__ = ["info"]
@@ -25,15 +25,17 @@ def info(path: Path, *, as_json: bool = False) -> None:
         return
     config, log = read_config(path), read_log(path)
     saved = [step for step, _ in checkpoints(path)]
-    warnings = load(path).warnings if saved else []
+    newest = load(path) if saved else None
+    warnings = newest.warnings if newest else []
+    step = newest.step if newest else None
     try:
-        rows = _rows(config, log)
+        rows = [*_rows(config), ("progress", _progress(step, log, config["training"]["steps"]))]
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / 'config.json'}: does not describe a run ({error})") from None
     rows += [("checkpoints", ", ".join(map(str, saved)) or "none yet")]
     rows += [("warning", warning) for warning in warnings]
-    last = log[-1] if log else None
-    _print(str(path), rows, {"config": config, "last": last, "checkpoints": saved, "warnings": warnings}, as_json)
+    found = {"step": step, "last": log[-1] if log else None, "checkpoints": saved, "warnings": warnings}
+    _print(str(path), rows, {"config": config, **found}, as_json)
 
 
 def _drawn(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
@@ -43,8 +45,8 @@ def _drawn(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
 
 def _exported(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
     source = open_run(path, raw=False, device="cpu")
-    rows = [row for row in _rows(source.sampler.config, []) if row[0] != "progress"]
-    rows += [("step", str(source.step)), ("weights", f"{source.weights}, {'as trained' if source.raw else 'moving average'}")]
+    weights = f"{source.weights}, {'as trained' if source.raw else 'moving average'}"
+    rows = [*_rows(source.sampler.config), ("step", str(source.step)), ("weights", weights)]
     return rows, {"config": source.sampler.config, **source.note()}
 
 
@@ -62,26 +64,27 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _rows(config: dict[str, Any], log: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _progress(saved: int | None, log: list[dict[str, Any]], steps: int) -> str:
+    """What would go on from here, and what the log knows beyond it."""
+    said = f"saved at step {saved} of {steps}" if saved is not None else f"nothing saved of {plural(steps, 'step')}"
+    if not log:
+        return said
+    last = log[-1]
+    return f"{said}; logged to step {last['step']}" + (f", loss {last['loss']:.4f}" if last.get("loss") is not None else "")
+
+
+def _rows(config: dict[str, Any]) -> list[tuple[str, str]]:
     data, image, training = config["data"], config["image"], config["training"]
     network = UNet.from_config(config["network"])
     parameters = sum(parameter.numel() for parameter in network.parameters())
     schedule = ", ".join(f"{key}={value}" for key, value in config["schedule"].items() if key != "name")
     classes = ", ".join(data["classes"])
-    last = log[-1] if log else None
+    size = f"{image['width']}x{image['height']}, {plural(image['channels'], 'channel')}"
     return [
-        (
-            "images",
-            f"{data['images']} of {image['width']}x{image['height']}, {image['channels']} channel(s), from {data['source']}",
-        ),
+        ("images", f"{data['images']} of {size}, from {data['source']}"),
         ("classes", classes or "none"),
         ("network", f"{training['preset']}, {parameters:,} parameters"),
         ("schedule", f"{config['schedule']['name']} ({schedule})"),
         ("prediction", f"{config['prediction']}, told the {config['condition']}"),
         ("training", f"batch {training['batch_size']}, lr {training['lr']:g}, EMA {training['ema']}, seed {training['seed']}"),
-        (
-            "progress",
-            f"step {last['step'] if last else 0} of {training['steps']}"
-            + (f", loss {last['loss']:.4f}" if last and last["loss"] is not None else ""),
-        ),
     ]

@@ -9,7 +9,7 @@ from diffkit_samplers import inpaint as keeping
 from diffkit_schedules import as_array_of, namespace
 from diffkit_trainer import read_mask, save_animation, save_images
 
-from diffkit_cli.console import console, warn
+from diffkit_cli.console import console, plural, warn
 from diffkit_cli.draw import draw
 from diffkit_cli.editing import clean
 from diffkit_cli.sample import check_animations, check_counts, check_seeds, opened, recipe_of
@@ -60,4 +60,6 @@ def inpaint(
     save_images(drawn.pixels, out, notes=[{**note, "seed": seed + i} for i in range(n)])
     for path in animations:
         save_animation(drawn.frames, path)
-    console.print(f"{n} images, {share:.0%} drawn anew, {recipe}, seed {seed}: {', '.join(map(str, (out, *animations)))}")
+    console.print(
+        f"{plural(n, 'image')}, {share:.0%} drawn anew, {recipe}, seed {seed}: {', '.join(map(str, (out, *animations)))}"
+    )

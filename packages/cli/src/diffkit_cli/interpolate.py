@@ -9,7 +9,7 @@ from diffkit_schedules import namespace
 from diffkit_trainer import save_animation, save_images
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console
+from diffkit_cli.console import console, plural
 from diffkit_cli.editing import clean
 from diffkit_cli.sample import check_animations, check_counts, check_seeds, opened, recipe_of
 
@@ -64,5 +64,5 @@ def interpolate(
         save_animation(frames + frames[-2:0:-1], path, columns=1, rest=False)
     between = f"{given[0]} and {given[1]}" if given else "two noises"
     console.print(
-        f"{rows} row{'s' * (rows > 1)} of {columns} images between {between}: {', '.join(map(str, (out, *animations)))}"
+        f"{plural(rows, 'row')} of {plural(columns, 'image')} between {between}: {', '.join(map(str, (out, *animations)))}"
     )

@@ -1,21 +1,18 @@
 """The steps of a run: when it logs, saves and draws a preview, and when it stops."""
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import Board, DivergedError, RunError, Saver, Trainer, append_log, checkpoints, save_images
+from diffkit_trainer import Board, DivergedError, RunError, Saver, Trainer, append_log, checkpoints
 
 from diffkit_cli.config import TrainConfig
-from diffkit_cli.console import training_progress, warn
-from diffkit_cli.network import Sampler
+from diffkit_cli.preview import preview
+from diffkit_cli.progress import training_progress
 
 __all__ = ["train_to_the_end"]
-
-PREVIEW = 16
 
 
 def train_to_the_end(
@@ -45,10 +42,11 @@ def _loop(
     board: Board | None,
 ) -> None:
     world, steps, begun, first = trainer.world, int(config.steps or 0), time.monotonic(), trainer.step
-    sampler = Sampler(trainer.ema.model, document)
+    epoch = len(trainer.images) / trainer.batch_size
     saved, saved_at = first or -1, begun
-    with training_progress(steps, trainer.step) as report, _saving_what_is_there(trainer, saver, document):
+    with training_progress(steps, first, epoch) as progress, _saving_what_is_there(trainer, saver, document):
         for step, _ in trainer.run(steps):
+            progress.at(step)
             whole = step % config.log_every == 0
             if whole or step == steps:
                 # off the interval the window goes on: a run that is resumed from here logs as one that never stopped
@@ -60,13 +58,13 @@ def _loop(
                     append_log(run, entry)
                 if board:
                     board.log(entry)
-                report(step, math.nan if entry["loss"] is None else entry["loss"], rate)  # none: every update was skipped
+                progress.logged(step, entry["loss"], rate)
             stop = world.any(bool(stopped()))
             if not stop and (step % config.save_every == 0 or step == steps or _due(config.save_minutes, saved_at, trainer)):
                 saver.save(trainer, document)
                 saved, saved_at = step, time.monotonic()
             if world.first and not stop and (step % config.sample_every == 0 or step == steps):
-                _preview(run, sampler, config.seed, step, board)
+                preview(run, trainer, document, board)
             if stop:
                 break
     if saved != trainer.step:
@@ -87,14 +85,3 @@ def _saving_what_is_there(trainer: Trainer, saver: Saver, document: dict[str, An
         with suppress(RunError, DivergedError):
             saver.save(trainer, document)
         raise
-
-
-def _preview(run: Path, sampler: Sampler, seed: int, step: int, board: Board | None) -> None:
-    """A picture is not worth a training: what goes wrong with it is a warning."""
-    try:
-        pixels = sampler.from_noise(sampler.noise(list(range(seed, seed + PREVIEW))), steps=20)
-        if board:
-            board.images(pixels, step)
-        save_images(pixels, run / "samples" / f"{step:08d}.png")
-    except (OSError, RuntimeError) as error:
-        warn(f"no preview at step {step}: {str(error).splitlines()[0]}")

@@ -1,14 +1,32 @@
-"""The options that several commands share."""
+"""The options that several commands share, and the completion of their values."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from diffkit_samplers import SPACINGS
 
-from diffkit_cli.recipe import METHODS
+from diffkit_cli.names import PREDICTIONS, PRESETS, SAMPLERS, SCHEDULE_NAMES, SPACINGS
+from diffkit_cli.settings import KEYS
 
-__all__ = ["Device", "Eta", "Gif", "Json", "Raw", "Run", "Sampler", "Seed", "Size", "Spacing", "Steps", "WebP"]
+__all__ = [
+    *("Device", "Eta", "Gif", "Json", "Prediction", "Preset", "Raw", "Run", "Sampler", "Schedule", "Seed", "Settings"),
+    *("Size", "Spacing", "Steps", "WebP", "one_of"),
+]
+
+
+def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
+    """Completes what was typed to the words that begin with it, for `typer.Option(autocompletion=)`.
+
+    >>> one_of(["ddim", "ddpm", "heun"])("dd")
+    ['ddim', 'ddpm']
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that diffkit train made, or a file of diffkit export.")]
 Raw = Annotated[bool, typer.Option("--raw", help="The network as trained, not its moving average.")]
@@ -16,9 +34,27 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
 Seed = Annotated[int, typer.Option(help="Image i depends on seed + i alone.")]
 Size = Annotated[str | None, typer.Option(metavar="N or HxW", help="Draw at another size than the run was trained on.")]
-Sampler = Annotated[str | None, typer.Option(help=f"{', '.join(METHODS)}; default ddim.")]
+Sampler = Annotated[str | None, typer.Option(help=f"{', '.join(SAMPLERS)}; default ddim.", autocompletion=one_of(SAMPLERS))]
 Steps = Annotated[int | None, typer.Option(help="Steps of the sampler; default 20, for ddpm all there are.")]
 Eta = Annotated[float | None, typer.Option(help="0 is DDIM, 1 the noise of DDPM; default: what the sampler's name says.")]
-Spacing = Annotated[str | None, typer.Option(help=f"Of the times: {', '.join(SPACINGS)}; default uniform.")]
+Spacing = Annotated[
+    str | None,
+    typer.Option(help=f"Of the times: {', '.join(SPACINGS)}; default uniform.", autocompletion=one_of(SPACINGS)),
+]
 Gif = Annotated[Path | None, typer.Option(metavar="FILE.gif", help="An animation too.")]
 WebP = Annotated[Path | None, typer.Option("--webp", metavar="FILE.webp", help="An animation too, without loss.")]
+
+Preset = Annotated[str | None, typer.Option(help=f"The network: {', '.join(PRESETS)}.", autocompletion=one_of(PRESETS))]
+Schedule = Annotated[str | None, typer.Option(help=f"One of {', '.join(SCHEDULE_NAMES)}.", autocompletion=one_of(SCHEDULE_NAMES))]
+Prediction = Annotated[
+    str | None, typer.Option(help="What the network says: eps, x0, v or flow.", autocompletion=one_of(PREDICTIONS))
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Any other key, such as save_every=500; goes before all else.",
+        autocompletion=one_of([f"{key}=" for key in KEYS]),
+    ),
+]

@@ -10,6 +10,7 @@ from diffkit_samplers import SPACINGS
 from diffkit_schedules import Schedule, timesteps_of
 
 from diffkit_cli.config import UsageError
+from diffkit_cli.console import plural
 
 __all__ = ["METHODS", "Recipe", "parse_size"]
 
@@ -85,7 +86,7 @@ class Recipe:
     def __str__(self) -> str:
         guided = f", guidance {self.guidance:g}" if self.guidance != 1 else ""
         spaced = f", {self.spacing} spacing" if self.spacing != "uniform" else ""
-        return f"{self.steps} step{'s' * (self.steps > 1)} of {self.sampler}, eta {self.eta:g}{spaced}{guided}"
+        return f"{plural(self.steps, 'step')} of {self.sampler}, eta {self.eta:g}{spaced}{guided}"
 
 
 def parse_size(text: str) -> tuple[int, int]:

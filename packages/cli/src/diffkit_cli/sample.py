@@ -9,7 +9,7 @@ from diffkit_trainer import ANIMATIONS, save_animation
 
 from diffkit_cli.classes import class_labels
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console, warn
+from diffkit_cli.console import console, plural, warn
 from diffkit_cli.draw import draw
 from diffkit_cli.editing import start_from
 from diffkit_cli.network import Opened, open_run
@@ -71,7 +71,7 @@ def sample(
     write_drawn(drawn.pixels, out, note, lone=n == 1 and then is not None and not then["grid"])
     for path in animations:
         save_animation(drawn.frames, path)
-    console.print(f"{n} images, {recipe}, seed {seed}: {', '.join(map(str, (out, *animations)))}")
+    console.print(f"{plural(n, 'image')}, {recipe}, seed {seed}: {', '.join(map(str, (out, *animations)))}")
 
 
 def opened(run: Path, raw: bool, device: str, asked: Mapping[str, Any]) -> Opened:

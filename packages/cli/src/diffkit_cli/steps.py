@@ -10,7 +10,7 @@ from diffkit_schedules import namespace
 from diffkit_trainer import labelled, save_labelled
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console
+from diffkit_cli.console import console, plural
 from diffkit_cli.draw import draw
 from diffkit_cli.recipe import Recipe
 from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
@@ -54,7 +54,9 @@ def steps_figure(
         labels.append(f"{recipe.steps} step{'s' * (recipe.steps > 1)}\n{_duration(min(seconds))}")
     note = {"command": "steps", **source.note(), "seed": seed, "n": n, "counts": counts, **_shared(recipes[0])}
     save_labelled(out, labelled(namespace(rows[0]).concat(rows), labels, columns=n), note)
-    console.print(f"{len(counts)} rows of {n} images from one noise each, {recipes[0].sampler}, seed {seed}: {out}")
+    console.print(
+        f"{plural(len(counts), 'row')} of {plural(n, 'image')} from one noise each, {recipes[0].sampler}, seed {seed}: {out}"
+    )
     for label in labels:
         console.print("  " + label.replace("\n", ": "))
 

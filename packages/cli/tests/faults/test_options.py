@@ -11,23 +11,13 @@ import pytest
 from diffkit_trainer import load
 from diffkit_trainer.whole import sha256
 from PIL import Image
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield
+from running import keys, process
 
 
 def diffkit(*arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "diffkit_cli", *map(str, arguments)], capture_output=True, timeout=120, check=False
-    )
-    said = done.stderr.decode()
-    assert "Traceback" not in said, said
-    return done.returncode, said
+    done = process(*arguments)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stderr
 
 
 def cost(code):
@@ -35,7 +25,8 @@ def cost(code):
     script = f"""if True:
         import resource, sys, time
         import diffkit_cli.train
-        from diffkit_cli.config import TrainConfig, UsageError, parse_set
+        from diffkit_cli.config import TrainConfig, UsageError
+        from diffkit_cli.settings import parse_set
         from diffkit_unet import UNet
         before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
         try:
@@ -97,7 +88,8 @@ def test_enormous_numbers_are_refused_at_once(code):
 )
 def test_settings_are_refused_by_name(setting, name):
     """Row 24, for the settings; a config.json is held to the same in the trainer's tests."""
-    from diffkit_cli.config import TrainConfig, UsageError, parse_set
+    from diffkit_cli.config import TrainConfig, UsageError
+    from diffkit_cli.settings import parse_set
 
     with pytest.raises(UsageError) as caught:
         TrainConfig(**parse_set([setting]))
@@ -115,6 +107,8 @@ def test_one_image_with_a_name_that_is_no_utf8_trains(tmp_path):
     Image.new("RGB", (9, 9), "red").save(tmp_path / "a.png")
     os.rename(tmp_path / "a.png", folder + b"/na\xefve.PNG")
     data, run = os.fsdecode(os.path.dirname(folder)), tmp_path / "run"
+    code, said = diffkit("train", data, "--size", 8, "--out", run, *TINY, 3, "--dry-run")
+    assert code == 0, said
     code, said = diffkit("train", data, "--size", 8, "--out", run, *TINY, 3)
     assert code == 0, said
     assert [json.loads(line)["step"] for line in (run / "log.jsonl").read_text("utf-8").splitlines()] == [1, 2, 3]
@@ -127,8 +121,8 @@ def test_one_image_with_a_name_that_is_no_utf8_trains(tmp_path):
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     run = tmp_path_factory.mktemp("digits") / "run"
-    keys = ("class_dropout=0.1", "keep_every=2", "keep=1", "save_every=1", "times=stratified", "loss=huber", "weighting=min_snr")
-    code, said = diffkit("train", "--out", run, *TINY, 5, *(word for key in keys for word in ("--set", key)), "--prediction", "v")
+    saving, learning = ("keep_every=2", "keep=1", "save_every=1"), ("times=stratified", "loss=huber", "weighting=min_snr")
+    code, said = diffkit("train", "--out", run, *TINY, 5, "--prediction", "v", *keys("class_dropout=0.1", *saving, *learning))
     assert code == 0, said
     return run
 

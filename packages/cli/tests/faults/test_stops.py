@@ -1,6 +1,5 @@
 """A run that is stopped, whenever and however, is the run that never was: rows 7 to 12, 15 and 18 of the table of faults."""
 
-import hashlib
 import json
 import os
 import random
@@ -12,28 +11,13 @@ import time
 import pytest
 from diffkit_trainer import checkpoints, load
 from PIL import Image
+from running import finished, keys, start, wait_for, what_it_is
 
 # 20 images in batches of 8: an epoch ends with step 2.5, 5, 7.5, 10; every update takes three parts
-KEYS = (
-    "accumulate=3",
-    "log_every=1",
-    "save_every=3",
-    "sample_every=1000",
-    "clip=1",
-    "warmup=5",
-    "lr_schedule=cosine",
-    "flip=true",
-)
-TRAIN = ["--size", "8", "--preset", "small", "--batch-size", "8", *(word for key in KEYS for word in ("--set", key))]
+INTERVALS = keys("log_every=1", "save_every=3", "sample_every=1000")
+LEARNING = keys("accumulate=3", "clip=1", "warmup=5", "lr_schedule=cosine", "flip=true")
+TRAIN = ["--size", "8", "--preset", "small", "--batch-size", "8", *INTERVALS, *LEARNING]
 STEPS = 60
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -44,38 +28,12 @@ def data(tmp_path_factory):
     return folder
 
 
-def start(*arguments):
-    command = [sys.executable, "-m", "diffkit_cli", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def finished(process):
-    _, said = process.communicate(timeout=240)
-    assert "Traceback" not in said, said
-    return process.returncode, said
-
-
 def train(data, run, steps, *more):
     return finished(start("train", data, "--out", run, *TRAIN, "--set", f"decay_steps={STEPS}", "--steps", steps, *more))
 
 
 def resumed(run, steps):
     return finished(start("train", "--resume", "--out", run, "--steps", steps))
-
-
-def wait_for(run, step):
-    log = run / "log.jsonl"
-    while not log.exists() or log.read_text().count("\n") < step:
-        time.sleep(0.01)
-
-
-def what_it_is(run):
-    """The sums of what was trained, and the log."""
-    ((step, folder), *_) = checkpoints(run)
-    sums = [hashlib.sha256((folder / f"{file}.safetensors").read_bytes()).hexdigest() for file in ("model", "ema", "optimizer")]
-    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    timed = ("seconds", "images_per_second")
-    return step, sums, [{key: value for key, value in entry.items() if key not in timed} for entry in log]
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +99,10 @@ def test_a_second_signal_aborts_and_nothing_is_corrupt(data, tmp_path):
 
 def test_a_signal_at_any_time_saves_or_leaves_promptly(data, tmp_path):
     """Row 9: while starting, saving, drawing previews; every step does all of it here."""
-    keys = ("save_every=1", "sample_every=1", "save_minutes=0.001")
+    often = keys("save_every=1", "sample_every=1", "save_minutes=0.001")
     for n, moment in enumerate((0.1, 0.6, 1.5, 2.5, 3.0, 3.5, 4.0)):
         run = tmp_path / f"run{n}"
-        process = start("train", data, "--out", run, *TRAIN, "--steps", 10**6, *(word for key in keys for word in ("--set", key)))
+        process = start("train", data, "--out", run, *TRAIN, "--steps", 10**6, *often)
         time.sleep(moment)
         process.terminate()
         begun = time.monotonic()
@@ -160,8 +118,8 @@ def test_a_signal_at_any_time_saves_or_leaves_promptly(data, tmp_path):
 def test_a_run_that_diverges_says_where_and_keeps_the_last_good_checkpoint(data, tmp_path):
     """Row 40: exit code 5."""
     run = tmp_path / "run"
-    keys = ("save_every=1", "log_every=7", "clip=1", "warmup=0", "lr_schedule=constant")
-    options = ["--lr", "1e37", "--steps", "60", *(word for key in keys for word in ("--set", key))]
+    others = keys("save_every=1", "log_every=7", "clip=1", "warmup=0", "lr_schedule=constant")
+    options = ["--lr", "1e37", "--steps", "60", *others]
     code, said = finished(start("train", data, "--out", run, *TRAIN, *options))
     assert code == 5, said
     last = said.splitlines()[-1]

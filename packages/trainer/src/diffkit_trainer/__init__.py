@@ -12,7 +12,7 @@ from diffkit_trainer.export import Exported, read_export, write_export
 from diffkit_trainer.fingerprint import weights_hash
 from diffkit_trainer.fitting import batch_that_fits
 from diffkit_trainer.images import ImageFolder, Images, open_images
-from diffkit_trainer.labels import labelled, save_labelled
+from diffkit_trainer.labels import beside, labelled, save_labelled
 from diffkit_trainer.losses import LOSSES, loss, losses
 from diffkit_trainer.normalisation import Normalisation
 from diffkit_trainer.notes import read_note
@@ -38,6 +38,7 @@ from diffkit_trainer.saver import Saver
 from diffkit_trainer.tensors import same_tensors
 from diffkit_trainer.times import TIMES
 from diffkit_trainer.trainer import Trainer, TrainStep
+from diffkit_trainer.trial import Trial, trial
 
 __all__ = [
     "ANIMATIONS",
@@ -65,9 +66,11 @@ __all__ = [
     "Split",
     "TrainStep",
     "Trainer",
+    "Trial",
     "World",
     "append_log",
     "batch_that_fits",
+    "beside",
     "cache_folder",
     "checkpoints",
     "evaluate",
@@ -101,6 +104,7 @@ __all__ = [
     "seed_weights",
     "split",
     "to_png",
+    "trial",
     "truncate_log",
     "weights_hash",
     "write_config",

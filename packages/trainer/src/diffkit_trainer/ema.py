@@ -46,6 +46,15 @@ class EMA:
         """The average with the first decay, in evaluation mode: the network itself, not a copy."""
         return self.models[0]
 
+    @property
+    def warm_until(self) -> float:
+        """The number of updates from which on d_n is the first decay: (10 d - 1) / (1 - d), and 0 without a warm-up.
+
+        Until then the average is young: it is that of the last tenth or so of all updates.
+        """
+        decay = self.decays[0]
+        return max(0.0, (10 * decay - 1) / (1 - decay)) if self.warmup else 0.0
+
     @torch.no_grad()
     def update(self, model: nn.Module, good: Tensor | None = None) -> None:
         """Move the averages towards `model`, the network they were made from.

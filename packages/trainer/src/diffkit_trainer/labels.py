@@ -1,4 +1,4 @@
-"""A grid whose rows say what they are."""
+"""Pictures that say what they are: a grid by its rows, several by their titles."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from torch import Tensor
 from diffkit_trainer.notes import png_text
 from diffkit_trainer.pictures import grid, written
 
-__all__ = ["font", "labelled", "save_labelled"]
+__all__ = ["beside", "font", "labelled", "save_labelled"]
 
 MARGIN = 8
 
@@ -42,6 +42,25 @@ def labelled(
         draw.multiline_text((left - MARGIN, middle), label, fill="black", font=letters, anchor="rm", align="right")
     if caption:
         draw.text((left + picture.width / 2, picture.height + foot / 2), caption, fill="black", font=font(12), anchor="mm")
+    return canvas
+
+
+def beside(pictures: Sequence[Image.Image], titles: Sequence[str]) -> Image.Image:
+    """The pictures side by side, each under its title, on white. Raises ValueError unless there is one title a picture.
+
+    >>> beside([Image.new("L", (64, 40)), Image.new("L", (64, 64))], ["one", "other"]).size
+    (136, 92)
+    """
+    if not pictures or len(pictures) != len(titles):
+        raise ValueError(f"{len(pictures)} pictures need one title each, and one at least; got {len(titles)}")
+    head, letters = 2 * MARGIN + 12, font(12)
+    size = sum(picture.width for picture in pictures) + MARGIN * (len(pictures) - 1), max(each.height for each in pictures)
+    canvas = Image.new(pictures[0].mode, (size[0], size[1] + head), "white")
+    draw, left = ImageDraw.Draw(canvas), 0
+    for picture, title in zip(pictures, titles, strict=True):
+        canvas.paste(picture, (left, head))
+        draw.text((left + picture.width / 2, head / 2), title, fill="black", font=letters, anchor="mm")
+        left += picture.width + MARGIN
     return canvas
 
 

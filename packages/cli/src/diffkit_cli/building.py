@@ -1,0 +1,74 @@
+"""From a config to what trains, and to what is written down of it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from diffkit_schedules import to_config
+from diffkit_trainer import Images, Trainer, World, seed_weights
+from diffkit_unet import UNet, preset
+
+from diffkit_cli.config import TrainConfig, schedule_named
+
+__all__ = ["document", "trainer_of"]
+
+
+def trainer_of(config: TrainConfig, images: Images, stored: dict[str, Any] | None, world: World, device: Any) -> Trainer:
+    """The trainer of a config in which everything is decided; the network is that of the stored run where there is one."""
+    seed_weights(config.seed)
+    classes = len(images.classes) if config.class_dropout is not None else None
+    network = (
+        UNet.from_config(stored["network"])
+        if stored
+        else preset(str(config.preset), in_channels=images.shape[0], num_classes=classes or None)
+    )
+    return Trainer(
+        network,
+        images,
+        schedule_named(config.schedule),
+        prediction=str(config.prediction),
+        condition=network.condition,
+        kind=config.loss,
+        weighting=config.weighting,
+        gamma=config.gamma,
+        times=config.times,
+        batch_size=int(config.batch_size or 1),
+        accumulate=config.accumulate,
+        ema=config.ema,
+        flip=config.flip,
+        class_dropout=config.class_dropout,
+        precision=config.precision,
+        compiled=config.compile,
+        channels_last=config.channels_last,
+        seed=config.seed,
+        device=device,
+        world=world,
+        lr=float(config.lr or 0),
+        weight_decay=config.weight_decay,
+        lr_schedule=config.lr_schedule,
+        warmup=config.warmup,
+        decay_steps=config.decay_steps,
+        clip=config.clip,
+    )
+
+
+def document(config: TrainConfig, trainer: Trainer) -> dict[str, Any]:
+    """Everything resolved, as it stands in config.json and travels in each checkpoint."""
+    images = trainer.images
+    training = dataclasses.asdict(config)
+    source = training.pop("data")
+    return {
+        "data": {
+            "source": source if source == "digits" else str(Path(source).resolve()),
+            "images": len(images),
+            "fingerprint": images.fingerprint,
+            "classes": list(images.classes),
+        },
+        "image": dict(zip(("channels", "height", "width"), images.shape, strict=True)),
+        "normalisation": {"mean": list(trainer.normalisation.mean), "std": list(trainer.normalisation.std)},
+        "network": trainer.model.to_config(),
+        "schedule": to_config(trainer.schedule),
+        "prediction": trainer.loss_options["prediction"],
+        "condition": trainer.loss_options["condition"],
+        "training": training,
+    }

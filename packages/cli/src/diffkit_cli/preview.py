@@ -1,0 +1,52 @@
+"""The pictures of a run while it trains: the same noise each time, by the average, and by the network itself while that lags."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from diffkit_trainer import Board, Trainer, beside, grid, save_images, save_labelled
+
+from diffkit_cli.console import warn
+from diffkit_cli.network import Sampler
+
+__all__ = ["preview"]
+
+IMAGES, STEPS = 16, 20
+
+
+def preview(run: Path, trainer: Trainer, document: dict[str, Any], board: Board | None) -> None:
+    """Draw samples/STEP.png; a picture is not worth a training: what goes wrong with it is a warning.
+
+    While the average's decay is warming up, see `EMA.warm_until`, the average is as old as a tenth of the training: the
+    network's own images stand beside it, on the right.
+    """
+    step, path = trainer.step, run / "samples" / f"{trainer.step:08d}.png"
+    try:
+        average = _drawn(trainer.ema.model, document, trainer.seed)
+        if step < trainer.ema.warm_until:
+            with _evaluating(trainer.model):
+                raw = _drawn(trainer.model, document, trainer.seed)
+            titles = f"moving average, step {step}", f"network as trained, step {step}"
+            save_labelled(path, beside([grid(average), grid(raw)], titles))
+        else:
+            save_images(average, path)
+        if board:
+            board.images(average, step)
+    except (OSError, RuntimeError) as error:
+        warn(f"no preview at step {step}: {str(error).splitlines()[0]}")
+
+
+def _drawn(network: Any, document: dict[str, Any], seed: int) -> Any:
+    sampler = Sampler(network, document)
+    return sampler.from_noise(sampler.noise(list(range(seed, seed + IMAGES))), steps=STEPS)
+
+
+@contextmanager
+def _evaluating(network: Any) -> Iterator[None]:
+    """The network as it is used, and not as it learns: nothing is dropped, and batch norm's statistics stay as they are."""
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train()

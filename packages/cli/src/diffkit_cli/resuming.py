@@ -1,0 +1,39 @@
+"""What a run that goes on may change, and what it must not."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from diffkit_trainer import RunError
+
+from diffkit_cli.config import TrainConfig, UsageError
+from diffkit_cli.recipes import DECIDED
+from diffkit_cli.settings import typed
+
+__all__ = ["resumed"]
+
+MAY_CHANGE = (
+    *("data", "steps", "device", "process_timeout", "pack", "tensorboard"),
+    *("log_every", "sample_every", "save_every", "save_minutes", "keep", "keep_every"),
+    *("accumulate", "compile", "channels_last"),  # these may round differently, and the trainer says so
+)
+
+
+def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
+    """The config of a run's config.json, with what may change taken from the options.
+
+    An option that is None takes back what the run was told; of a key in `DECIDED`, it counts as not given. Raises UsageError for
+    an option that differs from the run's and must not, and RunError where `stored` describes no training.
+    """
+    try:
+        before = typed({**stored["training"], "data": stored["data"]["source"]}, "its config.json")
+        TrainConfig(**before)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"the run's config.json does not describe a training: {error}") from None
+    given = {key: value for key, value in options.items() if value is not None or key not in DECIDED}
+    wanted = TrainConfig(**before | given)
+    for key, value in dataclasses.asdict(wanted).items():
+        if key not in MAY_CHANGE and key in before and value != before[key]:
+            was, asked = (repr(each) if each is not None else "none" for each in (before[key], value))
+            raise UsageError(f"{key} is {was} in the run to be resumed, got {asked}: leave it out, or start another run")
+    return wanted

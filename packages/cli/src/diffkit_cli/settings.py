@@ -1,0 +1,116 @@
+"""The keys of a training as people and files write them: KEY=VALUE, TOML, a run's config.json; one check for all of them."""
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from diffkit_cli.config import TrainConfig, UsageError
+
+__all__ = ["KEYS", "parse_set", "read_settings", "to_toml", "typed"]
+
+KEYS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(TrainConfig)}
+"""Every key of a training, and its type."""
+
+EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+NONE = "none"
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The keys of a TOML file, flat, with their values. A relative `data` is relative to the working directory, as on the
+    command line.
+
+    Raises UsageError, which names the file, for one that cannot be read, is no TOML (with the line), or holds an unknown key or
+    a value that its key does not take.
+    """
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except OSError as error:
+        raise UsageError(f"--config {path}: {(error.strerror or str(error)).lower()}; expected a TOML file") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--config {path}: is no TOML: {error}") from None
+    values = typed(values, f"--config {path}")
+    try:
+        TrainConfig(**values)
+    except UsageError as error:
+        raise UsageError(f"--config {path}: {error}") from None
+    return values
+
+
+def parse_set(assignments: Iterable[str]) -> dict[str, Any]:
+    """KEY=VALUE texts as keys and values.
+
+    Raises UsageError for an unknown key, with the nearest valid one, and for a value of another type.
+
+    >>> parse_set(["save_every=50", "flip=true", "keep_every=none"])
+    {'save_every': 50, 'flip': True, 'keep_every': None}
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes KEY=VALUE, got {assignment!r}")
+        values |= typed({key: _read(text, KEYS.get(key))}, "--set")
+    return values
+
+
+def typed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values as TrainConfig's types: a whole number does where a number is expected, and "none" is None where that is one.
+
+    Raises UsageError, which begins with `where`, for an unknown key, with the nearest valid one, and for a value of another
+    type.
+    """
+    for key in values:
+        if key not in KEYS:
+            near = difflib.get_close_matches(key, KEYS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(KEYS)}"
+            raise UsageError(f"{where}: unknown key {key!r:.60}: {hint}")
+    return {key: _typed(key, value, where) for key, value in values.items()}
+
+
+def to_toml(config: TrainConfig) -> str:
+    """The config as the lines of a file that `read_settings` reads back.
+
+    >>> to_toml(TrainConfig()).splitlines()[:3]
+    ['data = "digits"', 'size = "none"', 'preset = "none"']
+    """
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in dataclasses.asdict(config).items())
+
+
+def _kinds(key: str) -> tuple[Any, ...]:
+    return get_args(KEYS[key]) or (KEYS[key],)
+
+
+def _typed(key: str, value: Any, where: str) -> Any:
+    kind, *rest = _kinds(key)
+    if rest and (value is None or value == NONE):
+        return None
+    if kind is float and type(value) is int and abs(value) < 2**1000:
+        return float(value)
+    if type(value) is not kind:
+        found = str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)
+        raise UsageError(f"{where}: {key} must be {EXPECTED[kind]}{' or none' if rest else ''}, got {found:.60}")
+    return value
+
+
+def _read(text: str, kind: Any) -> Any:
+    """The number or truth value that a text stands for where the key takes one; else the text."""
+    kind = (get_args(kind) or (kind,))[0]
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    try:
+        return kind(text) if kind in (int, float) else text
+    except ValueError:
+        return text
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    escaped = {'"': '\\"', "\\": "\\\\", "\x7f": "\\u007f"} | {chr(i): f"\\u{i:04x}" for i in range(32)}
+    return '"' + "".join(escaped.get(letter, letter) for letter in str(NONE if value is None else value)) + '"'

@@ -1,0 +1,71 @@
+"""Completion in a shell: the script that is installed, run by bash itself."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BASH = shutil.which("bash")
+pytestmark = pytest.mark.skipif(BASH is None, reason="needs bash")
+
+
+def completed(*words):
+    """What bash offers for the last of the words."""
+    script = """
+source <("$1" --show-completion bash)
+command=$1; shift
+COMP_WORDS=(diffkit "$@"); COMP_CWORD=$#
+_diffkit_completion "$command"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+    diffkit = Path(sys.executable).with_name("diffkit")
+    done = subprocess.run([BASH, "-c", script, "bash", diffkit, *words], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["s"], ["sample", "steps", "schedules"]),
+        (["train", "--sk"], ["--skip-bad"]),
+        (["train", "--preset", "ddpm"], ["ddpm-cifar10", "ddpm-64"]),
+        (["train", "--schedule", "off"], ["offset_cosine"]),
+        (["train", "--prediction", "f"], ["flow"]),
+        (["train", "--set", "save"], ["save_every=", "save_minutes="]),
+        (["sample", "run", "--sampler", "dpmpp"], ["dpmpp_2m", "dpmpp_2m_sde"]),
+        (["steps", "run", "--spacing", "k"], ["karras"]),
+    ],
+)
+def test_what_bash_offers(words, offered):
+    assert completed(*words) == offered
+
+
+def test_it_is_installed_for_a_shell(tmp_path):
+    diffkit = Path(sys.executable).with_name("diffkit")
+    done = subprocess.run(
+        [diffkit, "--install-completion", "bash"], env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    installed = tmp_path / ".bash_completions" / "diffkit.sh"
+    assert str(installed) in done.stdout
+    assert "_DIFFKIT_COMPLETE=complete_bash" in installed.read_text()
+    assert str(installed) in (tmp_path / ".bashrc").read_text()
+
+
+def test_neither_help_nor_completion_reads_torch_or_numpy():
+    code = """
+import json, os, runpy, sys
+try:
+    runpy.run_module("diffkit_cli", run_name="__main__")
+except SystemExit:
+    print(json.dumps([name for name in ("torch", "numpy", "PIL", "diffkit_schedules") if name in sys.modules]))
+"""
+    for arguments, more in ((["--help"], {}), (["train", "--help"], {}), ([], {"COMP_WORDS": "diffkit tr", "COMP_CWORD": "1"})):
+        environment = {**more, **({"_DIFFKIT_COMPLETE": "complete_bash"} if more else {})}
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=True
+        )
+        assert json.loads(done.stdout.splitlines()[-1]) == [], done.stdout
