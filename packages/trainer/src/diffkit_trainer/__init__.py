@@ -20,6 +20,7 @@ from diffkit_trainer.onnx_file import write_onnx
 from diffkit_trainer.optimiser import LEARNING_RATES
 from diffkit_trainer.pack import cache_folder, pack
 from diffkit_trainer.pictures import grid, save_images, to_png
+from diffkit_trainer.pipelines import Pipeline, read_pipeline, write_pipeline
 from diffkit_trainer.plots import Panel, save_plot
 from diffkit_trainer.possible import PRECISIONS
 from diffkit_trainer.processes import World, processes
@@ -60,6 +61,7 @@ __all__ = [
     "LockedError",
     "Normalisation",
     "Panel",
+    "Pipeline",
     "RunError",
     "Saver",
     "Split",
@@ -90,6 +92,7 @@ __all__ = [
     "read_log",
     "read_mask",
     "read_note",
+    "read_pipeline",
     "require_writable",
     "resume",
     "same_tensors",
@@ -106,4 +109,5 @@ __all__ = [
     "write_config",
     "write_export",
     "write_onnx",
+    "write_pipeline",
 ]
