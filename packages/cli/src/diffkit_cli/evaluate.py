@@ -47,7 +47,10 @@ def evaluate_run(
         raise UsageError(f"--out must end in .png, got {out}")
     source = opened(run, raw, device, asked)
     sampler, recipe = source.sampler, recipe_of(asked, source)
-    images = _images(data or sampler.config["data"]["source"], sampler.shape)
+    data = data or sampler.config["data"]["source"]
+    if not data:
+        raise UsageError(f"{run} does not say what data it was trained on: give DATA to compare with")
+    images = _images(data, sampler.shape)
     parts = split(images)
     n = min(n, len(parts.one))
     classes = sampler.config["network"].get("num_classes") or 0

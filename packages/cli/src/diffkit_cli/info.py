@@ -63,25 +63,28 @@ def _text(value: Any) -> str:
 
 
 def _rows(config: dict[str, Any], log: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    data, image, training = config["data"], config["image"], config["training"]
+    data, image, training = config["data"], config["image"], config.get("training")
+    size = f"{image['width']}x{image['height']}, {image['channels']} channel(s)"
     network = UNet.from_config(config["network"])
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    schedule = ", ".join(f"{key}={value}" for key, value in config["schedule"].items() if key != "name")
+    schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config["schedule"].items() if key != "name")
     classes = ", ".join(data["classes"])
     last = log[-1] if log else None
-    return [
+    rows = [
         (
             "images",
-            f"{data['images']} of {image['width']}x{image['height']}, {image['channels']} channel(s), from {data['source']}",
+            f"{data['images']} of {size}, from {data['source']}" if data["source"] else f"{size}; of which data is not known",
         ),
         ("classes", classes or "none"),
-        ("network", f"{training['preset']}, {parameters:,} parameters"),
+        ("network", f"{training['preset'] if training else config['imported']}, {parameters:,} parameters"),
         ("schedule", f"{config['schedule']['name']} ({schedule})"),
         ("prediction", f"{config['prediction']}, told the {config['condition']}"),
+    ]
+    if training is None:
+        return rows
+    loss = f", loss {last['loss']:.4f}" if last and last["loss"] is not None else ""
+    return [
+        *rows,
         ("training", f"batch {training['batch_size']}, lr {training['lr']:g}, EMA {training['ema']}, seed {training['seed']}"),
-        (
-            "progress",
-            f"step {last['step'] if last else 0} of {training['steps']}"
-            + (f", loss {last['loss']:.4f}" if last and last["loss"] is not None else ""),
-        ),
+        ("progress", f"step {last['step'] if last else 0} of {training['steps']}{loss}"),
     ]
