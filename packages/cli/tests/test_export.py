@@ -3,18 +3,13 @@
 import importlib.util
 import json
 
-import numpy as np
 import pytest
 import torch
-from diffkit_samplers import ddim, denoiser, seeded
-from diffkit_schedules import from_config
 from diffkit_trainer import RunError, load, read_export, read_note, write_export
 from diffkit_unet import UNet
 from PIL import Image
 from running import near, one_line, pixels
 from safetensors.torch import load_file, save_file
-
-ONNX = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
 
 
 def network(config):
@@ -83,28 +78,6 @@ def test_a_number_that_float16_does_not_hold(trained, tmp_path, diffkit):
     with pytest.raises(RunError, match=r"image\.bias does not fit float16, whose largest number is 65504: export it in float32"):
         write_export(tmp_path / "half.safetensors", exported, half=True)
     assert not (tmp_path / "half.safetensors").exists()
-
-
-@pytest.mark.skipif(not ONNX, reason="needs onnx, onnxscript and onnxruntime")
-def test_numpy_and_onnx_draw_the_same_images(trained, tmp_path, diffkit):
-    assert diffkit("export", trained, "--out", tmp_path / "net.onnx")[0] == 0
-    session = importlib.import_module("onnxruntime").InferenceSession(tmp_path / "net.onnx")
-    config = json.loads(session.get_modelmeta().custom_metadata_map["diffkit"])
-
-    def model(x, condition):
-        return session.run(None, {"x": x, "condition": condition})[0]
-
-    schedule = from_config(config["schedule"])
-    denoise = denoiser(model, schedule, config["prediction"], config["condition"])
-    mean, std = config["normalisation"]["mean"][0], config["normalisation"]["std"][0]
-    for n, height, width in ((3, 8, 8), (1, 6, 10)):
-        x = seeded(range(n), like=np.zeros(1, np.float32))((n, 1, height, width)) * np.float32(schedule(1.0).sigma)
-        x0 = ddim(denoise, schedule, x, steps=3)
-        drawn = np.clip(np.round((x0 * std + mean) * 255), 0, 255).astype(np.uint8)
-        out = tmp_path / f"{n}"
-        size = ["--size", f"{height}x{width}"]
-        assert diffkit("sample", trained, "-n", n, "--steps", 3, *size, "--out", out)[0] == 0
-        assert near([list(image.tobytes()) for image in drawn], pixels(out), levels=2)
 
 
 def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):

@@ -22,6 +22,7 @@ SCHEDULE_NAMES = tuple(name for name in SCHEDULES if name not in ("discrete", "s
 
 RECIPES: dict[str, dict[str, Any]] = {
     "small": {"steps": 3000, "batch_size": 64, "lr": 1e-3},
+    "tiny": {"steps": 3000, "batch_size": 64, "lr": 1e-3},
     "tutorial": {"steps": 30000, "batch_size": 64, "lr": 1e-3},
 }
 """What a preset of the network is trained with unless told otherwise."""
