@@ -49,6 +49,10 @@ def evaluate(
     spacing: Spacing = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="The samples nearest to a training image.")] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A network to compare by, .onnx or .pt (TorchScript, whose code is run: trust it)."),
+    ] = None,
     json: Json = False,
     raw: Raw = False,
     device: Device = "auto",
@@ -57,7 +61,7 @@ def evaluate(
     asked = given({"sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing})
     from diffkit_cli.evaluate import evaluate_run
 
-    evaluate_run(run, data, out, asked, n=n, seed=seed, raw=raw, as_json=json, device=device)
+    evaluate_run(run, data, out, asked, n=n, seed=seed, features=features, raw=raw, as_json=json, device=device)
 
 
 def export(

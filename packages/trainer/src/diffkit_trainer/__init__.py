@@ -11,6 +11,7 @@ from diffkit_trainer.examine import Examined, Found, examine
 from diffkit_trainer.export import Exported, read_export, write_export
 from diffkit_trainer.fingerprint import weights_hash
 from diffkit_trainer.fitting import batch_that_fits
+from diffkit_trainer.given_features import GivenFeatures, read_features
 from diffkit_trainer.images import ImageFolder, Images, open_images
 from diffkit_trainer.labels import labelled, save_labelled
 from diffkit_trainer.losses import LOSSES, loss, losses
@@ -55,6 +56,7 @@ __all__ = [
     "Exported",
     "Figures",
     "Found",
+    "GivenFeatures",
     "ImageFolder",
     "Images",
     "Loaded",
@@ -88,6 +90,7 @@ __all__ = [
     "processes",
     "read_config",
     "read_export",
+    "read_features",
     "read_image",
     "read_log",
     "read_mask",
