@@ -1,16 +1,37 @@
 """What the tests of the commands share: running one, and reading what it left."""
 
+import os
+import pty
 import subprocess
 import sys
 
 from PIL import Image
 
+COMMAND = [sys.executable, "-m", "diffkit_cli"]
 TINY = ["--steps", "6", "--batch-size", "8", "--set", "log_every=2", "--set", "save_every=4", "--set", "sample_every=3"]
 
 
 def process(*arguments, **options):
-    command = [sys.executable, "-m", "diffkit_cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, **options)
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=240, check=False, **options)
+
+
+def on_a_terminal(*arguments, **environment):
+    """What a command writes to a terminal, and its exit code."""
+    ours, theirs = pty.openpty()
+    variables = {**os.environ, "TERM": "xterm-256color", **environment}
+    with subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=theirs, stderr=theirs, stdin=theirs, env=variables) as running:
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                part = b""
+            if not part:
+                break
+            said += part
+    os.close(ours)
+    return said.decode(), running.returncode
 
 
 def one_line(text):

@@ -1,36 +1,14 @@
 """The command as a process: signals, pipes, colours, mistyped words, and what its help costs."""
 
-import os
-import pty
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
-from running import one_line, process
+from running import COMMAND, on_a_terminal, one_line, process
 
-COMMAND = [sys.executable, "-m", "diffkit_cli"]
-COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "doctor", "evaluate", "export", "schedules")
-
-
-def on_a_terminal(*arguments, **environment):
-    """What a command writes to a terminal, and its exit code."""
-    ours, theirs = pty.openpty()
-    variables = {**os.environ, "TERM": "xterm-256color", **environment}
-    with subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=theirs, stderr=theirs, stdin=theirs, env=variables) as running:
-        os.close(theirs)
-        said = b""
-        while True:
-            try:
-                part = os.read(ours, 4096)
-            except OSError:  # how Linux says that the other end is closed
-                part = b""
-            if not part:
-                break
-            said += part
-    os.close(ours)
-    return said.decode(), running.returncode
+COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "doctor", "evaluate", "export", "import", "schedules")
 
 
 @pytest.mark.parametrize(
