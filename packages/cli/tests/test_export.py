@@ -105,6 +105,7 @@ def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
         (["export", "run", "--out", "taken.safetensors"], 4, "taken.safetensors: is a folder"),
         (["export", "run", "--out", "text.safetensors/net"], 4, "text.safetensors"),
         (["import", "run", "--out", "new"], 4, "run: expected the folder of a pipeline of diffusers, found no model_index.json"),
+        (["export", "run", "--out", "run"], 4, "run: holds a run, whose config.json this would replace: give another name"),
         (["import", "nowhere", "--out", "new"], 4, "nowhere: expected the folder of a pipeline"),
         (["import", "run", "--out", "net.onnx"], 2, "--out must be a folder or end in .safetensors, got net.onnx"),
         (["export", "nowhere", "--out", "net"], 4, "nowhere: no such run folder"),

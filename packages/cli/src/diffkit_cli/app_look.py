@@ -15,7 +15,7 @@ def info(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="[RUN|FILE]",
+            metavar="RUN|FILE",
             show_default=False,
             help="A run folder, an export, or a picture that diffkit drew; none: the digits that come with it.",
         ),
@@ -41,7 +41,7 @@ def doctor(
 
 def evaluate(
     run: Run = DIGITS,
-    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="To compare with; none: what it was trained on.")] = None,
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help="To compare with; none: what it was trained on.")] = None,
     n: Annotated[int, typer.Option("-n", "--number", help="Images to draw, at most a quarter of the data's.")] = 1000,
     sampler: Sampler = None,
     steps: Steps = None,

@@ -57,9 +57,14 @@ def write_network(out: Path, network: Exported, *, half: bool = False) -> None:
 
 
 def check_out(out: Path, endings: tuple[str, ...]) -> None:
-    """Raises UsageError unless the name ends in one of these, "" being a folder; RunError where something else has the name."""
+    """Raises UsageError unless the name ends in one of these, "" being a folder.
+
+    Raises RunError where something of another kind has the name, or a run, which must not lose its config.
+    """
     if out.suffix.lower() not in endings:
         wanted = " or ".join(f"end in {ending}" if ending else "be a folder" for ending in endings)
         raise UsageError(f"--out must {wanted}, got {out}")
     if out.exists() and out.is_dir() != (out.suffix == ""):
         raise RunError(f"{out}: is {'a folder' if out.is_dir() else 'a file'}, give another name")
+    if (out / "checkpoints").exists():
+        raise RunError(f"{out}: holds a run, whose config.json this would replace: give another name")

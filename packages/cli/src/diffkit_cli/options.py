@@ -19,7 +19,7 @@ DIGITS = Path(__file__).parent / "digits" / "model.safetensors"
 Run = Annotated[
     Path,
     typer.Argument(
-        metavar="[RUN]",
+        metavar="RUN",
         show_default=False,
         help="The folder that diffkit train made, or a file of diffkit export; none: the digits that come with it.",
     ),
