@@ -12,7 +12,7 @@ TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "build", "tests", "lowest", "backends", "peers", "onnx"]
+nox.options.sessions = ["lint", "types", "build", "tests", "lowest", "backends", "peers", "onnx", "without_torch"]
 
 for pips, uvs in {"PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_CERT": "SSL_CERT_FILE"}.items():
     if pips in os.environ:  # uv reads none of pip's settings
@@ -73,14 +73,23 @@ def backends(session: nox.Session) -> None:
 
 @nox.session(requires=["build"])
 def peers(session: nox.Session) -> None:
-    """The samplers and the U-Net against diffusers: step by step, output by output, gradient by gradient."""
-    session.install("-c", CONSTRAINTS, "diffkit-samplers", "diffkit-unet", "diffusers>=0.35", *TOOLS)
-    tests = (f"packages/{package}/tests/extra/test_diffusers.py" for package in ("samplers", "unet"))
+    """The samplers, the U-Net and whole pipelines against diffusers: step by step, output by output, image by image."""
+    session.install("-c", CONSTRAINTS, "diffkit-cli", "diffusers>=0.35", *TOOLS)
+    tests = (f"packages/{package}/tests/extra/test_diffusers.py" for package in ("samplers", "unet", "cli"))
     session.run("pytest", *tests, *session.posargs)
 
 
 @nox.session(requires=["build"])
 def onnx(session: nox.Session) -> None:
-    """A network exported to ONNX, run by onnxruntime, sampled from with NumPy."""
-    session.install("-c", CONSTRAINTS, "diffkit-unet", "diffkit-samplers", "onnx", "onnxscript", "onnxruntime", *TOOLS)
-    session.run("pytest", "packages/unet/tests/extra/test_onnx.py", *session.posargs)
+    """A network exported to ONNX, run by onnxruntime, sampled from with NumPy; one of them is left for `without_torch`."""
+    session.install("-c", CONSTRAINTS, "diffkit-cli", "onnx", "onnxscript", "onnxruntime", *TOOLS)
+    session.run("pytest", *(f"packages/{package}/tests/extra/test_onnx.py" for package in ("unet", "cli")), *session.posargs)
+    session.run("diffkit", "export", "--out", DIST / "onnx" / "digits.onnx")
+    session.run("diffkit", "sample", "-n", "9", "--out", DIST / "onnx" / "images")
+
+
+@nox.session(requires=["onnx"])
+def without_torch(session: nox.Session) -> None:
+    """The example that draws from an ONNX file, where no torch is: the images that `diffkit sample` drew where it is."""
+    session.install("-c", CONSTRAINTS, "diffkit-samplers", "onnxruntime", "pillow", *TOOLS)  # Pillow for the test alone
+    session.run("pytest", "examples", *session.posargs)

@@ -5,9 +5,9 @@ import sys
 import pytest
 import torch
 from diffkit_cli.__main__ import main
-from diffkit_schedules import offset_cosine, to_config
+from diffkit_schedules import linear_betas, offset_cosine, to_config
 from diffkit_trainer import Trainer, open_images, save, write_config
-from diffkit_unet import UNet
+from diffkit_unet import UNet, preset
 from running import TINY, process
 
 
@@ -57,7 +57,18 @@ def blank(tmp_path_factory):
     return untrained(tmp_path_factory.mktemp("session") / "blank", UNet(1, widths=(8, 16), block_depth=1))
 
 
-def untrained(run, network):
+@pytest.fixture(scope="session")
+def mapped(tmp_path_factory):
+    """A run whose network, schedule and normalisation diffusers has too; nobody changes it."""
+    torch.manual_seed(0)
+    changes = {"widths": (16, 32), "embedding": 16, "groups": 8, "condition": "index", "block_depth": 1}
+    network = preset("medium", in_channels=1, **changes)
+    torch.nn.init.normal_(network.out.weight, std=0.2)
+    other = {"schedule": to_config(linear_betas()), "condition": "index", "normalisation": {"mean": [0.5], "std": [0.5]}}
+    return untrained(tmp_path_factory.mktemp("session") / "mapped", network, **other)
+
+
+def untrained(run, network, **other):
     trainer = Trainer(network, open_images("digits"), offset_cosine(), batch_size=8)
     config = {
         "data": {"source": "digits", "images": 1797, "fingerprint": "", "classes": [f"digit{i}" for i in range(10)]},
@@ -68,6 +79,7 @@ def untrained(run, network):
         "prediction": "eps",
         "condition": "variance",
         "training": {"preset": "small", "batch_size": 8, "lr": 1e-3, "ema": 0.999, "seed": 0, "steps": 1},
+        **other,
     }
     write_config(run, config)
     save(run, trainer, config)

@@ -145,7 +145,7 @@ def test_a_folder_of_idx_files(tmp_path, diffkit):
         (["sample", "nowhere"], 4, "nowhere: no such run folder"),
         (["info", "nowhere"], 4, "nowhere: no such run folder"),
         (["sampel", "run"], 2, "sampel"),
-        (["sample"], 2, "RUN"),
+        (["inpaint"], 2, "RUN"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, diffkit, arguments, code, message):

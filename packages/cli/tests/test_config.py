@@ -85,7 +85,7 @@ def test_the_default_prediction_can_be_sampled_under_every_schedule(name):
         ({"ema": 1.0}, r"--ema must be in \[0, 1\), got 1.0"),
         ({"weight_decay": float("inf")}, "weight_decay must be"),
         ({"seed": -1}, "--seed must be from 0"),
-        ({"preset": "huge"}, "--preset must be one of tutorial, small, medium, .*; got 'huge'"),
+        ({"preset": "huge"}, "--preset must be one of tutorial, small, tiny, .*; got 'huge'"),
         ({"schedule": "cosin"}, "--schedule must be one of cosine, offset_cosine, .*; got 'cosin'"),
         ({"prediction": "noise"}, "--prediction must be one of eps, x0, v, flow; got 'noise'"),
         ({"loss": "l3"}, "loss must be one of mae, mse, huber; got 'l3'"),

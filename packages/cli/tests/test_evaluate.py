@@ -1,6 +1,7 @@
 """diffkit evaluate: figures beside the data's own, and the nearest images."""
 
 import json
+import sys
 
 import pytest
 from diffkit_trainer import read_note
@@ -38,6 +39,10 @@ def test_figures_for_people(blank, diffkit):
     [
         (["-n", 1], 2, "-n must be at least 2, got 1"),
         (["--out", "near.jpg"], 2, "--out must end in .png, got near.jpg"),
+        (["--features", "inception"], 2, "features must be a file .pt (TorchScript) or .onnx, got inception"),
+        (["--features", "nowhere.pt"], 4, "nowhere.pt: no such file"),
+        (["--features", "text.pt"], 4, "text.pt: cannot be read as TorchScript ("),
+        (["--features", "net.onnx"], 2, "net.onnx needs the package onnxruntime: pip install onnxruntime"),
         (["--sampler", "x"], 2, "--sampler must be one of"),
         (["nowhere"], 3, "nowhere: no such folder"),
         (["colour"], 3, "colour: its images are 8 x 8 with 3 channel(s), the run draws 8 x 8 with 1 channel(s)"),
@@ -46,6 +51,9 @@ def test_figures_for_people(blank, diffkit):
 )
 def test_what_is_wrong_is_said_in_one_line(blank, tmp_path, monkeypatch, diffkit, arguments, code, message):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where it is not installed
+    (tmp_path / "text.pt").write_text("no network")
+    (tmp_path / "net.onnx").touch()
     for name, mode in (("colour", "RGB"), ("grey", "L")):
         (tmp_path / name).mkdir()
         for i in range(3):

@@ -3,22 +3,22 @@
 import importlib.util
 import json
 
-import numpy as np
 import pytest
 import torch
-from diffkit_samplers import ddim, denoiser, seeded
-from diffkit_schedules import from_config
-from diffkit_trainer import load, read_export, read_note
+from diffkit_trainer import RunError, load, read_export, read_note, write_export
 from diffkit_unet import UNet
 from PIL import Image
 from running import near, one_line, pixels
 from safetensors.torch import load_file, save_file
 
-ONNX = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
-
 
 def network(config):
     return UNet.from_config(config["network"]).state_dict()
+
+
+def read_export_of(run, folder, diffkit):
+    assert diffkit("export", run, "--out", folder / "whole.safetensors")[0] == 0
+    return read_export(folder / "whole.safetensors", network)
 
 
 @pytest.mark.parametrize("raw", [False, True])
@@ -58,26 +58,26 @@ def test_what_is_in_the_file(trained, tmp_path, diffkit):
     assert (code, "517,153 parameters" in out) == (0, True)
 
 
-@pytest.mark.skipif(not ONNX, reason="needs onnx, onnxscript and onnxruntime")
-def test_numpy_and_onnx_draw_the_same_images(trained, tmp_path, diffkit):
-    assert diffkit("export", trained, "--out", tmp_path / "net.onnx")[0] == 0
-    session = importlib.import_module("onnxruntime").InferenceSession(tmp_path / "net.onnx")
-    config = json.loads(session.get_modelmeta().custom_metadata_map["diffkit"])
+def test_half_the_bytes_and_the_same_images_but_for_a_grey_level(trained, tmp_path, diffkit):
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    assert diffkit("export", trained, "--out", whole)[0] == 0
+    assert diffkit("export", trained, "--out", half, "--half")[0] == 0
+    assert half.stat().st_size < 0.52 * whole.stat().st_size
+    one, other = (read_export(path, network).weights for path in (whole, half))
+    assert all(
+        torch.equal(value.half().float() if value.is_floating_point() else value, other[key]) for key, value in one.items()
+    )
+    for path in (whole, half):
+        assert diffkit("sample", path, "-n", 4, "--steps", 5, "--out", tmp_path / path.stem)[0] == 0
+    assert near(pixels(tmp_path / "whole"), pixels(tmp_path / "half"))
 
-    def model(x, condition):
-        return session.run(None, {"x": x, "condition": condition})[0]
 
-    schedule = from_config(config["schedule"])
-    denoise = denoiser(model, schedule, config["prediction"], config["condition"])
-    mean, std = config["normalisation"]["mean"][0], config["normalisation"]["std"][0]
-    for n, height, width in ((3, 8, 8), (1, 6, 10)):
-        x = seeded(range(n), like=np.zeros(1, np.float32))((n, 1, height, width)) * np.float32(schedule(1.0).sigma)
-        x0 = ddim(denoise, schedule, x, steps=3)
-        drawn = np.clip(np.round((x0 * std + mean) * 255), 0, 255).astype(np.uint8)
-        out = tmp_path / f"{n}"
-        size = ["--size", f"{height}x{width}"]
-        assert diffkit("sample", trained, "-n", n, "--steps", 3, *size, "--out", out)[0] == 0
-        assert near([list(image.tobytes()) for image in drawn], pixels(out), levels=2)
+def test_a_number_that_float16_does_not_hold(trained, tmp_path, diffkit):
+    exported = read_export_of(trained, tmp_path, diffkit)
+    exported.weights["image.bias"][0] = 1e5
+    with pytest.raises(RunError, match=r"image\.bias does not fit float16, whose largest number is 65504: export it in float32"):
+        write_export(tmp_path / "half.safetensors", exported, half=True)
+    assert not (tmp_path / "half.safetensors").exists()
 
 
 def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
@@ -92,8 +92,22 @@ def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
     ("arguments", "code", "message"),
     [
         (["export", "run"], 2, "--out"),
-        (["export", "run", "--out", "net.pt"], 2, "--out must be a folder, or end in .safetensors or .onnx, got net.pt"),
+        (["export", "run", "--out", "net.pt"], 2, "--out must be a folder or end in .safetensors, got net.pt"),
+        (["export", "run", "--out", "net", "--format", "onnx"], 2, "--out must end in .onnx, got net"),
+        (["export", "run", "--out", "net.onnx", "--format", "diffusers"], 2, "--out must be a folder, got net.onnx"),
+        (
+            ["export", "run", "--out", "net", "--format", "pt"],
+            2,
+            "--format must be one of safetensors, onnx, diffusers; got 'pt'",
+        ),
+        (["export", "run", "--out", "net.onnx", "--half"], 2, "--half is for safetensors files, got --format onnx"),
+        (["export", "run", "--out", "net", "--format", "diffusers"], 4, "run: diffusers has no such network: its pipelines draw"),
         (["export", "run", "--out", "taken.safetensors"], 4, "taken.safetensors: is a folder"),
+        (["export", "run", "--out", "text.safetensors/net"], 4, "text.safetensors"),
+        (["import", "run", "--out", "new"], 4, "run: expected the folder of a pipeline of diffusers, found no model_index.json"),
+        (["export", "run", "--out", "run"], 4, "run: holds a run, whose config.json this would replace: give another name"),
+        (["import", "nowhere", "--out", "new"], 4, "nowhere: expected the folder of a pipeline"),
+        (["import", "run", "--out", "net.onnx"], 2, "--out must be a folder or end in .safetensors, got net.onnx"),
         (["export", "nowhere", "--out", "net"], 4, "nowhere: no such run folder"),
         (["sample", "plain.safetensors"], 4, "plain.safetensors: carries no config"),
         (["sample", "text.safetensors"], 4, "text.safetensors"),

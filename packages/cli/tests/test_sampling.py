@@ -21,6 +21,23 @@ def test_every_sampler_draws_images_that_depend_on_their_seed_alone(trained, tmp
     assert near(whole[2:], pixels(tmp_path / "from2"))
 
 
+def test_the_same_images_whatever_the_batch_and_whatever_file_the_network_is_in(mapped, tmp_path, diffkit):
+    back, again = tmp_path / "back", tmp_path / "again.safetensors"
+    assert diffkit("export", mapped, "--out", tmp_path / "net.safetensors")[0] == 0
+    assert diffkit("export", mapped, "--out", back, "--format", "diffusers")[0] == 0
+    assert diffkit("import", back, "--out", again)[0] == 0
+    drawn = {}
+    for name, run, batch in (("1", mapped, 1), ("3", mapped, 3), ("16", mapped, 16), ("all", mapped, None)):
+        options = [] if batch is None else ["--batch-size", batch]
+        assert diffkit("sample", run, "-n", 16, "--steps", 4, "--eta", 0.5, *options, "--out", tmp_path / name)[0] == 0
+        drawn[name] = pixels(tmp_path / name)
+    assert len({tuple(image) for image in drawn["all"]}) == 16
+    assert all(near(drawn["all"], images) for images in drawn.values())
+    for run in (tmp_path / "net.safetensors", again):
+        assert diffkit("sample", run, "-n", 16, "--steps", 4, "--eta", 0.5, "--out", tmp_path / "same")[0] == 0
+        assert pixels(tmp_path / "same") == drawn["all"]
+
+
 def test_one_sampler_under_two_names(trained, tmp_path, diffkit):
     for name, options in {"a": ["--sampler", "euler_ancestral"], "b": ["--eta", 1], "c": ["--sampler", "ddpm"]}.items():
         assert diffkit("sample", trained, "-n", 2, "--steps", 4, "--out", tmp_path / name, *options)[0] == 0

@@ -8,7 +8,7 @@ import time
 import pytest
 from running import on_a_terminal, one_line, process, start
 
-COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "doctor", "evaluate", "export", "schedules")
+COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "doctor", "evaluate", "export", "import", "schedules")
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,48 @@ def test_what_is_left_to_the_sampler_is_named():
 def test_what_is_refused(config, message):
     with pytest.raises(ValueError, match=message):
         ds.from_diffusers(config)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "prediction", "keys"),
+    [
+        (ds.linear_betas(), "eps", {"beta_schedule": "linear", "prediction_type": "epsilon"}),
+        (ds.scaled_linear_betas(500, 0.001, 0.03), "x0", {"beta_schedule": "scaled_linear", "prediction_type": "sample"}),
+        (ds.cosine_betas(), "v", {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}),
+        (ds.zero_terminal_snr(ds.linear_betas()), "v", {"rescale_betas_zero_snr": True, "beta_end": 0.02}),
+    ],
+)
+def test_tables_that_have_a_name_there_come_back_equal(schedule, prediction, keys):
+    config = ds.to_diffusers(schedule, prediction)
+    assert keys.items() <= config.items()
+    assert quietly(config) == (schedule, prediction)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        *(ds.offset_cosine(), ds.cosine(), ds.sigmoid_betas(), ds.cosine_betas(T=50, s=0.1), ds.discrete([0.3, 0.9, 0.9])),
+        ds.zero_terminal_snr(ds.cosine()),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_any_other_becomes_the_table_of_its_own_rates(schedule):
+    config = ds.to_diffusers(schedule, "v")
+    table, _ = quietly(config)
+    steps = getattr(schedule, "timesteps", 1000)
+    assert table.timesteps == config["num_train_timesteps"] == steps
+    for i in range(steps):
+        assert table((i + 1) / steps).alpha == pytest.approx(schedule((i + 1) / steps).alpha, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "prediction", "message"),
+    [
+        (ds.linear_betas(), "flow", "prediction must be one of 'eps', 'x0', 'v' for diffusers' tables, got 'flow'"),
+        (ds.rectified(), "v", "must be 1 for diffusers' tables, got 0.998 at t = 0.001"),
+        (ds.karras(), "v", "must be 1 for diffusers' tables"),
+    ],
+)
+def test_what_diffusers_has_no_table_for(schedule, prediction, message):
+    with pytest.raises(ValueError, match=message):
+        ds.to_diffusers(schedule, prediction)

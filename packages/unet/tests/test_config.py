@@ -118,6 +118,7 @@ def test_presets():
     assert sizes == {
         "tutorial": 1_950_627,
         "small": 517_283,
+        "tiny": 411_715,
         "medium": 6_140_675,
         "ddpm-cifar10": 35_746_307,
         "ddpm-64": 78_700_803,

@@ -88,6 +88,6 @@ def train(
 
 
 DRAWING = (draw.sample, draw.interpolate, draw.steps, draw.inpaint)
-LOOKING = (look.info, look.doctor, look.evaluate, look.export, look.schedules)
+LOOKING = (look.info, look.doctor, look.evaluate, look.export, look.import_, look.schedules)
 for command in (*DRAWING, *LOOKING):
-    app.command()(command)
+    app.command(command.__name__.rstrip("_"))(command)

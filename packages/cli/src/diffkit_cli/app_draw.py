@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.config import given
-from diffkit_cli.options import Device, Eta, Gif, Raw, Run, Sampler, Seed, Size, Spacing, Steps, WebP
+from diffkit_cli.options import DIGITS, Device, Eta, Gif, Number, Out, Raw, Run, Sampler, Seed, Size, Spacing, Steps, WebP, films
 
 __all__ = ["inpaint", "interpolate", "sample", "steps"]
 
 
 def sample(
-    run: Run,
+    run: Run = DIGITS,
     n: Annotated[int | None, typer.Option("-n", "--number", help="How many images; default 16.")] = None,
     sampler: Sampler = None,
     steps: Steps = None,
@@ -27,7 +27,7 @@ def sample(
     ] = None,
     init: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Begin with this image instead of with noise.")] = None,
     strength: Annotated[float | None, typer.Option(help="How much of it to draw anew: (0, 1], default 0.6.")] = None,
-    out: Annotated[Path, typer.Option(help="NAME.png: one grid; otherwise a folder, one PNG an image.")] = Path("samples.png"),
+    out: Out = Path("samples.png"),
     gif: Gif = None,
     webp: WebP = None,
     raw: Annotated[bool | None, typer.Option("--raw/--ema", help="The network as trained, or its moving average.")] = None,
@@ -39,13 +39,12 @@ def sample(
     asked = given({**options, "classes": classes, "guidance": guidance, "raw": raw})
     from diffkit_cli.sample import Edit, sample
 
-    animations = [path for path in (gif, webp) if path is not None]
     edit = Edit(like=like, init=init, strength=strength)
-    sample(run, out, asked, edit, animations=animations, batch_size=batch_size, device=device)
+    sample(run, out, asked, edit, animations=films(gif, webp), batch_size=batch_size, device=device)
 
 
 def interpolate(
-    run: Run,
+    run: Run = DIGITS,
     rows: Annotated[int, typer.Option(help="Pairs of noises.")] = 5,
     columns: Annotated[int, typer.Option(help="Images from one noise to the other.")] = 11,
     start: Annotated[Path | None, typer.Option("--from", metavar="IMAGE", help="Begin at this image.")] = None,
@@ -54,7 +53,7 @@ def interpolate(
     spacing: Spacing = None,
     seed: Annotated[int, typer.Option(help="Row i goes from seed + 2i to seed + 2i + 1.")] = 0,
     size: Size = None,
-    out: Annotated[Path, typer.Option(help="NAME.png: one grid; otherwise a folder.")] = Path("interpolation.png"),
+    out: Out = Path("interpolation.png"),
     gif: Gif = None,
     webp: WebP = None,
     raw: Raw = False,
@@ -64,15 +63,14 @@ def interpolate(
     asked = given({"steps": steps, "spacing": spacing, "size": size})
     from diffkit_cli.interpolate import interpolate
 
-    animations = [path for path in (gif, webp) if path is not None]
     shape, ends = (rows, columns), (start, stop)
-    interpolate(run, out, asked, shape=shape, seed=seed, ends=ends, animations=animations, raw=raw, device=device)
+    interpolate(run, out, asked, shape=shape, seed=seed, ends=ends, animations=films(gif, webp), raw=raw, device=device)
 
 
 def steps(
-    run: Run,
+    run: Run = DIGITS,
     steps: Annotated[str, typer.Option(metavar="N,N,...", help="A row for each.")] = "1,2,3,4,5,20,100",
-    n: Annotated[int, typer.Option("-n", "--number", help="Images a row.")] = 10,
+    n: Number = 10,
     sampler: Sampler = None,
     eta: Eta = None,
     spacing: Spacing = None,
@@ -90,17 +88,17 @@ def steps(
 
 
 def inpaint(
-    run: Run,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder that diffkit train made, or a file of diffkit export.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture; cut and resized to the run's size.")],
     mask: Annotated[Path, typer.Option(metavar="MASK", help="An image of its size: white is drawn anew, black is kept.")],
-    n: Annotated[int, typer.Option("-n", "--number", help="How many ways to fill it.")] = 8,
+    n: Number = 8,
     sampler: Sampler = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the sampler; default 50.")] = None,
     eta: Annotated[float | None, typer.Option(help="Noise of each step; default 1, which fits the parts together best.")] = None,
     spacing: Spacing = None,
     seed: Seed = 0,
     size: Size = None,
-    out: Annotated[Path, typer.Option(help="NAME.png: one grid; otherwise a folder.")] = Path("inpainted.png"),
+    out: Out = Path("inpainted.png"),
     gif: Gif = None,
     webp: WebP = None,
     raw: Raw = False,
@@ -110,5 +108,4 @@ def inpaint(
     asked = given({"sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing, "size": size})
     from diffkit_cli.inpaint import inpaint
 
-    animations = [path for path in (gif, webp) if path is not None]
-    inpaint(run, image, mask, out, asked, n=n, seed=seed, animations=animations, raw=raw, device=device)
+    inpaint(run, image, mask, out, asked, n=n, seed=seed, animations=films(gif, webp), raw=raw, device=device)

@@ -6,13 +6,20 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.config import given
-from diffkit_cli.options import Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps
+from diffkit_cli.options import DIGITS, Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps
 
-__all__ = ["doctor", "evaluate", "export", "info", "schedules"]
+__all__ = ["doctor", "evaluate", "export", "import_", "info", "schedules"]
 
 
 def info(
-    run: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run folder, a picture that diffkit drew, or an export.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|FILE",
+            show_default=False,
+            help="A run folder, an export, or a picture that diffkit drew; none: the digits that come with it.",
+        ),
+    ] = DIGITS,
     json: Json = False,
 ) -> None:
     """Say what is in a run folder, or how a picture was drawn."""
@@ -33,8 +40,8 @@ def doctor(
 
 
 def evaluate(
-    run: Run,
-    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="To compare with; none: what it was trained on.")] = None,
+    run: Run = DIGITS,
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help="To compare with; none: what it was trained on.")] = None,
     n: Annotated[int, typer.Option("-n", "--number", help="Images to draw, at most a quarter of the data's.")] = 1000,
     sampler: Sampler = None,
     steps: Steps = None,
@@ -42,6 +49,10 @@ def evaluate(
     spacing: Spacing = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="The samples nearest to a training image.")] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A network to compare by, .onnx or .pt (TorchScript, whose code is run: trust it)."),
+    ] = None,
     json: Json = False,
     raw: Raw = False,
     device: Device = "auto",
@@ -50,18 +61,35 @@ def evaluate(
     asked = given({"sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing})
     from diffkit_cli.evaluate import evaluate_run
 
-    evaluate_run(run, data, out, asked, n=n, seed=seed, raw=raw, as_json=json, device=device)
+    evaluate_run(run, data, out, asked, n=n, seed=seed, features=features, raw=raw, as_json=json, device=device)
 
 
 def export(
-    run: Run,
-    out: Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="FILE.safetensors, FILE.onnx, or a folder for the former.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FILE|FOLDER", help="FILE.safetensors, FILE.onnx, or a folder for the former.", show_default=False),
+    ],
+    run: Run = DIGITS,
+    format: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="safetensors, onnx, or diffusers (a folder); default: by --out's ending.")
+    ] = None,
+    half: Annotated[bool, typer.Option("--half", help="float16: a safetensors file of half the size.")] = False,
     raw: Raw = False,
 ) -> None:
-    """Write a run's network to one file."""
+    """Write a run's network to a file, or to a folder for diffusers."""
     from diffkit_cli.export import export
 
-    export(run, out, raw=raw)
+    export(run, out, kind=format, half=half, raw=raw)
+
+
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="An unconditional pipeline as diffusers saves it.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="A folder, or FILE.safetensors; every command takes it as a RUN.")],
+) -> None:
+    """Take over a network of diffusers, to draw from it."""
+    from diffkit_cli.import_ import import_pipeline
+
+    import_pipeline(folder, out)
 
 
 def schedules(

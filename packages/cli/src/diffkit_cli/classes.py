@@ -13,13 +13,18 @@ def class_labels(config: dict[str, Any], names: Sequence[str], images: int, guid
     """A label for each image, image i of names[i mod len(names)]; None where no class is asked for.
 
     A name is one of the run's classes, or its number from 0. Raises UsageError for an unknown one, for classes that the run's
-    network does not have, and for guidance without a class.
+    network does not have, for guidance without a class, and where the network has no "no class" for what it needs.
 
     >>> config = {"network": {"num_classes": 2}, "data": {"classes": ["rose", "tulip"]}}
     >>> class_labels(config, ["tulip", "0"], 3)
     [1, 0, 1]
     """
     count = config["network"].get("num_classes")
+    if count is not None and not config["network"].get("null_class", True):
+        if not names:
+            raise UsageError(f"this run's network draws nothing without a class: give one by --class, from 0 to {count - 1}")
+        if guidance != 1:
+            raise UsageError('--guidance leads away from "no class", which this run\'s network does not have: leave it out')
     if not names and guidance == 1:
         return None
     if count is None:

@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_schedules import namespace
-from diffkit_trainer import DataError, Evaluation, Figures, Images, evaluate, labelled, open_images, save_labelled, split
+from diffkit_trainer import (
+    DataError,
+    Evaluation,
+    Figures,
+    Images,
+    evaluate,
+    labelled,
+    open_images,
+    read_features,
+    save_labelled,
+    split,
+)
 from rich.table import Table
 
 from diffkit_cli.classes import class_labels
@@ -29,6 +40,7 @@ def evaluate_run(
     *,
     n: int,
     seed: int,
+    features: Path | None = None,
     raw: bool = False,
     as_json: bool = False,
     device: str = "auto",
@@ -36,8 +48,9 @@ def evaluate_run(
     """Draw up to n images, at most a quarter of the data's number, compare them with DATA and print the figures.
 
     asked: sampler, steps, eta, spacing. data: the run's own unless given. out: a PNG of the samples that are nearest to a
-    training image, each above it. Raises UsageError for an option out of its range, DataError for data that cannot be read, is
-    of another shape than the run's images, or too small.
+    training image, each above it. features: a network to compare by, see `read_features`; one is trained on the spot unless
+    given. Raises UsageError for an option out of its range, DataError for data that cannot be read, is of another shape than
+    the run's images, or too small.
     """
     check_counts({"-n": n})
     if n < 2:
@@ -45,17 +58,21 @@ def evaluate_run(
     check_seeds(seed, n)
     if out is not None and out.suffix.lower() != ".png":
         raise UsageError(f"--out must end in .png, got {out}")
+    network = None if features is None else read_features(features)
     source = opened(run, raw, device, asked)
     sampler, recipe = source.sampler, recipe_of(asked, source)
-    images = _images(data or sampler.config["data"]["source"], sampler.shape)
+    data = data or sampler.config["data"]["source"]
+    if not data:
+        raise UsageError(f"{run} does not say what data it was trained on: give DATA to compare with")
+    images = _images(data, sampler.shape)
     parts = split(images)
     n = min(n, len(parts.one))
     classes = sampler.config["network"].get("num_classes") or 0
     labels = class_labels(sampler.config, [str(k) for k in range(classes)], n)
     samples = draw(sampler, recipe, range(seed, seed + n), labels=labels).pixels
     samples = namespace(samples).asarray(samples, device="cpu")
-    with console.status("learning features, comparing"):
-        found = evaluate(samples, images, parts)
+    with console.status("comparing" if network else "learning features, comparing"):
+        found = evaluate(samples, images, parts, features=network)
     if out is not None:
         _picture(out, samples, images, found, {"command": "evaluate", **source.note(), "seed": seed, "n": n, **recipe.note()})
     document = _document(found, images)
@@ -111,13 +128,18 @@ def _print(document: dict[str, Any], title: str) -> None:
         table.add_row(label, *numbers, f"{row['nearest_median']:.1f}", f"{row['nearest_smallest']:.1f}")
     screen = results()
     screen.print(table)
-    did = "classified right" if features["kind"] == "classifier" else "of the variance given back"
-    learned = f"a small {features['kind']} trained on half of the {document['data']['images']} images"
     screen.print(
-        f"features: {learned}, {features['score']:.0%} of the others {did}; figures of other features, such as Inception's,"
-        " do not compare with these. nearest: the median distance to an image of the data, root mean square in grey levels;"
-        " at least: the smallest. Samples much nearer to the data than the data is to itself are copies."
+        f"features: {_learned(features, document['data']['images'])}; figures of other features do not compare with these."
+        " nearest: the median distance to an image of the data, root mean square in grey levels; at least: the smallest."
+        " Samples much nearer to the data than the data is to itself are copies."
     )
+
+
+def _learned(features: Mapping[str, Any], images: int) -> str:
+    if features["score"] is None:
+        return f"those of {features['kind']}"
+    did = "classified right" if features["kind"] == "classifier" else "of the variance given back"
+    return f"a small {features['kind']} trained on half of the {images} images, {features['score']:.0%} of the others {did}"
 
 
 def _picture(out: Path, samples: Any, images: Images, found: Evaluation, note: dict[str, Any]) -> None:

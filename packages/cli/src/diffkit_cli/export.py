@@ -1,38 +1,70 @@
-"""diffkit export: a run's network in one file."""
+"""diffkit export: a run's network in one file, or in a folder for diffusers."""
 
-import json
 from pathlib import Path
 
-from diffkit_trainer import Exported, RunError, write_export, write_onnx
+from diffkit_trainer import Exported, RunError, write_config, write_export, write_onnx, write_pipeline
 
 from diffkit_cli.config import UsageError
 from diffkit_cli.console import console
+from diffkit_cli.peers import pipeline_of
 from diffkit_cli.sample import opened
 
-__all__ = ["export"]
+__all__ = ["check_out", "export", "write_network"]
+
+KINDS = {"safetensors": ("", ".safetensors"), "onnx": (".onnx",), "diffusers": ("",)}
+"""The formats, and how the name of each may end."""
 
 
-def export(run: Path, out: Path, *, raw: bool) -> None:
-    """Write the run's network to `out`: FILE.safetensors with its config, which every command takes as a RUN; FILE.onnx; or a
-    folder of model.safetensors and config.json.
+def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> None:
+    """Write the run's network to `out`: FILE.safetensors with its config, which every command takes as a RUN; FILE.onnx; a
+    folder of model.safetensors and config.json; or, where kind is "diffusers", the folder of a pipeline of that library.
 
-    raw: the network as trained, not its average. Raises UsageError for another suffix, and where ONNX's packages are missing.
+    half: numbers of float16. raw: the network as trained, not its average. Raises UsageError for a name that does not fit the
+    kind, and where ONNX's packages are missing; RunError for a network that diffusers does not have.
     """
-    kind = out.suffix.lower()
-    if kind not in ("", ".safetensors", ".onnx"):
-        raise UsageError(f"--out must be a folder, or end in .safetensors or .onnx, got {out}")
-    if out.is_dir() != (kind == "") and out.exists():
-        raise RunError(f"{out}: is {'a folder' if out.is_dir() else 'a file'}, give another name")
+    kind = kind or ("onnx" if out.suffix.lower() == ".onnx" else "safetensors")
+    if kind not in KINDS:
+        raise UsageError(f"--format must be one of {', '.join(KINDS)}; got {kind!r}")
+    if half and kind != "safetensors":
+        raise UsageError(f"--half is for safetensors files, got --format {kind}")
+    check_out(out, KINDS[kind])
     source = opened(run, raw, "cpu", {})
     network, config = source.sampler.network, source.sampler.config
-    if kind == ".onnx":
+    use = f". Sample with: diffkit sample {out}"
+    if kind == "onnx":
         with console.status("writing ONNX"):
             write_onnx(out, network, config)
+        use = ""
+    elif kind == "diffusers":
+        try:
+            write_pipeline(out, pipeline_of(network, config))
+        except ValueError as error:
+            raise RunError(f"{run}: diffusers has no such network: {error}") from None
+        use = f". Load with: DiffusionPipeline.from_pretrained({str(out)!r})"
     else:
-        path = out if kind else out / "model.safetensors"
-        write_export(path, Exported(network.state_dict(), config, source.step, source.raw))
-        if not kind:
-            (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+        write_network(out, Exported(network.state_dict(), config, source.step, source.raw), half=half)
     which = "the network as trained" if source.raw else "the moving average"
-    use = "" if kind == ".onnx" else f". Sample with: diffkit sample {path}"
     console.print(f"{which}, step {source.step}, weights {source.weights}: {out}{use}")
+
+
+def write_network(out: Path, network: Exported, *, half: bool = False) -> None:
+    """Write what every command takes as a RUN: FILE.safetensors, or a folder of model.safetensors and config.json."""
+    if out.suffix:
+        write_export(out, network, half=half)
+    else:
+        write_export(out / "model.safetensors", network, half=half)
+        write_config(out, network.config)
+
+
+def check_out(out: Path, endings: tuple[str, ...]) -> None:
+    """Raises UsageError unless the name ends in one of these, "" being a folder.
+
+    Raises RunError where something of another kind has the name, or a run, which must not lose its config.
+    """
+    if out.suffix.lower() not in endings:
+        wanted = " or ".join(f"end in {ending}" if ending else "be a folder" for ending in endings)
+        raise UsageError(f"--out must {wanted}, got {out}")
+    if out.exists() and out.is_dir() != (out.suffix == ""):
+        raise RunError(f"{out}: is {'a folder' if out.is_dir() else 'a file'}, give another name")
+    if (out / "checkpoints").exists():
+        raise RunError(f"{out}: holds a run, whose config.json this would replace: give another name")

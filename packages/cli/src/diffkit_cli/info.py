@@ -10,7 +10,7 @@ from diffkit_unet import UNet
 from rich.table import Table
 
 from diffkit_cli.console import plural, results
-from diffkit_cli.network import open_run
+from diffkit_cli.network import exported_in, open_run
 
 __all__ = ["info"]
 
@@ -20,8 +20,8 @@ def info(path: Path, *, as_json: bool = False) -> None:
 
     Raises RunError where no checkpoint of the run verifies, or for a damaged export; DataError for another file.
     """
-    if path.is_file():
-        _print(str(path), *(_exported(path) if path.suffix.lower() == ".safetensors" else _drawn(path)), as_json)
+    if path.is_file() or exported_in(path):
+        _print(str(path), *(_exported(path) if exported_in(path) else _drawn(path)), as_json)
         return
     config, log = read_config(path), read_log(path)
     saved = [step for step, _ in checkpoints(path)]
@@ -74,17 +74,23 @@ def _progress(saved: int | None, log: list[dict[str, Any]], steps: int) -> str:
 
 
 def _rows(config: dict[str, Any]) -> list[tuple[str, str]]:
-    data, image, training = config["data"], config["image"], config["training"]
+    data, image, training = config["data"], config["image"], config.get("training")
+    size = f"{image['width']}x{image['height']}, {plural(image['channels'], 'channel')}"
     network = UNet.from_config(config["network"])
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    schedule = ", ".join(f"{key}={value}" for key, value in config["schedule"].items() if key != "name")
+    schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config["schedule"].items() if key != "name")
     classes = ", ".join(data["classes"])
-    size = f"{image['width']}x{image['height']}, {plural(image['channels'], 'channel')}"
-    return [
-        ("images", f"{data['images']} of {size}, from {data['source']}"),
+    rows = [
+        (
+            "images",
+            f"{data['images']} of {size}, from {data['source']}" if data["source"] else f"{size}; of which data is not known",
+        ),
         ("classes", classes or "none"),
-        ("network", f"{training['preset']}, {parameters:,} parameters"),
+        ("network", f"{training['preset'] if training else config['imported']}, {parameters:,} parameters"),
         ("schedule", f"{config['schedule']['name']} ({schedule})"),
         ("prediction", f"{config['prediction']}, told the {config['condition']}"),
-        ("training", f"batch {training['batch_size']}, lr {training['lr']:g}, EMA {training['ema']}, seed {training['seed']}"),
     ]
+    if training is None:
+        return rows
+    said = f"batch {training['batch_size']}, lr {training['lr']:g}, EMA {training['ema']}, seed {training['seed']}"
+    return [*rows, ("training", said)]

@@ -7,7 +7,7 @@ __all__ = [
 
 # each tuple is held to its owner's by a test
 
-PRESETS = ("tutorial", "small", "medium", "ddpm-cifar10", "ddpm-64")
+PRESETS = ("tutorial", "small", "tiny", "medium", "ddpm-cifar10", "ddpm-64")
 """The networks of `diffkit_unet.PRESETS`."""
 
 SCHEDULE_NAMES = (

@@ -4,26 +4,30 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from diffkit_samplers import Denoise, State, ddim, denoiser, guide, seeded, trajectory
+from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, seeded, trajectory
 from diffkit_schedules import Schedule, as_array_of, from_config, namespace
 from diffkit_trainer import Normalisation, RunError, batch_that_fits, load, pick_device, read_export, weights_hash
 from diffkit_unet import UNet
 
 from diffkit_cli.recipe import Recipe
 
-__all__ = ["Opened", "Sampler", "open_run"]
+__all__ = ["Opened", "Sampler", "exported_in", "open_run"]
 
 
 class Sampler:
     """A trained network with all it needs to make pictures: schedule, prediction type, normalisation, image shape.
 
-    network: called as network(x, condition). config: a run's config. Image i of a call depends on seeds[i] alone.
+    network: called as network(x, condition). config: a run's config; where it has a "clip", each x0 is kept within -clip ...
+    clip, as the library does that the network is from. Image i of a call depends on seeds[i] alone.
     """
 
     def __init__(self, network: Any, config: dict[str, Any]) -> None:
         self.network = network
         self.config = config
         self.schedule: Schedule = from_config(config["schedule"])
+        self.clip = config.get("clip")
+        if self.clip is not None and not (isinstance(self.clip, int | float) and self.clip > 0):
+            raise ValueError(f"clip must be a number above 0, got {self.clip!r:.60}")
         self.denoise: Denoise = self._denoiser()
         self.normalisation = Normalisation(tuple(config["normalisation"]["mean"]), tuple(config["normalisation"]["std"]))
         self.shape = (config["image"]["channels"], config["image"]["height"], config["image"]["width"])
@@ -38,7 +42,7 @@ class Sampler:
         self, x: Any, *, steps: int, eta: float = 0.0, spacing: str | Sequence[float] = "uniform", noise: Any = None
     ) -> Any:
         """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM."""
-        x0 = ddim(self.denoise, self.schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
+        x0 = ddim(self._clipped(self.denoise, "ddim"), self.schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
         return self.normalisation.to_pixels(x0)
 
     def states(
@@ -56,6 +60,7 @@ class Sampler:
         times: instead of the recipe's own grid. labels: a class for each image. wrap: from the denoise to another one.
         """
         denoise = self.denoise if labels is None else self._guided(labels, recipe.guidance)
+        denoise = self._clipped(denoise, "" if wrap else recipe.sampler)
         return trajectory(
             wrap(denoise) if wrap else denoise,
             self.schedule,
@@ -71,12 +76,21 @@ class Sampler:
         """The number of images of a size whose activations fit the free memory; see `batch_that_fits`."""
         xp = namespace(self.like)
         kind = {"dtype": self.like.dtype, "device": self.like.device}
-        return batch_that_fits(self.network, xp.zeros((1, self.shape[0], *size), **kind), xp.ones((1,), **kind))
+        inputs = [xp.zeros((1, self.shape[0], *size), **kind), xp.ones((1,), **kind)]
+        if self.config["network"].get("num_classes"):
+            inputs.append(xp.zeros((1,), dtype=xp.int64, device=self.like.device))
+        return batch_that_fits(self.network, *inputs)
 
     def _guided(self, labels: Sequence[int], scale: float) -> Denoise:
         """The class's denoise, led away from that of "no class" by the scale; 1 is off."""
         none = self.config["network"]["num_classes"]
         return guide(self._denoiser(labels), self._denoiser([none] * len(labels)), scale)
+
+    def _clipped(self, denoise: Denoise, sampler: str) -> Denoise:
+        """denoise, clipped where the config says so; DDIM goes on with the noise of the x0 before, as diffusers' does."""
+        return (
+            clip(denoise, -self.clip, self.clip, keep_eps=self.schedule if sampler == "ddim" else None) if self.clip else denoise
+        )
 
     def _denoiser(self, labels: Sequence[int] | None = None) -> Denoise:
         given: dict[str, Any] = {}
@@ -99,6 +113,12 @@ class Opened(NamedTuple):
         return {"weights": self.weights, "step": self.step, "raw": self.raw}
 
 
+def exported_in(run: Path) -> Path | None:
+    """The file in which `diffkit export` or `diffkit import` wrote a network, given that file or its folder; None for a run."""
+    inside = run / "model.safetensors"
+    return inside if inside.is_file() else run if run.suffix.lower() == ".safetensors" and run.is_file() else None
+
+
 def open_run(run: Path, *, raw: bool, device: str) -> Opened:
     """The sampler of a run's newest checkpoint that verifies, with its step, and warnings about damaged ones passed over; or
     that of a file of `diffkit export`.
@@ -112,8 +132,7 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
         networks.append(UNet.from_config(config["network"]))
         return networks[0].state_dict()
 
-    if (run / "model.safetensors").is_file():
-        run /= "model.safetensors"
+    run = exported_in(run) or run
     try:
         if run.is_file():
             weights, config, step, holds_raw = read_export(run, expected)

@@ -23,6 +23,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         **{"weight_decay": 1e-4, "ema": 0.999},
     },
     "small": {"steps": 3000, "batch_size": 64, "lr": 1e-3},
+    "tiny": {"steps": 3000, "batch_size": 64, "lr": 1e-3},
     "medium": {"steps": 30000, "batch_size": 64, "lr": 3e-4, "warmup": 500, "clip": 1.0},
     "ddpm-cifar10": PAPER | {"steps": 800_000},
     "ddpm-64": PAPER | {"steps": 500_000},

@@ -5,6 +5,7 @@ from diffkit_schedules.conditioning import CONDITIONS, condition_value, timestep
 from diffkit_schedules.config import SCHEDULES, from_config, to_config
 from diffkit_schedules.continuous import cosine, karras, linear, offset_cosine, rectified, sigmoid
 from diffkit_schedules.diffusers import from_diffusers
+from diffkit_schedules.diffusers_out import to_diffusers
 from diffkit_schedules.inverse import times_of
 from diffkit_schedules.noising import PREDICTIONS, add_noise, prediction_name, target, to_eps, to_x0
 from diffkit_schedules.rates import Rates, Schedule, rates_at
@@ -48,6 +49,7 @@ __all__ = [
     "times_of",
     "timesteps_of",
     "to_config",
+    "to_diffusers",
     "to_eps",
     "to_x0",
     "weight",

@@ -11,6 +11,7 @@ from diffkit_trainer.examine import Examined, Found, examine
 from diffkit_trainer.export import Exported, read_export, write_export
 from diffkit_trainer.fingerprint import weights_hash
 from diffkit_trainer.fitting import batch_that_fits
+from diffkit_trainer.given_features import GivenFeatures, read_features
 from diffkit_trainer.images import ImageFolder, Images, open_images
 from diffkit_trainer.labels import beside, labelled, save_labelled
 from diffkit_trainer.losses import LOSSES, loss, losses
@@ -20,6 +21,7 @@ from diffkit_trainer.onnx_file import write_onnx
 from diffkit_trainer.optimiser import LEARNING_RATES
 from diffkit_trainer.pack import cache_folder, pack
 from diffkit_trainer.pictures import grid, save_images, to_png
+from diffkit_trainer.pipelines import Pipeline, read_pipeline, write_pipeline
 from diffkit_trainer.plots import Panel, save_plot
 from diffkit_trainer.possible import PRECISIONS
 from diffkit_trainer.processes import World, processes
@@ -55,12 +57,14 @@ __all__ = [
     "Exported",
     "Figures",
     "Found",
+    "GivenFeatures",
     "ImageFolder",
     "Images",
     "Loaded",
     "LockedError",
     "Normalisation",
     "Panel",
+    "Pipeline",
     "RunError",
     "Saver",
     "Split",
@@ -89,10 +93,12 @@ __all__ = [
     "processes",
     "read_config",
     "read_export",
+    "read_features",
     "read_image",
     "read_log",
     "read_mask",
     "read_note",
+    "read_pipeline",
     "require_writable",
     "resume",
     "same_tensors",
@@ -110,4 +116,5 @@ __all__ = [
     "write_config",
     "write_export",
     "write_onnx",
+    "write_pipeline",
 ]

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from diffkit_trainer.distances import frechet_distance, kernel_distance, nearest
 from diffkit_trainer.errors import DataError
-from diffkit_trainer.features import learn_features
+from diffkit_trainer.features import Features, learn_features
+from diffkit_trainer.given_features import GivenFeatures
 from diffkit_trainer.images import Images
 from diffkit_trainer.order import generator
 
@@ -33,7 +34,7 @@ class Evaluation:
     samples: Figures
     real: Figures
     features: str
-    score: float
+    score: float | None
     nearest: Tensor
 
 
@@ -55,16 +56,19 @@ def split(images: Images, seed: int = 0) -> Split:
     return Split(order[2 * quarter :], order[:quarter], order[quarter : 2 * quarter])
 
 
-def evaluate(samples: Tensor, images: Images, parts: Split, seed: int = 0) -> Evaluation:
+def evaluate(
+    samples: Tensor, images: Images, parts: Split, seed: int = 0, features: Features | GivenFeatures | None = None
+) -> Evaluation:
     """Compare uint8 samples (N, C, H, W) with images of their shape, N at most as many as parts.one; see `split`.
 
-    The features are learned from parts.learned and compared on images that they were not learned from; N real images against
-    N others of them are the yardstick. The nearest image is looked for in all of the data, for a real one among the others.
+    The features, unless given, are learned from parts.learned and compared on images that they were not learned from; N real
+    images against N others of them are the yardstick. The nearest image is looked for in all of the data, for a real one among
+    the others.
     """
     count = len(samples)
     one, other = parts.one[:count], parts.other[:count]
     pixels, labels = images.pixels, images.labels
-    features = learn_features(
+    features = features or learn_features(
         pixels[parts.learned],
         None if labels is None else labels[parts.learned],
         pixels[parts.one],

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
@@ -28,11 +29,20 @@ class Exported(NamedTuple):
     raw: bool
 
 
-def write_export(path: Path, network: Exported) -> None:
-    """Write the network as one safetensors file, whole or not at all. Raises OSError where it cannot be written."""
+def write_export(path: Path, network: Exported, *, half: bool = False) -> None:
+    """Write the network as one safetensors file, whole or not at all.
+
+    half: its float32 numbers as float16, in half the bytes; they are read as float32 again. Raises OSError where it cannot be
+    written, and RunError for a number that float16 does not hold (65504 is its largest).
+    """
     # one key: with several, the file's bytes would differ from process to process
-    document = {"config": network.config, "step": network.step, "raw": network.raw}
+    document = {"config": network.config, "step": network.step, "raw": network.raw, "half": half}
     weights = {name: value.detach().cpu().contiguous() for name, value in network.weights.items()}
+    if half:
+        weights = _halved(weights)
+        for name, value in weights.items():
+            if not value.isfinite().all():
+                raise RunError(f"{path}: {name} does not fit float16, whose largest number is 65504: export it in float32")
     data = save(weights, {KEY: json.dumps(document, allow_nan=False)})
     with written(path) as temporary:
         temporary.write_bytes(data)
@@ -51,7 +61,9 @@ def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Te
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from None
     document = _document(path, header.get("__metadata__"))
-    weights = read_tensors(path, expected(document["config"]))
+    tensors = expected(document["config"])
+    weights = read_tensors(path, _halved(tensors) if document["half"] else tensors)
+    weights = {name: value.to(tensors[name].dtype) for name, value in weights.items()}
     return Exported(weights, document["config"], document["step"], document["raw"])
 
 
@@ -60,7 +72,12 @@ def _document(path: Path, metadata: Any) -> dict[str, Any]:
     if not isinstance(text, str):
         raise RunError(f"{path}: carries no config: expected a file of diffkit export")
     document = parse_object(text.encode(), path)
-    kinds = {key: type(document.get(key)) for key in ("config", "step", "raw")}
-    if kinds != {"config": dict, "step": int, "raw": bool}:
-        raise RunError(f"{path}: expected config, step and raw in its metadata, found {', '.join(document) or 'nothing'}")
+    document.setdefault("half", False)
+    kinds = {key: type(document.get(key)) for key in ("config", "step", "raw", "half")}
+    if kinds != {"config": dict, "step": int, "raw": bool, "half": bool}:
+        raise RunError(f"{path}: expected config, step and raw in its metadata, found {', '.join(document)}")
     return document
+
+
+def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.half() if value.dtype == torch.float32 else value for name, value in tensors.items()}

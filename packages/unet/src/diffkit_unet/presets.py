@@ -31,6 +31,7 @@ PAPER: dict[str, Any] = DDPM | {
 PRESETS: dict[str, dict[str, Any]] = {
     "tutorial": {"in_channels": 3, "widths": (32, 64, 96, 128), "block_depth": 2, "embedding": 32},
     "small": {"in_channels": 3, "widths": (32, 64, 128), "block_depth": 1, "embedding": 32},
+    "tiny": {"in_channels": 3, "widths": (32, 64, 96), "block_depth": 1, "embedding": 32},
     "medium": DDPM | {"widths": (64, 128, 128), "embedding": 64, "groups": 32, "down": "strided"},
     "ddpm-cifar10": PAPER | {"widths": (128, 256, 256, 256), "attention": (1,)},
     "ddpm-64": PAPER | {"widths": (128, 256, 256, 256, 512), "attention": (2,)},
@@ -45,6 +46,7 @@ def preset(name: str, **overrides: Any) -> UNet:
     |---|---|---|
     | "tutorial" | 1,950,627 | photographs at about 64x64: the Keras tutorial's "Denoising Diffusion Implicit Models" |
     | "small" | 517,283 | 8x8 to 32x32 where there is no accelerator |
+    | "tiny" | 411,715 | 8x8 to 16x16, in a file of less than a megabyte |
     | "medium" | 6,140,675 | 16x16 to 64x64 on a small accelerator: group norm, attention in the middle, any batch size |
     | "ddpm-cifar10" | 35,746,307 | 32x32, to compare with papers: the network of Ho, Jain and Abbeel 2020 |
     | "ddpm-64" | 78,700,803 | 64x64, likewise: that of Song, Meng and Ermon 2021 for CelebA |

@@ -1,0 +1,26 @@
+"""The example in an environment without torch, against what `diffkit sample` drew in another: see the session `without_torch`."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+HERE = Path(__file__).parent
+DRAWN = HERE.parent / "dist" / "onnx"
+
+
+def test_the_same_picture_without_torch(tmp_path):
+    assert importlib.util.find_spec("torch") is None, "this environment is not the one that was meant"
+    command = [sys.executable, HERE / "onnx_numpy.py", DRAWN / "digits.onnx", "-n", "9", "--out", tmp_path / "grid.pgm"]
+    subprocess.run(command, check=True)
+    with Image.open(tmp_path / "grid.pgm") as image:
+        grid = np.asarray(image).astype(int)
+    tiles = grid.reshape(3, 64, 3, 64).swapaxes(1, 2).reshape(9, 64, 64)[:, ::8, ::8]
+    paths = sorted((DRAWN / "images").glob("*.png"))
+    expected = np.stack([np.asarray(Image.open(path)).astype(int) for path in paths])
+    assert expected.shape == tiles.shape == (9, 8, 8)
+    assert expected.std() > 50
+    assert np.abs(tiles - expected).max() <= 2

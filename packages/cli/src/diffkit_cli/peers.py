@@ -1,0 +1,92 @@
+"""A run's network as an unconditional pipeline of diffusers, and such a pipeline as a run's network."""
+
+import math
+import warnings
+from typing import Any
+
+from diffkit_schedules import from_config, from_diffusers, to_config, to_diffusers
+from diffkit_trainer import Pipeline
+from diffkit_unet import UNet
+from diffkit_unet import from_diffusers as network_from_diffusers
+from diffkit_unet import to_diffusers as network_to_diffusers
+
+__all__ = ["network_of", "pipeline_of", "spacing_of"]
+
+HALF = 0.5
+"""diffusers' pipelines draw x in [-1, 1] and show x / 2 + 1/2, whatever the network was trained on."""
+
+CLIPS = ("DDPMScheduler", "DDIMScheduler", "DDIMInverseScheduler")
+"""The schedulers that clip x0 unless they are told not to."""
+
+
+def pipeline_of(network: UNet, config: dict[str, Any]) -> Pipeline:
+    """The pipeline that draws as the run does: DDIMPipeline, with the run's schedule and its times.
+
+    Raises ValueError for what diffusers' pipelines do not have: another normalisation than [-1, 1], classes, another condition
+    than the index; and as both packages' `to_diffusers` do.
+    """
+    for name, values in config["normalisation"].items():
+        if any(not math.isclose(value, HALF, abs_tol=1e-6) for value in values):
+            shown = ", ".join(f"{value:.3g}" for value in values)
+            raise ValueError(f"its pipelines draw in [-1, 1], a mean and std of 0.5, this run's {name} is {shown}")
+    if config["condition"] != "index":
+        raise ValueError(f"its networks are told the index, this run's the {config['condition']}")
+    if config["network"].get("num_classes"):
+        raise ValueError("its unconditional pipelines have no classes, this run has")
+    height, width = config["image"]["height"], config["image"]["width"]
+    layers, weights = network_to_diffusers(network)
+    scheduler = to_diffusers(from_config(config["schedule"]), config["prediction"])
+    if config.get("clip"):
+        scheduler |= {"clip_sample": True, "clip_sample_range": config["clip"]}
+    size = {"sample_size": height if height == width else [height, width]}
+    return Pipeline("DDIMPipeline", layers | size, weights, scheduler)
+
+
+def network_of(pipeline: Pipeline) -> tuple[UNet, dict[str, Any], list[str]]:
+    """The network, the config of a run that draws as the pipeline does, and what of the scheduler is not taken over.
+
+    Raises ValueError for what cannot be: flow matching, a learned variance, no image size, and as both `from_diffusers` do.
+    """
+    scheduler, name = dict(pipeline.scheduler), pipeline.scheduler.get("_class_name")
+    clip = scheduler.pop("clip_sample", name in CLIPS) and scheduler.pop("clip_sample_range", 1.0)
+    scheduler.pop("timestep_spacing", None)  # for every call to say, see `spacing_of`
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        schedule, prediction = from_diffusers(scheduler)
+    if prediction == "flow":
+        raise ValueError(f"{name}: the networks of flow matching are told 1000 sigma, which no network here is")
+    if clip and not (isinstance(clip, int | float) and 0 < clip < math.inf):
+        raise ValueError(f"clip_sample_range must be a number above 0, got {clip!r:.60}")
+    channels, out = pipeline.network.get("in_channels", 3), pipeline.network.get("out_channels", 3)
+    if channels != out:
+        raise ValueError(f"the network says {out} channels of {channels}: a learned variance is not taken over")
+    height, width = _size(pipeline.network.get("sample_size"))
+    network = network_from_diffusers(pipeline.network, pipeline.weights)
+    config = {
+        "data": {"source": "", "images": 0, "fingerprint": "", "classes": []},
+        "image": {"channels": channels, "height": height, "width": width},
+        "normalisation": {"mean": [HALF] * channels, "std": [HALF] * channels},
+        "network": network.to_config(),
+        "schedule": to_config(schedule),
+        "prediction": prediction,
+        "condition": "index",
+        **({"clip": clip} if clip else {}),
+        "imported": f"{pipeline.name}, {name} of diffusers",
+    }
+    return network, config, [str(warning.message).partition("sampler: ")[2] or str(warning.message) for warning in caught]
+
+
+def spacing_of(pipeline: Pipeline) -> str:
+    """The name of the pipeline's own times among those of `diffkit_samplers.grid`.
+
+    >>> spacing_of(Pipeline("DDIMPipeline", {}, {}, {"_class_name": "DDIMScheduler"}))
+    'leading'
+    """
+    return str(pipeline.scheduler.get("timestep_spacing") or "leading")
+
+
+def _size(value: Any) -> tuple[int, int]:
+    sides = value if isinstance(value, list) and len(value) == 2 else [value, value]
+    if not all(type(side) is int and 1 <= side <= 4096 for side in sides):
+        raise ValueError(f"sample_size must be the images' height and width, from 1 to 4096, got {value!r:.60}: write it there")
+    return sides[0], sides[1]

@@ -1,0 +1,77 @@
+"""An export to ONNX, drawn from by the example that has no torch: the same images as the command's."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from diffkit_trainer import read_features
+from running import near, one_line, pixels
+
+EXAMPLE = Path(__file__).parents[4] / "examples" / "onnx_numpy.py"
+
+
+@pytest.fixture(scope="module")
+def example():
+    spec = importlib.util.spec_from_file_location("onnx_numpy", EXAMPLE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("n", "size"), [(3, (8, 8)), (1, (6, 10))])
+def test_numpy_and_onnx_draw_the_same_images(trained, tmp_path, diffkit, example, n, size):
+    code, _, said = diffkit("export", trained, "--out", tmp_path / "net.onnx")
+    assert code == 0, said
+    drawn = example.draw(tmp_path / "net.onnx", range(5, 5 + n), steps=3, size=size)
+    options = ["-n", n, "--seed", 5, "--steps", 3, "--size", "{}x{}".format(*size)]
+    assert diffkit("sample", trained, *options, "--out", tmp_path / "images")[0] == 0
+    assert near([list(image.tobytes()) for image in drawn], pixels(tmp_path / "images"), levels=2)
+
+
+@pytest.mark.parametrize("label", [None, 3])
+def test_a_network_with_classes(with_classes, tmp_path, diffkit, example, label):
+    assert diffkit("export", with_classes, "--out", tmp_path / "net.onnx")[0] == 0
+    drawn = example.draw(tmp_path / "net.onnx", range(2), steps=2, label=label)
+    named = [] if label is None else ["--class", label]
+    assert diffkit("sample", with_classes, "-n", 2, "--steps", 2, *named, "--out", tmp_path / "images")[0] == 0
+    assert near([list(image.tobytes()) for image in drawn], pixels(tmp_path / "images"), levels=2)
+
+
+@pytest.mark.parametrize("kind", [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT])
+def test_features_of_an_onnx_network(tmp_path, kind):
+    """The means of each channel, of known images, whichever numbers the network takes."""
+    features = read_features(means(tmp_path / "means.onnx", kind))
+    pixels = torch.randint(0, 256, (70, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(features(pixels), pixels.double().mean(dim=(2, 3)), rtol=1e-6)
+    assert features(pixels[:, :1]).shape == (70, 3)
+
+
+def test_evaluate_by_an_onnx_network(tmp_path, diffkit):
+    path = means(tmp_path / "means.onnx", onnx.TensorProto.UINT8)
+    code, out, _ = diffkit("evaluate", "--features", path, "-n", 50, "--steps", 2, "--json")
+    assert code == 0
+    assert json.loads(out)["features"] == {"kind": "means.onnx", "score": None}
+    code, out, _ = diffkit("evaluate", "--features", path, "-n", 50, "--steps", 2)
+    assert (code, "features: those of means.onnx; figures of other" in " ".join(out.split())) == (0, True)
+
+
+def test_what_is_no_such_network(tmp_path, diffkit):
+    (tmp_path / "text.onnx").write_text("no network")
+    code, _, said = diffkit("evaluate", "--features", tmp_path / "text.onnx")
+    assert (code, "text.onnx: cannot be read as ONNX (" in one_line(said)) == (4, True)
+    code, _, said = diffkit("evaluate", "--features", means(tmp_path / "doubles.onnx", onnx.TensorProto.DOUBLE))
+    assert (code, "its input is a tensor(double), expected one of tensor(uint8), tensor(float)" in one_line(said)) == (4, True)
+
+
+def means(path, kind):
+    make = onnx.helper
+    given = make.make_tensor_value_info("pixels", kind, ["n", 3, "h", "w"])
+    found = make.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", 3])
+    cast = make.make_node("Cast", ["pixels"], ["x"], to=onnx.TensorProto.FLOAT)
+    mean = make.make_node("ReduceMean", ["x"], ["features"], axes=[2, 3], keepdims=0)
+    graph = make.make_graph([cast, mean], "means", [given], [found])
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 13)], ir_version=8), path)
+    return path

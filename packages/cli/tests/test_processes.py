@@ -1,0 +1,122 @@
+"""Every command of the models as an installed process: what it leaves, says and ends with, on a terminal and off."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from running import on_a_terminal, size_of
+
+DIFFKIT = Path(sys.executable).with_name("diffkit")
+
+
+@pytest.fixture
+def place(mapped, tmp_path, monkeypatch):
+    """A folder to work in, with a run whose network diffusers has, a picture and a mask."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").symlink_to(mapped)
+    Image.new("L", (8, 8), 200).save("picture.png")
+    mask = Image.new("L", (8, 8), 255)
+    mask.paste(0, (0, 0, 8, 4))
+    mask.save("mask.png")
+    return tmp_path
+
+
+COMMANDS = {
+    "sample": (["sample", "-n", 4], {"samples.png": (134, 134)}, "4 images, 20 steps of ddim, eta 0, seed 0: samples.png"),
+    "steps": (["steps", "-n", 2, "--steps", "1,3"], {"steps.png": None}, "2 rows of 2 images from one noise each, ddim"),
+    "interpolate": (["interpolate", "--rows", 1], {"interpolation.png": (728, 68)}, "1 row of 11 images between two noises"),
+    "inpaint": (["inpaint", "run", "picture.png", "--mask", "mask.png", "-n", 1], {"inpainted.png": (68, 68)}, "drawn anew"),
+    "export": (["export", "run", "--out", "net.safetensors"], {"net.safetensors": None}, "Sample with: diffkit sample net.saf"),
+    "to diffusers": (
+        ["export", "run", "--out", "d", "--format", "diffusers"],
+        {"d/model_index.json": None},
+        "from_pretrained('d')",
+    ),
+}
+"""What draws or writes: its arguments, the files it leaves with their size as pictures, and what it says on stderr."""
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["piped", "on a terminal"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_leaves_files(name, terminal, place):
+    arguments, files, said = COMMANDS[name]
+    out, errors = ran(arguments, terminal)
+    assert out == ""
+    assert said in errors
+    assert terminal or errors.count("\n") == (3 if name == "steps" else 1)
+    for file, size in files.items():
+        assert size is None or size_of(place / file) == size
+        assert (place / file).stat().st_size > 100
+    there = {path.name for path in place.iterdir()} - {"run", "picture.png", "mask.png"}
+    assert there == {Path(file).parts[0] for file in files}, "and nothing else"
+
+
+ANSWERS = {
+    "info": (["info"], "tiny, 411,585 parameters"),
+    "info of a picture": (["info", "drawn.png"], "euler_ancestral"),
+    "evaluate": (["evaluate", "-n", 40, "--steps", 2], "against the data"),
+    "schedules": (["schedules", "cosine"], "log-SNR"),
+    "doctor": (["doctor", "digits"], "1797"),
+}
+"""What answers on stdout: its arguments, and a part of the answer."""
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_command_that_answers(name, place):
+    arguments, part = ANSWERS[name]
+    if "drawn.png" in arguments:
+        ran(["sample", "--sampler", "euler_ancestral", "--steps", 1, "--out", "drawn.png"], terminal=False)
+    shown, _ = ran(arguments, terminal=True)
+    assert part in shown
+    found, errors = ran([*arguments, "--json"], terminal=False)
+    assert json.loads(found)
+    assert (found.count("\n"), errors) == (1, "")
+
+
+def test_there_and_back(place):
+    ran(["export", "run", "--out", "theirs", "--format", "diffusers"], terminal=False)
+    out, errors = ran(["import", "theirs", "--out", "ours"], terminal=False)
+    assert (out, errors.count("\n")) == ("", 1)
+    assert "DDIMPipeline, DDIMScheduler of diffusers: " in errors
+    assert errors.endswith("Sample with: diffkit sample ours --spacing trailing\n")
+    out, _ = ran(["info", "ours"], terminal=False)
+    assert "8x8, 1 channel(s)" in out
+    shutil.rmtree("ours")
+    shown, _ = ran(["import", "theirs", "--out", "ours"], terminal=True)
+    assert "DDIMPipeline, DDIMScheduler of diffusers: " in shown
+
+
+ERRORS = {
+    "sample nowhere": 4,
+    "sample --sampler odd": 2,
+    "inpaint run picture.png --mask nowhere.png": 3,
+    "info picture.png": 3,
+    "export --format diffusers --out new": 4,
+    "import run --out new": 4,
+}
+
+
+@pytest.mark.parametrize("command", ERRORS)
+def test_an_error_is_one_line_and_leaves_nothing(command, place):
+    before = sorted(os.listdir())
+    done = subprocess.run([DIFFKIT, *command.split()], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (ERRORS[command], "")
+    assert re.fullmatch(r"diffkit: [^\n]+\n", done.stderr), done.stderr
+    assert sorted(os.listdir()) == before
+
+
+def ran(arguments, terminal):
+    """stdout and stderr of a command that ends well; on a terminal both are one, the first, and stdout comes empty."""
+    if terminal:
+        shown, code = on_a_terminal(*arguments, NO_COLOR="1", COLUMNS="200")
+        assert code == 0, shown
+        return (shown, "") if arguments[0] in ("info", "evaluate", "schedules", "doctor", "import") else ("", shown)
+    done = subprocess.run([DIFFKIT, *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
