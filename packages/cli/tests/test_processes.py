@@ -86,7 +86,7 @@ def test_there_and_back(place):
     assert "DDIMPipeline, DDIMScheduler of diffusers: " in errors
     assert errors.endswith("Sample with: diffkit sample ours --spacing trailing\n")
     out, _ = ran(["info", "ours"], terminal=False)
-    assert "8x8, 1 channel(s)" in out
+    assert "8x8, 1 channel; of which" in out
     shutil.rmtree("ours")
     shown, _ = ran(["import", "theirs", "--out", "ours"], terminal=True)
     assert "DDIMPipeline, DDIMScheduler of diffusers: " in shown
