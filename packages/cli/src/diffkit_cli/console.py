@@ -1,13 +1,14 @@
 """What a person sees: progress on a terminal, plain lines elsewhere; results on stdout, all else on stderr."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["console", "results", "training_progress", "warn"]
+__all__ = ["console", "results", "training_progress", "warn", "warnings_as_lines"]
 
 
 class Screen(Console):
@@ -29,6 +30,14 @@ def results() -> Console:
 def warn(message: str) -> None:
     """One line to stderr."""
     console.print(f"warning: {message}")
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Show Python's own warnings, such as the trainer's, as `warn` does."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: warn(" ".join(str(message).split()))
+        yield
 
 
 @contextmanager

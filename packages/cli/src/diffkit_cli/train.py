@@ -32,7 +32,7 @@ from diffkit_trainer.idx import find_idx
 from diffkit_unet import UNet, keep_memory, preset
 
 from diffkit_cli.config import TrainConfig, UsageError, default_out, schedule_named
-from diffkit_cli.console import console, warn
+from diffkit_cli.console import console, warn, warnings_as_lines
 from diffkit_cli.loop import train_to_the_end
 from diffkit_cli.signals import caught_signals
 
@@ -71,6 +71,7 @@ def train(options: dict[str, Any], out: Path | None, *, resuming: bool, skip_bad
     config = _resumed(stored, options) if stored else TrainConfig(**options)
     device = pick_device(config.device)
     with ExitStack() as held:
+        held.enter_context(warnings_as_lines())
         if stored and first:
             held.enter_context(locked(run))
         images = _open(config, skip_bad)

@@ -252,6 +252,26 @@ def test_a_disk_that_fills_up_ends_the_run_with_the_bytes_needed(data, tmp_path)
     assert "bytes are needed, " in said.splitlines()[-1]
 
 
+def test_a_cache_on_a_full_disk_is_named_and_one_that_cannot_be_is_done_without(data, tmp_path, monkeypatch):
+    """Row 5 for packed images: 4, with the bytes needed. Where there is no place for them, a line says so and training goes on."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a disk needs root")
+    try:
+        (disk / "other").write_bytes(bytes(56 * 1024))
+        monkeypatch.setenv("DIFFKIT_CACHE", str(disk))
+        code, said = train(data, tmp_path / "one", 1, "--size", "64")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    assert code == 4
+    assert f"{4 * 64 * 64 * 20} bytes are needed, " in said.splitlines()[-1]
+    monkeypatch.setenv("DIFFKIT_CACHE", str(data / "0.png"))
+    code, said = train(data, tmp_path / "two", 1)
+    assert code == 0
+    assert said.count("warning: no cache for packed images (Not a directory): decoding into memory; set DIFFKIT_CACHE") == 1
+
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "diffkit_cli", "train"]
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
@@ -38,10 +39,7 @@ def snapshot(trainer: Trainer, *, copied: bool = False) -> Snapshot:
     return Snapshot(
         trainer.step,
         numbers,
-        {
-            file: {name: value.detach().to("cpu", copy=copied).contiguous() for name, value in values.items()}
-            for file, values in tensors.items()
-        },
+        {file: {name: _on_the_host(value, copied) for name, value in values.items()} for file, values in tensors.items()},
     )
 
 
@@ -75,3 +73,8 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     """
     changed = [f"{key} is {value} here and was {before.get(key)}" for key, value in now.items() if before.get(key) != value]
     return f"{', '.join(changed)}: the same training up to rounding, not bit for bit" if changed else None
+
+
+def _on_the_host(value: Tensor, copied: bool) -> Tensor:
+    """In row-major order, as the files have it: asked for with the copy, or another one would follow in channels_last."""
+    return value.detach().to("cpu", copy=copied, memory_format=torch.contiguous_format).contiguous()

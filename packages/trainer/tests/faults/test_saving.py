@@ -147,8 +147,7 @@ def test_a_read_only_run_folder_is_refused_before_anything_is_trained(tmp_path):
     script = """if True:
         import os, sys
         from pathlib import Path
-        from diffkit_trainer import RunError
-        from diffkit_trainer.run import locked, require_writable
+        from diffkit_trainer import RunError, locked, require_writable
         if os.geteuid() == 0:
             os.setuid(65534)
         for check in (locked(Path(sys.argv[1])).__enter__, lambda: require_writable(Path(sys.argv[1]))):
