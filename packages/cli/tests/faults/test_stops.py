@@ -221,6 +221,19 @@ def test_a_run_that_diverges_says_where_and_keeps_the_last_good_checkpoint(data,
     assert f"at step {step + 1}:" in last
 
 
+def test_float16_that_overflows_at_every_step_is_logged_without_a_loss(data, tmp_path):
+    """Row 41: updates that are skipped have no mean; the log stays JSON, and a scale that never recovers ends it with 5."""
+    keys = ("precision=fp16", "log_every=1", "save_every=1", "warmup=0", "lr_schedule=constant")
+    options = ["--lr", "1e37", "--steps", "60", *(word for key in keys for word in ("--set", key))]
+    code, said = finished(start("train", data, "--out", tmp_path / "run", *TRAIN, *options))
+    assert code == 5, said
+    entries = [json.loads(line, parse_constant=int) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    made = sum(entry["loss"] is not None for entry in entries)
+    assert 0 < made < 10 < len(entries)
+    assert [entry["skipped"] for entry in entries[made:]] == list(range(1, len(entries) - made + 1))
+    assert {entry["lr"] for entry in entries} == {entries[0]["lr"]}
+
+
 def test_a_disk_that_cannot_be_written_is_refused_before_the_first_step(data, tmp_path):
     """Row 18, on a real disk that is mounted read-only; only root can do that."""
     disk = tmp_path / "disk"
@@ -253,7 +266,7 @@ def test_a_disk_that_fills_up_ends_the_run_with_the_bytes_needed(data, tmp_path)
 
 
 def test_a_cache_on_a_full_disk_is_named_and_one_that_cannot_be_is_done_without(data, tmp_path, monkeypatch):
-    """Row 5 for packed images: 4, with the bytes needed. Where there is no place for them, a line says so and training goes on."""
+    """Row 5 for packed images: 4, with the bytes needed. Where there is no place for them a line says so, and it trains."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False).returncode:

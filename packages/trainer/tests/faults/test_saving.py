@@ -11,9 +11,12 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 from diffkit_trainer import DivergedError, RunError, Saver, checkpoints, load, resume, save, write_config
+from diffkit_trainer.snapshot import snapshot
 from safetensors.torch import load_file, save_file
 from tiny_trainer import CONFIG, everything, run_to, same, trainer
+from torch.utils._python_dispatch import TorchDispatchMode
 
 TESTS = str(Path(__file__).parent.parent)
 
@@ -210,6 +213,58 @@ def test_a_newer_damaged_checkpoint_never_costs_the_one_that_is_written(run):
     save(run, again, CONFIG, keep=1)
     assert [step for step, _ in checkpoints(run)] == [3]
     assert load(run).warnings == []
+
+
+def test_a_newer_whole_checkpoint_is_never_overruled(run):
+    """A run that goes on from its past would later be resumed at the wrong step: refused, and all is left as it was."""
+    it, other = trainer(), trainer(seed=1)
+    run_to(it, 4)
+    save(run, it, CONFIG)
+    run_to(other, 3)
+    with pytest.raises(RunError, match=rf"{run}/checkpoints/4 is newer than step 3: resume it, or save to another folder"):
+        save(run, other, CONFIG, keep=1)
+    again = trainer()
+    assert resume(run, again) == []
+    same(everything(again), everything(it))
+    assert sorted(os.listdir(run / "checkpoints")) == ["4"]
+
+
+def test_a_newer_folder_without_a_manifest_is_somebody_elses_and_stays(run):
+    """Row 16: named like a checkpoint, and not one of ours."""
+    (run / "checkpoints" / "2024").mkdir(parents=True)
+    (run / "checkpoints" / "2024" / "photo.png").write_text("mine")
+    it = trainer()
+    for step in (1, 2):
+        run_to(it, step)
+        save(run, it, CONFIG, keep=1)
+    assert sorted(os.listdir(run / "checkpoints")) == ["2", "2024"]
+    assert (run / "checkpoints" / "2024" / "photo.png").read_text() == "mine"
+    loaded = load(run)
+    assert loaded.step == 2
+    assert len(loaded.warnings) == 1
+
+
+class Copies(TorchDispatchMode):
+    """Counts the tensors that are made by copying."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        self.count += function in (torch.ops.aten._to_copy.default, torch.ops.aten.clone.default)
+        return function(*arguments, **(named or {}))
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_a_snapshot_is_one_copy(channels_last):
+    it = trainer(channels_last=channels_last)
+    run_to(it, 1)
+    with Copies() as copies:
+        state = snapshot(it, copied=True)
+    tensors = [value for values in state.tensors.values() for value in values.values()]
+    assert copies.count - 1 == len(tensors), "and the sums of the log"
+    assert all(value.is_contiguous() for value in tensors)
 
 
 def test_the_last_few_and_every_nth_are_kept(run):
