@@ -1,4 +1,4 @@
-"""What each process of tests/faults/test_processes.py does, as torchrun starts it: ranks.py RUN FAULT STEPS."""
+"""What each process of tests/faults/test_processes.py does, as torchrun starts it: ranks.py RUN FAULT STEPS [shard]."""
 
 import json
 import os
@@ -28,9 +28,8 @@ def main(run: Path, fault: str, steps: int) -> int:
     with processes("cpu", timeout=15.0 if fault == "stop" else 120.0) as (world, device):
         victim = world.rank == world.size - 1
         network = Poisoned if fault == "nan" and victim else Tiny
-        it = trainer(
-            network=lambda: network(norm=False), world=world, device=device, accumulate=2 if fault == "accumulate" else 1
-        )
+        options = {"accumulate": 2 if fault == "accumulate" else 1, "shard": "shard" in sys.argv, "clip": 1.0}
+        it = trainer(network=lambda: network(norm=False), world=world, device=device, **options)
         if (run / "checkpoints").is_dir():
             resume(run, it)
         with Saver(run) as saver:

@@ -65,8 +65,9 @@ def _loop(
             if not stop and (step % config.save_every == 0 or step == steps or _due(config.save_minutes, saved_at, trainer)):
                 saver.save(trainer, document)
                 saved, saved_at = step, time.monotonic()
-            if world.first and not stop and (step % config.sample_every == 0 or step == steps):
-                _preview(run, sampler, config.seed, step, board)
+            drawing = world.first or config.shard  # of a sharded network every process holds a part
+            if drawing and not stop and (step % config.sample_every == 0 or step == steps):
+                _preview(run if world.first else None, sampler, config.seed, step, board)
             if stop:
                 break
     if saved != trainer.step:
@@ -89,12 +90,13 @@ def _saving_what_is_there(trainer: Trainer, saver: Saver, document: dict[str, An
         raise
 
 
-def _preview(run: Path, sampler: Sampler, seed: int, step: int, board: Board | None) -> None:
-    """A picture is not worth a training: what goes wrong with it is a warning."""
+def _preview(run: Path | None, sampler: Sampler, seed: int, step: int, board: Board | None) -> None:
+    """A picture is not worth a training: what goes wrong with it is a warning. run: None for a process that only helps to draw."""
     try:
         pixels = sampler.from_noise(sampler.noise(list(range(seed, seed + PREVIEW))), steps=20)
         if board:
             board.images(pixels, step)
-        save_images(pixels, run / "samples" / f"{step:08d}.png")
+        if run is not None:
+            save_images(pixels, run / "samples" / f"{step:08d}.png")
     except (OSError, RuntimeError) as error:
         warn(f"no preview at step {step}: {str(error).splitlines()[0]}")

@@ -52,7 +52,7 @@ MAY_CHANGE = (
         "process_timeout",
     ),
     *("pack", "tensorboard"),
-    *("accumulate", "compile", "channels_last"),  # these may round differently, and the trainer says so
+    *("accumulate", "compile", "channels_last", "shard"),  # these may round differently, and the trainer says so
 )
 
 
@@ -143,6 +143,7 @@ def _trainer(config: TrainConfig, images: Images, stored: dict[str, Any] | None,
         precision=config.precision,
         compiled=config.compile,
         channels_last=config.channels_last,
+        shard=config.shard,
         seed=config.seed,
         device=device,
         world=world,

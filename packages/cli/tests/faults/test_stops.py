@@ -303,6 +303,22 @@ def test_two_processes_train_one_run_and_one_goes_on(data, tmp_path):
     assert "processes is 1 here and was 2: the same training up to rounding, not bit for bit" in said
 
 
+def test_shards_train_as_copies_do_and_anyone_can_draw_from_them(data, tmp_path):
+    """With previews, which all processes draw together, and the command's own formats."""
+    losses = []
+    for shard in ("true", "false"):
+        run = tmp_path / shard
+        command = [*TORCHRUN, data, "--out", run, *TRAIN, "--steps", "4", "--lr", "1e-7", "--set", "sample_every=2"]
+        done = subprocess.run([*map(str, command), "--set", f"shard={shard}"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert len(list((run / "samples").iterdir())) == 2
+        assert "warning" not in done.stderr
+        losses.append(losses_of(run))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert finished(start("sample", tmp_path / "true", "-n", 1, "--steps", 1, "--out", tmp_path / "one.png"))[0] == 0
+    assert resumed(tmp_path / "true", 5)[0] == 0
+
+
 def losses_of(run):
     return [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.shard import whole
 from diffkit_trainer.trainer import Trainer
 
 __all__ = ["Snapshot", "average_names", "differences", "require_numbers", "snapshot"]
@@ -36,10 +37,14 @@ def snapshot(trainer: Trainer, *, copied: bool = False) -> Snapshot:
     tensors = {name: network.state_dict() for name, network in zip(("model", *average_names(trainer)), networks, strict=True)} | {
         "optimizer": moments
     }
+    first = trainer.world.first  # the others only give what they have of it
     return Snapshot(
         trainer.step,
         numbers,
-        {file: {name: _on_the_host(value, copied) for name, value in values.items()} for file, values in tensors.items()},
+        {
+            file: {name: value for name, each in values.items() if (value := _on_the_host(each, copied, first)) is not None}
+            for file, values in tensors.items()
+        },
     )
 
 
@@ -75,6 +80,9 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     return f"{', '.join(changed)}: the same training up to rounding, not bit for bit" if changed else None
 
 
-def _on_the_host(value: Tensor, copied: bool) -> Tensor:
+def _on_the_host(value: Tensor, copied: bool, wanted: bool) -> Tensor | None:
     """In row-major order, as the files have it: asked for with the copy, or another one would follow in channels_last."""
-    return value.detach().to("cpu", copy=copied, memory_format=torch.contiguous_format).contiguous()
+    one = whole(value.detach())
+    if not wanted:
+        return None
+    return one.to("cpu", copy=copied, memory_format=torch.contiguous_format).contiguous()

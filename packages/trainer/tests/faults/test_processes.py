@@ -1,38 +1,20 @@
 """Several processes under torchrun: rows 40 and 43 to 48 of the table of faults, on gloo."""
 
 import json
-import os
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
-from diffkit_trainer import checkpoints, load, read_log, truncate_log, write_config
+from diffkit_trainer import checkpoints, load, truncate_log, write_config
+from launch import fine, ranks
 from tiny_trainer import CONFIG
-
-TESTS = Path(__file__).parent.parent
 
 
 @pytest.fixture
 def run(tmp_path):
     write_config(tmp_path / "run", CONFIG)
     return tmp_path / "run"
-
-
-def ranks(run, processes, fault="none", steps=8):
-    """What torchrun said. It ends long before the half hour after which torch itself gives up on a process that is gone."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)}
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-    command = [sys.executable, *launcher, str(TESTS / "ranks.py"), str(run), fault, str(steps)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-
-
-def fine(run, processes, fault="none", steps=8):
-    done = ranks(run, processes, fault, steps)
-    assert done.returncode == 0, done.stderr
-    return [entry["loss"] for entry in read_log(run)], load(run, "model").weights, load(run).weights
 
 
 def alike(one, other, tolerance):
