@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+import torch
 from diffkit_trainer import DivergedError, RunError, Saver, append_log, processes, resume
 from tiny_trainer import CONFIG, Tiny, trainer
 
@@ -32,6 +33,7 @@ def main(run: Path, fault: str, steps: int) -> int:
         it = trainer(network=lambda: network(norm=False), world=world, device=device, **options)
         if (run / "checkpoints").is_dir():
             resume(run, it)
+        preview = torch.zeros(2, 1, 8, 8)
         with Saver(run) as saver:
             for step, _ in it.run(steps):
                 entry = {"step": step} | it.metrics() if fault != "nan" or step % 3 == 0 else {}
@@ -42,6 +44,8 @@ def main(run: Path, fault: str, steps: int) -> int:
                 stop = world.any(bool(stopped))
                 if stop or step % 2 == 0:
                     saver.save(it, CONFIG)
+                if options["shard"]:
+                    it.ema.model(preview, preview[:, 0, 0, 0])  # sampled from between two steps, by all together
                 (run / f"rank{world.rank}").write_text(json.dumps([step, world.size]))
                 if stop:
                     return 143

@@ -91,7 +91,7 @@ def _saving_what_is_there(trainer: Trainer, saver: Saver, document: dict[str, An
 
 
 def _preview(run: Path | None, sampler: Sampler, seed: int, step: int, board: Board | None) -> None:
-    """A picture is not worth a training: what goes wrong with it is a warning. run: None for a process that only helps to draw."""
+    """A picture is not worth a training: what goes wrong with it is a warning. Without a run it only helps others to draw."""
     try:
         pixels = sampler.from_noise(sampler.noise(list(range(seed, seed + PREVIEW))), steps=20)
         if board:

@@ -3,13 +3,14 @@
 from diffkit_trainer.animation import ANIMATIONS, save_animation
 from diffkit_trainer.boards import Board
 from diffkit_trainer.cache import cache_folder
-from diffkit_trainer.checkpoint import Loaded, checkpoints, has_checkpoint, load, resume, save
+from diffkit_trainer.checkpoint import Loaded, load, resume, save
 from diffkit_trainer.devices import pick_device, seed_weights
 from diffkit_trainer.ema import EMA
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
 from diffkit_trainer.evaluation import Evaluation, Figures, Split, evaluate, split
 from diffkit_trainer.examine import Examined, Found, examine
 from diffkit_trainer.export import Exported, read_export, write_export
+from diffkit_trainer.finding import checkpoints, has_checkpoint
 from diffkit_trainer.fingerprint import weights_hash
 from diffkit_trainer.fitting import batch_that_fits
 from diffkit_trainer.images import Images

@@ -1,5 +1,6 @@
 """Where a network and its average lie, and how several processes train them as one."""
 
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -38,11 +39,17 @@ def place(
         return model, ema, model
     model = model.to(device, memory_format=memory_format).train()  # type: ignore[call-overload]
     ema, network = EMA(model, decays, warmup=True), torch.compile(model) if compiled else model
-    # its buffers are each process's own: nobody reads them while training
-    return model, ema, network if world.size == 1 else DistributedDataParallel(network, broadcast_buffers=False)
+    return model, ema, network if world.size == 1 else _copies(network)
 
 
 def summed_over_processes(network: Any, last: bool) -> AbstractContextManager[None]:
     """Around a backward pass: copies of a network sum their gradients with the last part of a batch alone; shards always do,
     because nobody could keep the gradient of a whole one."""
     return network.no_sync() if isinstance(network, DistributedDataParallel) and not last else nullcontext()
+
+
+def _copies(network: Any) -> DistributedDataParallel:
+    with warnings.catch_warnings():  # torch has another name for the option from 2.13 on, and says so every time
+        warnings.simplefilter("ignore", FutureWarning)
+        # its buffers are each process's own: nobody reads them while training
+        return DistributedDataParallel(network, broadcast_buffers=False)

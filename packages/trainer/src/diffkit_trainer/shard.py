@@ -26,7 +26,8 @@ def shard(networks: Sequence[nn.Module], world: World, device: torch.device) -> 
     for network in networks:
         for layer in _layers(network, sum(each.numel() for each in network.parameters()) / SHARE):
             fully_shard(layer, mesh=mesh)
-        fully_shard(network, mesh=mesh)
+        # torch would leave the outermost part whole until a backward pass, which an average never has
+        fully_shard(network, mesh=mesh, reshard_after_forward=True)
 
 
 def whole(tensor: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
 """All that a checkpoint holds, taken from a trainer at one moment."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.shard import whole
+from diffkit_trainer.shard import parts_of, whole
 from diffkit_trainer.trainer import Trainer
 
-__all__ = ["Snapshot", "average_names", "differences", "require_numbers", "snapshot"]
+__all__ = ["Snapshot", "average_names", "differences", "put_back", "require_numbers", "snapshot"]
 
 COUNTS = ("step", "updates", "skipped", "streak", "ema_updates")
 
@@ -46,6 +47,23 @@ def snapshot(trainer: Trainer, *, copied: bool = False) -> Snapshot:
             for file, values in tensors.items()
         },
     )
+
+
+def put_back(
+    trainer: Trainer,
+    numbers: dict[str, Any],
+    moments: dict[str, Tensor],
+    model: dict[str, Tensor],
+    averages: Sequence[dict[str, Tensor]],
+) -> None:
+    """Give the trainer what `snapshot` took: its numbers, moments, weights, and those of each average."""
+    for network, weights in zip((trainer.model, *trainer.ema.models), (model, *averages), strict=True):
+        network.load_state_dict(parts_of(weights, network))
+    trainer.optimiser.restore(numbers, moments)
+    trainer.ema.updates.fill_(numbers["ema_updates"])
+    trainer.step = numbers["step"]
+    sums = torch.tensor(numbers["sums"], dtype=trainer.tally.sums.dtype)
+    trainer.tally.sums.copy_(sums if trainer.world.first else torch.zeros_like(sums))
 
 
 def average_names(trainer: Trainer) -> list[str]:

@@ -17,7 +17,6 @@ from diffkit_trainer.placing import place, summed_over_processes
 from diffkit_trainer.possible import PRECISIONS, refuse_impossible
 from diffkit_trainer.processes import World
 from diffkit_trainer.samples import Samples
-from diffkit_trainer.shard import parts_of
 from diffkit_trainer.tally import Tally
 
 __all__ = ["TrainStep", "Trainer"]
@@ -132,18 +131,6 @@ class Trainer:
         numbers, moments = self.optimiser.state()
         numbers |= {"step": self.step, "ema_updates": int(self.ema.updates), "sums": self.tally.total(self.world)}
         return numbers | {"environment": self.environment}, moments
-
-    def restore(
-        self, numbers: dict[str, Any], moments: dict[str, Tensor], model: dict[str, Tensor], averages: Sequence[dict[str, Tensor]]
-    ) -> None:
-        """Take over what `state` gave, the weights of the network, and those of each average."""
-        for network, weights in zip((self.model, *self.ema.models), (model, *averages), strict=True):
-            network.load_state_dict(parts_of(weights, network))
-        self.optimiser.restore(numbers, moments)
-        self.ema.updates.fill_(numbers["ema_updates"])
-        self.step = numbers["step"]
-        sums = torch.tensor(numbers["sums"], dtype=self.tally.sums.dtype)
-        self.tally.sums.copy_(sums if self.world.first else torch.zeros_like(sums))
 
     def _update(self) -> TrainStep:
         whole = draw(self.recipe, self.step, self.device)
