@@ -27,7 +27,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-CASES = {"tutorial": (64, 8), "small": (32, 64)}  # name of the network: size, batch size
+CASES = {"tutorial": (64, 8), "small": (32, 64), "one layer": (64, 8)}  # name of the network: size, batch size
+
+
+class OneLayer(nn.Module):
+    """Next to no network: what is left is the loop and the images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        return self.layer(x)
 
 
 class Folder(Dataset):
@@ -107,7 +118,7 @@ def timed(call: Callable[[], object]) -> tuple[float, float]:
 
 def compare(name: str, data: Path, pairs: int) -> None:
     size, batch = CASES[name]
-    loops = [make(preset(name), data, size, batch) for make in (example, ours)]
+    loops = [make(OneLayer() if name == "one layer" else preset(name), data, size, batch) for make in (example, ours)]
     for loop in loops:
         next(loop), next(loop)
     taken: list[list[tuple[float, float]]] = [[], []]
@@ -129,13 +140,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", nargs="+", default=CASES, choices=CASES)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_memory()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["DIFFKIT_CACHE"] = cache
         data = photographs()
-        for name in CASES:
+        for name in options.only:
             compare(name, data, options.pairs)
 
 

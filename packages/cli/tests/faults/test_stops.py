@@ -46,7 +46,7 @@ def data(tmp_path_factory):
 
 def start(*arguments):
     command = [sys.executable, "-m", "diffkit_cli", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def finished(process):
@@ -113,11 +113,12 @@ def test_stopped_by_its_number_of_steps(data, straight, tmp_path, stop):
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_stopped_by_a_signal_within_an_update(data, straight, tmp_path, signum, code):
-    """Row 7: the update of three parts that is under way is finished and saved, and nothing after it."""
+    """Row 7: the update of three parts that is under way is finished and saved, and nothing after it. To the whole group, as a
+    terminal and a scheduler send it."""
     run = tmp_path / "run"
     process = start("train", data, "--out", run, *TRAIN, "--set", f"decay_steps={STEPS}", "--steps", 10**6)
     wait_for(run, 4, process)
-    process.send_signal(signum)
+    os.killpg(process.pid, signum)
     ended, said = finished(process)
     assert ended == code
     step = load(run).step

@@ -1,5 +1,7 @@
 """A network in shards trains as its copies do, is saved as they are, and goes on with any number of processes."""
 
+import shutil
+
 import pytest
 import torch
 from diffkit_trainer import checkpoints, read_log, write_config
@@ -16,13 +18,28 @@ def run(tmp_path):
     return tmp_path / "run"
 
 
+def made(tmp_path_factory, **options):
+    run = tmp_path_factory.mktemp("run") / "run"
+    write_config(run, CONFIG)
+    fine(run, 2, **options)
+    return run
+
+
 @pytest.fixture(scope="module")
 def copies(tmp_path_factory):
     """Two processes with a whole network each, to step 8."""
-    run = tmp_path_factory.mktemp("copies") / "run"
-    write_config(run, CONFIG)
-    fine(run, 2)
-    return run
+    return made(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return made(tmp_path_factory, shard=True)
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory):
+    """Shards up to step 4 of 8; copied by those who go on."""
+    return made(tmp_path_factory, shard=True, steps=4)
 
 
 def alike(run, other, tolerance=1e-6):
@@ -38,30 +55,30 @@ def alike(run, other, tolerance=1e-6):
             torch.testing.assert_close(value, expected[name], rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("fault", ["none", "accumulate"])
-def test_shards_train_as_copies_do(run, copies, fault):
-    fine(run, 2, fault, shard=True)
-    alike(run, copies)
-    weights = load_file(next(checkpoints(run))[1] / "ema.safetensors")
+def test_shards_train_as_copies_do(shards, copies):
+    alike(shards, copies)
+    weights = load_file(next(checkpoints(shards))[1] / "ema.safetensors")
     assert {name: value.shape for name, value in weights.items()} == {
         name: value.shape for name, value in Tiny(norm=False).state_dict().items()
     }
 
 
-@pytest.mark.parametrize(("processes", "shard"), [(3, True), (2, False), (1, False)])
-def test_shards_of_two_go_on_with_any_number_and_without(run, copies, processes, shard):
-    fine(run, 2, steps=4, shard=True)
+def test_shards_accumulate(run, copies):
+    fine(run, 2, "accumulate", shard=True)
+    alike(run, copies)
+
+
+@pytest.mark.parametrize(("processes", "shard"), [(3, True), (1, False)])
+def test_shards_of_two_go_on_with_any_number_and_in_one_piece(run, half, copies, processes, shard):
+    shutil.copytree(half, run, dirs_exist_ok=True)
     fine(run, processes, shard=shard)
     alike(run, copies)
 
 
-def test_shards_stopped_and_gone_on_with_are_those_that_never_stopped(tmp_path):
-    runs = [tmp_path / name for name in ("straight", "stopped")]
-    for run, stops in zip(runs, ((8,), (2, 8)), strict=True):
-        write_config(run, CONFIG)
-        for stop in stops:
-            fine(run, 2, steps=stop, shard=True)
-    alike(*runs, tolerance=0.0)
+def test_shards_stopped_and_gone_on_with_are_those_that_never_stopped(run, half, shards):
+    shutil.copytree(half, run, dirs_exist_ok=True)
+    fine(run, 2, shard=True)
+    alike(run, shards, tolerance=0.0)
 
 
 def test_what_is_not_finite_in_one_process_s_shard_ends_all(run):
