@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -144,6 +145,25 @@ def test_settings_reach_the_training(digits):
     assert code == 0, said
 
 
+@pytest.mark.parametrize("name", ["ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json", "config.json"])
+def test_one_bit_in_the_only_checkpoint_is_named(digits, tmp_path, name):
+    """Row 3: 4, for those who sample and for those who resume."""
+    run = tmp_path / "run"
+    shutil.copytree(digits, run)
+    for step in ("2", "4"):
+        shutil.rmtree(run / "checkpoints" / step)
+    path = run / "checkpoints" / "5" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    for command in (["sample", run, "-n", 1, "--out", tmp_path / "one.png"], ["train", "--resume", "--out", run]):
+        if command[0] == "train" and name != "ema.safetensors":
+            continue  # a start of a process for each would say no more
+        code, said = diffkit(*command)
+        assert code == 4
+        assert said.splitlines()[-1] == f"diffkit: sha256 mismatch {path}"
+
+
 @pytest.mark.parametrize(
     ("network", "message"),
     [
@@ -155,8 +175,6 @@ def test_settings_reach_the_training(digits):
 )
 def test_a_shared_run_with_another_network_is_refused(digits, tmp_path, network, message):
     """Rows 21 and 23 for a run from somebody else: 4, before memory is taken."""
-    import shutil
-
     run = tmp_path / "run"
     shutil.copytree(digits, run)
     folder = run / "checkpoints" / "5"
