@@ -12,7 +12,7 @@ TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "build", "tests", "lowest", "backends", "peers", "onnx", "without_torch"]
+nox.options.sessions = ["lint", "types", "build", "tests", "lowest", "backends", "peers", "onnx", "without_torch", "extras"]
 
 for pips, uvs in {"PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_CERT": "SSL_CERT_FILE"}.items():
     if pips in os.environ:  # uv reads none of pip's settings
@@ -93,3 +93,10 @@ def without_torch(session: nox.Session) -> None:
     """The example that draws from an ONNX file, where no torch is: the images that `diffkit sample` drew where it is."""
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "onnxruntime", "pillow", *TOOLS)  # Pillow for the test alone
     session.run("pytest", "examples", *session.posargs)
+
+
+@nox.session(requires=["build"])
+def extras(session: nox.Session) -> None:
+    """The trainer with what it can do without: TensorBoard, and a C++ compiler for torch.compile."""
+    session.install("-c", CONSTRAINTS, "diffkit-trainer", "tensorboard", *TOOLS)
+    session.run("pytest", "packages/trainer/tests/extra", *session.posargs)

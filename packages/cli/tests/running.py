@@ -24,7 +24,7 @@ TINY = ["--steps", "6", "--batch-size", "8", *keys("log_every=2", "save_every=4"
 
 def start(*arguments, **options):
     """A command that goes on while the test does."""
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}  # a group, to be signalled
     return subprocess.Popen([*COMMAND, *map(str, arguments)], text=True, errors="replace", **(streams | options))
 
 
@@ -59,11 +59,30 @@ def on_a_terminal(*arguments, **environment):
     return said.decode(), running.returncode
 
 
-def wait_for(run, step):
-    """Until so many steps are logged."""
-    log = run / "log.jsonl"
-    while not log.exists() or log.read_text().count("\n") < step:
+def until(happened, process):
+    """Wait for what a command that goes on will do."""
+    while not happened():
+        assert process.poll() is None, "it ended before"
         time.sleep(0.01)
+
+
+def logged(run):
+    """How many lines the log has."""
+    log = run / "log.jsonl"
+    return log.read_text().count("\n") if log.exists() else 0
+
+
+def wait_for(run, step, process):
+    """Until so many steps are logged."""
+    until(lambda: logged(run) >= step, process)
+
+
+def said_until(process, text):
+    """Wait for a line of stderr that holds the text."""
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"it ended without {text!r}")
 
 
 def log_of(run):

@@ -197,7 +197,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(trained, tmp_
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path, signum, code):
     run = tmp_path / "run"
     with start("train", "--out", run, *keys("log_every=1"), "--steps", 100000) as training:
-        wait_for(run, 3)
+        wait_for(run, 3, training)
         busy = process("train", "--out", run, "--resume")
         assert busy.returncode == 6
         assert f"is in use by process {training.pid}" in one_line(busy.stderr)

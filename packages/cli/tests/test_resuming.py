@@ -56,7 +56,7 @@ def test_a_log_on_a_full_disk_ends_the_run_and_what_was_trained_is_saved(tmp_pat
         pytest.skip("needs Linux's full device")
     run = tmp_path / "run"
     training = start("train", "--out", run, *TINY, "--steps", 10**6, *keys("log_every=1", "save_every=1000000"))
-    wait_for(run, 3)
+    wait_for(run, 3, training)
     (run / "full").symlink_to("/dev/full")
     os.replace(run / "full", run / "log.jsonl")
     code, said = finished(training)

@@ -1,4 +1,4 @@
-"""What each process of tests/faults/test_processes.py does, as torchrun starts it: ranks.py RUN FAULT STEPS."""
+"""What each process of tests/faults/test_processes.py does, as torchrun starts it: ranks.py RUN FAULT STEPS [shard]."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+import torch
 from diffkit_trainer import DivergedError, RunError, Saver, append_log, processes, resume
 from tiny_trainer import CONFIG, Tiny, trainer
 
@@ -25,14 +26,14 @@ class Poisoned(Tiny):
 def main(run: Path, fault: str, steps: int) -> int:
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
-    with processes("cpu", timeout=8.0 if fault == "stop" else 60.0) as (world, device):
+    with processes("cpu", timeout=15.0 if fault == "stop" else 120.0) as (world, device):
         victim = world.rank == world.size - 1
         network = Poisoned if fault == "nan" and victim else Tiny
-        it = trainer(
-            network=lambda: network(norm=False), world=world, device=device, accumulate=2 if fault == "accumulate" else 1
-        )
+        options = {"accumulate": 2 if fault == "accumulate" else 1, "shard": "shard" in sys.argv, "clip": 1.0}
+        it = trainer(network=lambda: network(norm=False), world=world, device=device, **options)
         if (run / "checkpoints").is_dir():
             resume(run, it)
+        preview = torch.zeros(2, 1, 8, 8)
         with Saver(run) as saver:
             for step, _ in it.run(steps):
                 entry = {"step": step} | it.metrics() if fault != "nan" or step % 3 == 0 else {}
@@ -43,6 +44,8 @@ def main(run: Path, fault: str, steps: int) -> int:
                 stop = world.any(bool(stopped))
                 if stop or step % 2 == 0:
                     saver.save(it, CONFIG)
+                if options["shard"]:
+                    it.ema.model(preview, preview[:, 0, 0, 0])  # sampled from between two steps, by all together
                 (run / f"rank{world.rank}").write_text(json.dumps([step, world.size]))
                 if stop:
                     return 143

@@ -444,6 +444,19 @@ def test_skip_bad_goes_on_without_them(tmp_path):
     assert calls == [(7, 11), (8, 11), (9, 11), (10, 11), (11, 11)]  # the first six are never opened
 
 
+def test_a_file_that_vanishes_while_the_folder_is_read_is_named(tmp_path):
+    """Row 38, where nothing is packed: listed, and gone before its turn came."""
+    for i in range(200):
+        flat(tmp_path / f"{i:03d}.png")
+
+    def remove(done, total):
+        if done == 1:
+            (tmp_path / "199.png").unlink()
+
+    with pytest.raises(DataError, match=r"1 of 200 files cannot be read as images: 199\.png \(no such file or directory\)"):
+        open_images(tmp_path, on_progress=remove)
+
+
 def test_skip_bad_cannot_go_on_without_any(tmp_path):
     (tmp_path / "a.png").touch()
     with pytest.raises(DataError, match=r"1 of 1 files cannot be read as images: a\.png \(empty\); no image is left"):

@@ -221,6 +221,17 @@ def test_the_log_is_cut_back_to_the_step_that_is_resumed(run):
     assert read_log(run) == [{"step": 10, "loss": 10 / 7}, {"step": 20, "loss": 20 / 7}]
 
 
+def test_lines_of_the_log_that_are_no_entries_are_left_out(run):
+    good = [{"step": step, "loss": None} for step in (1, 2, 3)]
+    lines = [b"", b"text", b'{"step": 1, "lo', b"[1]", b"7", b'{"loss": 1}', b'{"step": "1"}', b"\xff\xfe", b'{"step": 1}}']
+    with (run / "log.jsonl").open("wb") as file:
+        for i, line in enumerate(lines):
+            file.write(line + b"\n" + (json.dumps(good[i // 3]).encode() + b"\n" if i % 3 == 1 else b""))
+    assert read_log(run) == good
+    truncate_log(run, 2)
+    assert (run / "log.jsonl").read_text() == "".join(json.dumps(entry) + "\n" for entry in good[:2])
+
+
 HOLD = """
 import pathlib, sys, time
 from diffkit_trainer import locked

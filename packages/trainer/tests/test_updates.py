@@ -219,13 +219,6 @@ def test_channels_last_is_resumed_bit_for_bit(tmp_path):
     assert second.optimiser.adamw.state[second.model.into.weight]["exp_avg"].stride() == second.model.into.weight.stride()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch in torch.compile itself
-def test_compiled_trains_alike():
-    one, other = plain(), plain(compiled=True)
-    assert run_to(other, 3) == pytest.approx(run_to(one, 3), rel=1e-4)
-    assert not any("_orig_mod" in name for name in other.model.state_dict())
-
-
 # --- labels
 
 

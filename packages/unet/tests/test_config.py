@@ -100,10 +100,10 @@ def test_what_is_no_config(config):
     ],
 )
 def test_a_bomb_is_refused_at_once(change):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match=r"must be|asks for") as caught:
         UNet.from_config(SOME | change)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert len(str(caught.value)) < 200
 
 

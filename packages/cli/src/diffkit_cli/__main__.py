@@ -51,7 +51,7 @@ def _explained(error: BaseException) -> tuple[str, int]:
     codes = {DataError: 3, DivergedError: 5, LockedError: 6, RunError: 4, ValueError: 2}
     for kind, code in codes.items():
         if isinstance(error, kind):
-            return str(error), code
+            return "; ".join([str(error), *getattr(error, "__notes__", [])]), code
     if isinstance(error, OSError) and error.filename is not None:  # what was to be written
         return f"{error.filename}: {(error.strerror or str(error)).lower()}; give another place", 4
     raise error

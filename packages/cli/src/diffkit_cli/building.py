@@ -40,6 +40,7 @@ def trainer_of(config: TrainConfig, images: Images, stored: dict[str, Any] | Non
         precision=config.precision,
         compiled=config.compile,
         channels_last=config.channels_last,
+        shard=config.shard,
         seed=config.seed,
         device=device,
         world=world,

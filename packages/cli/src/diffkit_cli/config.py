@@ -73,6 +73,7 @@ class TrainConfig:
     precision: str = "fp32"
     compile: bool = False
     channels_last: bool = True  # 5 to 14% less time on a CPU, see benchmarks
+    shard: bool = False
     seed: int = 0
     device: str = "auto"
     log_every: int = 50

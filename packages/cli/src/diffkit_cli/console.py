@@ -1,8 +1,12 @@
 """Where things are said: results on stdout, all else on stderr."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 
-__all__ = ["console", "plural", "results", "warn"]
+__all__ = ["console", "plural", "results", "warn", "warnings_as_lines"]
 
 
 class Screen(Console):
@@ -24,6 +28,14 @@ def results() -> Console:
 def warn(message: str) -> None:
     """One line to stderr."""
     console.print(f"warning: {message}")
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Show Python's own warnings, such as the trainer's, as `warn` does."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: warn(" ".join(str(message).split()))
+        yield
 
 
 def plural(count: int, thing: str) -> str:

@@ -25,7 +25,7 @@ def train_to_the_end(
     try:
         with ExitStack() as held:
             saver = held.enter_context(Saver(run, keep=config.keep, keep_every=config.keep_every))
-            board = held.enter_context(closing(Board(run))) if config.tensorboard and trainer.world.first else None
+            board = held.enter_context(closing(Board(run, trainer.step))) if config.tensorboard and trainer.world.first else None
             _loop(run, config, trainer, document, stopped, saver, board)
     except DivergedError as error:
         good = next((f"the last good checkpoint is {path}" for _, path in checkpoints(run)), "there is no checkpoint yet")
@@ -63,7 +63,8 @@ def _loop(
             if not stop and (step % config.save_every == 0 or step == steps or _due(config.save_minutes, saved_at, trainer)):
                 saver.save(trainer, document)
                 saved, saved_at = step, time.monotonic()
-            if world.first and not stop and (step % config.sample_every == 0 or step == steps):
+            drawing = world.first or config.shard  # of a sharded network every process holds a part
+            if drawing and not stop and (step % config.sample_every == 0 or step == steps):
                 preview(run, trainer, document, board)
             if stop:
                 break

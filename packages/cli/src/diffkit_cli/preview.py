@@ -18,6 +18,8 @@ IMAGES, STEPS = 16, 20
 def preview(run: Path, trainer: Trainer, document: dict[str, Any], board: Board | None) -> None:
     """Draw samples/STEP.png; a picture is not worth a training: what goes wrong with it is a warning.
 
+    The first process writes it. Of a network in shards the others must call this too, to help it draw.
+
     While the average's decay is warming up, see `EMA.warm_until`, the average is as old as a tenth of the training: the
     network's own images stand beside it, on the right.
     """
@@ -28,8 +30,9 @@ def preview(run: Path, trainer: Trainer, document: dict[str, Any], board: Board 
             with _evaluating(trainer.model):
                 raw = _drawn(trainer.model, document, trainer.seed)
             titles = f"moving average, step {step}", f"network as trained, step {step}"
-            save_labelled(path, beside([grid(average), grid(raw)], titles))
-        else:
+            if trainer.world.first:
+                save_labelled(path, beside([grid(average), grid(raw)], titles))
+        elif trainer.world.first:
             save_images(average, path)
         if board:
             board.images(average, step)

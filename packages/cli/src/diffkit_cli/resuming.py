@@ -15,7 +15,7 @@ __all__ = ["resumed"]
 MAY_CHANGE = (
     *("data", "steps", "device", "process_timeout", "pack", "tensorboard"),
     *("log_every", "sample_every", "save_every", "save_minutes", "keep", "keep_every"),
-    *("accumulate", "compile", "channels_last"),  # these may round differently, and the trainer says so
+    *("accumulate", "compile", "channels_last", "shard"),  # these may round differently, and the trainer says so
 )
 
 

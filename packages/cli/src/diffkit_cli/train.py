@@ -25,7 +25,7 @@ from diffkit_unet import keep_memory
 
 from diffkit_cli.building import document, trainer_of
 from diffkit_cli.config import TrainConfig, UsageError
-from diffkit_cli.console import console, plural, warn
+from diffkit_cli.console import console, plural, warn, warnings_as_lines
 from diffkit_cli.data import open_data
 from diffkit_cli.dry_run import dry_run
 from diffkit_cli.loop import train_to_the_end
@@ -56,6 +56,7 @@ def train(
     config = resumed(stored, options) if stored else decided(options)
     device = pick_device(config.device)
     with ExitStack() as held:
+        held.enter_context(warnings_as_lines())
         if stored and first and not dry:
             held.enter_context(locked(run))
         images, config = open_data(config, skip_bad=skip_bad)

@@ -6,12 +6,11 @@ import random
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from diffkit_trainer import checkpoints, load
+from diffkit_trainer import load
 from PIL import Image
-from running import finished, keys, start, wait_for, what_it_is
+from running import finished, keys, logged, said_until, start, until, wait_for, what_it_is
 
 # 20 images in batches of 8: an epoch ends with step 2.5, 5, 7.5, 10; every update takes three parts
 INTERVALS = keys("log_every=1", "save_every=3", "sample_every=1000")
@@ -54,11 +53,12 @@ def test_stopped_by_its_number_of_steps(data, straight, tmp_path, stop):
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_stopped_by_a_signal_within_an_update(data, straight, tmp_path, signum, code):
-    """Row 7: the update of three parts that is under way is finished and saved, and nothing after it."""
+    """Row 7: the update of three parts that is under way is finished and saved, and nothing after it. To the whole group, as a
+    terminal and a scheduler send it."""
     run = tmp_path / "run"
     process = start("train", data, "--out", run, *TRAIN, "--set", f"decay_steps={STEPS}", "--steps", 10**6)
-    wait_for(run, 4)
-    process.send_signal(signum)
+    wait_for(run, 4, process)
+    os.killpg(process.pid, signum)
     ended, said = finished(process)
     assert ended == code
     step = load(run).step
@@ -72,7 +72,7 @@ def test_stopped_by_a_kill(data, straight, tmp_path):
     """Row 1 for the whole command: from the newest checkpoint, with the log cut back to it; and the lock is free (row 10)."""
     run = tmp_path / "run"
     process = start("train", data, "--out", run, *TRAIN, "--set", f"decay_steps={STEPS}", "--steps", 10**6)
-    wait_for(run, 8)
+    wait_for(run, 8, process)
     process.send_signal(signal.SIGSTOP)
     assert finished(start("train", "--resume", "--out", run))[0] == 6
     process.kill()
@@ -82,37 +82,70 @@ def test_stopped_by_a_kill(data, straight, tmp_path):
     assert what_it_is(run) == straight
 
 
-def test_a_second_signal_aborts_and_nothing_is_corrupt(data, tmp_path):
+SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+
+
+@pytest.mark.parametrize(("signum", "code"), SIGNALS)
+def test_a_second_signal_ends_an_update_that_takes_long(data, tmp_path, signum, code):
+    """Row 8: an update of 4,096 parts would take a minute; the first signal waits for it, the second one does not."""
+    run = tmp_path / "run"
+    size = ["--batch-size", 4096, "--set", "accumulate=1"]
+    assert train(data, run, 1, *size)[0] == 0
+    process = start("train", "--resume", "--out", run, "--steps", 2, "--set", "accumulate=4096")
+    said_until(process, "going on from step 1")
+    process.send_signal(signum)
+    said_until(process, "saving after this update")
+    process.send_signal(signum)
+    assert finished(process)[0] == code
+    loaded = load(run)
+    assert (loaded.step, loaded.warnings) == (1, [])
+    assert finished(start("train", "--resume", "--out", run, "--steps", 2, "--set", "accumulate=1"))[0] == 0
+
+
+def test_a_second_signal_while_it_saves_corrupts_nothing(data, tmp_path):
     """Row 8."""
     run = tmp_path / "run"
     process = start("train", data, "--out", run, *TRAIN, "--steps", 10**6, "--set", "save_every=1")
-    wait_for(run, 5)
+    wait_for(run, 5, process)
     process.send_signal(signal.SIGINT)
+    said_until(process, "saving after this update")
     process.send_signal(signal.SIGINT)
-    code, said = finished(process)
-    assert code == 130, said
+    assert finished(process)[0] == 130
     loaded = load(run)
     assert loaded.step >= 4
     assert loaded.warnings == []
     assert resumed(run, loaded.step + 1)[0] == 0
 
 
-def test_a_signal_at_any_time_saves_or_leaves_promptly(data, tmp_path):
-    """Row 9: while starting, saving, drawing previews; every step does all of it here."""
-    often = keys("save_every=1", "sample_every=1", "save_minutes=0.001")
-    for n, moment in enumerate((0.1, 0.6, 1.5, 2.5, 3.0, 3.5, 4.0)):
-        run = tmp_path / f"run{n}"
-        process = start("train", data, "--out", run, *TRAIN, "--steps", 10**6, *often)
-        time.sleep(moment)
-        process.terminate()
-        begun = time.monotonic()
-        code, said = finished(process)
-        assert time.monotonic() - begun < 30
-        assert code in (143, -signal.SIGTERM), said
-        if code == 143:
-            assert load(run).warnings == []
-        elif run.exists() and any(checkpoints(run)):
-            assert load(run).step >= 0
+MOMENTS = {
+    "started": lambda run: True,
+    "locked": lambda run: (run / "lock").exists(),
+    "about to train": lambda run: (run / "config.json").exists(),
+    "saving": lambda run: (run / "checkpoints").is_dir() and any((run / "checkpoints").glob(".[0-9]*")),
+    "drawing a preview": lambda run: logged(run) > len(list((run / "samples").glob("*.png"))),
+    "later": lambda run: logged(run) > 6,
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_signal_at_any_time_saves_or_leaves_promptly(data, tmp_path, moment):
+    """Row 9: while starting, saving, drawing previews; every step does all of it here. Promptly is within a step."""
+    run = tmp_path / "run"
+    keys = ("save_every=1", "sample_every=1", "save_minutes=0.001")
+    process = start("train", data, "--out", run, *TRAIN, "--steps", 10**6, *(word for key in keys for word in ("--set", key)))
+    until(lambda: MOMENTS[moment](run), process)
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+    steps = logged(run)
+    process.terminate()
+    process.send_signal(signal.SIGCONT)
+    code, said = finished(process)
+    assert code in (143, -signal.SIGTERM), said
+    assert logged(run) <= steps + 2, "the one under way, and one that had looked for signals just before"
+    if code == 143:
+        assert (load(run).step, load(run).warnings) == (logged(run), [])
+    else:
+        assert not (run / "checkpoints").exists()
 
 
 def test_a_run_that_diverges_says_where_and_keeps_the_last_good_checkpoint(data, tmp_path):
@@ -127,6 +160,19 @@ def test_a_run_that_diverges_says_where_and_keeps_the_last_good_checkpoint(data,
     step = load(run).step
     assert f"the last good checkpoint is {run}/checkpoints/{step}; try a lower --lr" in last
     assert f"at step {step + 1}:" in last
+
+
+def test_float16_that_overflows_at_every_step_is_logged_without_a_loss(data, tmp_path):
+    """Row 41: updates that are skipped have no mean; the log stays JSON, and a scale that never recovers ends it with 5."""
+    keys = ("precision=fp16", "log_every=1", "save_every=1", "warmup=0", "lr_schedule=constant")
+    options = ["--lr", "1e37", "--steps", "60", *(word for key in keys for word in ("--set", key))]
+    code, said = finished(start("train", data, "--out", tmp_path / "run", *TRAIN, *options))
+    assert code == 5, said
+    entries = [json.loads(line, parse_constant=int) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    made = sum(entry["loss"] is not None for entry in entries)
+    assert 0 < made < 10 < len(entries)
+    assert [entry["skipped"] for entry in entries[made:]] == list(range(1, len(entries) - made + 1))
+    assert {entry["lr"] for entry in entries} == {entries[0]["lr"]}
 
 
 def test_a_disk_that_cannot_be_written_is_refused_before_the_first_step(data, tmp_path):
@@ -160,21 +206,62 @@ def test_a_disk_that_fills_up_ends_the_run_with_the_bytes_needed(data, tmp_path)
     assert "bytes are needed, " in said.splitlines()[-1]
 
 
+def test_a_cache_on_a_full_disk_is_named_and_one_that_cannot_be_is_done_without(data, tmp_path, monkeypatch):
+    """Row 5 for packed images: 4, with the bytes needed. Where there is no place for them a line says so, and it trains."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a disk needs root")
+    try:
+        (disk / "other").write_bytes(bytes(56 * 1024))
+        monkeypatch.setenv("DIFFKIT_CACHE", str(disk))
+        code, said = train(data, tmp_path / "one", 1, "--size", "64")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    assert code == 4
+    assert f"{4 * 64 * 64 * 20} bytes are needed, " in said.splitlines()[-1]
+    monkeypatch.setenv("DIFFKIT_CACHE", str(data / "0.png"))
+    code, said = train(data, tmp_path / "two", 1)
+    assert code == 0
+    assert said.count("warning: no cache for packed images (Not a directory): decoding into memory; set DIFFKIT_CACHE") == 1
+
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "diffkit_cli", "train"]
 
 
-def test_two_processes_train_one_run_and_one_goes_on(data, straight, tmp_path):
-    run = tmp_path / "run"
-    command = [*TORCHRUN, data, "--out", run, *TRAIN, "--set", f"decay_steps={STEPS}", "--steps", "6"]
+def test_two_processes_train_one_run_and_one_goes_on(data, tmp_path):
+    """Row 48: a half of each batch in each process is the same as two halves in one, its batch norms' statistics too. At a small
+    learning rate, because AdamW makes whole steps of gradients that are no more than rounding."""
+    run, alone, little = tmp_path / "run", tmp_path / "alone", ("--lr", "1e-7")
+    command = [*TORCHRUN, data, "--out", run, *TRAIN, "--set", "accumulate=1", "--steps", "6", *little]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("done: 6 steps") == 1, "one of them speaks"
-    losses = [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
-    # its batch norms see halves of the parts: the same samples, and nearly the same losses
-    assert losses == pytest.approx([entry["loss"] for entry in straight[2][:6]], rel=0.1)
+    assert train(data, alone, 6, "--set", "accumulate=2", *little)[0] == 0
+    assert losses_of(run) == pytest.approx(losses_of(alone), rel=1e-5)
     code, said = resumed(run, 8)
     assert code == 0
     assert "processes is 1 here and was 2: the same training up to rounding, not bit for bit" in said
+
+
+def test_shards_train_as_copies_do_and_anyone_can_draw_from_them(data, tmp_path):
+    """With previews, which all processes draw together, and the command's own formats."""
+    losses = []
+    for shard in ("true", "false"):
+        run = tmp_path / shard
+        command = [*TORCHRUN, data, "--out", run, *TRAIN, "--steps", "4", "--lr", "1e-7", "--set", "sample_every=2"]
+        done = subprocess.run([*map(str, command), "--set", f"shard={shard}"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert len(list((run / "samples").iterdir())) == 2
+        assert "warning" not in done.stderr
+        losses.append(losses_of(run))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert finished(start("sample", tmp_path / "true", "-n", 1, "--steps", 1, "--out", tmp_path / "one.png"))[0] == 0
+    assert resumed(tmp_path / "true", 5)[0] == 0
+
+
+def losses_of(run):
+    return [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
 
 
 def test_orphans_of_a_killed_torchrun_hold_others_off(data, tmp_path):
@@ -182,7 +269,7 @@ def test_orphans_of_a_killed_torchrun_hold_others_off(data, tmp_path):
     run = tmp_path / "run"
     command = [*TORCHRUN, data, "--out", run, *TRAIN, "--steps", "1000000"]
     with subprocess.Popen([*map(str, command)], stderr=subprocess.DEVNULL) as torchrun:
-        wait_for(run, 3)
+        wait_for(run, 3, torchrun)
         torchrun.kill()
         torchrun.wait()
     code, said = finished(start("train", "--resume", "--out", run))

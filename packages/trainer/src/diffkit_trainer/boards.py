@@ -11,15 +11,16 @@ __all__ = ["Board"]
 class Board:
     """Event files in RUN/tensorboard: the numbers of the log's entries, and grids of samples.
 
+    step: where the run goes on from; what an earlier process wrote of later steps is no longer shown.
     Raises ValueError where tensorboard is not installed.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, step: int = 0) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise ValueError("tensorboard is not installed: pip install 'diffkit-trainer[tensorboard]'") from None
-        self._writer: Any = SummaryWriter(str(run / "tensorboard"))
+        self._writer: Any = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def log(self, entry: dict[str, Any]) -> None:
         """Every number of a log entry, under its name; of a list under name/0, name/1, ..."""

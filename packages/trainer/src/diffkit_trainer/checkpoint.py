@@ -6,9 +6,8 @@ they were. safetensors and JSON only; nothing is ever unpickled.
 
 import json
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,19 +16,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from diffkit_trainer.errors import DivergedError, RunError
-from diffkit_trainer.run import read_config
-from diffkit_trainer.snapshot import Snapshot, average_names, differences, require_numbers, snapshot
+from diffkit_trainer.finding import checkpoints, clear, newest, verifies
+from diffkit_trainer.snapshot import Snapshot, average_names, differences, put_back, require_numbers, snapshot
 from diffkit_trainer.strict_json import read_json
 from diffkit_trainer.tensors import read_tensors
 from diffkit_trainer.trainer import Trainer
 from diffkit_trainer.whole import publish, remove, require_room, sha256
 
-__all__ = ["Loaded", "checkpoints", "has_checkpoint", "load", "resume", "save", "write"]
-
-FILES = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
-UNFINISHED = re.compile(r"\.[0-9]{1,19}\.[0-9]+")
-REMOVED = re.compile(r"\.trash\.([0-9]{1,19})\.[0-9]+")
-FURTHER = re.compile(r"ema-0\.[0-9e-]{1,24}\.safetensors")
+__all__ = ["Loaded", "load", "resume", "save", "write"]
 
 
 class Loaded(NamedTuple):
@@ -62,11 +56,11 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
         raise DivergedError(f"the weights are not finite at step {state.step}: nothing was saved", state.step)
     newer = [path for step, path in checkpoints(run) if step > state.step]
     for path in newer:
-        if _verifies(path):
+        if verifies(path):
             raise RunError(f"{path} is newer than step {state.step}: resume it, or save to another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _clear(folder, UNFINISHED)
+        clear(folder, unfinished=True)
         require_room(folder, state.nbytes + 2**16)
         temporary.mkdir()
         for file, values in state.tensors.items():
@@ -81,16 +75,11 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
         # a newer one of ours is damaged, and a resume has passed it over; a folder without a manifest is somebody else's
         for path in [path for path in newer if (path / "manifest.json").exists()] + extra:
             remove(path)
-        _clear(folder, REMOVED)
+        clear(folder, unfinished=False)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise RunError(f"{final}: cannot be written ({error}); {state.nbytes} bytes are needed") from None
     return final
-
-
-def checkpoints(run: Path | str) -> Iterator[tuple[int, Path]]:
-    """(step, folder) of each checkpoint of a run, newest first; other things that lie there are passed over."""
-    yield from _named(Path(run) / "checkpoints", re.compile(r"([0-9]{1,19})"))
 
 
 def load(run: Path | str, weights: str = "ema", expect: Callable[[dict[str, Any]], Mapping[str, Tensor]] | None = None) -> Loaded:
@@ -100,7 +89,7 @@ def load(run: Path | str, weights: str = "ema", expect: Callable[[dict[str, Any]
     expect: gives the network's tensors, on "meta" if you like, from the run's config; the file is compared with them before it
     is read. Raises RunError for a folder that is no run, where no checkpoint verifies, and as `read_tensors` does.
     """
-    folder, step, warnings = _newest(Path(run))
+    folder, step, warnings = newest(Path(run))
     config, path = read_json(folder / "config.json"), folder / f"{weights}.safetensors"
     return Loaded(step, config, read_tensors(path, expect(config) if expect else None), warnings)
 
@@ -111,7 +100,7 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
 
     Raises RunError as `load` does, and for weights that are not this trainer's network's.
     """
-    folder, _, warnings = _newest(Path(run))
+    folder, _, warnings = newest(Path(run))
     numbers = read_json(folder / "state.json")
     require_numbers(numbers, folder / "state.json", len(trainer.tally.sums))
     model = read_tensors(folder / "model.safetensors", trainer.model.state_dict())
@@ -120,64 +109,10 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
         for name, network in zip(average_names(trainer), trainer.ema.models, strict=True)
     ]
     moments = read_tensors(folder / "optimizer.safetensors", trainer.optimiser.expected() if numbers["updates"] else None)
-    trainer.restore(numbers, moments, model, averages)
+    put_back(trainer, numbers, moments, model, averages)
     changed = differences(numbers["environment"], trainer.environment)
     return warnings + ([changed] if changed else [])
 
 
 def _folder(run: Path | str, step: int) -> Path:
     return Path(run) / "checkpoints" / str(step)
-
-
-def _newest(run: Path) -> tuple[Path, int, list[str]]:
-    read_config(run)
-    warnings: list[str] = []
-    for step, folder in _candidates(run):
-        try:
-            _verify(folder)
-        except RunError as error:
-            warnings.append(str(error))
-            continue
-        return folder, step, warnings
-    raise RunError(warnings[0] if warnings else f"{run} has no checkpoint yet")
-
-
-def has_checkpoint(run: Path | str) -> bool:
-    """Whether there is anything to resume or to sample from, whole or not."""
-    return bool(_candidates(Path(run)))
-
-
-def _candidates(run: Path) -> list[tuple[int, Path]]:
-    """The checkpoints, newest first; then those that were about to be replaced or removed when their process was killed."""
-    return [*checkpoints(run), *_named(run / "checkpoints", REMOVED)]
-
-
-def _verifies(folder: Path) -> bool:
-    try:
-        _verify(folder)
-    except RunError:
-        return False
-    return True
-
-
-def _named(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
-    names = os.listdir(folder) if folder.is_dir() else []
-    return sorted(((int(match[1]), folder / match[0]) for name in names if (match := pattern.fullmatch(name))), reverse=True)
-
-
-def _clear(folder: Path, pattern: re.Pattern[str]) -> None:
-    """Remove what a process left that was killed while it saved or removed; the run's lock keeps others out."""
-    for name in os.listdir(folder):
-        if pattern.fullmatch(name):
-            shutil.rmtree(folder / name)
-
-
-def _verify(folder: Path) -> None:
-    if folder.is_symlink():
-        raise RunError(f"{folder}: expected a folder, found a link")
-    sums = read_json(folder / "manifest.json").get("sha256")
-    if not isinstance(sums, dict) or sorted(name for name in sums if not FURTHER.fullmatch(name)) != sorted(FILES):
-        raise RunError(f"{folder / 'manifest.json'}: expected the sums of {', '.join(FILES)}")
-    for name, expected in sums.items():
-        if sha256(folder / name) != expected:
-            raise RunError(f"sha256 mismatch {folder / name}")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from diffkit_trainer.shard import own
+
 __all__ = ["EMA"]
 
 
@@ -95,4 +97,5 @@ def _move(averages: list[Tensor], values: list[Tensor], weight: Tensor) -> None:
 
 
 def _tensors(model: nn.Module) -> list[Tensor]:
-    return [*model.parameters(), *model.buffers()]
+    """Of a sharded network what this process has."""
+    return [own(each) for each in (*model.parameters(), *model.buffers())]

@@ -15,8 +15,8 @@ from PIL import Image
 from diffkit_trainer.convert import raw_bytes
 from diffkit_trainer.decode import FORMATS, decode, reason
 from diffkit_trainer.idx import find_idx
-from diffkit_trainer.images import open_images
 from diffkit_trainer.listing import list_images, printable
+from diffkit_trainer.sources import open_images
 
 __all__ = ["Examined", "Found", "examine"]
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from diffkit_trainer.errors import DivergedError
+from diffkit_trainer.shard import parted, whole
 
 __all__ = ["LEARNING_RATES", "Optimiser"]
 
@@ -69,7 +70,7 @@ class Optimiser:
     @torch.no_grad()
     def apply(self, step: int) -> tuple[Tensor, Tensor]:
         """Make update number `step` unless it is not finite; gives whether it was made, and the norm before clipping."""
-        norm = nn.utils.get_total_norm([parameter.grad for parameter in self.parameters if parameter.grad is not None])
+        norm = whole(nn.utils.get_total_norm([parameter.grad for parameter in self.parameters if parameter.grad is not None]))
         norm = norm if self.scale is None else norm / self.scale
         finite = norm.isfinite()
         lost = ~finite if self.scale is None else ~finite & (self.scale < 1)
@@ -103,7 +104,7 @@ class Optimiser:
         """The moments that a state holds after the first update, on "meta": their names, shapes and types alone."""
         one = torch.empty((), device="meta")
         return {
-            f"{i}.{key}": one if key == "step" else torch.empty_like(parameter, device="meta")
+            f"{i}.{key}": one if key == "step" else torch.empty(parameter.shape, dtype=parameter.dtype, device="meta")
             for i, parameter in enumerate(self.parameters)
             for key in ("step", "exp_avg", "exp_avg_sq")
         }
@@ -113,7 +114,8 @@ class Optimiser:
         self.adamw.state.clear()
         for i, parameter in enumerate(self.parameters if moments else []):
             # in the parameter's own memory format: the fused kernel walks through all of them as they lie
-            slot = {key: torch.empty_like(parameter).copy_(moments[f"{i}.{key}"]) for key in ("exp_avg", "exp_avg_sq")}
+            both = {key: parted(moments[f"{i}.{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
+            slot = {key: torch.empty_like(parameter).copy_(value) for key, value in both.items()}
             self.adamw.state[parameter] = {"step": moments[f"{i}.step"].to(parameter.device, copy=True), **slot}
         for name in ("updates", "skipped", "streak"):
             getattr(self, name).fill_(numbers[name])

@@ -1,8 +1,10 @@
 """A folder of images decoded once, into one file that every later run maps into memory."""
 
+import errno
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,18 +12,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffkit_trainer.cache import cache_folder, prune, used
+from diffkit_trainer.convert import raw_bytes
 from diffkit_trainer.errors import DataError, RunError
 from diffkit_trainer.folder import report
-from diffkit_trainer.images import LARGEST, Images, classes_of
+from diffkit_trainer.images import Images
 from diffkit_trainer.listing import list_images, printable
+from diffkit_trainer.lock import waiting_for
 from diffkit_trainer.packing import Packing
-from diffkit_trainer.run import waiting_for
+from diffkit_trainer.sources import LARGEST, classes_of, of_folder
 from diffkit_trainer.strict_json import read_json
 from diffkit_trainer.whole import publish
 
-__all__ = ["cache_folder", "pack"]
+__all__ = ["pack"]
 
-VERSION = 1
+VERSION = 2
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LONGEST_INDEX = 2**30  # our own file, and a million names of bad files are 100 MB
 
 
 def pack(
@@ -35,28 +42,36 @@ def pack(
     """The images of a folder as `open_images` gives them, their pixels mapped from a file that was made the first time.
 
     The file lies in `cache` (see `cache_folder`), and is made again when a name, a size, a time of change or a permission in
-    the folder differs, or `size`. It takes 3 size^2 bytes an image, size^2 where all are grey. Making it goes on where it was
-    interrupted; a second process waits and then uses what the first has made; nothing of it is seen until it is whole. A training
-    that has opened it goes on whatever happens to the folder.
+    the folder differs, or `size`; then the former one goes, and what nobody opened for 30 days (see `prune`). It takes 3 size^2
+    bytes an image, size^2 where all are grey. Making it goes on where it was interrupted; a second process waits and then uses
+    what the first has made; nothing of it is seen until it is whole. A training that has opened it goes on whatever happens to
+    the folder. Where there can be no cache, the images are decoded into memory, with a warning.
     on_progress(done, total) is called in this thread. Raises as `open_images` does; DataError too where files change while they
-    are read; RunError where the cache cannot be written.
+    are read; RunError, with the bytes needed, where the disk has too little room.
     """
     if not 1 <= size <= LARGEST:
         raise ValueError(f"size must be in 1 ... {LARGEST}, got {size}")
     root = Path(source)
     names, unreadable = list_images(root)
     key = _key(root, names, unreadable, size)
-    folder = (cache or cache_folder()) / "packed" / key
+    try:
+        folder = _writable((cache or cache_folder()) / "packed", key)
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        if getattr(error, "errno", None) in FULL:
+            raise RunError(f"{cache or cache_folder()}: {why}; {3 * size * size * len(names)} bytes are needed") from None
+        warnings.warn(f"no cache for packed images ({why}): decoding into memory; set DIFFKIT_CACHE to a folder", stacklevel=2)
+        return of_folder(root, size, skip_bad=skip_bad, on_progress=on_progress)
     if not (folder / "index.json").exists():
-        with waiting_for(folder.with_name(f"{key}.lock")):
-            if not (folder / "index.json").exists():
-                try:
+        try:
+            with waiting_for(folder.with_name(f"{key}.lock")):
+                if not (folder / "index.json").exists():
                     _make(folder, root, names, unreadable, size, on_progress)
-                except OSError as error:
-                    raise RunError(
-                        f"{folder}: cannot be written ({error.strerror}); set DIFFKIT_CACHE to another folder"
-                    ) from None
-    index = read_json(folder / "index.json")
+                    prune(folder.parent, key)
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be written ({error.strerror}); set DIFFKIT_CACHE to another folder") from None
+    used(folder / "index.json")
+    index = read_json(folder / "index.json", LONGEST_INDEX)
     bad = [(root / name, why) for name, why in index["bad"]]
     if bad and not (skip_bad and index["shape"][0]):
         total = len(names) + len(unreadable)
@@ -64,11 +79,12 @@ def pack(
     return _mapped(folder, index, printable(root.resolve().name), bad)
 
 
-def cache_folder() -> Path:
-    """Where packed images lie: $DIFFKIT_CACHE, else $XDG_CACHE_HOME/diffkit, else ~/.cache/diffkit. Safe to delete."""
-    if "DIFFKIT_CACHE" in os.environ:
-        return Path(os.environ["DIFFKIT_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "diffkit"
+def _writable(packed: Path, key: str) -> Path:
+    """The pack's folder. Raises OSError where it is not there yet and none could be made."""
+    if not (packed / key / "index.json").exists():
+        packed.mkdir(parents=True, exist_ok=True)
+        (packed / f"{key}.lock").open("a").close()
+    return packed / key
 
 
 def _make(
@@ -93,7 +109,7 @@ def _make(
         "fingerprint": Images(pixels, labels, classes).fingerprint if good else "",
     }
     if labels is not None:
-        (packing.folder / "labels").write_bytes(labels.numpy().tobytes())
+        (packing.folder / "labels").write_bytes(raw_bytes(labels))
     (packing.folder / "index.json").write_text(json.dumps(index), "utf-8")
     publish(packing.folder, folder)
 
@@ -114,7 +130,10 @@ def _map(path: Path, dtype: torch.dtype, count: int) -> Tensor:
 
 
 def _key(root: Path, names: list[str], unreadable: list[tuple[str, str]], size: int) -> str:
-    digest = hashlib.sha256(json.dumps([VERSION, size, os.fspath(root.resolve()), unreadable]).encode())
+    """A name of the data (its folder and the size), a "-", and one of what is in it now."""
+    digest = hashlib.sha256(json.dumps([VERSION, size, os.fspath(root.resolve())]).encode())
+    data = digest.hexdigest()[:32]
+    digest.update(json.dumps(unreadable).encode())
     base = os.fspath(root)
     for name in names:
         try:
@@ -122,4 +141,4 @@ def _key(root: Path, names: list[str], unreadable: list[tuple[str, str]], size: 
             digest.update(f"{json.dumps(name)} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}\n".encode())
         except OSError as error:
             digest.update(f"{json.dumps(name)} {error.errno}\n".encode())
-    return digest.hexdigest()[:32]
+    return f"{data}-{digest.hexdigest()[:32]}"

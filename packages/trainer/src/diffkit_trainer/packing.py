@@ -34,10 +34,7 @@ class Packing:
         self.folder, self.size = folder, size
         self.kinds = ""
         self.bad: list[tuple[str, str]] = []
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"{folder}: cannot be written ({error.strerror}); set DIFFKIT_CACHE to another folder") from None
+        folder.mkdir(parents=True, exist_ok=True)
         journal = folder / "journal"
         for line in journal.read_text("utf-8").splitlines() if journal.exists() else []:
             try:
@@ -53,7 +50,7 @@ class Packing:
         left = names[len(self.kinds) :]
         place = len(self.kinds) - len(self.bad)
         try:
-            require_room(self.folder, 3 * plane * len(left))
+            require_room(self.folder, plane * (3 * len(left) + len(names)))  # the last, should all be grey: their copy
             with (
                 (self.folder / "pixels").open("r+b" if place else "w+b") as pixels,
                 closing(decoded(root, left, self.size)) as images,
@@ -75,25 +72,32 @@ class Packing:
                     on_progress(len(self.kinds) + len(kinds))
                 pixels.truncate(3 * plane * place)  # the last one may be grey
         except OSError as error:
-            raise RunError(f"{self.folder}: cannot be written ({error.strerror}); set DIFFKIT_CACHE to another folder") from None
+            raise self._refused(error, len(names)) from None
 
     def finish(self, names: list[str]) -> tuple[Tensor, list[str]]:
-        """The pixels (N, 1 or 3, size, size), mapped, and the names of their files."""
+        """The pixels (N, 1 or 3, size, size), mapped, and the names of their files. Raises RunError where the disk refuses."""
         good = list(compress(names, (kind != BAD for kind in self.kinds)))
-        greys = torch.tensor([kind == GREY for kind in self.kinds if kind != BAD], dtype=torch.bool)
-        path, shape = self.folder / "pixels", (len(good), 3, self.size, self.size)
-        pixels = _shared(path, shape)
-        if good and greys.all():
-            packed = _shared(path.with_name("grey"), (len(good), 1, self.size, self.size))
-            packed.copy_(pixels[:, :1])
-            # before the planes change: a journal beside one-plane pixels would have them read as three
-            (self.folder / "journal").unlink(missing_ok=True)
-            path.with_name("grey").replace(path)
-            return packed, good
-        for i in greys.nonzero().flatten().tolist():
-            pixels[i, 1:] = pixels[i, :1]
-        (self.folder / "journal").unlink(missing_ok=True)
-        return pixels, good
+        greys = [kind == GREY for kind in self.kinds if kind != BAD]
+        plane, pixels, journal = self.size * self.size, self.folder / "pixels", self.folder / "journal"
+        channels = 1 if good and all(greys) else 3
+        try:
+            # written, not mapped for writing: a disk that is full then is an error, where a page of a map would end the process
+            with pixels.open("r+b") as file:
+                if channels == 1:
+                    with (self.folder / "grey").open("wb") as packed:
+                        for i in range(len(good)):
+                            packed.write(os.pread(file.fileno(), plane, 3 * plane * i))
+                else:
+                    for i in compress(range(len(good)), greys):
+                        first = os.pread(file.fileno(), plane, 3 * plane * i)
+                        file.seek(3 * plane * i + plane)
+                        file.write(first + first)
+            journal.unlink(missing_ok=True)  # before the planes change: beside one-plane pixels it would have them read as three
+            if channels == 1:
+                (self.folder / "grey").replace(pixels)
+        except OSError as error:
+            raise self._refused(error, len(good)) from None
+        return _mapped(pixels, (len(good), channels, self.size, self.size)), good
 
     def discard(self) -> None:
         """Begin anew next time."""
@@ -107,11 +111,15 @@ class Packing:
         self.kinds += kinds
         self.bad += bad
 
+    def _refused(self, error: OSError, count: int) -> RunError:
+        needed = 4 * self.size * self.size * count
+        return RunError(
+            f"{self.folder}: cannot be written ({error.strerror}); {needed} bytes are needed; set DIFFKIT_CACHE to another folder"
+        )
 
-def _shared(path: Path, shape: tuple[int, int, int, int]) -> Tensor:
-    """A file mapped for writing; made that long where it is shorter."""
+
+def _mapped(path: Path, shape: tuple[int, int, int, int]) -> Tensor:
     count = shape[0] * shape[1] * shape[2] * shape[3]
     if not count:
-        path.touch()
         return torch.empty(shape, dtype=torch.uint8)
-    return torch.from_file(str(path), shared=True, size=count, dtype=torch.uint8).view(shape)
+    return torch.from_file(str(path), shared=False, size=count, dtype=torch.uint8).view(shape)

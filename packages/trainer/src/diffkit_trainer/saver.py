@@ -16,7 +16,8 @@ class Saver:
     """Writes checkpoints as `save` does, in a thread of its own: a call takes one copy in memory and returns.
 
     There is one copy at most: a call that comes while the last one is written waits for it. What went wrong in the thread is
-    raised by the next call, or at the end of the `with` block, which waits for what is under way.
+    raised by the next call, after that has begun to write its own, or at the end of the `with` block, which waits for what is
+    under way; where the block ends with an error of its own, that error gets a note of it.
     """
 
     def __init__(self, run: Path | str, *, keep: int = 2, keep_every: int | None = None) -> None:
@@ -29,23 +30,41 @@ class Saver:
 
         Raises DivergedError as `Trainer.check` does, and whatever the last writing met.
         """
-        self.wait()
-        state = snapshot(trainer, copied=trainer.world.first)
+        failure = self._failure()  # raised at the end: the disk may have room again, and the updates since then are worth a try
+        try:
+            state = snapshot(trainer, copied=trainer.world.first)
+        except Exception as error:
+            _note(error, failure)
+            raise
         if trainer.world.first:
             self._pending = self._thread.submit(write, self.run, state, config, keep=self.keep, keep_every=self.keep_every)
+        if failure is not None:
+            raise failure
 
     def wait(self) -> None:
         """Until what was begun is on the disk; raises what went wrong with it."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.result()
+        failure = self._failure()
+        if failure is not None:
+            raise failure
 
     def __enter__(self) -> "Saver":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         try:
-            if kind is None:
+            if error is None:
                 self.wait()
+            else:
+                _note(error, self._failure())
         finally:
             self._thread.shutdown(wait=True)
+
+    def _failure(self) -> BaseException | None:
+        """What went wrong with the writing that was begun, once it has ended."""
+        pending, self._pending = self._pending, None
+        return None if pending is None else pending.exception()
+
+
+def _note(error: BaseException, failure: BaseException | None) -> None:
+    if failure is not None:
+        error.add_note(f"a checkpoint could not be written either: {failure}")

@@ -1,13 +1,16 @@
 """All that a checkpoint holds, taken from a trainer at one moment."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.shard import parts_of, whole
 from diffkit_trainer.trainer import Trainer
 
-__all__ = ["Snapshot", "average_names", "differences", "require_numbers", "snapshot"]
+__all__ = ["Snapshot", "average_names", "differences", "put_back", "require_numbers", "snapshot"]
 
 COUNTS = ("step", "updates", "skipped", "streak", "ema_updates")
 
@@ -35,14 +38,32 @@ def snapshot(trainer: Trainer, *, copied: bool = False) -> Snapshot:
     tensors = {name: network.state_dict() for name, network in zip(("model", *average_names(trainer)), networks, strict=True)} | {
         "optimizer": moments
     }
+    first = trainer.world.first  # the others only give what they have of it
     return Snapshot(
         trainer.step,
         numbers,
         {
-            file: {name: value.detach().to("cpu", copy=copied).contiguous() for name, value in values.items()}
+            file: {name: value for name, each in values.items() if (value := _on_the_host(each, copied, first)) is not None}
             for file, values in tensors.items()
         },
     )
+
+
+def put_back(
+    trainer: Trainer,
+    numbers: dict[str, Any],
+    moments: dict[str, Tensor],
+    model: dict[str, Tensor],
+    averages: Sequence[dict[str, Tensor]],
+) -> None:
+    """Give the trainer what `snapshot` took: its numbers, moments, weights, and those of each average."""
+    for network, weights in zip((trainer.model, *trainer.ema.models), (model, *averages), strict=True):
+        network.load_state_dict(parts_of(weights, network))
+    trainer.optimiser.restore(numbers, moments)
+    trainer.ema.updates.fill_(numbers["ema_updates"])
+    trainer.step = numbers["step"]
+    sums = torch.tensor(numbers["sums"], dtype=trainer.tally.sums.dtype)
+    trainer.tally.sums.copy_(sums if trainer.world.first else torch.zeros_like(sums))
 
 
 def average_names(trainer: Trainer) -> list[str]:
@@ -75,3 +96,11 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     """
     changed = [f"{key} is {value} here and was {before.get(key)}" for key, value in now.items() if before.get(key) != value]
     return f"{', '.join(changed)}: the same training up to rounding, not bit for bit" if changed else None
+
+
+def _on_the_host(value: Tensor, copied: bool, wanted: bool) -> Tensor | None:
+    """In row-major order, as the files have it: asked for with the copy, or another one would follow in channels_last."""
+    one = whole(value.detach())
+    if not wanted:
+        return None
+    return one.to("cpu", copy=copied, memory_format=torch.contiguous_format).contiguous()

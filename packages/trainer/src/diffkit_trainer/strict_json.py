@@ -13,8 +13,8 @@ __all__ = ["parse_object", "read_json"]
 LARGEST = 8 * 2**20
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; RunError, naming the file, for anything else.
+def read_json(path: Path, largest: int = LARGEST) -> dict[str, Any]:
+    """The object in a JSON file of at most `largest` bytes; RunError, naming the file, for anything else.
 
     >>> read_json(Path("/nonexistent.json"))
     Traceback (most recent call last):
@@ -23,11 +23,11 @@ def read_json(path: Path) -> dict[str, Any]:
     require_regular(path)
     try:
         with path.open("rb") as file:
-            text = file.read(LARGEST + 1)
+            text = file.read(largest + 1)
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-    if len(text) > LARGEST:
-        raise RunError(f"{path}: expected at most {LARGEST} bytes of JSON, found more")
+    if len(text) > largest:
+        raise RunError(f"{path}: expected at most {largest} bytes of JSON, found more")
     return parse_object(text, path)
 
 

@@ -1,21 +1,19 @@
 """The training loop, as a generator."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
 from diffkit_schedules import Schedule
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from diffkit_trainer.buffers import Buffers
 from diffkit_trainer.draws import Draw, Recipe, draw, share
-from diffkit_trainer.ema import EMA
 from diffkit_trainer.images import Images
 from diffkit_trainer.losses import losses
 from diffkit_trainer.optimiser import Optimiser
 from diffkit_trainer.order import global_randomness
+from diffkit_trainer.placing import place, summed_over_processes
 from diffkit_trainer.possible import PRECISIONS, refuse_impossible
 from diffkit_trainer.processes import World
 from diffkit_trainer.samples import Samples
@@ -45,7 +43,7 @@ class Trainer:
     `losses`. times: see `draw_times`. lr ... clip: see `Optimiser`. ema: the decay or several, warmed up. flip: mirror half of
     the images. class_dropout: the network is called with class_labels=, and this share of them is the "no class" label, the
     number of classes; None for a network without. precision: "fp32", "bf16" (autocast) or "fp16" (with a loss scale).
-    compiled: by torch.compile. channels_last: the memory format.
+    compiled: by torch.compile. channels_last: the memory format. shard: see `shard`, for a network that one device cannot hold.
     Raises ValueError for an option out of its range, and for a prediction that says nothing at one of the schedule's ends.
     """
 
@@ -70,6 +68,7 @@ class Trainer:
         precision: str = "fp32",
         compiled: bool = False,
         channels_last: bool = False,
+        shard: bool = False,
         seed: int = 0,
         device: str | torch.device = "cpu",
         world: World = World(),  # noqa: B008  (a tuple: it cannot change)
@@ -79,8 +78,9 @@ class Trainer:
         refuse_impossible(schedule, loss_options, times, batch_size, accumulate, world.size, precision, class_dropout, images)
         self.device, self.world = torch.device(device), world
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=memory_format).train()  # type: ignore[call-overload]
-        self.ema = EMA(self.model, ema, warmup=True)
+        self.model, self.ema, self._network = place(
+            model, ema, self.device, world, memory_format=memory_format, compiled=compiled, sharded=shard
+        )
         scaled = precision == "fp16"
         self.optimiser = Optimiser(
             self.model.parameters(), lr, weight_decay, lr_schedule, warmup, decay_steps=decay_steps, clip=clip, scaled=scaled
@@ -93,14 +93,11 @@ class Trainer:
         self.environment = {
             **{"torch": torch.__version__, "threads": torch.get_num_threads(), "device": self.device.type},
             **{"processes": world.size, "accumulate": accumulate, "precision": precision},
-            **{"compiled": compiled, "channels_last": channels_last},
+            **{"compiled": compiled, "channels_last": channels_last, "shard": shard},
         }
         self._samples = Samples.of(images, self.device, memory_format)
         self.normalisation = self._samples.normalisation
         self._buffers = Buffers(self.model)
-        self._network: Any = torch.compile(self.model) if compiled else self.model
-        if world.size > 1:  # its buffers are each process's own: nobody reads them while training
-            self._network = DistributedDataParallel(self._network, broadcast_buffers=False)
 
     def run(self, steps: int) -> Iterator[TrainStep]:
         """Train until `steps` updates were made in total, yielding after each; stopping early is the caller's `break`.
@@ -135,19 +132,6 @@ class Trainer:
         numbers |= {"step": self.step, "ema_updates": int(self.ema.updates), "sums": self.tally.total(self.world)}
         return numbers | {"environment": self.environment}, moments
 
-    def restore(
-        self, numbers: dict[str, Any], moments: dict[str, Tensor], model: dict[str, Tensor], averages: Sequence[dict[str, Tensor]]
-    ) -> None:
-        """Take over what `state` gave, the weights of the network, and those of each average."""
-        self.model.load_state_dict(model)
-        for network, weights in zip(self.ema.models, averages, strict=True):
-            network.load_state_dict(weights)
-        self.optimiser.restore(numbers, moments)
-        self.ema.updates.fill_(numbers["ema_updates"])
-        self.step = numbers["step"]
-        sums = torch.tensor(numbers["sums"], dtype=self.tally.sums.dtype)
-        self.tally.sums.copy_(sums if self.world.first else torch.zeros_like(sums))
-
     def _update(self) -> TrainStep:
         whole = draw(self.recipe, self.step, self.device)
         mine = whole.part(*share(self.batch_size, self.world.rank, self.world.size))
@@ -157,9 +141,7 @@ class Trainer:
         with global_randomness(self.seed, self.step, self.world.rank, device=self.device):
             for i in range(parts):
                 part = mine.part(*share(count, i, parts))
-                # gradients are summed over the processes with the last part alone
-                held = nullcontext() if i == parts - 1 or self.world.size == 1 else self._network.no_sync()
-                with held:
+                with summed_over_processes(self._network, i == parts - 1):
                     errors.append(self._losses(part))
                     # the mean over the global batch: DistributedDataParallel divides by the number of processes
                     self.optimiser.backward(errors[-1].sum() * (self.world.size / self.batch_size))

@@ -44,7 +44,7 @@ def require_room(folder: Path, needed: int) -> None:
     """Raises RunError where the disk has less than `needed` bytes left."""
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise RunError(f"{folder}: {needed} bytes are needed, {free} are free on this disk; make room, or lower keep")
+        raise RunError(f"{folder}: {needed} bytes are needed, {free} are free on this disk; make room")
 
 
 def sha256(path: Path) -> str:

@@ -1,0 +1,269 @@
+"""Whatever happens to the cache of packed images: a kill at every stage, a full disk, none at all, packs that are old."""
+
+import errno
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from diffkit_trainer import RunError, cache_folder, locked, open_images, pack
+from diffkit_trainer.cache import HOUR, MONTH
+from PIL import Image
+
+SIZE = 64  # a plane is a page of memory: what is not written of it takes no room on the disk
+
+
+def fill(folder, modes):
+    chance = torch.Generator().manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, mode in enumerate(modes):
+        noise = torch.randint(0, 256, (SIZE * SIZE * len(mode),), generator=chance)
+        Image.frombytes(mode, (SIZE, SIZE), bytes(noise.tolist())).save(folder / f"{i:03d}.png", compress_level=0)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIFFKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "packed"
+
+
+def python(script, *arguments):
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+# --- kills
+
+KILL_AT_EVERY_STAGE = """
+import os, shutil, signal, sys
+from diffkit_trainer import cache_folder, open_images, pack
+data, size = sys.argv[1], int(sys.argv[2])
+expected = open_images(data, size).fingerprint
+events = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate", "os.utime", "os.listdir")
+for n in range(1000):
+    child = os.fork()
+    if not child:
+        left = n
+        def hook(event, arguments):
+            global left
+            if event in events and str(cache_folder()) in str(arguments):
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(hook)
+        pack(data, size)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert pack(data, size).pixels.sum() == open_images(data, size).pixels.sum(), n
+    images = pack(data, size)
+    images.__dict__.pop("fingerprint")  # from what is there, not from what the index says
+    assert images.fingerprint == expected, n
+    shutil.rmtree(cache_folder())
+    if status == 0:
+        break
+print(n)
+"""
+
+
+@pytest.mark.parametrize("modes", [["L"] * 4, ["RGB", "L", "L", "RGB"]], ids=["grey", "mixed"])
+def test_killed_at_every_stage_a_pack_is_what_it_would_have_been(tmp_path, modes):
+    done = python(KILL_AT_EVERY_STAGE, fill(tmp_path / "data", modes), 8)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 12, "stages"
+
+
+# --- disks
+
+
+@pytest.fixture
+def small_disk(tmp_path, monkeypatch):
+    """A real disk of 4 MB for the cache; only root can mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a disk needs root")
+    monkeypatch.setenv("DIFFKIT_CACHE", str(folder / "cache"))
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+FILL_UP = """
+import shutil, sys
+from pathlib import Path
+from diffkit_trainer import RunError, pack
+data, disk, at = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+def progress(done, total):
+    if done == at:
+        with (disk / "other").open("wb") as file:
+            file.write(bytes(shutil.disk_usage(disk).free))
+try:
+    pack(data, 64, on_progress=progress)
+except RunError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("at", [20, 60], ids=["while decoding", "afterwards"])
+@pytest.mark.parametrize("modes", [["L"] * 60, ["RGB", "L"] * 30], ids=["grey", "mixed"])
+def test_a_disk_that_fills_up_while_packing_is_named_and_the_process_lives(tmp_path, small_disk, modes, at):
+    """Row 5: the grey copy and the planes of grey images among coloured ones need room after the last file was decoded."""
+    data = fill(tmp_path / "data", modes)
+    done = python(FILL_UP, data, small_disk, at)
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    needed = 4 * SIZE * SIZE * 60
+    expected = (
+        rf"{small_disk}/cache/packed/[0-9a-f-]+\.partial: cannot be written \(No space left on device\); {needed} bytes are"
+    )
+    assert re.match(expected, done.stdout), done.stdout
+    assert done.stdout.count("\n") == 1
+    (small_disk / "other").unlink()
+    assert torch.equal(pack(data, SIZE).pixels, open_images(data, SIZE).pixels)
+
+
+def test_a_disk_with_too_little_room_is_named_before_anything_is_decoded(tmp_path, small_disk):
+    """Row 5: three planes of each image, and one should all be grey."""
+    data, calls = fill(tmp_path / "data", ["L"] * 60), []
+    (small_disk / "other").write_bytes(bytes(3 * 2**20 + 2**19))
+    with pytest.raises(
+        RunError, match=rf"\.partial: {4 * SIZE * SIZE * 60} bytes are needed, [0-9]+ are free on this disk; make"
+    ):
+        pack(data, SIZE, on_progress=lambda *call: calls.append(call))
+    assert calls == []
+
+
+# --- no cache
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, cache):
+    data = fill(tmp_path / "data", ["RGB", "L"])
+    (tmp_path / "cache").write_text("a file")
+    with pytest.warns(
+        UserWarning, match=r"no cache for packed images \(Not a directory\): decoding into memory; set DIFFKIT_CACHE"
+    ):
+        images = pack(data, SIZE)
+    expected = open_images(data, SIZE)
+    assert (images.fingerprint, images.name) == (expected.fingerprint, expected.name)
+    assert torch.equal(images.pixels, expected.pixels)
+
+
+HOMELESS = """
+import os, sys, warnings
+from PIL import Image
+from diffkit_trainer import pack
+Image.preinit()
+os.setuid(54321)
+with warnings.catch_warnings(record=True) as seen:
+    print(len(pack(sys.argv[1], 8)), seen[0].message)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without a home")
+def test_a_user_without_a_home_has_no_cache(monkeypatch):
+    for name in ("DIFFKIT_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    with tempfile.TemporaryDirectory() as folder:
+        fill(Path(folder), ["L"] * 3)
+        Path(folder).chmod(0o755)
+        done = python(HOMELESS, folder)
+    assert done.stdout.startswith("3 no cache for packed images (Could not determine home directory"), done.stderr
+
+
+def test_a_cache_that_can_only_be_read_is_used(tmp_path, monkeypatch):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a disk needs root")
+    try:
+        monkeypatch.setenv("DIFFKIT_CACHE", str(disk))
+        data, calls = fill(tmp_path / "data", ["L"] * 3), []
+        pack(data, SIZE)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        assert len(pack(data, SIZE, on_progress=lambda *call: calls.append(call))) == 3
+        assert calls == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch):
+    """No file system of ours refuses flock; some of the network do, with this number."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("diffkit_trainer.lock.fcntl.flock", refuse)
+    with (
+        pytest.warns(UserWarning, match=r"run: this file system keeps no locks \(No locks available\)"),
+        locked(tmp_path / "run"),
+    ):
+        assert (tmp_path / "run" / "lock").read_text() == str(os.getpid())
+    data = fill(tmp_path / "data", ["L"] * 3)
+    with pytest.warns(UserWarning, match="keeps no locks"):
+        assert len(pack(data, SIZE)) == 3
+
+
+def test_more_bad_files_than_a_checkpoint_s_json_may_hold(tmp_path, cache):
+    data = fill(tmp_path / "data", ["L"] * 3)
+    pack(data, SIZE)
+    (index,) = cache.glob("*/index.json")
+    bad = [[f"{i:0240d}.png", "empty"] for i in range(40_000)]
+    index.write_text(json.dumps(json.loads(index.read_text()) | {"bad": bad}))
+    assert index.stat().st_size > 9 * 10**6
+    assert len(pack(data, SIZE, skip_bad=True).skipped) == 40_000
+
+
+# --- what nobody wants any more
+
+
+def packs(cache):
+    return {path.name for path in cache.iterdir()}
+
+
+def aged(path, seconds):
+    then = time.time() - seconds
+    for each in (path, *(path.iterdir() if path.is_dir() else ())):
+        os.utime(each, (then, then))
+
+
+def test_only_what_is_wanted_stays_in_the_cache(tmp_path, cache):
+    one, other = fill(tmp_path / "one", ["L"] * 2), fill(tmp_path / "other", ["L"] * 2)
+    pack(one, 8)
+    (first,) = packs(cache)
+    aged(cache / first, HOUR + 60)
+    pack(other, 8)
+    assert first in packs(cache), "opened within a month"
+    (second,) = packs(cache) - {first}
+    pack(one, 8)  # opened again: a process may be about to map it
+    fill(one, ["L"] * 3)
+    pack(one, 8)
+    assert {first, second} < packs(cache)
+    mapped = pack(other, 8)
+    aged(cache / first, HOUR + 60)
+    aged(cache / second, MONTH + 60)
+    for name in (f"{first}.partial", ".trash.x.1", "somebody's"):
+        (cache / name).mkdir()
+        aged(cache / name, MONTH + 60)
+    (cache / f"{first}.lock").touch()
+    aged(cache / f"{first}.lock", HOUR + 60)
+    fill(one, ["L"] * 4)
+    assert len(pack(one, 8)) == 4
+    left = packs(cache)
+    assert "somebody's" in left
+    assert len(left) == 3, "the newest of the data, the one that was opened just before, and what is not ours"
+    assert {first, second}.isdisjoint({name.partition(".")[0] for name in left})
+    assert torch.equal(mapped.pixels, open_images(other, 8).pixels), "what was mapped stays mapped"
+
+
+def test_nothing_is_left_beside_a_pack(tmp_path, cache):
+    pack(fill(tmp_path / "data", ["L"] * 2), 8)
+    assert [path.is_dir() for path in cache.iterdir()] == [True]
+    assert cache_folder() == cache.parent
+    shutil.rmtree(cache)
