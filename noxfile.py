@@ -8,7 +8,7 @@ import nox
 PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
 DIST = Path("dist").resolve()
 CONSTRAINTS = DIST / "constraints.txt"
-TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
+TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -53,7 +53,7 @@ def tests(session: nox.Session, package: str) -> None:
     session.install("-c", CONSTRAINTS, f"diffkit-{package}", *TOOLS)
     with session.chdir(f"packages/{package}"):
         session.run("deptry", "src", silent=True)
-    session.run("pytest", f"packages/{package}", "--ignore-glob=*/extra/*", *session.posargs)
+    session.run("pytest", "-n", "auto", f"packages/{package}", "--ignore-glob=*/extra/*", *session.posargs)
     session.run("pytest", "--doctest-modules", "--pyargs", f"diffkit_{package}")
 
 

@@ -25,6 +25,7 @@ TABLES = ("discrete", "shift", "zero_terminal_snr", "karras")
         (names.WEIGHTINGS, diffkit_schedules.WEIGHTS),
         (names.LOSSES, diffkit_trainer.LOSSES),
         (names.TIMES, diffkit_trainer.TIMES),
+        (names.NORMALISATIONS, diffkit_trainer.NORMALISATIONS),
         (names.LEARNING_RATES, diffkit_trainer.LEARNING_RATES),
         (names.PRECISIONS, diffkit_trainer.PRECISIONS),
         (names.SAMPLERS, METHODS),

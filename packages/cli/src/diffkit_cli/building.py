@@ -32,6 +32,7 @@ def trainer_of(config: TrainConfig, images: Images, stored: dict[str, Any] | Non
         weighting=config.weighting,
         gamma=config.gamma,
         times=config.times,
+        normalise=config.normalise,
         batch_size=int(config.batch_size or 1),
         accumulate=config.accumulate,
         ema=config.ema,

@@ -21,6 +21,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "loss": names.LOSSES,
     "weighting": names.WEIGHTINGS,
     "times": names.TIMES,
+    "normalise": names.NORMALISATIONS,
     "lr_schedule": names.LEARNING_RATES,
     "precision": names.PRECISIONS,
     "preset": names.PRESETS,
@@ -58,6 +59,7 @@ class TrainConfig:
     weighting: str = "uniform"
     gamma: float = 5.0
     times: str = "uniform"
+    normalise: str = "data"
     class_dropout: float | None = None
     steps: int | None = None
     batch_size: int | None = None

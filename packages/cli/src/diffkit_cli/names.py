@@ -1,7 +1,7 @@
 """The words that options take, told without reading what they name: neither help nor completion waits for NumPy or torch."""
 
 __all__ = [
-    *("LEARNING_RATES", "LOSSES", "PRECISIONS", "PREDICTIONS", "PRESETS"),
+    *("LEARNING_RATES", "LOSSES", "NORMALISATIONS", "PRECISIONS", "PREDICTIONS", "PRESETS"),
     *("SAMPLERS", "SCHEDULE_NAMES", "SPACINGS", "TIMES", "WEIGHTINGS"),
 ]
 
@@ -20,6 +20,7 @@ PREDICTIONS = ("eps", "x0", "v", "flow")
 WEIGHTINGS = ("uniform", "snr", "min_snr")
 LOSSES = ("mae", "mse", "huber")
 TIMES = ("uniform", "logit_normal", "stratified")
+NORMALISATIONS = ("data", "range")
 LEARNING_RATES = ("constant", "cosine")
 PRECISIONS = ("fp32", "bf16", "fp16")
 SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp_2m", "dpmpp_2m_sde", "euler_ancestral")

@@ -12,7 +12,7 @@ __all__ = ["DECIDED", "RECIPES", "decided"]
 
 PAPER: dict[str, Any] = {
     **{"schedule": "linear_betas", "loss": "mse", "batch_size": 128, "lr": 2e-4, "warmup": 5000, "clip": 1.0},
-    **{"weight_decay": 0.0, "ema": 0.9999, "flip": True},
+    **{"weight_decay": 0.0, "ema": 0.9999, "flip": True, "normalise": "range"},
 }
 """Ho, Jain and Abbeel 2020, appendix B; the clipping is in their code. The network itself drops a tenth."""
 

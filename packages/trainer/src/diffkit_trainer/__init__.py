@@ -19,7 +19,7 @@ from diffkit_trainer.labels import beside, labelled, save_labelled
 from diffkit_trainer.lock import locked
 from diffkit_trainer.log import append_log, read_log, truncate_log
 from diffkit_trainer.losses import LOSSES, loss, losses
-from diffkit_trainer.normalisation import Normalisation
+from diffkit_trainer.normalisation import NORMALISATIONS, Normalisation
 from diffkit_trainer.notes import read_note
 from diffkit_trainer.onnx_file import write_onnx
 from diffkit_trainer.optimiser import LEARNING_RATES
@@ -43,6 +43,7 @@ __all__ = [
     "EMA",
     "LEARNING_RATES",
     "LOSSES",
+    "NORMALISATIONS",
     "PRECISIONS",
     "TIMES",
     "Board",

@@ -6,7 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Normalisation"]
+from diffkit_trainer.images import Images
+
+__all__ = ["NORMALISATIONS", "Normalisation"]
+
+NORMALISATIONS = ("data", "range")
+"""By the data's own mean and deviation, as the Keras tutorial does; or to [-1, 1], as DDPM and diffusers do."""
 
 
 class Normalisation(NamedTuple):
@@ -17,6 +22,18 @@ class Normalisation(NamedTuple):
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, images: Images, kind: str = "data") -> "Normalisation":
+        """That of images, by one of `NORMALISATIONS`. Raises ValueError for another kind.
+
+        >>> Normalisation.of(Images(torch.zeros(1, 1, 2, 2, dtype=torch.uint8)), "range")
+        Normalisation(mean=(0.5,), std=(0.5,))
+        """
+        if kind not in NORMALISATIONS:
+            raise ValueError(f"normalise must be one of {', '.join(map(repr, NORMALISATIONS))}; got {kind!r}")
+        half = (0.5,) * images.shape[0]
+        return cls(*images.statistics()) if kind == "data" else cls(half, half)
 
     def to_network(self, pixels: Tensor) -> Tensor:
         """uint8 pixels (B, C, H, W) as float32 x.

@@ -24,9 +24,9 @@ class Samples(NamedTuple):
     memory_format: torch.memory_format
 
     @classmethod
-    def of(cls, images: Images, device: torch.device, memory_format: torch.memory_format) -> "Samples":
-        """The images' own normalisation, and their bytes on the device where they fit."""
-        normalisation = Normalisation(*images.statistics())
+    def of(cls, images: Images, normalise: str, device: torch.device, memory_format: torch.memory_format) -> "Samples":
+        """The images with their bytes on the device where they fit; normalise: one of `NORMALISATIONS`."""
+        normalisation = Normalisation.of(images, normalise)
         return cls(near(images.pixels, device), images.labels, normalisation, len(images.classes), device, memory_format)
 
     def of_draw(self, part: Draw) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -40,10 +40,11 @@ class Trainer:
     Two things depend on the split: dropout's masks, and batch norm, whose statistics are those of a part (process 0's are kept).
 
     batch_size: of all processes together, in each update. loss_options: kind, prediction, condition, weighting, gamma; see
-    `losses`. times: see `draw_times`. lr ... clip: see `Optimiser`. ema: the decay or several, warmed up. flip: mirror half of
-    the images. class_dropout: the network is called with class_labels=, and this share of them is the "no class" label, the
-    number of classes; None for a network without. precision: "fp32", "bf16" (autocast) or "fp16" (with a loss scale).
-    compiled: by torch.compile. channels_last: the memory format. shard: see `shard`, for a network that one device cannot hold.
+    `losses`. times: see `draw_times`. normalise: see `NORMALISATIONS`. lr ... clip: see `Optimiser`. ema: the decay or several,
+    warmed up. flip: mirror half of the images. class_dropout: the network is called with class_labels=, and this share of them
+    is the "no class" label, the number of classes; None for a network without. precision: "fp32", "bf16" (autocast) or "fp16"
+    (with a loss scale). compiled: by torch.compile. channels_last: the memory format. shard: see `shard`, for a network that one
+    device cannot hold.
     Raises ValueError for an option out of its range, and for a prediction that says nothing at one of the schedule's ends.
     """
 
@@ -61,6 +62,7 @@ class Trainer:
         decay_steps: int | None = None,
         clip: float | None = None,
         times: str = "uniform",
+        normalise: str = "data",
         ema: float | Sequence[float] = 0.999,
         flip: bool = False,
         class_dropout: float | None = None,
@@ -95,7 +97,7 @@ class Trainer:
             **{"processes": world.size, "accumulate": accumulate, "precision": precision},
             **{"compiled": compiled, "channels_last": channels_last, "shard": shard},
         }
-        self._samples = Samples.of(images, self.device, memory_format)
+        self._samples = Samples.of(images, normalise, self.device, memory_format)
         self.normalisation = self._samples.normalisation
         self._buffers = Buffers(self.model)
 
