@@ -1,11 +1,13 @@
-"""Options and data that ask for too much or for nothing: rows 22 to 24 and 31 to 33 of the table of faults."""
+"""Options and data that ask for too much or for nothing: rows 19, 21 to 24 and 31 to 33 of the table of faults."""
 
 import json
 import os
+import pickle
 import resource
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from diffkit_trainer import load
@@ -174,9 +176,38 @@ def test_a_shared_run_with_another_network_is_refused(digits, tmp_path, network,
     folder = run / "checkpoints" / "5"
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"network": network}))
-    names = [path.name for path in folder.iterdir() if path.name != "manifest.json"]
-    (folder / "manifest.json").write_text(json.dumps({"sha256": {name: sha256(folder / name) for name in names}}))
+    signed(folder)
     code, said = diffkit("sample", run, "-n", 1, "--steps", 1, "--out", tmp_path / "one.png")
     assert (code, said.count("\n")) == (4, 1), said
     assert message in said
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2 * 2**20, "kilobytes"
+
+
+class Payload:
+    """Whoever unpickles it leaves a trace."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("name", ["ema.safetensors", "config.json"])
+def test_a_pickle_in_a_shared_run_never_runs(digits, tmp_path, name):
+    """Row 19 for a run from somebody else, its manifest made to fit."""
+    run, trace = tmp_path / "run", tmp_path / "trace"
+    shutil.copytree(digits, run)
+    for step in ("2", "4"):
+        shutil.rmtree(run / "checkpoints" / step)
+    (run / "checkpoints" / "5" / name).write_bytes(pickle.dumps(Payload(trace)))
+    signed(run / "checkpoints" / "5")
+    code, said = diffkit("sample", run, "-n", 1, "--steps", 1, "--out", tmp_path / "one.png")
+    assert (code, said.count("\n")) == (4, 1), said
+    assert name in said
+    assert not trace.exists()
+
+
+def signed(folder):
+    names = [path.name for path in folder.iterdir() if path.name != "manifest.json"]
+    (folder / "manifest.json").write_text(json.dumps({"sha256": {name: sha256(folder / name) for name in names}}))
