@@ -44,7 +44,8 @@ def schedules(names: list[str], *, points: int, as_json: bool, out: Path | None)
         return
     screen = results()
     for name, schedule in chosen.items():
-        screen.print(_table(name, schedule, tables[name]))
+        screen.print(str(schedule), style="bold", soft_wrap=True)
+        screen.print(_table(tables[name]))
     if len(chosen) > 1:
         screen.print("log-SNR from t = 0 to 1, -12 to 12", style="bold")
         for name, schedule in chosen.items():
@@ -94,8 +95,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _table(name: str, schedule: Schedule, rows: list[tuple[float, float, float, float]]) -> Table:
-    table = Table(title=f"{name}: {schedule}", title_justify="left", title_style="bold", box=None)
+def _table(rows: list[tuple[float, float, float, float]]) -> Table:
+    table = Table(box=None)
     for column in ("t", "alpha", "sigma", "log-SNR"):
         table.add_column(column, justify="right")
     for t, alpha, sigma, log_snr in rows:
