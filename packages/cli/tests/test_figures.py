@@ -69,7 +69,7 @@ def test_schedules_as_a_table(diffkit):
     assert ["0.25", "0.75000", "0.25000", "2.197"] in [line.split() for line in out.splitlines()]
     code, out, _ = diffkit("schedules")
     assert code == 0
-    assert all(f"{name}: " in out for name in NAMED)
+    assert all(f"\n{name}(" in f"\n{out}" for name in NAMED)
     assert "█" in out
 
 
