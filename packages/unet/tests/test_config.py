@@ -1,6 +1,8 @@
 """Configs round-trip through JSON, refuse what they do not know, and never take memory for a bomb; presets."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -105,6 +107,12 @@ def test_a_bomb_is_refused_at_once(change):
         UNet.from_config(SOME | change)
     assert time.process_time() - start < 1
     assert len(str(caught.value)) < 200
+
+
+def test_counting_does_not_wait_for_the_compiler():
+    """Which arithmetic on the meta device would import, a second of every start."""
+    code = "import sys; from diffkit_unet import UNet; UNet.from_config({'in_channels': 3}); sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_count_has_a_limit():
