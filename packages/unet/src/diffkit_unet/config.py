@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from diffkit_unet import checks
 
@@ -77,11 +78,21 @@ def build(cls: type[Network], config: Mapping[str, Any]) -> Network:
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f", did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"a network has no parameter {key!r:.60}{hint} (it has: {', '.join(known)})")
-    with torch.device("meta"):  # the layers' shapes, without their memory
+    with torch.device("meta"), _Undrawn():  # the layers' shapes, without their memory
         parameters = sum(parameter.numel() for parameter in cls(**config).parameters())
     if parameters > MAX_PARAMETERS:
         raise ValueError(f"this config asks for {parameters:,} parameters, the most is {MAX_PARAMETERS:,}: lower its widths")
     return cls(**config)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves normal_ out: on the meta device it would import torch's compiler, a second of every start, to draw nothing."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") == "normal_":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _or(value: Any, default: Any) -> Any:
