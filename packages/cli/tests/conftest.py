@@ -1,5 +1,6 @@
 """A command in this process, and small runs to try it on."""
 
+import signal
 import sys
 
 import pytest
@@ -9,6 +10,9 @@ from diffkit_schedules import linear_betas, offset_cosine, to_config
 from diffkit_trainer import Trainer, open_images, save, write_config
 from diffkit_unet import UNet, preset
 from running import TINY, process
+
+# a shell that starts the tests in the background has Ctrl-C ignored, and so would every command that they start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
