@@ -69,7 +69,7 @@ def train(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out files that are no readable images.")] = False,
-    config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Keys from a file; options go before them.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Keys from a file; options win over them.")] = None,
     settings: Settings = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would be and take; write nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --dry-run: JSON on stdout, for scripts.")] = False,

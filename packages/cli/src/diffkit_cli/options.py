@@ -66,7 +66,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Any other key, such as save_every=500; goes before all else.",
+        help="Any other key, such as save_every=500; wins over all else.",
         autocompletion=one_of([f"{key}=" for key in KEYS]),
     ),
 ]

@@ -69,8 +69,8 @@ def train(
                 held.enter_context(locked(run))  # no folder is made before it is known that there is something to train on
                 _refuse_another(run)
             require_writable(run)
-        stopped = None if dry else held.enter_context(caught_signals())
         world, device = held.enter_context(processes(device, config.process_timeout))
+        stopped = None if dry else held.enter_context(caught_signals())  # not before: nobody asks while others are awaited
         trainer = trainer_of(config, images, stored, world, device)
         if stored is not None:
             _restore(run, trainer, int(config.steps or 0))
