@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from diffkit_cli import names
 from diffkit_cli.config import TrainConfig, UsageError, schedule_named
+from diffkit_cli.export import ENDINGS
 from diffkit_cli.recipe import METHODS
 from diffkit_cli.recipes import RECIPES, decided
 from diffkit_schedules import to_x0
@@ -21,6 +22,8 @@ TABLES = ("discrete", "shift", "zero_terminal_snr", "karras")
         (names.PRESETS, diffkit_unet.PRESETS),
         (names.PRESETS, RECIPES),
         (names.SCHEDULE_NAMES, [name for name in diffkit_schedules.SCHEDULES if name not in TABLES]),
+        (names.ALL_SCHEDULES, [name for name in diffkit_schedules.SCHEDULES if name not in TABLES] + ["karras"]),
+        (names.FORMATS, ENDINGS),
         (names.PREDICTIONS, diffkit_schedules.PREDICTIONS),
         (names.WEIGHTINGS, diffkit_schedules.WEIGHTS),
         (names.LOSSES, diffkit_trainer.LOSSES),

@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from diffkit_cli.schedules import NAMED
+from diffkit_cli.names import ALL_SCHEDULES
 from diffkit_schedules import cosine
 from diffkit_trainer import read_note
 from PIL import Image
@@ -69,7 +69,7 @@ def test_schedules_as_a_table(diffkit):
     assert ["0.25", "0.75000", "0.25000", "2.197"] in [line.split() for line in out.splitlines()]
     code, out, _ = diffkit("schedules")
     assert code == 0
-    assert all(f"\n{name}(" in f"\n{out}" for name in NAMED)
+    assert all(f"\n{name}(" in f"\n{out}" for name in ALL_SCHEDULES)
     assert "█" in out
 
 
@@ -104,12 +104,16 @@ def test_the_embedding_as_a_picture(tmp_path, diffkit):
         (["steps", "run", "--sampler", "x"], 2, "--sampler must be one of"),
         (["interpolate", "run", "--from", "a.png"], 2, "--from and --to go together, got a.png alone"),
         (["interpolate", "run", "--from", "a.png", "--to", "b.png"], 3, "a.png: no such file"),
-        (["interpolate", "run", "--webp", "a.avi"], 2, "must end in .gif or .webp"),
+        (["interpolate", "run", "--webp", "a.gif"], 2, "--webp must end in .webp, got a.gif"),
         (["interpolate", "run", "--steps", "0"], 2, "--steps must be from 1"),
+        (["interpolate", "run", "--out", "a.jpg"], 2, "--out must end in .png, for one grid, or be a folder, got a.jpg"),
         (["schedules", "cosin"], 2, "a schedule must be one of cosine, offset_cosine"),
         (["schedules", "--points", 1], 2, "--points must be from 2"),
         (["schedules", "--out", "plot.jpg"], 2, "--out must end in .png, got plot.jpg"),
         (["schedules", "--embedding", "--out", "plot.jpg"], 2, "--out must end in .png, got plot.jpg"),
+        (["schedules", "--embedding", "cosine"], 2, "--embedding draws the embedding alone: leave out cosine"),
+        (["schedules", "--embedding", "--json"], 2, "--embedding draws the embedding alone: leave out --json"),
+        (["schedules", "--embedding", "--points", 9], 2, "--embedding draws the embedding alone: leave out --points"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(trained, tmp_path, monkeypatch, diffkit, arguments, code, message):

@@ -53,9 +53,7 @@ def diffkit(
 
 @app.command()
 def train(
-    data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="A folder of images or IDX files; none: the digits.")
-    ] = None,
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help="A folder of images or IDX files; none: the digits.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; default runs/NAME OF DATA.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser updates in total.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,

@@ -7,6 +7,7 @@ import typer
 
 from diffkit_cli.config import given
 from diffkit_cli.options import DIGITS, Device, Eta, Gif, Number, Out, Raw, Run, Sampler, Seed, Size, Spacing, Steps, WebP, films
+from diffkit_cli.outputs import ending_in
 
 __all__ = ["inpaint", "interpolate", "sample", "steps"]
 
@@ -76,7 +77,9 @@ def steps(
     spacing: Spacing = None,
     seed: Seed = 0,
     size: Size = None,
-    out: Annotated[Path, typer.Option(help="NAME.png.")] = Path("steps.png"),
+    out: Annotated[Path, typer.Option(metavar="FILE.png", help="The picture.", callback=ending_in("--out", ".png"))] = Path(
+        "steps.png"
+    ),
     raw: Raw = False,
     device: Device = "auto",
 ) -> None:

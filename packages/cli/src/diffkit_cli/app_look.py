@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from diffkit_cli.config import given
-from diffkit_cli.options import DIGITS, Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps
+from diffkit_cli.config import UsageError, given
+from diffkit_cli.names import ALL_SCHEDULES, FORMATS
+from diffkit_cli.options import DIGITS, Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps, one_of
+from diffkit_cli.outputs import ending_in
 
 __all__ = ["doctor", "evaluate", "export", "import_", "info", "schedules"]
 
@@ -48,7 +50,10 @@ def evaluate(
     eta: Eta = None,
     spacing: Spacing = None,
     seed: Seed = 0,
-    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="The samples nearest to a training image.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="The samples nearest to a training image.", callback=ending_in("--out", ".png")),
+    ] = None,
     features: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A network to compare by, .onnx or .pt (TorchScript, whose code is run: trust it)."),
@@ -71,7 +76,12 @@ def export(
     ],
     run: Run = DIGITS,
     format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="safetensors, onnx, or diffusers (a folder); default: by --out's ending.")
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help=f"{', '.join(FORMATS)} (a folder); default: by --out's ending.",
+            autocompletion=one_of(FORMATS),
+        ),
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="float16: a safetensors file of half the size.")] = False,
     raw: Raw = False,
@@ -93,16 +103,23 @@ def import_(
 
 
 def schedules(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; none: all of them.")] = None,
-    points: Annotated[int, typer.Option(help="Times from 0 to 1.")] = 6,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Which; none: all of them.", autocompletion=one_of(ALL_SCHEDULES))
+    ] = None,
+    points: Annotated[int | None, typer.Option(help="Times from 0 to 1; default 6.")] = None,
     json: Json = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="A plot of them.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="A plot of them.", callback=ending_in("--out", ".png"))
+    ] = None,
     embedding: Annotated[bool, typer.Option("--embedding", help="The embedding's picture to --out instead.")] = False,
 ) -> None:
     """Print the noise schedules: t, alpha, sigma, log-SNR."""
     from diffkit_cli import schedules as work
 
     if embedding:
+        others = [*(names or []), *(["--points"] if points is not None else []), *(["--json"] if json else [])]
+        if others:
+            raise UsageError(f"--embedding draws the embedding alone: leave out {' '.join(others)}")
         work.embedding(out or Path("embedding.png"))
     else:
-        work.schedules(names or [], points=points, as_json=json, out=out)
+        work.schedules(names or [], points=6 if points is None else points, as_json=json, out=out)

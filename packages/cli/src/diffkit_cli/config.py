@@ -10,7 +10,7 @@ from diffkit_cli import names
 if TYPE_CHECKING:
     from diffkit_schedules import Schedule
 
-__all__ = ["TrainConfig", "UsageError", "given", "schedule_named"]
+__all__ = ["CHOICES", "TrainConfig", "UsageError", "given", "schedule_named"]
 
 
 class UsageError(ValueError):

@@ -56,8 +56,6 @@ def evaluate_run(
     if n < 2:
         raise UsageError(f"-n must be at least 2, got {n}")
     check_seeds(seed, n)
-    if out is not None and out.suffix.lower() != ".png":
-        raise UsageError(f"--out must end in .png, got {out}")
     network = None if features is None else read_features(features)
     source = opened(run, raw, device, asked)
     sampler, recipe = source.sampler, recipe_of(asked, source)

@@ -9,10 +9,10 @@ from diffkit_cli.console import console
 from diffkit_cli.peers import pipeline_of
 from diffkit_cli.sample import opened
 
-__all__ = ["check_out", "export", "write_network"]
+__all__ = ["ENDINGS", "check_out", "export", "write_network"]
 
-KINDS = {"safetensors": ("", ".safetensors"), "onnx": (".onnx",), "diffusers": ("",)}
-"""The formats, and how the name of each may end."""
+ENDINGS = {"safetensors": ("", ".safetensors"), "onnx": (".onnx",), "diffusers": ("",)}
+"""The formats, and how the name of each may end, "" being a folder."""
 
 
 def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> None:
@@ -23,11 +23,11 @@ def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> 
     kind, and where ONNX's packages are missing; RunError for a network that diffusers does not have.
     """
     kind = kind or ("onnx" if out.suffix.lower() == ".onnx" else "safetensors")
-    if kind not in KINDS:
-        raise UsageError(f"--format must be one of {', '.join(KINDS)}; got {kind!r}")
+    if kind not in ENDINGS:
+        raise UsageError(f"--format must be one of {', '.join(ENDINGS)}; got {kind!r}")
     if half and kind != "safetensors":
         raise UsageError(f"--half is for safetensors files, got --format {kind}")
-    check_out(out, KINDS[kind])
+    check_out(out, ENDINGS[kind])
     source = opened(run, raw, "cpu", {})
     network, config = source.sampler.network, source.sampler.config
     use = f". Sample with: diffkit sample {out}"

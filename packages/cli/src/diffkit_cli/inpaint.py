@@ -12,7 +12,7 @@ from diffkit_trainer import read_mask, save_animation, save_images
 from diffkit_cli.console import console, plural, warn
 from diffkit_cli.draw import draw
 from diffkit_cli.editing import clean
-from diffkit_cli.sample import check_animations, check_counts, check_seeds, opened, recipe_of
+from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
 
 __all__ = ["inpaint"]
 
@@ -39,7 +39,6 @@ def inpaint(
     """
     check_counts({"-n": n})
     check_seeds(seed, n)
-    check_animations(animations)
     source = opened(run, raw, device, asked)
     sampler = source.sampler
     recipe = recipe_of({**DEFAULTS, **asked}, source)

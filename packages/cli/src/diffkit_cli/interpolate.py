@@ -11,7 +11,7 @@ from diffkit_trainer import save_animation, save_images
 from diffkit_cli.config import UsageError
 from diffkit_cli.console import console, plural
 from diffkit_cli.editing import clean
-from diffkit_cli.sample import check_animations, check_counts, check_seeds, opened, recipe_of
+from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
 
 __all__ = ["interpolate"]
 
@@ -43,7 +43,6 @@ def interpolate(
     rows, columns = (1, shape[1]) if given else shape
     check_counts({"--rows": rows, "--columns": columns})
     check_seeds(seed, 2 * rows)
-    check_animations(animations)
     source = opened(run, raw, device, asked)
     sampler, recipe = source.sampler, recipe_of(({"steps": STEPS} if given else {}) | dict(asked), source)
     xp = namespace(sampler.like)

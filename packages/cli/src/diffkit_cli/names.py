@@ -1,7 +1,7 @@
 """The words that options take, told without reading what they name: neither help nor completion waits for NumPy or torch."""
 
 __all__ = [
-    *("LEARNING_RATES", "LOSSES", "NORMALISATIONS", "PRECISIONS", "PREDICTIONS", "PRESETS"),
+    *("ALL_SCHEDULES", "FORMATS", "LEARNING_RATES", "LOSSES", "NORMALISATIONS", "PRECISIONS", "PREDICTIONS", "PRESETS"),
     *("SAMPLERS", "SCHEDULE_NAMES", "SPACINGS", "TIMES", "WEIGHTINGS"),
 ]
 
@@ -16,6 +16,9 @@ SCHEDULE_NAMES = (
 )
 """The schedules a run can be trained on by name; karras is left out because its x is not of unit variance."""
 
+ALL_SCHEDULES = (*SCHEDULE_NAMES, "karras")
+"""The schedules that need nothing but their name."""
+
 PREDICTIONS = ("eps", "x0", "v", "flow")
 WEIGHTINGS = ("uniform", "snr", "min_snr")
 LOSSES = ("mae", "mse", "huber")
@@ -24,4 +27,5 @@ NORMALISATIONS = ("data", "range")
 LEARNING_RATES = ("constant", "cosine")
 PRECISIONS = ("fp32", "bf16", "fp16")
 SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp_2m", "dpmpp_2m_sde", "euler_ancestral")
+FORMATS = ("safetensors", "onnx", "diffusers")
 SPACINGS = ("uniform", "leading", "trailing", "linspace", "quadratic", "karras", "log_snr")

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.names import PREDICTIONS, PRESETS, SAMPLERS, SCHEDULE_NAMES, SPACINGS
-from diffkit_cli.settings import KEYS
+from diffkit_cli.outputs import ending_in, png_or_folder
+from diffkit_cli.settings import KEYS, words_of
 
 __all__ = [
     *("DIGITS", "Device", "Eta", "Gif", "Json", "Number", "Out", "Prediction", "Preset", "Raw", "Run", "Sampler", "Schedule"),
@@ -22,8 +23,10 @@ def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
     ['ddim', 'ddpm']
     """
 
+    known = tuple(words)
+
     def complete(incomplete: str) -> list[str]:
-        return [word for word in words if word.startswith(incomplete)]
+        return [word for word in known if word.startswith(incomplete)]
 
     return complete
 
@@ -52,9 +55,14 @@ Spacing = Annotated[
     str | None,
     typer.Option(help=f"Of the times: {', '.join(SPACINGS)}; default uniform.", autocompletion=one_of(SPACINGS)),
 ]
-Out = Annotated[Path, typer.Option(metavar="PATH", help="NAME.png: one grid; otherwise a folder, one PNG an image.")]
-Gif = Annotated[Path | None, typer.Option(metavar="FILE.gif", help="An animation too.")]
-WebP = Annotated[Path | None, typer.Option("--webp", metavar="FILE.webp", help="An animation too, without loss.")]
+Out = Annotated[
+    Path, typer.Option(metavar="PATH", help="NAME.png: one grid; otherwise a folder, one PNG an image.", callback=png_or_folder)
+]
+Gif = Annotated[Path | None, typer.Option(metavar="FILE.gif", help="An animation too.", callback=ending_in("--gif", ".gif"))]
+WebP = Annotated[
+    Path | None,
+    typer.Option("--webp", metavar="FILE.webp", help="An animation too, without loss.", callback=ending_in("--webp", ".webp")),
+]
 
 Preset = Annotated[str | None, typer.Option(help=f"The network: {', '.join(PRESETS)}.", autocompletion=one_of(PRESETS))]
 Schedule = Annotated[str | None, typer.Option(help=f"One of {', '.join(SCHEDULE_NAMES)}.", autocompletion=one_of(SCHEDULE_NAMES))]
@@ -67,7 +75,7 @@ Settings = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Any other key, such as save_every=500; wins over all else.",
-        autocompletion=one_of([f"{key}=" for key in KEYS]),
+        autocompletion=one_of(f"{key}={word}" for key in KEYS for word in words_of(key)),
     ),
 ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffkit_schedules import cosine
-from diffkit_trainer import ANIMATIONS, save_animation
+from diffkit_trainer import save_animation
 from diffkit_unet import keep_memory
 
 from diffkit_cli.classes import class_labels
@@ -17,7 +17,7 @@ from diffkit_cli.network import Opened, open_run
 from diffkit_cli.notes import asked_then, read_drawn, write_drawn
 from diffkit_cli.recipe import Recipe, parse_size
 
-__all__ = ["Edit", "check_animations", "check_counts", "check_seeds", "opened", "recipe_of", "sample"]
+__all__ = ["Edit", "check_counts", "check_seeds", "opened", "recipe_of", "sample"]
 
 DEFAULTS: dict[str, Any] = {"n": 16, "seed": 0, "raw": False, "classes": []}
 
@@ -53,7 +53,6 @@ def sample(
     n, seed = asked["n"], asked["seed"]
     check_counts({"-n": n, "--batch-size": batch_size})
     check_seeds(seed, n)
-    check_animations(animations)
     source = opened(run, asked["raw"], device, asked)
     if then and then["weights"] != source.weights:
         warn(f"{like} was drawn by other weights ({then['weights']}) than {run} holds ({source.weights}): it will differ")
@@ -107,13 +106,6 @@ def check_seeds(seed: int, images: int) -> None:
     """Raises UsageError unless seed ... seed + images - 1 are seeds."""
     if not 0 <= seed <= 2**63 - images:
         raise UsageError(f"--seed must be from 0 to 2**63 - 1, got {seed}")
-
-
-def check_animations(paths: Sequence[Path]) -> None:
-    """Raises UsageError for a name that does not end as its format does, before anything is drawn for it."""
-    for path in paths:
-        if path.suffix.lower() not in ANIMATIONS:
-            raise UsageError(f"an animation's name must end in {' or '.join(ANIMATIONS)}, got {path}")
 
 
 def _size(asked: Mapping[str, Any], otherwise: tuple[int, int]) -> tuple[int, int]:

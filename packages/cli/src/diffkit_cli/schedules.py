@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from diffkit_schedules import SCHEDULES, Rates, Schedule, from_config
+from diffkit_schedules import Rates, Schedule, from_config
 from rich.table import Table
 
 from diffkit_cli.config import UsageError
 from diffkit_cli.console import console, results
+from diffkit_cli.names import ALL_SCHEDULES
 
-__all__ = ["NAMED", "embedding", "schedules"]
-
-NAMED = tuple(name for name in SCHEDULES if name not in ("discrete", "shift", "zero_terminal_snr"))
-"""The schedules that need nothing but their name."""
+__all__ = ["embedding", "schedules"]
 
 BARS = "▁▂▃▄▅▆▇█"
 LIMIT = 12.0
@@ -29,7 +27,7 @@ def schedules(names: list[str], *, points: int, as_json: bool, out: Path | None)
     out: a PNG of the signal rate and the log-SNR over t. as_json: one object of lists, by name; infinities are null. Raises
     UsageError for an unknown name and for fewer than 2 or more than 10,001 points.
     """
-    chosen = {name: _named(name) for name in names or NAMED}
+    chosen = {name: _named(name) for name in names or ALL_SCHEDULES}
     if not 2 <= points <= 10001:
         raise UsageError(f"--points must be from 2 to 10001, got {points}")
     if out is not None:
@@ -58,8 +56,6 @@ def embedding(out: Path, length: int = 32) -> None:
     from diffkit_trainer import labelled, save_labelled
     from diffkit_unet import SinusoidalEmbedding
 
-    if out.suffix.lower() != ".png":
-        raise UsageError(f"--out must end in .png, got {out}")
     layer = SinusoidalEmbedding(length)
     width, height, fine = 600, 14, 32
     v = as_array_of([(k + 0.5) / (width * fine) for k in range(width * fine)], layer.frequencies)
@@ -79,8 +75,8 @@ def embedding(out: Path, length: int = 32) -> None:
 
 def _named(name: str) -> Schedule:
     key = name.replace("-", "_")
-    if key not in NAMED:
-        raise UsageError(f"a schedule must be one of {', '.join(NAMED)}; got {name!r}")
+    if key not in ALL_SCHEDULES:
+        raise UsageError(f"a schedule must be one of {', '.join(ALL_SCHEDULES)}; got {name!r}")
     return from_config({"name": key})
 
 
@@ -115,8 +111,6 @@ def _line(schedule: Schedule, encoding: str) -> str:
 def _plot(chosen: dict[str, Schedule], out: Path) -> None:
     from diffkit_trainer import Panel, save_plot
 
-    if out.suffix.lower() != ".png":
-        raise UsageError(f"--out must end in .png, got {out}")
     tables: dict[str, Any] = {name: list(_rows(schedule, CURVE)) for name, schedule in chosen.items()}
     signal = {name: [a / math.hypot(a, s) for _, a, s, _ in rows] for name, rows in tables.items()}
     ratio = {name: [log_snr for _, _, _, log_snr in rows] for name, rows in tables.items()}

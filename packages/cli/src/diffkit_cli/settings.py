@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from diffkit_cli.config import TrainConfig, UsageError
+from diffkit_cli.config import CHOICES, TrainConfig, UsageError
 
-__all__ = ["KEYS", "parse_set", "read_settings", "to_toml", "typed"]
+__all__ = ["KEYS", "parse_set", "read_settings", "to_toml", "typed", "words_of"]
 
 KEYS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(TrainConfig)}
 """Every key of a training, and its type."""
@@ -69,6 +69,15 @@ def typed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
             hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(KEYS)}"
             raise UsageError(f"{where}: unknown key {key!r:.60}: {hint}")
     return {key: _typed(key, value, where) for key, value in values.items()}
+
+
+def words_of(key: str) -> tuple[str, ...]:
+    """The words that the key takes; one empty word where it takes anything.
+
+    >>> words_of("precision"), words_of("flip"), words_of("steps")
+    (('fp32', 'bf16', 'fp16'), ('false', 'true'), ('',))
+    """
+    return CHOICES.get(key) or (("false", "true") if KEYS[key] is bool else ("",))
 
 
 def to_toml(config: TrainConfig) -> str:

@@ -38,8 +38,6 @@ def steps_figure(
     """
     check_counts({"-n": n})
     check_seeds(seed, n)
-    if out.suffix.lower() != ".png":
-        raise UsageError(f"--out must end in .png, got {out}")
     source = opened(run, raw, device, {**asked, "steps": min(counts)})
     recipes = [recipe_of({**asked, "steps": count}, source) for count in counts]
     seeds, rows, labels = range(seed, seed + n), [], list[str]()

@@ -1,0 +1,37 @@
+"""How the names of what the commands write must end: told while options are read, before anything is drawn for them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from diffkit_cli.config import UsageError
+
+__all__ = ["ending_in", "png_or_folder"]
+
+OTHERS = (".jpg", ".jpeg", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".apng", ".svg", ".pdf")
+"""Endings of other pictures, which nobody gives to a folder."""
+
+
+def ending_in(flag: str, ending: str) -> Callable[[Path | None], Path | None]:
+    """Takes a name with that ending, in capitals too, for `typer.Option(callback=)`; raises UsageError for another.
+
+    >>> ending_in("--gif", ".gif")(Path("a.gif"))
+    PosixPath('a.gif')
+    """
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and path.suffix.lower() != ending:
+            raise UsageError(f"{flag} must end in {ending}, got {path}")
+        return path
+
+    return check
+
+
+def png_or_folder(path: Path) -> Path:
+    """Takes NAME.png or a folder's name, for `typer.Option(callback=)`; raises UsageError for the name of another picture.
+
+    >>> png_or_folder(Path("samples"))
+    PosixPath('samples')
+    """
+    if path.suffix.lower() in OTHERS:
+        raise UsageError(f"--out must end in .png, for one grid, or be a folder, got {path}")
+    return path
