@@ -26,12 +26,21 @@ def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffk
 
 
 def test_figures_for_people(blank, diffkit):
-    code, out, _ = diffkit("evaluate", blank, "digits", "-n", 50, "--steps", 1)
+    code, out, said = diffkit("evaluate", blank, "digits", "-n", 50, "--steps", 1)
     assert code == 0
+    assert "warning: figures of 50 images scatter widely, take 200 or more" in said
     rows = [line.split() for line in out.splitlines()]
     samples, data = (next(row for row in rows if row[: len(name)] == name) for name in (["samples"], ["the", "data"]))
     assert samples[3:6] == data[4:7] == ["50", ":", "50"]
     assert "a small classifier trained on half of the 1797 images" in " ".join(out.split())
+
+
+def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, diffkit):
+    code, out, said = diffkit("evaluate", blank, "digits", "-n", 450, "--steps", 1, "--json")
+    assert (code, json.loads(out)["images"]) == (0, 449)
+    assert said == "warning: -n 450 is more than a quarter of digits: 449 are drawn and compared\n"
+    code, out, said = diffkit("evaluate", blank, "digits", "--steps", 1, "--json")
+    assert (code, json.loads(out)["images"], said) == (0, 449, "")
 
 
 @pytest.mark.parametrize(
@@ -39,13 +48,13 @@ def test_figures_for_people(blank, diffkit):
     [
         (["-n", 1], 2, "-n must be at least 2, got 1"),
         (["--out", "near.jpg"], 2, "--out must end in .png, got near.jpg"),
-        (["--features", "inception"], 2, "features must be a file .pt (TorchScript) or .onnx, got inception"),
-        (["--features", "nowhere.pt"], 4, "nowhere.pt: no such file"),
-        (["--features", "text.pt"], 4, "text.pt: cannot be read as TorchScript ("),
-        (["--features", "net.onnx"], 2, "net.onnx needs the package onnxruntime: pip install onnxruntime"),
+        (["--features", "inception"], 2, "--features: inception must be a .pt file (TorchScript) or .onnx"),
+        (["--features", "nowhere.pt"], 2, "--features: nowhere.pt: no such file"),
+        (["--features", "text.pt"], 2, "--features: text.pt: cannot be read as TorchScript ("),
+        (["--features", "net.onnx"], 2, "--features: net.onnx needs the package onnxruntime: pip install onnxruntime"),
         (["--sampler", "x"], 2, "--sampler must be one of"),
         (["nowhere"], 3, "nowhere: no such folder"),
-        (["colour"], 3, "colour: its images are 8 x 8 with 3 channel(s), the run draws 8 x 8 with 1 channel(s)"),
+        (["colour"], 3, "colour: its images are 8 x 8 with 3 channels, the run draws 8 x 8 with 1 channel:"),
         (["grey"], 3, "grey: 3 images are too few to compare with, expected at least 40"),
     ],
 )

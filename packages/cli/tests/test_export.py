@@ -101,7 +101,11 @@ def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
             "--format must be one of safetensors, onnx, diffusers; got 'pt'",
         ),
         (["export", "run", "--out", "net.onnx", "--half"], 2, "--half is for safetensors files, got --format onnx"),
-        (["export", "run", "--out", "net", "--format", "diffusers"], 4, "run: diffusers has no such network: its pipelines draw"),
+        (
+            ["export", "run", "--out", "net", "--format", "diffusers"],
+            2,
+            "--format diffusers: run: diffusers has no such network: its pipelines draw",
+        ),
         (["export", "run", "--out", "taken.safetensors"], 4, "taken.safetensors: is a folder"),
         (["export", "run", "--out", "text.safetensors/net"], 4, "text.safetensors"),
         (["import", "run", "--out", "new"], 4, "run: expected the folder of a pipeline of diffusers, found no model_index.json"),

@@ -88,5 +88,5 @@ def test_a_file_that_is_none(tmp_path):
         read_features(tmp_path / "text.pt")
     with pytest.raises(RunError, match=r"none\.onnx: no such file"):
         read_features(tmp_path / "none.onnx")
-    with pytest.raises(ValueError, match=r"features must be a file \.pt \(TorchScript\) or \.onnx, got inception"):
+    with pytest.raises(ValueError, match=r"inception must be a \.pt file \(TorchScript\) or \.onnx"):
         read_features(Path("inception"))

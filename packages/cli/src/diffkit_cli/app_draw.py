@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.config import given
-from diffkit_cli.options import DIGITS, Device, Eta, Gif, Number, Out, Raw, Run, Sampler, Seed, Size, Spacing, Steps, WebP, films
+from diffkit_cli.options import Device, Eta, Gif, Number, Out, Raw, Run, Sampler, Seed, Size, Spacing, Steps, WebP, films
 from diffkit_cli.outputs import ending_in
+from diffkit_cli.shipped import DIGITS
 
 __all__ = ["inpaint", "interpolate", "sample", "steps"]
 

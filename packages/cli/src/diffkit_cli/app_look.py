@@ -7,8 +7,9 @@ import typer
 
 from diffkit_cli.config import UsageError, given
 from diffkit_cli.names import ALL_SCHEDULES, FORMATS
-from diffkit_cli.options import DIGITS, Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps, one_of
+from diffkit_cli.options import Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps, one_of
 from diffkit_cli.outputs import ending_in
+from diffkit_cli.shipped import DIGITS
 
 __all__ = ["doctor", "evaluate", "export", "import_", "info", "schedules"]
 
@@ -44,7 +45,9 @@ def doctor(
 def evaluate(
     run: Run = DIGITS,
     data: Annotated[str | None, typer.Argument(metavar="DATA", help="To compare with; none: what it was trained on.")] = None,
-    n: Annotated[int, typer.Option("-n", "--number", help="Images to draw, at most a quarter of the data's.")] = 1000,
+    n: Annotated[
+        int | None, typer.Option("-n", "--number", help="Images to draw, at most a quarter of the data's; default 1000.")
+    ] = None,
     sampler: Sampler = None,
     steps: Steps = None,
     eta: Eta = None,

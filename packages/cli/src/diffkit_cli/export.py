@@ -8,6 +8,7 @@ from diffkit_cli.config import UsageError
 from diffkit_cli.console import console
 from diffkit_cli.peers import pipeline_of
 from diffkit_cli.sample import opened
+from diffkit_cli.shipped import named
 
 __all__ = ["ENDINGS", "check_out", "export", "write_network"]
 
@@ -20,7 +21,7 @@ def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> 
     folder of model.safetensors and config.json; or, where kind is "diffusers", the folder of a pipeline of that library.
 
     half: numbers of float16. raw: the network as trained, not its average. Raises UsageError for a name that does not fit the
-    kind, and where ONNX's packages are missing; RunError for a network that diffusers does not have.
+    kind, for a network that diffusers does not have, and where ONNX's packages are missing.
     """
     kind = kind or ("onnx" if out.suffix.lower() == ".onnx" else "safetensors")
     if kind not in ENDINGS:
@@ -39,7 +40,7 @@ def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> 
         try:
             write_pipeline(out, pipeline_of(network, config))
         except ValueError as error:
-            raise RunError(f"{run}: diffusers has no such network: {error}") from None
+            raise UsageError(f"--format diffusers: {named(run)}: diffusers has no such network: {error}") from None
         use = f". Load with: DiffusionPipeline.from_pretrained({str(out)!r})"
     else:
         write_network(out, Exported(network.state_dict(), config, source.step, source.raw), half=half)

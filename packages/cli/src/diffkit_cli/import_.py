@@ -4,7 +4,7 @@ from pathlib import Path
 
 from diffkit_trainer import Exported, RunError, read_pipeline
 
-from diffkit_cli.console import console, warn
+from diffkit_cli.console import console, plural, warn
 from diffkit_cli.export import check_out, write_network
 from diffkit_cli.peers import network_of, spacing_of
 
@@ -28,6 +28,6 @@ def import_pipeline(folder: Path, out: Path) -> None:
         warn(f"not taken over from its scheduler: {names}")
     write_network(out, Exported(network.state_dict(), config, 0, raw=True))
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    image = "{width}x{height}, {channels} channel(s)".format(**config["image"])
+    image = f"{config['image']['width']}x{config['image']['height']}, {plural(config['image']['channels'], 'channel')}"
     sample = f"diffkit sample {out} --spacing {spacing_of(pipeline)}"
     console.print(f"{config['imported']}: {parameters:,} parameters, {image}: {out}. Sample with: {sample}")

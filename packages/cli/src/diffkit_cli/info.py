@@ -11,6 +11,7 @@ from rich.table import Table
 
 from diffkit_cli.console import plural, results
 from diffkit_cli.network import exported_in, open_run
+from diffkit_cli.shipped import named
 
 __all__ = ["info"]
 
@@ -21,7 +22,7 @@ def info(path: Path, *, as_json: bool = False) -> None:
     Raises RunError where no checkpoint of the run verifies, or for a damaged export; DataError for another file.
     """
     if path.is_file() or exported_in(path):
-        _print(str(path), *(_exported(path) if exported_in(path) else _drawn(path)), as_json)
+        _print(named(path), *(_exported(path) if exported_in(path) else _drawn(path)), as_json)
         return
     config, log = read_config(path), read_log(path)
     saved = [step for step, _ in checkpoints(path)]

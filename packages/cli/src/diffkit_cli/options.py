@@ -11,7 +11,7 @@ from diffkit_cli.outputs import ending_in, png_or_folder
 from diffkit_cli.settings import KEYS, words_of
 
 __all__ = [
-    *("DIGITS", "Device", "Eta", "Gif", "Json", "Number", "Out", "Prediction", "Preset", "Raw", "Run", "Sampler", "Schedule"),
+    *("Device", "Eta", "Gif", "Json", "Number", "Out", "Prediction", "Preset", "Raw", "Run", "Sampler", "Schedule"),
     *("Seed", "Settings", "Size", "Spacing", "Steps", "WebP", "films", "one_of"),
 ]
 
@@ -30,9 +30,6 @@ def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
 
     return complete
 
-
-DIGITS = Path(__file__).parent / "digits" / "model.safetensors"
-"""The network that comes with the command, for a RUN that is not given; scripts/make_digits_network.py makes it."""
 
 Run = Annotated[
     Path,

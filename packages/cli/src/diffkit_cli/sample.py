@@ -16,6 +16,7 @@ from diffkit_cli.editing import start_from
 from diffkit_cli.network import Opened, open_run
 from diffkit_cli.notes import asked_then, read_drawn, write_drawn
 from diffkit_cli.recipe import Recipe, parse_size
+from diffkit_cli.shipped import named
 
 __all__ = ["Edit", "check_counts", "check_seeds", "opened", "recipe_of", "sample"]
 
@@ -55,7 +56,7 @@ def sample(
     check_seeds(seed, n)
     source = opened(run, asked["raw"], device, asked)
     if then and then["weights"] != source.weights:
-        warn(f"{like} was drawn by other weights ({then['weights']}) than {run} holds ({source.weights}): it will differ")
+        warn(f"{like} was drawn by other weights ({then['weights']}) than {named(run)} holds ({source.weights}): it will differ")
     recipe = recipe_of(asked, source)
     start, said = start_from(source.sampler, recipe.size, edit.init, edit.strength, then)
     drawn = draw(
@@ -82,7 +83,7 @@ def opened(run: Path, raw: bool, device: str, asked: Mapping[str, Any]) -> Opene
     """
     keep_memory()
     Recipe.of(asked, cosine(), _size(asked, (1, 1)))
-    with console.status(f"opening {run}"):
+    with console.status(f"opening {named(run)}"):
         source = open_run(run, raw=raw, device=device)
     for warning in source.warnings:
         warn(f"{warning}; using step {source.step}")

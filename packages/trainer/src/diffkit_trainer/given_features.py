@@ -58,7 +58,7 @@ def read_features(path: Path) -> GivenFeatures:
     readers = {".pt": _torchscript, ".onnx": _onnx}
     kind = path.suffix.lower()
     if kind not in readers:
-        raise ValueError(f"features must be a file .pt (TorchScript) or .onnx, got {path}")
+        raise ValueError(f"{path} must be a .pt file (TorchScript) or .onnx")
     if not path.is_file():
         raise RunError(f"{path}: no such file")
     try:
