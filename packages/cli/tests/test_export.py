@@ -107,7 +107,7 @@ def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
             "--format diffusers: run: diffusers has no such network: its pipelines draw",
         ),
         (["export", "run", "--out", "taken.safetensors"], 4, "taken.safetensors: is a folder"),
-        (["export", "run", "--out", "text.safetensors/net"], 4, "text.safetensors"),
+        (["export", "run", "--out", "text.safetensors/net"], 4, "text.safetensors/net: a file is where a folder is needed"),
         (["import", "run", "--out", "new"], 4, "run: expected the folder of a pipeline of diffusers, found no model_index.json"),
         (["export", "run", "--out", "run"], 4, "run: holds a run, whose config.json this would replace: give another name"),
         (["import", "nowhere", "--out", "new"], 4, "nowhere: expected the folder of a pipeline"),

@@ -30,8 +30,21 @@ def test_a_constant_loss_is_shown_as_it_is_from_the_first():
 
 
 def test_times_are_said_as_people_say_them():
-    said = [duration(seconds) for seconds in (0.4, 59, 60, 3570, 3600, 86399, 86400, 10**6)]
-    assert said == ["0 s", "59 s", "1 min", "1 h 0 min", "1 h 0 min", "1 d 0 h", "1 d 0 h", "11 d 14 h"]
+    said = [duration(seconds) for seconds in (0, 0.0123, 0.0996, 0.4, 3.21, 59, 60, 3570, 3600, 86399, 86400, 10**6)]
+    assert said == [
+        "0 s",
+        "12 ms",
+        "0.1 s",
+        "0.4 s",
+        "3.2 s",
+        "59 s",
+        "1 min",
+        "1 h 0 min",
+        "1 h 0 min",
+        "1 d 0 h",
+        "1 d 0 h",
+        "11 d 14 h",
+    ]
 
 
 def test_plain_lines_say_step_epoch_loss_rate_and_time(tmp_path):

@@ -73,7 +73,8 @@ def test_data_that_moved_is_found_by_its_new_path_and_known_by_its_images(tmp_pa
     (tmp_path / "data").rename(tmp_path / "moved")
     lost = process("train", "--resume", "--out", tmp_path / "run", "--steps", 7)
     assert lost.returncode == 3
-    assert str(tmp_path / "data") in last_line(lost.stderr)
+    assert f"{tmp_path / 'data'}: no such folder" in last_line(lost.stderr)
+    assert f"diffkit train NEW_PLACE --resume --out {tmp_path / 'run'}" in last_line(lost.stderr)
     done = process("train", "moved", "--resume", "--out", tmp_path / "run", "--steps", 7, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "config.json").read_text())["data"]["source"] == str(tmp_path / "moved")

@@ -46,6 +46,8 @@ def _explained(error: BaseException) -> tuple[str, int]:
         return "interrupted", 130
     from diffkit_trainer import DataError, DivergedError, LockedError, RunError
 
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename}: a file is where a folder is needed; give another place", 4
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'the disk'}: {error.strerror}", 4
     codes = {DataError: 3, DivergedError: 5, LockedError: 6, RunError: 4, ValueError: 2}
@@ -53,7 +55,7 @@ def _explained(error: BaseException) -> tuple[str, int]:
         if isinstance(error, kind):
             return "; ".join([str(error), *getattr(error, "__notes__", [])]), code
     if isinstance(error, OSError) and error.filename is not None:  # what was to be written
-        return f"{error.filename}: {(error.strerror or str(error)).lower()}; give another place", 4
+        return f"{error.filename}: {str(error).lower()}; give another place", 4
     raise error
 
 

@@ -10,7 +10,7 @@ from diffkit_cli import names
 if TYPE_CHECKING:
     from diffkit_schedules import Schedule
 
-__all__ = ["CHOICES", "TrainConfig", "UsageError", "given", "schedule_named"]
+__all__ = ["CHOICES", "FLAGS", "TrainConfig", "UsageError", "flag", "given", "schedule_named"]
 
 
 class UsageError(ValueError):
@@ -37,6 +37,7 @@ COUNTS = {
 """The largest value of each key that counts; the smallest is 1, or 0 for a warm-up and a seed."""
 
 FLAGS = ("size", "steps", "batch_size", "preset", "schedule", "prediction", "lr", "ema", "seed")
+"""The keys that have an option of their own."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,18 @@ class TrainConfig:
     def _require(self, key: str, holds: Callable[[Any], bool], expected: str) -> None:
         value = getattr(self, key)
         if value is not None and not holds(value):
-            name = f"--{key.replace('_', '-')}" if key in FLAGS else key
+            name = flag(key) if key in FLAGS else key
             found = f"; got {value!r}" if key in CHOICES else f", got {value}"
             raise UsageError(f"{name} must be {expected}{found}")
+
+
+def flag(key: str) -> str:
+    """The option that gives a key.
+
+    >>> flag("batch_size")
+    '--batch-size'
+    """
+    return f"--{key.replace('_', '-')}"
 
 
 def schedule_named(name: str) -> "Schedule":

@@ -10,7 +10,7 @@ from diffkit_cli.config import TrainConfig
 from diffkit_cli.console import console, plural, warn
 from diffkit_cli.progress import counting
 
-__all__ = ["SIZE", "open_data"]
+__all__ = ["SIZE", "of_files", "open_data"]
 
 SIZE = 64
 """What a folder of images is resized to unless told otherwise."""
@@ -22,10 +22,10 @@ def open_data(config: TrainConfig, *, skip_bad: bool) -> tuple[Images, TrainConf
     A folder of images is resized, to `SIZE` unless config.size says otherwise, and packed; IDX files and the digits stay as they
     are unless it does. Raises DataError, see `diffkit_trainer.open_images`.
     """
-    folder = Path(config.data).is_dir() and find_idx(Path(config.data)) is None
-    size = config.size or (SIZE if folder else None)
+    files = of_files(config.data)
+    size = config.size or (SIZE if files else None)
     with counting(f"reading {config.data}") as on_progress:
-        if folder and config.pack:
+        if files and config.pack:
             images = pack(config.data, size or SIZE, skip_bad=skip_bad, on_progress=on_progress)
         else:
             images = open_images(config.data, size, skip_bad=skip_bad, on_progress=on_progress)
@@ -34,3 +34,8 @@ def open_data(config: TrainConfig, *, skip_bad: bool) -> tuple[Images, TrainConf
     channels, height, width = images.shape
     console.print(f"{plural(len(images), 'image')} of {width}x{height}, {plural(channels, 'channel')}, from {config.data}")
     return images, dataclasses.replace(config, size=size)
+
+
+def of_files(data: str) -> bool:
+    """Whether the data is a folder of images, a file each, which are of any size; not IDX files, not the digits."""
+    return Path(data).is_dir() and find_idx(Path(data)) is None

@@ -8,13 +8,13 @@ from typing import Any
 from diffkit_trainer import Examined, examine
 from rich.table import Table
 
-from diffkit_cli.config import UsageError
+from diffkit_cli.config import TrainConfig
 from diffkit_cli.console import plural, results
+from diffkit_cli.data import SIZE, of_files
 from diffkit_cli.progress import counting
 
 __all__ = ["doctor", "suggestions"]
 
-SIZE = 64
 FEW = 500
 LISTED = 8
 
@@ -25,12 +25,11 @@ def doctor(data: str, *, size: int | None, as_json: bool) -> int:
     size: what training will cut and resize to, 64 unless given (for IDX files and the digits: their own). Raises UsageError for
     a size outside 1 ... 4096, DataError where there is nothing to look at.
     """
-    if size is not None and not 1 <= size <= 4096:
-        raise UsageError(f"--size must be from 1 to 4096, got {size}")
+    TrainConfig(size=size)
     with counting(f"reading {data}") as on_progress:
         found = examine(data, on_progress=on_progress)
     sides = Counter(image.size for image in found.images)
-    size = size or (SIZE if data != "digits" and not _numbered(found) else max(max(side) for side in sides))
+    size = size or (SIZE if of_files(data) else max(max(side) for side in sides))
     trains = bool(found.images) and not found.bad
     document = {
         **{"data": data, "images": len(found.images), "trains": trains},
@@ -76,11 +75,6 @@ def suggestions(found: Examined, size: int) -> list[str]:
     if len(images) < FEW:
         said.append(f"{plural(len(images), 'image')} may be learned by heart: add some, or mirror with --set flip=true")
     return said
-
-
-def _numbered(found: Examined) -> bool:
-    """Whether the images come from one array."""
-    return bool(found.images) and found.images[0].name == "0"
 
 
 def _print(document: dict[str, Any], size: int) -> None:

@@ -16,8 +16,8 @@ from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
 __all__ = ["interpolate"]
 
 STEPS = 50
-SMALL_STEPS = 50
-ROUNDS = 3, 5  # of the fixed point in each step of `encode`: more make it exacter, but only where steps are small they converge
+ROUNDS, FEW_ROUNDS = 5, 3
+"""Of the fixed point in each step of `encode`: more are exacter, where steps are as small as 50 of them are, or they diverge."""
 
 
 def interpolate(
@@ -49,7 +49,7 @@ def interpolate(
     with console.status("sampling"):
         if given:
             x0 = xp.stack([clean(sampler, path, recipe.size) for path in given])
-            rounds = ROUNDS[recipe.steps >= SMALL_STEPS]
+            rounds = ROUNDS if recipe.steps >= STEPS else FEW_ROUNDS
             x = encode(sampler.denoise, sampler.schedule, x0, steps=recipe.steps, spacing=recipe.spacing, rounds=rounds)
             starts, stops = x[:1], x[1:]
         else:

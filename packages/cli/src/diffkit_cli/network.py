@@ -132,6 +132,7 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
         networks.append(UNet.from_config(config["network"]))
         return networks[0].state_dict()
 
+    where = pick_device(device)
     run = exported_in(run) or run
     try:
         if run.is_file():
@@ -143,7 +144,7 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
             step, config, weights, warnings = load(run, "model" if raw else "ema", expected)
         network = networks[0]
         network.load_state_dict(weights)
-        sampler = Sampler(network.to(pick_device(device)).eval(), config)
+        sampler = Sampler(network.to(where).eval(), config)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run}: its config does not describe a network: {error}") from None
     return Opened(sampler, step, weights_hash(weights), raw, warnings)

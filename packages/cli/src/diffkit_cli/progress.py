@@ -63,7 +63,7 @@ class TrainingProgress:
         if now - self._said < LINE_SECONDS and step < self.steps:
             return
         self._said = now
-        left = duration((self.steps - step) * (now - self._begun) / max(step - self.start, 1))
+        left = duration(round((self.steps - step) * (now - self._begun) / max(step - self.start, 1)))
         console.print(f"step {step}/{self.steps}  epoch {self._epoch(step)}  loss {smooth}  {rate:.0f} images/s  {left} left")
 
     def _epoch(self, step: int) -> str:
@@ -97,13 +97,15 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def duration(seconds: float) -> str:
-    """A time to wait, as people say it.
+    """A time, as people say it: two digits of it, or two units.
 
+    >>> duration(0.0123), duration(0.42), duration(59.4)
+    ('12 ms', '0.42 s', '59 s')
     >>> duration(59.6), duration(7000), duration(400000)
     ('1 min', '1 h 57 min', '4 d 15 h')
     """
     if seconds < 59.5:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.2g} s" if seconds >= 0.0995 or not seconds else f"{1000 * seconds:.2g} ms"
     minutes = round(seconds / 60)
     hours, days = minutes // 60, round(minutes / 60) // 24
     if not hours:

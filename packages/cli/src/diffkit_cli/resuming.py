@@ -8,7 +8,7 @@ from diffkit_trainer import RunError
 
 from diffkit_cli.config import TrainConfig, UsageError
 from diffkit_cli.recipes import DECIDED
-from diffkit_cli.settings import typed
+from diffkit_cli.settings import spelled, typed
 
 __all__ = ["resumed"]
 
@@ -34,6 +34,6 @@ def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfi
     wanted = TrainConfig(**before | given)
     for key, value in dataclasses.asdict(wanted).items():
         if key not in MAY_CHANGE and key in before and value != before[key]:
-            was, asked = (repr(each) if each is not None else "none" for each in (before[key], value))
+            was, asked = (spelled(each) for each in (before[key], value))
             raise UsageError(f"{key} is {was} in the run to be resumed, got {asked}: leave it out, or start another run")
     return wanted

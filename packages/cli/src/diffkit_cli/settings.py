@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from diffkit_cli.config import CHOICES, TrainConfig, UsageError
+from diffkit_cli.config import CHOICES, FLAGS, TrainConfig, UsageError, flag
 
-__all__ = ["KEYS", "parse_set", "read_settings", "to_toml", "typed", "words_of"]
+__all__ = ["KEYS", "parse_set", "read_settings", "spelled", "to_toml", "typed", "words_of"]
 
 KEYS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(TrainConfig)}
 """Every key of a training, and its type."""
@@ -32,11 +32,14 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise UsageError(f"--config {path}: {(error.strerror or str(error)).lower()}; expected a TOML file") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"--config {path}: is no TOML: {error}") from None
+    for key, value in values.items():
+        if isinstance(value, dict):
+            raise UsageError(f"--config {path}: [{key}] is a table: write the keys without one, as size = 64")
     values = typed(values, f"--config {path}")
     try:
         TrainConfig(**values)
     except UsageError as error:
-        raise UsageError(f"--config {path}: {error}") from None
+        raise UsageError(f"--config {path}: {_as_keys(str(error))}") from None
     return values
 
 
@@ -80,6 +83,15 @@ def words_of(key: str) -> tuple[str, ...]:
     return CHOICES.get(key) or (("false", "true") if KEYS[key] is bool else ("",))
 
 
+def spelled(value: Any) -> str:
+    """The value as people write it on the command line, texts in quotes.
+
+    >>> spelled(True), spelled(None), spelled("mae")
+    ('true', 'none', "'mae'")
+    """
+    return NONE if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+
+
 def to_toml(config: TrainConfig) -> str:
     """The config as the lines of a file that `read_settings` reads back.
 
@@ -87,6 +99,13 @@ def to_toml(config: TrainConfig) -> str:
     ['data = "digits"', 'size = "none"', 'preset = "none"']
     """
     return "".join(f"{key} = {_toml(value)}\n" for key, value in dataclasses.asdict(config).items())
+
+
+def _as_keys(message: str) -> str:
+    """The message with the keys as a file has them where it has flags."""
+    for key in FLAGS:
+        message = message.replace(flag(key), key)
+    return message
 
 
 def _kinds(key: str) -> tuple[Any, ...]:
@@ -100,8 +119,7 @@ def _typed(key: str, value: Any, where: str) -> Any:
     if kind is float and type(value) is int and abs(value) < 2**1000:
         return float(value)
     if type(value) is not kind:
-        found = str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)
-        raise UsageError(f"{where}: {key} must be {EXPECTED[kind]}{' or none' if rest else ''}, got {found:.60}")
+        raise UsageError(f"{where}: {key} must be {EXPECTED[kind]}{' or none' if rest else ''}, got {spelled(value):.60}")
     return value
 
 

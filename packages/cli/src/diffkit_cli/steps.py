@@ -12,6 +12,7 @@ from diffkit_trainer import labelled, save_labelled
 from diffkit_cli.config import UsageError
 from diffkit_cli.console import console, plural
 from diffkit_cli.draw import draw
+from diffkit_cli.progress import duration
 from diffkit_cli.recipe import Recipe
 from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
 
@@ -49,7 +50,7 @@ def steps_figure(
             pixels = draw(source.sampler, recipe, seeds, batch_size=n).pixels
             seconds.append(time.perf_counter() - begun)
         rows.append(pixels)
-        labels.append(f"{recipe.steps} step{'s' * (recipe.steps > 1)}\n{_duration(min(seconds))}")
+        labels.append(f"{plural(recipe.steps, 'step')}\n{duration(min(seconds))}")
     note = {"command": "steps", **source.note(), "seed": seed, "n": n, "counts": counts, **_shared(recipes[0])}
     save_labelled(out, labelled(namespace(rows[0]).concat(rows), labels, columns=n), note)
     console.print(
@@ -73,8 +74,3 @@ def parse_steps(text: str) -> list[int]:
 
 def _shared(recipe: Recipe) -> dict[str, Any]:
     return {key: value for key, value in recipe.note().items() if key != "steps"}
-
-
-def _duration(seconds: float) -> str:
-    """A time as a person reads it: 3 ms, 0.42 s, 12.0 s."""
-    return f"{1000 * seconds:.0f} ms" if seconds < 0.1 else f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"

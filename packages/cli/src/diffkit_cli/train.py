@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer import (
+    DataError,
     Trainer,
     World,
     has_checkpoint,
@@ -59,7 +60,12 @@ def train(
         held.enter_context(warnings_as_lines())
         if stored and first and not dry:
             held.enter_context(locked(run))
-        images, config = open_data(config, skip_bad=skip_bad)
+        try:
+            images, config = open_data(config, skip_bad=skip_bad)
+        except DataError as error:
+            if stored and not Path(config.data).exists():
+                error.add_note(f"where the data moved: diffkit train NEW_PLACE --resume --out {run}")
+            raise
         if stored is None:
             config = decided(options | {"size": config.size}, preset="small" if min(images.shape[1:]) <= SMALL else "tutorial")
         elif images.fingerprint != stored["data"]["fingerprint"]:
@@ -102,10 +108,11 @@ def _restore(run: Path, trainer: Trainer, steps: int) -> None:
 
 def _run(run: Path, config: TrainConfig, trainer: Trainer, stopped: Callable[[], int]) -> int:
     steps = int(config.steps or 0)
+    stored = document(config, trainer)
     if trainer.world.first:
         truncate_log(run, trainer.step)
-        write_config(run, document(config, trainer))
-    train_to_the_end(run, config, trainer, document(config, trainer), stopped)
+        write_config(run, stored)
+    train_to_the_end(run, config, trainer, stored, stopped)
     signum = stopped()
     if signum or trainer.step < steps:
         signum = signum or signal.SIGTERM  # it came to another process

@@ -20,10 +20,13 @@ def pick_device(name: str = "auto") -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device must be auto, cpu, cuda, cuda:1, mps ...; got {name!r}") from None
+    try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"device must be auto, cpu, cuda, cuda:1, mps ..., and be there; got {name!r} ({reason})") from None
+        raise ValueError(f"device {name} cannot be used here ({reason}): take another, or auto") from None
     return device
 
 
