@@ -175,7 +175,7 @@ def test_classes_take_turns_and_guidance_is_off_at_one(with_classes, tmp_path, d
         (["--like", "interpolated.png"], 3, "was drawn by diffkit interpolate"),
         (["--like", "odd.png"], 3, "its note says steps = 'many', expected int"),
         (["--like", "own.png", "--out", "own.png"], 2, "would overwrite what --like reads"),
-        (["--out", "text.png/a"], 4, "text.png: a file is where a folder is needed; give another place"),
+        (["--out", "text.png/a"], 4, "text.png/a: a file is where a folder is needed; give another place"),
         (["--device", "bogus"], 2, "device must be auto, cpu, cuda, cuda:1, mps ...; got 'bogus'"),
         (["--device", "cuda:99"], 2, "device cuda:99 cannot be used here ("),
     ],
