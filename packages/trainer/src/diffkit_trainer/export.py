@@ -12,12 +12,11 @@ from torch import Tensor
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.pictures import written
 from diffkit_trainer.strict_json import parse_object
-from diffkit_trainer.tensors import read_tensors
+from diffkit_trainer.tensors import load_finite, read_header, same_tensors
 
 __all__ = ["Exported", "read_export", "write_export"]
 
 KEY = "diffkit"
-LONGEST_HEADER = 8 * 2**20
 
 
 class Exported(NamedTuple):
@@ -54,21 +53,16 @@ def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Te
     expected: the network's tensors, on "meta" if you like, from the config: the file's names, shapes and types must be theirs.
     Raises RunError for a file that cannot be read or is something else, and for values that are not finite.
     """
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = parse_object(file.read(length), path) if length <= LONGEST_HEADER else {}
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-    document = _document(path, header.get("__metadata__"))
+    header = read_header(path)
+    document = _document(path, header.metadata)
     tensors = expected(document["config"])
-    weights = read_tensors(path, _halved(tensors) if document["half"] else tensors)
-    weights = {name: value.to(tensors[name].dtype) for name, value in weights.items()}
+    same_tensors(header.tensors, _halved(tensors) if document["half"] else tensors, path)
+    weights = {name: value.to(tensors[name].dtype) for name, value in load_finite(path).items()}
     return Exported(weights, document["config"], document["step"], document["raw"])
 
 
-def _document(path: Path, metadata: Any) -> dict[str, Any]:
-    text = metadata.get(KEY) if isinstance(metadata, dict) else None
+def _document(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
+    text = metadata.get(KEY)
     if not isinstance(text, str):
         raise RunError(f"{path}: carries no config: expected a file of diffkit export")
     document = parse_object(text.encode(), path)

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -15,7 +15,7 @@ from diffkit_trainer.errors import RunError
 from diffkit_trainer.strict_json import parse_object
 from diffkit_trainer.whole import require_regular
 
-__all__ = ["read_tensors", "same_tensors"]
+__all__ = ["Header", "load_finite", "read_header", "read_tensors", "same_tensors"]
 
 LONGEST_HEADER = 8 * 2**20
 MOST_TENSORS = 20_000
@@ -25,16 +25,53 @@ DTYPES = {
 }
 
 
+class Header(NamedTuple):
+    """What a safetensors file says of itself: every tensor that it announces, on "meta", by name, and its metadata."""
+
+    tensors: dict[str, Tensor]
+    metadata: dict[str, Any]
+
+
 def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
     """The tensors of a safetensors file, by name.
 
     expected: those of the network, on any device, "meta" too: names, shapes and types must be theirs.
-    Raises RunError for a file that is something else, and before any tensor is read for a header longer than 8 MB, more than
-    20,000 tensors, sizes that do not fit the file, and other tensors than expected; then for values that are not finite.
+    Raises RunError for a file that is something else, and before any tensor is read as `read_header` does and for other tensors
+    than expected; then for values that are not finite.
     """
-    found = _header(path)
+    found = read_header(path).tensors
     if expected is not None:
         same_tensors(found, expected, path)
+    return load_finite(path)
+
+
+def read_header(path: Path) -> Header:
+    """The header of a safetensors file, and nothing else of it.
+
+    Raises RunError for what is no regular file, a header longer than 8 MB, more than 20,000 tensors, and sizes that do not fit
+    the file.
+    """
+    require_regular(path)
+    try:
+        with path.open("rb") as file:
+            size, length = path.stat().st_size, int.from_bytes(file.read(8), "little")
+            most = min(LONGEST_HEADER, max(size - 8, 0))
+            if length > most:
+                raise RunError(f"{path}: expected a header of at most {most} bytes, found {length}: is it a safetensors file?")
+            text = file.read(length)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    found = text.count(b"{") - 1  # an object each; counted before they are made, which would take a second
+    if found > MOST_TENSORS + 1:
+        raise RunError(f"{path}: expected at most {MOST_TENSORS} tensors, found {found}")
+    header = parse_object(text, path)
+    metadata = header.pop("__metadata__", None)
+    tensors = {name: _announced(path, name, entry, size - 8 - length) for name, entry in header.items()}
+    return Header(tensors, metadata if isinstance(metadata, dict) else {})
+
+
+def load_finite(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file whose header was judged; RunError where it cannot be read, and for values that are not finite."""
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
@@ -57,27 +94,6 @@ def _described(tensor: Tensor | None) -> str:
     if tensor is None:
         return "nothing"
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
-
-
-def _header(path: Path) -> dict[str, Tensor]:
-    """Every tensor that the file announces, on "meta"."""
-    require_regular(path)
-    try:
-        with path.open("rb") as file:
-            size, length = path.stat().st_size, int.from_bytes(file.read(8), "little")
-            if length > min(LONGEST_HEADER, size - 8):
-                raise RunError(
-                    f"{path}: expected a header of at most {min(LONGEST_HEADER, max(size - 8, 0))} bytes, found {length}"
-                )
-            text = file.read(length)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-    found = text.count(b"{") - 1  # an object each; counted before they are made, which would take a second
-    if found > MOST_TENSORS + 1:
-        raise RunError(f"{path}: expected at most {MOST_TENSORS} tensors, found {found}")
-    header = parse_object(text, path)
-    header.pop("__metadata__", None)
-    return {name: _announced(path, name, entry, size - 8 - length) for name, entry in header.items()}
 
 
 def _announced(path: Path, name: str, entry: Any, data: int) -> Tensor:

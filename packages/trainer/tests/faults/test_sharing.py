@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffkit_trainer import RunError, load, read_config, save, write_config
+from diffkit_trainer import RunError, load, read_config, read_export, save, write_config
 from diffkit_trainer.whole import sha256
 from safetensors.torch import load_file, save_file
 from tiny_trainer import CONFIG, Tiny, run_to, trainer
@@ -189,6 +189,42 @@ def test_a_config_has_no_loopholes(run, text):
     with pytest.raises(RunError, match=r"config\.json: ") as caught:
         read_config(run)
     assert "\n" not in str(caught.value)
+
+
+# --- one file
+
+
+def export_refused(path, pattern):
+    begun = time.process_time()
+    with pytest.raises(RunError, match=pattern) as caught:
+        read_export(path, expected)
+    assert time.process_time() - begun < 1
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "pattern"),
+    [
+        ({"__metadata__": {f"k{i}": {} for i in range(400_000)}}, "expected at most 20000 tensors, found 400001"),
+        ({"__metadata__": {"diffkit": json.dumps([{}] * 1_000_000)}}, "expected at most 20000 tensors, found 1000001"),
+        ({f"t{i}": EMPTY for i in range(100_000)}, "expected at most 20000 tensors, found 100000"),
+        ({"__metadata__": [1]}, "carries no config"),
+        ({"__metadata__": {"diffkit": '{"a":' * 10_000}}, "not the JSON"),
+        ({"__metadata__": {"diffkit": "{}"}, "a": EMPTY | {"shape": [10**18, 0]}}, "'a': expected a type"),
+    ],
+)
+def test_a_header_bomb_in_an_export(tmp_path, header, pattern):
+    with_header(tmp_path / "net.safetensors", header)
+    export_refused(tmp_path / "net.safetensors", pattern)
+
+
+def test_an_export_that_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "text").write_text("no network at all")
+    for name in ("fifo", "."):
+        export_refused(tmp_path / name, "expected a regular file, found something else")
+    export_refused(tmp_path / "text", "expected a header of at most 9 bytes, found [0-9]+: is it a safetensors file?")
+    export_refused(tmp_path / "none", r"none: cannot be read \(No such file or directory\)")
 
 
 # --- chance
