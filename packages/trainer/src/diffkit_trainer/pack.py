@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from diffkit_trainer.cache import cache_folder, prune, used
 from diffkit_trainer.convert import raw_bytes
@@ -19,6 +18,7 @@ from diffkit_trainer.folder import report
 from diffkit_trainer.images import Images
 from diffkit_trainer.listing import list_images, printable
 from diffkit_trainer.lock import waiting_for
+from diffkit_trainer.mapped import mapped
 from diffkit_trainer.packing import Packing
 from diffkit_trainer.sources import LARGEST, classes_of, of_folder
 from diffkit_trainer.strict_json import read_json
@@ -76,7 +76,7 @@ def pack(
     if bad and not (skip_bad and index["shape"][0]):
         total = len(names) + len(unreadable)
         raise DataError(report(root, index["bad"], total, none_left=skip_bad), bad)
-    return _mapped(folder, index, printable(root.resolve().name), bad)
+    return _opened(folder, index, printable(root.resolve().name), bad)
 
 
 def _writable(packed: Path, key: str) -> Path:
@@ -114,19 +114,12 @@ def _make(
     publish(packing.folder, folder)
 
 
-def _mapped(folder: Path, index: dict[str, Any], name: str, bad: list[tuple[Path, str]]) -> Images:
+def _opened(folder: Path, index: dict[str, Any], name: str, bad: list[tuple[Path, str]]) -> Images:
     shape, classes = tuple(index["shape"]), tuple(index["classes"])
-    labels = _map(folder / "labels", torch.int64, shape[0]) if classes else None
-    count = shape[0] * shape[1] * shape[2] * shape[3]
-    images = Images(_map(folder / "pixels", torch.uint8, count).view(shape), labels, classes, name, tuple(bad))
+    labels = mapped(folder / "labels", shape[:1], torch.int64) if classes else None
+    images = Images(mapped(folder / "pixels", shape, torch.uint8), labels, classes, name, tuple(bad))
     images.__dict__["fingerprint"] = index["fingerprint"]  # computed when it was packed: not all bytes are read again
     return images
-
-
-def _map(path: Path, dtype: torch.dtype, count: int) -> Tensor:
-    if not path.exists() or path.stat().st_size != count * dtype.itemsize:
-        raise DataError(f"{path}: damaged; expected {count * dtype.itemsize} bytes; delete this folder to have it packed again")
-    return torch.from_file(str(path), shared=False, size=count, dtype=dtype)
 
 
 def _key(root: Path, names: list[str], unreadable: list[tuple[str, str]], size: int) -> str:

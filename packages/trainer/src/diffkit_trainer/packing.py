@@ -15,6 +15,7 @@ from torch import Tensor
 from diffkit_trainer.convert import as_pixels, raw_bytes
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.folder import decoded
+from diffkit_trainer.mapped import mapped
 from diffkit_trainer.whole import require_room
 
 __all__ = ["Packing"]
@@ -97,7 +98,7 @@ class Packing:
                 (self.folder / "grey").replace(pixels)
         except OSError as error:
             raise self._refused(error, len(good)) from None
-        return _mapped(pixels, (len(good), channels, self.size, self.size)), good
+        return mapped(pixels, (len(good), channels, self.size, self.size), torch.uint8), good
 
     def discard(self) -> None:
         """Begin anew next time."""
@@ -116,10 +117,3 @@ class Packing:
         return RunError(
             f"{self.folder}: cannot be written ({error.strerror}); {needed} bytes are needed; set DIFFKIT_CACHE to another folder"
         )
-
-
-def _mapped(path: Path, shape: tuple[int, int, int, int]) -> Tensor:
-    count = shape[0] * shape[1] * shape[2] * shape[3]
-    if not count:
-        return torch.empty(shape, dtype=torch.uint8)
-    return torch.from_file(str(path), shared=False, size=count, dtype=torch.uint8).view(shape)
