@@ -198,3 +198,11 @@ def test_a_table_is_also_its_betas(table):
     assert ds.discrete(table) == ds.discrete(betas)
     for t in (0.0, 0.25, 1.0):
         assert ds.discrete(table)(t) == table(t)
+
+
+def test_a_long_table_says_what_it_is_in_a_few_words():
+    assert repr(ds.discrete([0.1, 0.5, 0.99])) == "discrete(betas=(0.1, 0.5, 0.99))"
+    written_out = ds.discrete(ds.linear_betas())
+    assert str(written_out) == "discrete(1000 betas from 0.0001 to 0.02)"
+    assert str(ds.zero_terminal_snr(written_out)) == f"zero_terminal_snr(schedule={written_out})"
+    assert "1000 betas from 4.12842e-05 to 0.999" in repr(ds.shift(ds.discrete(ds.cosine_betas()), 2.0))

@@ -10,21 +10,31 @@ from diffkit_schedules.table import Betas, Table
 
 __all__ = ["cosine_betas", "discrete", "linear_betas", "scaled_linear_betas", "sigmoid_betas"]
 
+FEW = 8
+
 
 @dataclass(frozen=True)
 class discrete(Table):  # noqa: N801
     """The schedule of any table of betas, each in [0, 1], first step first; `timesteps` is their number.
 
     The betas may be a sequence, an array, or another table: `discrete(linear_betas())` is `linear_betas()`, written out.
+    Its repr names the betas where they are few, and only the first and the last where they are many.
 
     Raises ValueError for an empty table or a beta outside [0, 1]; warns where the last alpha-bar is above 0.05.
     Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
 
     >>> round(discrete([0.5, 0.5, 0.9])(2 / 3).alpha ** 2, 12)
     0.25
+    >>> discrete(linear_betas())
+    discrete(1000 betas from 0.0001 to 0.02)
     """
 
     betas: Sequence[float]
+
+    def __repr__(self) -> str:
+        if len(self.betas) <= FEW:
+            return f"discrete(betas={self.betas})"
+        return f"discrete({len(self.betas)} betas from {self.betas[0]:g} to {self.betas[-1]:g})"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
