@@ -22,7 +22,7 @@ from diffkit_trainer import (
 )
 from diffkit_trainer.convert import as_pixels
 from diffkit_trainer.notes import png_text
-from PIL import Image
+from PIL import Image, ImageChops
 
 
 def numbered(count, height=2, width=3):
@@ -107,6 +107,18 @@ def test_a_curve_goes_where_its_values_are(tmp_path):
     up, flat = (276 - share * (276 - 44) for share in (0.75, 0.25))
     assert any(abs(y - up) <= 2 for y in where[blue])
     assert any(abs(y - flat) <= 2 for y in where[red])
+
+
+def test_one_legend_for_all_panels(tmp_path):
+    one, other = {f"curve {i}": [0.0, 1.0] for i in range(3)}, {"other": [1.0, 0.0]}
+    save_plot([Panel("p", one, 0, 1), Panel("q", one | other, 0, 1)], tmp_path / "p.png")
+    with Image.open(tmp_path / "p.png") as plot:
+        legend = ImageChops.invert(plot.convert("L").crop((0, 320, *plot.size)))
+    left, _, right, bottom = legend.getbbox()
+    assert abs((left + right) / 2 - 420) <= 2, "in the middle"
+    assert bottom <= 18, "four short names on one line"
+    used = [legend.crop((x, 0, x + 1, 18)).getbbox() is not None for x in range(left, right)]
+    assert "0" * 32 not in "".join("01"[each] for each in used), "and together"
 
 
 def test_an_image_is_brought_to_a_shape(tmp_path):

@@ -1,6 +1,7 @@
 """Curves over [0, 1], drawn with Pillow."""
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#7
 
 FINE = 3  # drawn larger and shrunk: Pillow's lines are not antialiased
 WIDTH, HEIGHT, EDGE, ROW = 420, 320, 44, 18
+LINE, GAP = 30, 24  # in the legend: from a curve's sample to its name, and behind the name
 
 
 class Panel(NamedTuple):
@@ -34,16 +36,16 @@ def save_plot(panels: Sequence[Panel], out: str | Path) -> None:
     """
     names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
-    columns = max(1, len(panels) * WIDTH // 210)
-    size = (len(panels) * WIDTH, HEIGHT + ROW * -(-len(names) // columns) + ROW)
+    width = len(panels) * WIDTH
+    places, foot = _legend(names, width)
+    size = (width, HEIGHT + foot)
     canvas = Image.new("RGB", (FINE * size[0], FINE * size[1]), "white")
     draw = ImageDraw.Draw(canvas)
     for i, panel in enumerate(panels):
         _panel(draw, panel, i * WIDTH, colours)
-    for i, name in enumerate(names):
-        x, y = EDGE + 210 * (i % columns), HEIGHT + ROW * (i // columns) + ROW / 2
-        draw.line(_fine((x, y), (x + 24, y)), fill=colours[name], width=2 * FINE)
-        _text(draw, (x + 30, y), name, "lm")
+    for name, (x, y) in places.items():
+        draw.line(_fine((x, HEIGHT + y), (x + LINE - 6, HEIGHT + y)), fill=colours[name], width=2 * FINE)
+        _text(draw, (x + LINE, HEIGHT + y), name, "lm")
     with written(Path(out)) as temporary:
         canvas.resize(size, Image.Resampling.BOX).save(temporary, format="PNG")
 
@@ -68,6 +70,19 @@ def _panel(draw: ImageDraw.ImageDraw, panel: Panel, left: int, colours: Mapping[
     for name, values in panel.curves.items():
         points = [place(k / (len(values) - 1), y) for k, y in enumerate(values)]
         draw.line(_fine(*points), fill=colours[name], width=2 * FINE, joint="curve")
+
+
+def _legend(names: Sequence[str], width: int) -> tuple[dict[str, tuple[float, float]], int]:
+    """Where each name's line begins, in as few rows as fit, the columns together and in the middle; and the height."""
+    columns, widths = list[Sequence[str]](), list[float]()
+    for rows in range(1, len(names) + 1):
+        columns = [names[i : i + rows] for i in range(0, len(names), rows)]
+        widths = [LINE + GAP + max(font(12).getlength(name) for name in column) for column in columns]
+        if sum(widths) <= width - EDGE:
+            break
+    lefts = accumulate(widths, initial=(width - sum(widths) + GAP) / 2)
+    places = {name: (x, ROW * (i + 0.5)) for x, column in zip(lefts, columns, strict=False) for i, name in enumerate(column)}
+    return places, ROW * (max(map(len, columns), default=0) + 1)
 
 
 def _text(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, anchor: str) -> None:
