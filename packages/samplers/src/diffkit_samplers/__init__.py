@@ -5,13 +5,14 @@ from diffkit_samplers.denoise import Denoise, Denoiser, Estimate, denoiser
 from diffkit_samplers.dpmpp import dpmpp_2m, dpmpp_2m_sde
 from diffkit_samplers.encode import encode
 from diffkit_samplers.grids import SPACINGS, grid
+from diffkit_samplers.guidance import guide
 from diffkit_samplers.heun import heun
 from diffkit_samplers.latents import slerp
 from diffkit_samplers.loop import Move, State, Update
 from diffkit_samplers.noise import Source, seeded
 from diffkit_samplers.steps import step
 from diffkit_samplers.trajectory import METHODS, trajectory
-from diffkit_samplers.wrappers import clip, dynamic_threshold, fixed_large, guide, inpaint
+from diffkit_samplers.wrappers import clip, dynamic_threshold, fixed_large, inpaint
 
 __all__ = [
     "METHODS",

@@ -17,7 +17,7 @@ from diffkit_schedules import (
     to_x0,
 )
 
-__all__ = ["Denoise", "Denoiser", "Estimate", "denoiser", "look"]
+__all__ = ["Denoise", "Denoiser", "Estimate", "denoiser", "look", "plain"]
 
 
 class Estimate(NamedTuple):
@@ -53,6 +53,15 @@ def look(denoise: Denoise, x: Array, t: float) -> Estimate:
     if getattr(x0, "shape", None) != x.shape:
         raise ValueError(f"denoise must give an x0 of x's shape {tuple(x.shape)}, got {_described(x0)}")
     return Estimate(_as(x0, x), None if eps is None else _as(eps, x), spread)
+
+
+def plain(found: Estimate) -> Array | Estimate:
+    """x0 alone where an Estimate says no more: what a wrapper hands on.
+
+    >>> plain(Estimate(1.0)), plain(Estimate(1.0, eps=0.5))
+    (1.0, Estimate(x0=1.0, eps=0.5, spread=0.0))
+    """
+    return found.x0 if found.eps is None and isinstance(found.spread, float) and found.spread == 0 else found
 
 
 @dataclass(frozen=True, eq=False)

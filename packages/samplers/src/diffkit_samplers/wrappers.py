@@ -1,13 +1,10 @@
 """Wrappers: from a denoise to a denoise."""
 
-from dataclasses import replace
-from typing import Any
-
 from diffkit_schedules import Array, Schedule, combine, namespace, rates_at, to_eps
 
-from diffkit_samplers.denoise import Denoise, Denoiser, Estimate, look
+from diffkit_samplers.denoise import Denoise, Estimate, look, plain
 
-__all__ = ["clip", "dynamic_threshold", "fixed_large", "guide", "inpaint"]
+__all__ = ["clip", "dynamic_threshold", "fixed_large", "inpaint"]
 
 
 def clip(denoise: Denoise, low: float = -1.0, high: float = 1.0, *, keep_eps: Schedule | None = None) -> Denoise:
@@ -29,7 +26,7 @@ def clip(denoise: Denoise, low: float = -1.0, high: float = 1.0, *, keep_eps: Sc
         x0, eps, spread = look(denoise, x_t, t)
         if keep_eps is not None and eps is None:
             eps = to_eps(x0, x_t, rates_at(keep_eps, t), "x0")
-        return _plain(Estimate(namespace(x0).clip(x0, low, high), eps, spread))
+        return plain(Estimate(namespace(x0).clip(x0, low, high), eps, spread))
 
     return clipped
 
@@ -58,40 +55,9 @@ def dynamic_threshold(denoise: Denoise, q: float = 0.995, limit: float = 1.0) ->
         below, above = int(place), min(int(place) + 1, ordered.shape[1] - 1)
         s = combine(1 - (place - below), ordered[:, below], place - below, ordered[:, above])
         s = xp.reshape(xp.clip(s, limit, None), (-1,) + (1,) * (x0.ndim - 1))
-        return _plain(found._replace(x0=xp.minimum(xp.maximum(x0, -s), s) * (limit / s)))
+        return plain(found._replace(x0=xp.minimum(xp.maximum(x0, -s), s) * (limit / s)))
 
     return thresholded
-
-
-def guide(cond: Denoise, uncond: Denoise, scale: float, *, rescale: float = 0.0) -> Denoise:
-    """Classifier-free guidance: x0 = x0_uncond + scale (x0_cond - x0_uncond); scale 1 is cond alone, and costs no more.
-
-    Two `denoiser`s of one model, whose keyword arguments are arrays of one row a sample, are asked in one call of twice the
-    batch. rescale in [0, 1]: how far to bring each sample's standard deviation back to that of x0_cond.
-    Raises ValueError for a rescale outside [0, 1].
-    Source: Ho and Salimans 2022, equation 6 (with w = scale - 1); Lin et al. 2024, equations 15 and 16, for rescale.
-
-    >>> import numpy as np
-    >>> guide(lambda x, t: x + 1, lambda x, t: x, 3.0)(np.zeros(2), 0.5)
-    array([3., 3.])
-    """
-    if not 0 <= rescale <= 1:
-        raise ValueError(f"rescale must be in [0, 1], got {rescale}")
-    if scale == 1:
-        return cond
-
-    def guided(x_t: Array, t: float) -> Array | Estimate:
-        found, without = _both(cond, uncond, x_t, t)
-        x0 = combine(scale, found.x0, 1 - scale, without)
-        if rescale:
-            xp, axes = namespace(x0), tuple(range(1, x0.ndim))
-            wide, right = (xp.std(each, axis=axes, keepdims=True) for each in (x0, found.x0))
-            flat = wide == 0  # nothing to bring back
-            ratio = xp.where(flat, xp.ones_like(wide), right / xp.where(flat, xp.ones_like(wide), wide))
-            x0 = x0 * (rescale * ratio + (1 - rescale))
-        return _plain(Estimate(x0, None, found.spread))
-
-    return guided
 
 
 def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
@@ -116,7 +82,7 @@ def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
             raise ValueError(
                 f"known and mask must fit x_t's shape {tuple(x0.shape)}, got {tuple(known.shape)} and {tuple(mask.shape)}"
             )
-        return _plain(found._replace(x0=namespace(x0).astype(filled, x0.dtype), eps=None))
+        return plain(found._replace(x0=namespace(x0).astype(filled, x0.dtype), eps=None))
 
     return inpainted
 
@@ -131,41 +97,3 @@ def fixed_large(denoise: Denoise) -> Denoise:
     Estimate(x0=array([2.]), eps=None, spread=1.0)
     """
     return lambda x_t, t: look(denoise, x_t, t)._replace(spread=1.0)
-
-
-def _plain(found: Estimate) -> Array | Estimate:
-    """x0 alone where an Estimate says no more."""
-    return found.x0 if found.eps is None and isinstance(found.spread, float) and found.spread == 0 else found
-
-
-def _both(cond: Denoise, uncond: Denoise, x: Array, t: float) -> tuple[Estimate, Array]:
-    merged = _merged(cond, uncond, x)
-    if merged is None:
-        return look(cond, x, t), look(uncond, x, t).x0
-    count, (x0, _, spread) = x.shape[0], look(merged, namespace(x).concat([x, x]), t)
-    return Estimate(x0[:count], None, spread if isinstance(spread, float) else spread[:count]), x0[count:]
-
-
-def _merged(cond: Denoise, uncond: Denoise, x: Array) -> Denoiser | None:
-    """One denoiser for both halves of a batch, where the two differ in arrays of one row a sample only."""
-    if not (isinstance(cond, Denoiser) and isinstance(uncond, Denoiser) and cond.model is uncond.model):
-        return None
-    one, other = (replace(each, model_kwargs={}) for each in (cond, uncond))
-    if vars(one) != vars(other) or cond.model_kwargs.keys() != uncond.model_kwargs.keys():
-        return None
-    joined = {}
-    for key, value in cond.model_kwargs.items():
-        second = uncond.model_kwargs[key]
-        if _rows(value) == _rows(second) == x.shape[0]:
-            joined[key] = namespace(value).concat([value, second])
-        elif _rows(value) is None and _rows(second) is None and value == second:
-            joined[key] = value
-        else:
-            return None
-    return replace(cond, model_kwargs=joined)
-
-
-def _rows(value: Any) -> int | None:
-    """The length of an array's first axis; None for anything else."""
-    shape: tuple[int, ...] = getattr(value, "shape", ())
-    return shape[0] if len(shape) else None
