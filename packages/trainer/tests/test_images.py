@@ -13,7 +13,8 @@ import pytest
 import torch
 from diffkit_trainer import DataError, Images, open_images
 from diffkit_trainer.convert import as_pixels
-from diffkit_trainer.decode import TURNS, decode, square
+from diffkit_trainer.decode import decode
+from diffkit_trainer.eight_bits import TURNS, square
 from diffkit_trainer.listing import list_images
 from PIL import Image
 

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from diffkit_trainer.convert import as_image, as_pixels
-from diffkit_trainer.decode import square, upright_eight_bits
+from diffkit_trainer.eight_bits import square, upright_eight_bits
 from diffkit_trainer.errors import DataError
 
 __all__ = ["read_dataset"]

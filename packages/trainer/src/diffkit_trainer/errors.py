@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["DataError", "DivergedError", "LockedError", "RunError"]
+__all__ = ["DataError", "DivergedError", "LockedError", "RefusedError", "RunError"]
 
 
 class DataError(ValueError):
@@ -34,3 +34,7 @@ class DivergedError(RuntimeError):
 
 class LockedError(RunError):
     """A run folder that another process uses, with its process id. The command line ends with exit code 6."""
+
+
+class RefusedError(ValueError):
+    """A readable image that is not taken; the text is the whole reason."""

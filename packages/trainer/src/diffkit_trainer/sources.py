@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diffkit_trainer.convert import as_image, as_pixels
 from diffkit_trainer.datasets import read_dataset
-from diffkit_trainer.decode import square
+from diffkit_trainer.eight_bits import square
 from diffkit_trainer.folder import read_folder
 from diffkit_trainer.idx import find_idx, read_pair
 from diffkit_trainer.images import Images
