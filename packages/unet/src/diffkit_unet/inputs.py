@@ -1,9 +1,9 @@
-"""What may be given to a network beside its image: noise levels and class labels."""
+"""What is given to a network beside its image: noise levels and class labels, and their vector as a map."""
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["class_vectors", "noise_levels"]
+__all__ = ["class_vectors", "noise_levels", "with_map"]
 
 
 def noise_levels(condition: Tensor | float, x: Tensor) -> Tensor:
@@ -41,3 +41,15 @@ def class_vectors(classes: nn.Embedding, labels: Tensor | None, batch: int, *, n
         )
     vectors: Tensor = classes(labels)
     return vectors
+
+
+def with_map(h: Tensor, vector: Tensor) -> Tensor:
+    """h (B, C, H, W) and the vector (B or 1, E) at every pixel, (B, C + E, H, W), in h's order of memory.
+
+    >>> with_map(torch.zeros(4, 3, 8, 8), torch.ones(1, 2)).shape
+    torch.Size([4, 5, 8, 8])
+    """
+    if h.is_contiguous(memory_format=torch.channels_last):  # torch.cat would fall back to channels first
+        rows = h.permute(0, 2, 3, 1)
+        return torch.cat([rows, vector[:, None, None].expand(*rows.shape[:3], -1)], dim=3).permute(0, 3, 1, 2)
+    return torch.cat([h, vector[:, :, None, None].expand(h.shape[0], -1, *h.shape[2:])], dim=1)

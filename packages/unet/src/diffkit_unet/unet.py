@@ -10,8 +10,9 @@ from torch.nn import functional
 from diffkit_unet.blocks import DownBlock, UpBlock
 from diffkit_unet.config import build, resolved
 from diffkit_unet.embedding import SinusoidalEmbedding
-from diffkit_unet.inputs import class_vectors, noise_levels
+from diffkit_unet.inputs import class_vectors, noise_levels, with_map
 from diffkit_unet.layers import convolution, linear, normalisation
+from diffkit_unet.plan import plan_of
 from diffkit_unet.residual import ResidualBlock
 
 __all__ = ["UNet"]
@@ -80,39 +81,16 @@ class UNet(nn.Module):
         self.config = resolved(given)
         self.in_channels, self.out_channels, self.widths = in_channels, self.config["out_channels"], self.config["widths"]
         self.condition, self.num_classes, self.null_class = condition, num_classes, null_class
-        ddpm, mapped = layout == "ddpm", level == "map"
-        sides = self.widths if ddpm else self.widths[:-1]
-        entering = [self.widths[0] + (embedding if mapped else 0), *sides]  # channels that come to each level, and the middle
-        hidden = 4 * self.widths[0]
-
-        common = {name: self.config[name] for name in ("norms", "norm", "groups", "eps", "dropout", "zero_init")}
-        if not mapped:
-            common |= {"level": level, "level_width": hidden}
-
-        def block(width: int, attends: bool) -> dict[str, Any]:
-            return common | {"heads": width // (head_channels or width) if attends else 0}
-
-        def bottom(i: int) -> bool:  # the DDPM paper's last level is as large as the middle
-            return ddpm and i == len(sides) - 1
+        ddpm, hidden = layout == "ddpm", None if level == "map" else 4 * self.widths[0]
+        plan = plan_of(self.config, hidden)
 
         self.embedding = SinusoidalEmbedding(embedding, *self.config["frequencies"], cosine_first=cosine_first)
-        self.classes = None if num_classes is None else nn.Embedding(num_classes + null_class, embedding if mapped else hidden)
-        self.level = None if mapped else nn.Sequential(linear(embedding, hidden), nn.SiLU(), linear(hidden, hidden))
+        self.classes = None if num_classes is None else nn.Embedding(num_classes + null_class, hidden or embedding)
+        self.level = None if hidden is None else nn.Sequential(linear(embedding, hidden), nn.SiLU(), linear(hidden, hidden))
         self.image = convolution(in_channels, self.widths[0], kernel=3 if ddpm else 1)
-        self.down, self.middle, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for i, width in enumerate(sides):
-            way = None if bottom(i) else down
-            choices = block(width, i in self.config["attention"])
-            self.down.append(DownBlock(entering[i], width, block_depth, down=way, keep_input=ddpm, **choices))
-        width = self.widths[-1]
-        for i in range(2 if ddpm else block_depth):
-            choices = block(width, middle_attention and i == 0)
-            self.middle.append(ResidualBlock(width if i else entering[-1], width, **choices))
-        for i in reversed(range(len(sides))):
-            back = None if bottom(i) else up
-            choices = block(sides[i], i in self.config["attention"]) | {"first_skip": entering[i] if ddpm else None}
-            self.up.append(UpBlock(width, sides[i], block_depth, up=back, **choices))
-            width = sides[i]
+        self.down = nn.ModuleList(DownBlock(**each) for each in plan.down)
+        self.middle = nn.ModuleList(ResidualBlock(**each) for each in plan.middle)
+        self.up = nn.ModuleList(UpBlock(**each) for each in plan.up)
         self.out_norm = normalisation(norm, self.widths[0], groups, eps) if ddpm else None
         self.out = convolution(self.widths[0], self.out_channels, kernel=3 if ddpm else 1)
         nn.init.zeros_(self.out.weight)
@@ -131,7 +109,7 @@ class UNet(nn.Module):
         # On a processor convolutions are fastest with channels last, and what follows keeps to the order that it is given.
         h = h.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else h
         if self.level is None:
-            h = _with_map(h, vector.to(h.dtype))
+            h = with_map(h, vector.to(h.dtype))
         level = None if self.level is None else vector
         kept = []
         for down in self.down:
@@ -174,11 +152,3 @@ class UNet(nn.Module):
         if self.classes is not None:
             vector = vector + class_vectors(self.classes, labels, x.shape[0], null_class=self.null_class)
         return vector if self.level is None else functional.silu(vector)
-
-
-def _with_map(h: Tensor, vector: Tensor) -> Tensor:
-    """h (B, C, H, W) and the vector (B or 1, E) at every pixel, (B, C + E, H, W), in h's order of memory."""
-    if h.is_contiguous(memory_format=torch.channels_last):  # torch.cat would fall back to channels first
-        rows = h.permute(0, 2, 3, 1)
-        return torch.cat([rows, vector[:, None, None].expand(*rows.shape[:3], -1)], dim=3).permute(0, 3, 1, 2)
-    return torch.cat([h, vector[:, :, None, None].expand(h.shape[0], -1, *h.shape[2:])], dim=1)
