@@ -48,7 +48,13 @@ class Split:
 
 
 def split(images: Images, seed: int = 0) -> Split:
-    """The data in random parts. Raises DataError for fewer than 40 images."""
+    """The data in random parts. Raises DataError for fewer than 40 images.
+
+    >>> from diffkit_trainer import open_images
+    >>> parts = split(open_images("digits"))
+    >>> len(parts.learned), len(parts.one), len(parts.other)
+    (899, 449, 449)
+    """
     if len(images) < FEWEST:
         raise DataError(f"{images.name}: {len(images)} images are too few to compare with, expected at least {FEWEST}")
     order = torch.randperm(len(images), generator=generator(seed, "evaluation"))

@@ -52,6 +52,13 @@ def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Te
 
     expected: the network's tensors, on "meta" if you like, from the config: the file's names, shapes and types must be theirs.
     Raises RunError for a file that cannot be read or is something else, and for values that are not finite.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "net.safetensors"
+    ...     write_export(path, Exported({"a": torch.ones(2)}, {"width": 2}, step=10, raw=False))
+    ...     print(read_export(path, lambda config: {"a": torch.empty(config["width"])}).config)
+    {'width': 2}
     """
     header = read_header(path)
     document = _document(path, header.metadata)

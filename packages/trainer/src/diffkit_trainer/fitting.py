@@ -18,6 +18,9 @@ def batch_that_fits(network: nn.Module, *inputs: Tensor) -> int:
 
     inputs: what the network is called with, for one image. It is called once, and what its layers give is counted: an upper
     bound of what one image takes without gradients. At most 64 on a CPU and 512 elsewhere.
+
+    >>> batch_that_fits(nn.Linear(2, 3), torch.zeros(1, 2))
+    64
     """
     numbers = [each.nbytes for each in inputs]
 

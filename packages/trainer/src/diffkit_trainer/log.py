@@ -37,7 +37,16 @@ def read_log(run: Path) -> list[dict[str, Any]]:
 
 def truncate_log(run: Path, step: int) -> None:
     """Drop what was logged after `step`, which a run resumed from there will log again, and the "last" entry of an end that was
-    none: it stands off the interval. Raises RunError where the disk refuses."""
+    none: it stands off the interval. Raises RunError where the disk refuses.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as run:
+    ...     for step in (10, 20):
+    ...         append_log(Path(run), {"step": step, "loss": 1 / step})
+    ...     truncate_log(Path(run), 10)
+    ...     print(read_log(Path(run)))
+    [{'step': 10, 'loss': 0.1}]
+    """
     kept = [entry for entry in read_log(run) if entry["step"] <= step and not entry.get("last")]
     try:
         write_whole(run / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in kept))

@@ -58,6 +58,11 @@ def losses(
     model_kwargs go to the model. The error is taken in float32 whatever the model answers in.
     Raises ValueError for an unknown kind, prediction, condition, weighting or times.
     Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
+
+    >>> from diffkit_schedules import rectified
+    >>> right = lambda x, c: x / c.sqrt()[:, None]  # x0 is 0 and x is sigma eps; c is sigma^2
+    >>> losses(right, rectified(), torch.zeros(3, 5), t=torch.full((3, 1), 0.5))
+    tensor([0., 0., 0.])
     """
     if kind not in LOSSES:
         raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}; got {kind!r}")

@@ -33,6 +33,12 @@ def read_note(path: str | Path) -> dict[str, Any]:
     """The note of a PNG that was written here.
 
     Raises DataError for a file that cannot be read, is no PNG, or carries no note.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("L", (8, 8)).save(f"{folder}/a.png", pnginfo=png_text({"seed": 7}))
+    ...     print(read_note(f"{folder}/a.png"))
+    {'seed': 7}
     """
     try:
         with Image.open(path, formats=("PNG",)) as image:

@@ -54,6 +54,10 @@ def processes(device: torch.device | str = "cpu", timeout: float = 600.0) -> Ite
 
     timeout: seconds after which a process that waits for another gives up, so that a partner that hangs ends them all.
     The group is left when the block ends well; when it ends with an error the others may hang, and nothing waits for them.
+
+    >>> with processes("cpu") as (world, device):
+    ...     print(world.size, device)
+    1 cpu
     """
     device = torch.device(device)
     world = World.of_this_process()

@@ -83,7 +83,12 @@ def load_finite(path: Path) -> dict[str, Tensor]:
 
 
 def same_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path) -> None:
-    """Raises RunError, naming the first tensor that is missing, unexpected, or of another shape or type."""
+    """Raises RunError, naming the first tensor that is missing, unexpected, or of another shape or type.
+
+    >>> same_tensors({"a": torch.zeros(2)}, {"a": torch.zeros(3)}, Path("net.safetensors"))
+    Traceback (most recent call last):
+    diffkit_trainer.errors.RunError: net.safetensors: a: expected float32 of shape (3,), found float32 of shape (2,)
+    """
     for name in sorted(found.keys() | expected.keys()):
         is_, should = (_described(each.get(name)) for each in (found, expected))
         if is_ != should:
