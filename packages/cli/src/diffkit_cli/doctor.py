@@ -58,7 +58,11 @@ def suggestions(found: Examined, size: int) -> list[str]:
     small = [min(image.size) for image in images if min(image.size) < size]
     if small:
         said.append(f"{len(small)} of {plural(len(images), 'image')} would be enlarged to {size}: try --size {min(small)}")
+    label = {image.name: image.label for image in images}
     repeated = sum(len(names) - 1 for names in found.duplicates())
+    crossing = sum(len({label[name] for name in names}) > 1 for names in found.duplicates())
+    if crossing:
+        said.append(f"in several classes: {plural(crossing, 'image')}; the network is told each of them, keep the right one")
     if repeated:
         said.append(f"{plural(repeated, 'repetition')} of other images: the network sees those more often; remove them")
     long = sum(max(image.size) >= 2 * min(image.size) for image in images)

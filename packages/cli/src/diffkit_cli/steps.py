@@ -19,7 +19,9 @@ from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
 __all__ = ["parse_steps", "steps_figure"]
 
 MOST_ROWS = 50
-ENOUGH = 1.0
+SECONDS, REPEATS = 0.5, 10
+"""A row is drawn again until it took that long in all, or that often; its shortest time is shown: a short one is easily
+disturbed."""
 
 
 def steps_figure(
@@ -45,7 +47,7 @@ def steps_figure(
     draw(source.sampler, recipes[0], seeds, batch_size=n)  # the first time costs more than sampling does
     for recipe in recipes:
         seconds: list[float] = []
-        while sum(seconds) < ENOUGH and len(seconds) < 3:  # the best of three: a short time is easily disturbed
+        while sum(seconds) < SECONDS and len(seconds) < REPEATS:
             begun = time.perf_counter()
             pixels = draw(source.sampler, recipe, seeds, batch_size=n).pixels
             seconds.append(time.perf_counter() - begun)
