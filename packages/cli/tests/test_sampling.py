@@ -202,6 +202,7 @@ def note(path, content):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--class", "rose"], "no class 'rose': the classes are digit0, digit1"),
         (["--class", "digit30"], "no class 'digit30': did you mean 'digit3'?"),
         (["--class", "rose"], "the classes are digit0, digit1"),
         (["--guidance", 2], "--guidance 2 leads towards a class: give one by --class"),

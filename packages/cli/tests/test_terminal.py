@@ -18,7 +18,13 @@ COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "docto
 def test_a_mistyped_command_gets_the_right_one(diffkit, typed, meant):
     code, _, said = diffkit(typed)
     assert code == 2
-    assert f"Did you mean '{meant}'" in one_line(said)
+    assert f"did you mean '{meant}'" in one_line(said)
+
+
+def test_a_word_like_no_command_gets_all_of_them(diffkit):
+    code, _, said = diffkit("foo")
+    assert code == 2
+    assert one_line(said).strip().endswith(f"no command 'foo': the commands are {', '.join(COMMANDS)}")
 
 
 def test_a_mistyped_option_gets_the_right_one(trained, diffkit):

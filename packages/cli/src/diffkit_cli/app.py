@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from diffkit_cli import app_draw as draw
 from diffkit_cli import app_look as look
-from diffkit_cli.config import UsageError, given
+from diffkit_cli.config import UsageError, given, nearest
 from diffkit_cli.options import Prediction, Preset, Schedule, Settings
 from diffkit_cli.settings import parse_set, read_settings
 
@@ -16,7 +16,13 @@ __all__ = ["app"]
 
 
 class _Commands(TyperGroup):
-    """Leaves a Ctrl-C to whoever runs the commands: typer would make it an exit like any other since 0.20."""
+    """Names the commands where there is none like the one that was typed; leaves a Ctrl-C to whoever runs them, which typer
+    would make an exit like any other since 0.20."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            raise UsageError(f"no command {args[0]!r}: {nearest(args[0], self.commands, 'commands')}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -1,10 +1,9 @@
 """From the names of classes to what the network is told."""
 
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from diffkit_cli.config import UsageError
+from diffkit_cli.config import UsageError, nearest
 
 __all__ = ["class_labels"]
 
@@ -29,13 +28,14 @@ def class_labels(config: dict[str, Any], names: Sequence[str], images: int, guid
         return None
     if count is None:
         flag = "--class" if names else "--guidance"
-        raise UsageError(f"{flag} needs a network that was trained with classes; this run's has none")
+        raise UsageError(
+            f"{flag} needs a network that was trained with classes; this run's has none: train one by --set class_dropout=0.1"
+        )
     if not names:
         raise UsageError(f"--guidance {guidance:g} leads towards a class: give one by --class")
     known = {str(i): i for i in range(count)} | {name: i for i, name in enumerate(config["data"]["classes"][:count])}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the classes are {', '.join(config['data']['classes']) or '0 ...'}"
+            hint = nearest(name, config["data"]["classes"] or known, "classes")
             raise UsageError(f"--class: this run has no class {name!r}: {hint}")
     return [known[names[i % len(names)]] for i in range(images)]

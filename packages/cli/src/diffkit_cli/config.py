@@ -1,7 +1,8 @@
 """What a training run is made of: one flat set of keys."""
 
+import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from diffkit_cli import names
 if TYPE_CHECKING:
     from diffkit_schedules import Schedule
 
-__all__ = ["CHOICES", "FLAGS", "TrainConfig", "UsageError", "flag", "given", "schedule_named"]
+__all__ = ["CHOICES", "FLAGS", "TrainConfig", "UsageError", "flag", "given", "nearest", "schedule_named"]
 
 
 class UsageError(ValueError):
@@ -38,6 +39,8 @@ COUNTS = {
 
 FLAGS = ("size", "steps", "batch_size", "preset", "schedule", "prediction", "lr", "ema", "seed")
 """The keys that have an option of their own."""
+
+LISTED = 50
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,18 @@ def schedule_named(name: str) -> "Schedule":
     from diffkit_schedules import from_config  # here, so that --help does not wait for NumPy
 
     return from_config({"name": name})
+
+
+def nearest(word: str, known: Iterable[str], what: str) -> str:
+    """What to say to a word that is not known: the nearest one that is, or all of them.
+
+    >>> nearest("smaple", ["sample", "train"], "commands"), nearest("x", ["sample", "train"], "commands")
+    ("did you mean 'sample'?", 'the commands are sample, train')
+    """
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"did you mean {near[0]!r}?" if near else f"the {what} are {', '.join(names[:LISTED])}{more}"
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """The keys of a training as people and files write them: KEY=VALUE, TOML, a run's config.json; one check for all of them."""
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from diffkit_cli.config import CHOICES, FLAGS, TrainConfig, UsageError, flag
+from diffkit_cli.config import CHOICES, FLAGS, TrainConfig, UsageError, flag, nearest
 
 __all__ = ["KEYS", "parse_set", "read_settings", "spelled", "to_toml", "typed", "words_of"]
 
@@ -68,9 +67,7 @@ def typed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """
     for key in values:
         if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(KEYS)}"
-            raise UsageError(f"{where}: unknown key {key!r:.60}: {hint}")
+            raise UsageError(f"{where}: unknown key {key!r:.60}: {nearest(key, KEYS, 'keys')}")
     return {key: _typed(key, value, where) for key, value in values.items()}
 
 
