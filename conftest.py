@@ -1,7 +1,9 @@
-"""What the tests of every package share: the examples of every README run, and public names are checked in one way."""
+"""What the tests of every package share: the examples of every README, the check of public names, and disks that are small."""
 
 import inspect
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -30,6 +32,25 @@ def check_public_names() -> Callable[[ModuleType], None]:
         assert lacking == set()
 
     return check
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """A function from a size such as "4m" to the folder of a real disk of that size; only root can mount one."""
+    disks: list[Path] = []
+
+    def mounted(size: str) -> Path:
+        folder = tmp_path / f"disk{len(disks)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("mounting a disk needs root")
+        disks.append(folder)
+        return folder
+
+    yield mounted
+    for folder in disks:
+        subprocess.run(["umount", "--lazy", folder], check=True)  # of a test that failed, files are still open
 
 
 def _documented(text: str) -> bool:

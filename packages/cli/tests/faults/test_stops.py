@@ -175,49 +175,31 @@ def test_float16_that_overflows_at_every_step_is_logged_without_a_loss(data, tmp
     assert {entry["lr"] for entry in entries} == {entries[0]["lr"]}
 
 
-def test_a_disk_that_cannot_be_written_is_refused_before_the_first_step(data, tmp_path):
+def test_a_disk_that_cannot_be_written_is_refused_before_the_first_step(data, small_disk):
     """Row 18, on a real disk that is mounted read-only; only root can do that."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk needs root")
-    try:
-        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        code, said = finished(start("train", data, "--out", disk / "run", *TRAIN, "--steps", 5))
-    finally:
-        subprocess.run(["umount", disk], check=True)
+    disk = small_disk("1m")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    code, said = finished(start("train", data, "--out", disk / "run", *TRAIN, "--steps", 5))
     assert code == 4
     assert "cannot be written (Read-only file system)" in said.splitlines()[-1]
     assert "step 1/" not in said
 
 
-def test_a_disk_that_fills_up_ends_the_run_with_the_bytes_needed(data, tmp_path):
+def test_a_disk_that_fills_up_ends_the_run_with_the_bytes_needed(data, small_disk):
     """Row 5: exit code 4, and what was saved before loads."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk], capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk needs root")
-    try:
-        code, said = finished(start("train", data, "--out", disk / "run", *TRAIN, "--steps", 40, "--set", "keep=9"))
-        assert load(disk / "run").warnings == []
-    finally:
-        subprocess.run(["umount", disk], check=True)
+    run = small_disk("20m") / "run"
+    code, said = finished(start("train", data, "--out", run, *TRAIN, "--steps", 40, "--set", "keep=9"))
+    assert load(run).warnings == []
     assert code == 4
     assert "bytes are needed, " in said.splitlines()[-1]
 
 
-def test_a_cache_on_a_full_disk_is_named_and_one_that_cannot_be_is_done_without(data, tmp_path, monkeypatch):
+def test_a_cache_on_a_full_disk_is_named_and_one_that_cannot_be_is_done_without(data, tmp_path, small_disk, monkeypatch):
     """Row 5 for packed images: 4, with the bytes needed. Where there is no place for them a line says so, and it trains."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk needs root")
-    try:
-        (disk / "other").write_bytes(bytes(56 * 1024))
-        monkeypatch.setenv("DIFFKIT_CACHE", str(disk))
-        code, said = train(data, tmp_path / "one", 1, "--size", "64")
-    finally:
-        subprocess.run(["umount", disk], check=True)
+    disk = small_disk("64k")
+    (disk / "other").write_bytes(bytes(56 * 1024))
+    monkeypatch.setenv("DIFFKIT_CACHE", str(disk))
+    code, said = train(data, tmp_path / "one", 1, "--size", "64")
     assert code == 4
     assert f"{4 * 64 * 64 * 20} bytes are needed, " in said.splitlines()[-1]
     monkeypatch.setenv("DIFFKIT_CACHE", str(data / "0.png"))

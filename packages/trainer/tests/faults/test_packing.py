@@ -85,15 +85,11 @@ def test_killed_at_every_stage_a_pack_is_what_it_would_have_been(tmp_path, modes
 
 
 @pytest.fixture
-def small_disk(tmp_path, monkeypatch):
-    """A real disk of 4 MB for the cache; only root can mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk needs root")
+def disk(small_disk, monkeypatch):
+    """A real disk of 4 MB with the cache on it."""
+    folder = small_disk("4m")
     monkeypatch.setenv("DIFFKIT_CACHE", str(folder / "cache"))
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    return folder
 
 
 FILL_UP = """
@@ -114,25 +110,23 @@ except RunError as error:
 
 @pytest.mark.parametrize("at", [20, 60], ids=["while decoding", "afterwards"])
 @pytest.mark.parametrize("modes", [["L"] * 60, ["RGB", "L"] * 30], ids=["grey", "mixed"])
-def test_a_disk_that_fills_up_while_packing_is_named_and_the_process_lives(tmp_path, small_disk, modes, at):
+def test_a_disk_that_fills_up_while_packing_is_named_and_the_process_lives(tmp_path, disk, modes, at):
     """Row 5: the grey copy and the planes of grey images among coloured ones need room after the last file was decoded."""
     data = fill(tmp_path / "data", modes)
-    done = python(FILL_UP, data, small_disk, at)
+    done = python(FILL_UP, data, disk, at)
     assert done.returncode == 0, (done.returncode, done.stderr)
     needed = 4 * SIZE * SIZE * 60
-    expected = (
-        rf"{small_disk}/cache/packed/[0-9a-f-]+\.partial: cannot be written \(No space left on device\); {needed} bytes are"
-    )
+    expected = rf"{disk}/cache/packed/[0-9a-f-]+\.partial: cannot be written \(No space left on device\); {needed} bytes are"
     assert re.match(expected, done.stdout), done.stdout
     assert done.stdout.count("\n") == 1
-    (small_disk / "other").unlink()
+    (disk / "other").unlink()
     assert torch.equal(pack(data, SIZE).pixels, open_images(data, SIZE).pixels)
 
 
-def test_a_disk_with_too_little_room_is_named_before_anything_is_decoded(tmp_path, small_disk):
+def test_a_disk_with_too_little_room_is_named_before_anything_is_decoded(tmp_path, disk):
     """Row 5: three planes of each image, and one should all be grey."""
     data, calls = fill(tmp_path / "data", ["L"] * 60), []
-    (small_disk / "other").write_bytes(bytes(3 * 2**20 + 2**19))
+    (disk / "other").write_bytes(bytes(3 * 2**20 + 2**19))
     with pytest.raises(
         RunError, match=rf"\.partial: {4 * SIZE * SIZE * 60} bytes are needed, [0-9]+ are free on this disk; make"
     ):
@@ -177,20 +171,14 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch):
     assert done.stdout.startswith("3 no cache for packed images (Could not determine home directory"), done.stderr
 
 
-def test_a_cache_that_can_only_be_read_is_used(tmp_path, monkeypatch):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk needs root")
-    try:
-        monkeypatch.setenv("DIFFKIT_CACHE", str(disk))
-        data, calls = fill(tmp_path / "data", ["L"] * 3), []
-        pack(data, SIZE)
-        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        assert len(pack(data, SIZE, on_progress=lambda *call: calls.append(call))) == 3
-        assert calls == []
-    finally:
-        subprocess.run(["umount", disk], check=True)
+def test_a_cache_that_can_only_be_read_is_used(tmp_path, small_disk, monkeypatch):
+    disk = small_disk("4m")
+    monkeypatch.setenv("DIFFKIT_CACHE", str(disk))
+    data, calls = fill(tmp_path / "data", ["L"] * 3), []
+    pack(data, SIZE)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    assert len(pack(data, SIZE, on_progress=lambda *call: calls.append(call))) == 3
+    assert calls == []
 
 
 def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch):
