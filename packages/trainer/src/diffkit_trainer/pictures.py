@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +78,22 @@ def save_images(
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it becomes `path` at the end, or is removed where something went wrong."""
+    """A temporary path beside `path` to write to; it becomes `path` at the end, or is removed where something went wrong.
+
+    An OSError names `path`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # not tempfile: its files are readable by their owner alone, whatever the umask
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # a write to a full disk names no file, and nobody knows the temporary one
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _write(image: Image.Image, path: Path, note: Mapping[str, Any] | None) -> None:
