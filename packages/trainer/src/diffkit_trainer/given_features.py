@@ -14,6 +14,7 @@ from diffkit_trainer.errors import RunError
 __all__ = ["GivenFeatures", "read_features"]
 
 BATCH = 64
+FATAL = 4
 WHOLE_PIXELS = {"tensor(uint8)": torch.uint8, "tensor(float)": torch.float32}
 
 
@@ -80,7 +81,10 @@ def _torchscript(path: Path) -> Callable[[Tensor], Tensor]:
 
 
 def _onnx(path: Path) -> Callable[[Tensor], Tensor]:
-    session = importlib.import_module("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    runtime = importlib.import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = FATAL  # what goes wrong is raised too, and said in one line
+    session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     first = session.get_inputs()[0]
     if first.type not in WHOLE_PIXELS:
         raise RunError(f"its input is a {first.type}, expected one of {', '.join(WHOLE_PIXELS)}")
