@@ -2,13 +2,14 @@
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import onnx
 import pytest
 import torch
 from diffkit_trainer import read_features
-from running import near, one_line, pixels
+from running import near, one_line, pixels, process
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "onnx_numpy.py"
 
@@ -66,6 +67,33 @@ def test_what_is_no_such_network(tmp_path, diffkit):
     assert (code, "its input is a tensor(double), expected one of tensor(uint8), tensor(float)" in one_line(said)) == (4, True)
 
 
+def test_a_disk_that_fills_up_under_an_export(blank, small_disk):
+    """Row 5: the older file stays, and nothing else."""
+    disk = small_disk("256k")
+    (disk / "net.onnx").write_bytes(b"older")
+    (disk / "other").write_bytes(bytes(shutil.disk_usage(disk).free - 2**13))
+    done = process("export", blank, "--out", disk / "net.onnx")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == f"diffkit: {disk}/net.onnx: No space left on device\n"
+    (disk / "other").unlink()
+    assert [(path.name, path.read_bytes()) for path in disk.iterdir()] == [("net.onnx", b"older")]
+
+
+def test_a_network_that_fails_in_the_midst_of_comparing(tmp_path):
+    """It takes the first 64 images, and not the 36 that are left; onnxruntime's own lines are not shown beside ours."""
+    make = onnx.helper
+    given = make.make_tensor_value_info("pixels", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
+    found = make.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", "d"])
+    shape = make.make_tensor("shape", onnx.TensorProto.INT64, [2], [64, 192])
+    node = make.make_node("Reshape", ["pixels", "shape"], ["features"])
+    graph = make.make_graph([node], "batches of 64", [given], [found], [shape])
+    written(graph, tmp_path / "some.onnx")
+    done = process("evaluate", "--features", tmp_path / "some.onnx", "-n", 100, "--steps", 1, "--out", tmp_path / "near.png")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "some.onnx: gives no features (N, D) for uint8 images (36, 3, 8, 8) (" in one_line(done.stderr)
+    assert not (tmp_path / "near.png").exists()
+
+
 def means(path, kind):
     make = onnx.helper
     given = make.make_tensor_value_info("pixels", kind, ["n", 3, "h", "w"])
@@ -73,5 +101,9 @@ def means(path, kind):
     cast = make.make_node("Cast", ["pixels"], ["x"], to=onnx.TensorProto.FLOAT)
     mean = make.make_node("ReduceMean", ["x"], ["features"], axes=[2, 3], keepdims=0)
     graph = make.make_graph([cast, mean], "means", [given], [found])
-    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 13)], ir_version=8), path)
+    return written(graph, path)
+
+
+def written(graph, path):
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8), path)
     return path
