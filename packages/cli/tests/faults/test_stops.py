@@ -6,9 +6,10 @@ import random
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
-from diffkit_trainer import load
+from diffkit_trainer import load, locked
 from PIL import Image
 from running import finished, keys, logged, said_until, start, until, wait_for, what_it_is
 
@@ -240,6 +241,37 @@ def test_shards_train_as_copies_do_and_anyone_can_draw_from_them(data, tmp_path)
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert finished(start("sample", tmp_path / "true", "-n", 1, "--steps", 1, "--out", tmp_path / "one.png"))[0] == 0
     assert resumed(tmp_path / "true", 5)[0] == 0
+
+
+REFUSALS = {
+    "a run is there": (2, 1, "run already holds a run: go on with it by --resume, or give another --out"),
+    "it is in use": (6, 1, "is in use by process"),
+    "nothing can be saved": (4, 1, "checkpoints: cannot be written (File exists)"),
+    "an option": (2, 0, "--steps must be from 1 to 1000000000, got 0"),
+    "no images": (3, 1, "the folder is empty; expected images in it"),
+}
+"""Why two processes never begin: the exit code, --steps, and what is said; the first three are seen by the first alone."""
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_where_the_first_process_refuses_the_others_end_too(data, tmp_path, why):
+    """They would wait for it: torchrun ends them by SIGTERM, and they need no SIGKILL, which would come half a minute later."""
+    code, steps, message = REFUSALS[why]
+    run, empty = tmp_path / "run", tmp_path / "empty"
+    for folder in (run, empty):
+        folder.mkdir()
+    if why == "a run is there":
+        (run / "config.json").write_text("{}")
+    elif why == "nothing can be saved":
+        (run / "checkpoints").touch()
+    command = [*TORCHRUN, empty if why == "no images" else data, "--out", run, "--steps", steps]
+    with locked(run) if why == "it is in use" else nullcontext():
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert f"exitcode:{code}(pid:" in "".join(done.stderr.split())
+    assert "SIGKILL" not in done.stderr
+    assert not (run / "log.jsonl").exists()
 
 
 def losses_of(run):
