@@ -1,8 +1,9 @@
-"""A run that is stopped, whenever and however, is the run that never was: rows 7 to 12, 15 and 18 of the table of faults."""
+"""A run that is stopped, whenever and however, is the run that never was: rows 7 to 12, 15, 18 and 38 of the table of faults."""
 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -207,6 +208,31 @@ def test_a_cache_on_a_full_disk_is_named_and_one_that_cannot_be_is_done_without(
     code, said = train(data, tmp_path / "two", 1)
     assert code == 0
     assert said.count("warning: no cache for packed images (Not a directory): decoding into memory; set DIFFKIT_CACHE") == 1
+
+
+def test_files_that_change_under_a_run_cost_no_checkpoint(data, straight, tmp_path):
+    """Row 38: packed data goes on. Who goes on later is told 3 and the file, or 2 where it is gone, and all that was saved is
+    kept; where the file is back it is the run that never was stopped."""
+    folder, run = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(data, folder)
+    path, whole = folder / "7.png", (folder / "7.png").read_bytes()
+    process = start("train", folder, "--out", run, *TRAIN, "--set", f"decay_steps={STEPS}", "--steps", 10**6)
+    wait_for(run, 3, process)
+    path.write_bytes(whole[:100])
+    wait_for(run, logged(run) + 2, process)
+    process.terminate()
+    assert finished(process)[0] == 143
+    kept = what_it_is(run)
+    assert 5 <= kept[0] < STEPS
+    code, said = finished(start("train", "--resume", "--out", run, "--steps", STEPS, "--set", "pack=false"))
+    assert (code, "1 of 20 files cannot be read as images: 7.png (" in said.splitlines()[-1]) == (3, True)
+    path.unlink()
+    code, said = resumed(run, STEPS)
+    assert (code, f"{folder} holds other images than {run} was trained on" in said.splitlines()[-1]) == (2, True)
+    assert (what_it_is(run), load(run).warnings) == (kept, [])
+    path.write_bytes(whole)
+    assert resumed(run, STEPS)[0] == 0
+    assert what_it_is(run) == straight
 
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "diffkit_cli", "train"]
