@@ -54,11 +54,11 @@ def train(
     if not resuming and first:
         _refuse_another(run)
     stored = read_config(run) if resuming else None
-    config = resumed(stored, options) if stored else decided(options)
+    config = resumed(stored, options) if stored is not None else decided(options)
     device = pick_device(config.device)
     with ExitStack() as held:
         held.enter_context(warnings_as_lines())
-        if stored and first and not dry:
+        if stored is not None and first and not dry:
             held.enter_context(locked(run))
         try:
             images, config = open_data(config, skip_bad=skip_bad)
