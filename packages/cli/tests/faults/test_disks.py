@@ -76,7 +76,7 @@ PICTURES = {
     "steps {run} -n 1 --steps 1 --out a.png": "a.png",
     "interpolate {run} --rows 1 --columns 2 --steps 1 --out a.png": "a.png",
     "schedules cosine --out a.png": "a.png",
-    "evaluate {run} -n 40 --steps 1 --out a.png": "a.png",
+    "evaluate {run} -n 200 --steps 1 --out a.png": "a.png",
 }
 
 
