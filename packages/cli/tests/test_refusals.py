@@ -44,7 +44,7 @@ def place(blank, tmp_path_factory):
     return folder
 
 
-DEVICE = "device must be auto, cpu, cuda, cuda:1, mps ..., and be there; got 'gpu'"
+DEVICE = "device must be auto, cpu, cuda, cuda:1, mps ...; got 'gpu'"
 SEEDS = "--seed must be from 0 to 2**63 - 1, got"
 
 REFUSED = {
@@ -112,16 +112,16 @@ REFUSED = {
     # runs, and places to write to
     "sample unsaved": (4, "unsaved has no checkpoint yet"),
     "sample clip.safetensors": (4, "clip.safetensors: its config does not describe a network: clip must be a number above 0"),
-    "sample run -n 1 --steps 1 --out taken/a.png": (4, "taken: File exists"),
-    "sample run -n 1 --steps 1 --out taken": (4, "taken: File exists"),
-    "steps run -n 1 --steps 1 --out taken/a.png": (4, "taken: File exists"),
+    "sample run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
+    "sample run -n 1 --steps 1 --out taken": (4, "taken: a file is where a folder is needed; give another place"),
+    "steps run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
     "interpolate unsaved": (4, "unsaved has no checkpoint yet"),
     "inpaint unsaved picture.png --mask picture.png": (4, "unsaved has no checkpoint yet"),
     "evaluate no-config": (4, "no-config is no run folder: it has no config.json"),
     "info no-config": (4, "no-config is no run folder: it has no config.json"),
     "info damaged": (4, "damaged/config.json: does not describe a run ("),
     "info clip.safetensors": (4, "clip must be a number above 0"),
-    "schedules cosine --out taken/a.png": (4, "taken: File exists"),
+    "schedules cosine --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
     "export unsaved --out new": (4, "unsaved has no checkpoint yet"),
     "export run --out taken": (4, "taken: is a file, give another name"),
     "export large.safetensors --out half.safetensors --half": (4, "half.safetensors: image.bias does not fit float16"),
