@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffkit_trainer import DivergedError, RunError, Saver, checkpoints, load, resume, save, write_config
+from diffkit_trainer import DivergedError, RunError, Saver, checkpoints, load, resume, save, to_png, write_config
 from diffkit_trainer.snapshot import snapshot
 from safetensors.torch import load_file, save_file
 from tiny_trainer import CONFIG, everything, run_to, same, trainer
@@ -132,6 +132,17 @@ def test_a_full_disk_is_named_with_the_bytes_needed(small_disk):
     same(everything(again), good)
     (disk / "other").unlink()
     assert save(run, it, CONFIG).name == "2"
+
+
+def test_a_config_or_a_picture_that_does_not_fit_is_named_and_leaves_nothing(small_disk):
+    """Row 5 for the files beside checkpoints."""
+    disk = small_disk("64k")
+    (disk / "other").write_bytes(bytes(shutil.disk_usage(disk).free))
+    with pytest.raises(RunError, match=rf"{disk}/run: cannot be written \(No space left on device\)"):
+        write_config(disk / "run", CONFIG)
+    with pytest.raises(OSError, match=rf"No space left on device: '{disk}/a\.png'"):
+        to_png(torch.zeros(1, 8, 8, dtype=torch.uint8), disk / "a.png")
+    assert [path.name for path in disk.rglob("*") if path.is_file()] == ["other"]
 
 
 def test_a_read_only_run_folder_is_refused_before_anything_is_trained(tmp_path):
