@@ -121,7 +121,7 @@ REFUSED = {
     "info no-config": (4, "no-config is no run folder: it has no config.json"),
     "info damaged": (4, "damaged/config.json: does not describe a run ("),
     "info clip.safetensors": (4, "clip must be a number above 0"),
-    "schedules cosine --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
+    "schedules --embedding --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
     "export unsaved --out new": (4, "unsaved has no checkpoint yet"),
     "export run --out taken": (4, "taken: is a file, give another name"),
     "export large.safetensors --out half.safetensors --half": (4, "half.safetensors: image.bias does not fit float16"),
@@ -152,7 +152,7 @@ PROCESSES = {
     "steps run --device gpu": 2,
     "interpolate run --from picture.png --to text.txt": 3,
     "evaluate run texts": 3,
-    "schedules cosine --out taken/a.png": 4,
+    "schedules --embedding --out taken/a.png": 4,
     "doctor cut": 3,
 }
 """One of each command that no other test starts as a process to see it refuse."""

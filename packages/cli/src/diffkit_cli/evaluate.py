@@ -66,14 +66,13 @@ def evaluate_run(
     samples = namespace(samples).asarray(samples, device="cpu")
     with console.status("comparing" if network else "learning features, comparing"):
         found = evaluate(samples, images, parts, features=network)
-    if out is not None:
-        picture(out, samples, images, found, {"command": "evaluate", **source.note(), "seed": seed, "n": n, **recipe.note()})
     figures = document(found, images)
     if as_json:
         sys.stdout.write(json.dumps(figures | {"recipe": recipe.note(), **source.note()}) + "\n")
-        return
-    print_figures(figures, f"{named(run)}, step {source.step}, {recipe}")
+    else:
+        print_figures(figures, f"{named(run)}, step {source.step}, {recipe}")
     if out is not None:
+        picture(out, samples, images, found, {"command": "evaluate", **source.note(), "seed": seed, "n": n, **recipe.note()})
         console.print(f"the samples nearest to a training image, above it: {out}")
 
 

@@ -19,6 +19,10 @@ __all__ = ["embedding", "schedules"]
 BARS = "▁▂▃▄▅▆▇█"
 LIMIT = 12.0
 CURVE = 201
+COLUMNS = ("t", "alpha", "sigma", "log_snr")
+
+Row = tuple[float, float, float, float]
+"""The numbers of `COLUMNS`."""
 
 
 def schedules(names: list[str], *, points: int, as_json: bool, out: Path | None) -> None:
@@ -30,24 +34,13 @@ def schedules(names: list[str], *, points: int, as_json: bool, out: Path | None)
     chosen = {name: _named(name) for name in names or ALL_SCHEDULES}
     if not 2 <= points <= 10001:
         raise UsageError(f"--points must be from 2 to 10001, got {points}")
-    if out is not None:
-        _plot(chosen, out)
     tables = {name: list(_rows(schedule, points)) for name, schedule in chosen.items()}
     if as_json:
-        columns = {
-            name: [[_finite(value) for value in column] for column in zip(*rows, strict=True)] for name, rows in tables.items()
-        }
-        keyed = {name: dict(zip(("t", "alpha", "sigma", "log_snr"), each, strict=True)) for name, each in columns.items()}
-        sys.stdout.write(json.dumps(keyed) + "\n")
-        return
-    screen = results()
-    for name, schedule in chosen.items():
-        screen.print(str(schedule), style="bold", soft_wrap=True)
-        screen.print(_table(tables[name]))
-    if len(chosen) > 1:
-        screen.print("log-SNR from t = 0 to 1, -12 to 12", style="bold")
-        for name, schedule in chosen.items():
-            screen.print(f"{name:20} {_line(schedule, screen.encoding)}")
+        _print_json(tables)
+    else:
+        _print(chosen, tables)
+    if out is not None:
+        _plot(chosen, out)
 
 
 def embedding(out: Path, length: int = 32) -> None:
@@ -80,18 +73,39 @@ def _named(name: str) -> Schedule:
     return from_config({"name": key})
 
 
-def _rows(schedule: Schedule, points: int) -> Iterator[tuple[float, float, float, float]]:
-    """(t, alpha, sigma, log-SNR) at evenly spaced times."""
+def _rows(schedule: Schedule, points: int) -> Iterator[Row]:
+    """The schedule at evenly spaced times."""
     for k in range(points):
         rates: Rates = schedule(k / (points - 1))
         yield k / (points - 1), rates.alpha, rates.sigma, rates.log_snr
+
+
+def _print_json(tables: dict[str, list[Row]]) -> None:
+    keyed = {
+        name: {
+            column: [_finite(value) for value in values] for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)
+        }
+        for name, rows in tables.items()
+    }
+    sys.stdout.write(json.dumps(keyed) + "\n")
+
+
+def _print(chosen: dict[str, Schedule], tables: dict[str, list[Row]]) -> None:
+    screen = results()
+    for name, schedule in chosen.items():
+        screen.print(str(schedule), style="bold", soft_wrap=True)
+        screen.print(_table(tables[name]))
+    if len(chosen) > 1:
+        screen.print("log-SNR from t = 0 to 1, -12 to 12", style="bold")
+        for name, schedule in chosen.items():
+            screen.print(f"{name:20} {_line(schedule, screen.encoding)}")
 
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _table(rows: list[tuple[float, float, float, float]]) -> Table:
+def _table(rows: list[Row]) -> Table:
     table = Table(box=None)
     for column in ("t", "alpha", "sigma", "log-SNR"):
         table.add_column(column, justify="right")

@@ -60,7 +60,8 @@ def pack(
         why = getattr(error, "strerror", None) or str(error)
         if getattr(error, "errno", None) in FULL:
             raise RunError(f"{cache or cache_folder()}: {why}; {3 * size * size * len(names)} bytes are needed") from None
-        warnings.warn(f"no cache for packed images ({why}): decoding into memory; set DIFFKIT_CACHE to a folder", stacklevel=2)
+        where = f"{name}: {why}" if (name := getattr(error, "filename", None)) else why
+        warnings.warn(f"no cache for packed images ({where}): decoding into memory; set DIFFKIT_CACHE to a folder", stacklevel=2)
         return of_folder(root, size, skip_bad=skip_bad, on_progress=on_progress)
     if not (folder / "index.json").exists():
         try:

@@ -45,4 +45,4 @@ def _decoded(path: str | Path) -> Image.Image:
     try:
         return decode(path)
     except Exception as error:  # a decoder fails on damaged input in any way it likes
-        raise DataError(f"{printable(path)}: {reason(error)}; expected an image") from None
+        raise DataError(f"{printable(path)}: {reason(error)}; expected PNG, JPEG, WebP or another that Pillow reads") from None

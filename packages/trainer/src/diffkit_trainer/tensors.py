@@ -57,7 +57,9 @@ def read_header(path: Path) -> Header:
             size, length = path.stat().st_size, int.from_bytes(file.read(8), "little")
             most = min(LONGEST_HEADER, max(size - 8, 0))
             if length > most:
-                raise RunError(f"{path}: expected a header of at most {most} bytes, found {length}: is it a safetensors file?")
+                raise RunError(
+                    f"{path}: no safetensors file, or damaged: expected a header of at most {most} bytes, found {length}"
+                )
             text = file.read(length)
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from None

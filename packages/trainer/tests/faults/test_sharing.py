@@ -223,7 +223,7 @@ def test_an_export_that_is_no_file(tmp_path):
     (tmp_path / "text").write_text("no network at all")
     for name in ("fifo", "."):
         export_refused(tmp_path / name, "expected a regular file, found something else")
-    export_refused(tmp_path / "text", "expected a header of at most 9 bytes, found [0-9]+: is it a safetensors file?")
+    export_refused(tmp_path / "text", "text: no safetensors file, or damaged: expected a header of at most 9 bytes, found [0-9]+")
     export_refused(tmp_path / "none", r"none: cannot be read \(No such file or directory\)")
 
 
