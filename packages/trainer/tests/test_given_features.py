@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffkit_trainer import RunError, evaluate, open_images, read_features, split
+from diffkit_trainer import evaluate, open_images, read_features, split
 from diffkit_trainer.distances import frechet_distance
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.jit's own
@@ -76,7 +76,7 @@ def test_images_are_compared_by_them(tmp_path):
 )
 def test_a_network_that_gives_no_features(tmp_path, name, module, message):
     features = read_features(script(module, tmp_path / name))
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(ValueError) as caught:
         features(torch.zeros(2, 3, 4, 4, dtype=torch.uint8))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -84,9 +84,9 @@ def test_a_network_that_gives_no_features(tmp_path, name, module, message):
 
 def test_a_file_that_is_none(tmp_path):
     (tmp_path / "text.pt").write_text("no network")
-    with pytest.raises(RunError, match=r"text\.pt: cannot be read as TorchScript \(.*\)$"):
+    with pytest.raises(ValueError, match=r"text\.pt: cannot be read as TorchScript \(.*\)$"):
         read_features(tmp_path / "text.pt")
-    with pytest.raises(RunError, match=r"none\.onnx: no such file"):
+    with pytest.raises(ValueError, match=r"none\.onnx: no such file"):
         read_features(tmp_path / "none.onnx")
     with pytest.raises(ValueError, match=r"inception must be a \.pt file \(TorchScript\) or \.onnx"):
         read_features(Path("inception"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_schedules import namespace
-from diffkit_trainer import DataError, Images, RunError, evaluate, open_images, read_features, split
+from diffkit_trainer import DataError, Images, evaluate, open_images, read_features, split
 
 from diffkit_cli.classes import class_labels
 from diffkit_cli.config import UsageError
@@ -50,7 +50,7 @@ def evaluate_run(
     check_seeds(seed, n or NUMBER)
     try:
         network = None if features is None else read_features(features)
-    except (RunError, ValueError) as error:
+    except ValueError as error:
         raise UsageError(f"--features: {error}") from None
     source = opened(run, raw, device, asked)
     sampler, recipe = source.sampler, recipe_of(asked, source)

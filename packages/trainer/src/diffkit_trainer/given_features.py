@@ -9,8 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from diffkit_trainer.errors import RunError
-
 __all__ = ["GivenFeatures", "read_features"]
 
 BATCH = 64
@@ -28,7 +26,7 @@ class GivenFeatures(NamedTuple):
     def __call__(self, pixels: Tensor) -> Tensor:
         """The features of uint8 images (N, 1 or 3, H, W), as the network gives them: float64 (N, D).
 
-        Raises RunError, in one line, for a network that does not take such images or does not give numbers (N, D).
+        Raises ValueError, in one line, for a network that does not take such images or does not give numbers (N, D).
         """
         colour = pixels.expand(-1, 3, -1, -1).cpu()
         return torch.cat([self._checked(part.contiguous()) for part in colour.split(BATCH)])
@@ -41,10 +39,12 @@ class GivenFeatures(NamedTuple):
         except Exception as error:  # whatever the file's code, or the runtime, raises
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             shape = tuple(pixels.shape)
-            raise RunError(f"{self.kind}: gives no features (N, D) for uint8 images {shape} ({reason:.200})") from None
+            raise ValueError(f"{self.kind}: gives no features (N, D) for uint8 images {shape} ({reason:.200})") from None
         if len(features) != len(pixels) or not features.numel() or not features.isfinite().all():
             found_shape = f"an array {tuple(found.shape)}" + ("" if features.isfinite().all() else " with infinities or NaN")
-            raise RunError(f"{self.kind}: expected finite numbers, a row an image, for {len(pixels)} images, found {found_shape}")
+            raise ValueError(
+                f"{self.kind}: expected finite numbers, a row an image, for {len(pixels)} images, found {found_shape}"
+            )
         return features
 
 
@@ -54,21 +54,21 @@ def read_features(path: Path) -> GivenFeatures:
     Grey images come as colour ones, of the data's size. TorchScript is given uint8, and return_features=True where its forward
     takes that, as the common file of Inception-v3 does; ONNX what its first input asks for, uint8 or float32. TorchScript runs
     code that the file brings: read only a file that you trust.
-    Raises RunError for a file that cannot be read, ValueError for another ending and where onnxruntime is missing.
+    Raises ValueError for a file that cannot be read, another ending, and where onnxruntime is missing.
     """
     readers = {".pt": _torchscript, ".onnx": _onnx}
     kind = path.suffix.lower()
     if kind not in readers:
         raise ValueError(f"{path} must be a .pt file (TorchScript) or .onnx")
     if not path.is_file():
-        raise RunError(f"{path}: no such file")
+        raise ValueError(f"{path}: no such file")
     try:
         return GivenFeatures(readers[kind](path), path.name)
     except ImportError:
         raise ValueError(f"{path} needs the package onnxruntime: pip install onnxruntime") from None
     except Exception as error:  # of torch's reader or of onnxruntime: neither says which
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RunError(f"{path}: cannot be read as {'TorchScript' if kind == '.pt' else 'ONNX'} ({reason:.200})") from None
+        raise ValueError(f"{path}: cannot be read as {'TorchScript' if kind == '.pt' else 'ONNX'} ({reason:.200})") from None
 
 
 def _torchscript(path: Path) -> Callable[[Tensor], Tensor]:
@@ -87,6 +87,6 @@ def _onnx(path: Path) -> Callable[[Tensor], Tensor]:
     session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     first = session.get_inputs()[0]
     if first.type not in WHOLE_PIXELS:
-        raise RunError(f"its input is a {first.type}, expected one of {', '.join(WHOLE_PIXELS)}")
+        raise ValueError(f"its input is a {first.type}, expected one of {', '.join(WHOLE_PIXELS)}")
     dtype = WHOLE_PIXELS[first.type]
     return lambda pixels: torch.from_numpy(session.run(None, {first.name: pixels.to(dtype).numpy()})[0])
