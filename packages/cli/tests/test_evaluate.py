@@ -46,7 +46,7 @@ def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, dif
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["-n", 1], 2, "-n must be at least 2, got 1"),
+        (["-n", 1], 2, "-n must be from 2 to 1000000, got 1"),
         (["--out", "near.jpg"], 2, "--out must end in .png, got near.jpg"),
         (["--features", "inception"], 2, "--features: inception must be a .pt file (TorchScript) or .onnx"),
         (["--features", "nowhere.pt"], 2, "--features: nowhere.pt: no such file"),
@@ -55,7 +55,7 @@ def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, dif
         (["--sampler", "x"], 2, "--sampler must be one of"),
         (["nowhere"], 3, "nowhere: no such folder"),
         (["colour"], 3, "colour: its images are 8 x 8 with 3 channels, the run draws 8 x 8 with 1 channel:"),
-        (["grey"], 3, "grey: 3 images are too few to compare with, expected at least 40"),
+        (["grey"], 3, "grey: too few images to compare with, expected at least 40, found 3"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(blank, tmp_path, monkeypatch, diffkit, arguments, code, message):

@@ -91,7 +91,8 @@ REFUSED = {
     "train --set flip=1": (2, "--set: flip must be true or false, got '1'"),
     "train --preset huge": (2, "--preset must be one of tutorial, small, tiny, medium"),
     "train --prediction noise": (2, "--prediction must be one of eps, x0, v, flow; got 'noise'"),
-    "train --lr -1": (2, "--lr must be a number above 0, got -1.0"),
+    "train --lr 1e40": (2, "--lr must be a number above 0, at most 1000000, got 1e+40"),
+    "train --lr -1": (2, "--lr must be a number above 0, at most 1000000, got -1.0"),
     "train --ema 1": (2, "--ema must be in [0, 1), got 1.0"),
     "train --size 5000": (2, "--size must be from 1 to 4096, got 5000"),
     "train --batch-size 0": (2, "--batch-size must be from 1 to 65536, got 0"),
@@ -128,7 +129,7 @@ REFUSED = {
     "import text.txt --out new": (4, "text.txt: expected the folder of a pipeline of diffusers"),
     "import run --out taken": (4, "taken: is a file, give another name"),
     "import empty --out run": (4, "run: holds a run, whose config.json this would replace: give another name"),
-    "train --out taken": (4, "taken: cannot be written (File exists)"),
+    "train --out taken": (4, "taken: is a file, expected a folder or a new name: give another --out"),
     "train --resume --out no-config": (4, "no-config is no run folder: it has no config.json"),
     "train --resume --out damaged": (4, "the run's config.json does not describe a training: 'training'"),
 }

@@ -75,5 +75,5 @@ def test_copies_noise_and_data():
 
 
 def test_too_few_images_are_refused():
-    with pytest.raises(DataError, match="39 images are too few to compare with, expected at least 40"):
+    with pytest.raises(DataError, match="too few images to compare with, expected at least 40, found 39"):
         split(Images(torch.zeros(39, 1, 2, 2, dtype=torch.uint8)))

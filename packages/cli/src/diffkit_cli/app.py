@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from diffkit_cli import app_draw as draw
 from diffkit_cli import app_look as look
 from diffkit_cli.config import UsageError, given, nearest
+from diffkit_cli.numbers import real, whole
 from diffkit_cli.options import Prediction, Preset, Schedule, Settings
 from diffkit_cli.settings import parse_set, read_settings
 
@@ -33,8 +34,8 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Denoising diffusion on your own pictures.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -61,15 +62,15 @@ def diffkit(
 def train(
     data: Annotated[str | None, typer.Argument(metavar="DATA", help="A folder of images or IDX files; none: the digits.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; default runs/NAME OF DATA.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser updates in total.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,
-    size: Annotated[int | None, typer.Option(help="Resize and crop to SIZE x SIZE; default: 64 for a folder of images.")] = None,
+    steps: Annotated[int | None, whole(help="Optimiser updates in total.")] = None,
+    batch_size: Annotated[int | None, whole(help="Images an update.")] = None,
+    size: Annotated[int | None, whole(help="Resize and crop to SIZE x SIZE; default: 64 for a folder of images.")] = None,
     preset: Preset = None,
     schedule: Schedule = None,
     prediction: Prediction = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
-    ema: Annotated[float | None, typer.Option(help="Decay of the moving average.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the weights, the order and the noise.")] = None,
+    lr: Annotated[float | None, real(help="Learning rate.")] = None,
+    ema: Annotated[float | None, real(help="Decay of the moving average.")] = None,
+    seed: Annotated[int | None, whole(help="Of the weights, the order and the noise.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out files that are no readable images.")] = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.config import given
+from diffkit_cli.numbers import real, whole
 from diffkit_cli.options import Device, Eta, Gif, Number, Out, Raw, Run, Sampler, Seed, Size, Spacing, Steps, WebP, films
 from diffkit_cli.outputs import ending_in
 from diffkit_cli.shipped import DIGITS
@@ -15,25 +16,25 @@ __all__ = ["inpaint", "interpolate", "sample", "steps"]
 
 def sample(
     run: Run = DIGITS,
-    n: Annotated[int | None, typer.Option("-n", "--number", help="How many images; default 16.")] = None,
+    n: Annotated[int | None, whole("-n", "--number", help="How many images; default 16.")] = None,
     sampler: Sampler = None,
     steps: Steps = None,
     eta: Eta = None,
     spacing: Spacing = None,
-    seed: Annotated[int | None, typer.Option(help="Image i depends on seed + i alone; default 0.")] = None,
+    seed: Annotated[int | None, whole(help="Image i depends on seed + i alone; default 0.")] = None,
     size: Size = None,
     classes: Annotated[list[str] | None, typer.Option("--class", help="A class; several take turns.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="How far towards the class; 1, the default, is off.")] = None,
+    guidance: Annotated[float | None, real(help="How far towards the class; 1, the default, is off.")] = None,
     like: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="As this picture was drawn; other options change it.")
     ] = None,
     init: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Begin with this image instead of with noise.")] = None,
-    strength: Annotated[float | None, typer.Option(help="How much of it to draw anew: (0, 1], default 0.6.")] = None,
+    strength: Annotated[float | None, real(help="How much of it to draw anew: (0, 1], default 0.6.")] = None,
     out: Out = Path("samples.png"),
     gif: Gif = None,
     webp: WebP = None,
     raw: Annotated[bool | None, typer.Option("--raw/--ema", help="The network as trained, or its moving average.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images at a time, default what fits; does not change them.")] = None,
+    batch_size: Annotated[int | None, whole(help="Images at a time, default what fits; does not change them.")] = None,
     device: Device = "auto",
 ) -> None:
     """Draw new images from a run."""
@@ -47,13 +48,13 @@ def sample(
 
 def interpolate(
     run: Run = DIGITS,
-    rows: Annotated[int, typer.Option(help="Pairs of noises.")] = 5,
-    columns: Annotated[int, typer.Option(help="Images from one noise to the other.")] = 11,
+    rows: Annotated[int, whole(help="Pairs of noises.")] = 5,
+    columns: Annotated[int, whole(help="Images from one noise to the other.")] = 11,
     start: Annotated[Path | None, typer.Option("--from", metavar="IMAGE", help="Begin at this image.")] = None,
     stop: Annotated[Path | None, typer.Option("--to", metavar="IMAGE", help="End at this image.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Evaluations of the network; default 20, between images 50.")] = None,
+    steps: Annotated[int | None, whole(help="Evaluations of the network; default 20, between images 50.")] = None,
     spacing: Spacing = None,
-    seed: Annotated[int, typer.Option(help="Row i goes from seed + 2i to seed + 2i + 1.")] = 0,
+    seed: Annotated[int, whole(help="Row i goes from seed + 2i to seed + 2i + 1.")] = 0,
     size: Size = None,
     out: Out = Path("interpolation.png"),
     gif: Gif = None,
@@ -97,8 +98,8 @@ def inpaint(
     mask: Annotated[Path, typer.Option(metavar="MASK", help="An image of its size: white is drawn anew, black is kept.")],
     n: Number = 8,
     sampler: Sampler = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of the sampler; default 50.")] = None,
-    eta: Annotated[float | None, typer.Option(help="Noise of each step; default 1, which fits the parts together best.")] = None,
+    steps: Annotated[int | None, whole(help="Steps of the sampler; default 50.")] = None,
+    eta: Annotated[float | None, real(help="Noise of each step; default 1, which fits the parts together best.")] = None,
     spacing: Spacing = None,
     seed: Seed = 0,
     size: Size = None,

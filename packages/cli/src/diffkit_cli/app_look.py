@@ -7,6 +7,7 @@ import typer
 
 from diffkit_cli.config import UsageError, given
 from diffkit_cli.names import ALL_SCHEDULES, FORMATS
+from diffkit_cli.numbers import whole
 from diffkit_cli.options import Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps, one_of
 from diffkit_cli.outputs import ending_in
 from diffkit_cli.shipped import DIGITS
@@ -33,7 +34,7 @@ def info(
 
 def doctor(
     data: Annotated[str, typer.Argument(metavar="DATA", help="A folder of images or IDX files, or digits.")],
-    size: Annotated[int | None, typer.Option(help="What training will resize to; default 64 for a folder of images.")] = None,
+    size: Annotated[int | None, whole(help="What training will resize to; default 64 for a folder of images.")] = None,
     json: Json = False,
 ) -> None:
     """Say what is in a folder of images, and whether it can be trained on."""
@@ -46,7 +47,7 @@ def evaluate(
     run: Run = DIGITS,
     data: Annotated[str | None, typer.Argument(metavar="DATA", help="To compare with; none: what it was trained on.")] = None,
     n: Annotated[
-        int | None, typer.Option("-n", "--number", help="Images to draw, at most a quarter of the data's; default 1000.")
+        int | None, whole("-n", "--number", help="Images to draw, at most a quarter of the data's; default 1000.")
     ] = None,
     sampler: Sampler = None,
     steps: Steps = None,
@@ -109,7 +110,7 @@ def schedules(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME", help="Which; none: all of them.", autocompletion=one_of(ALL_SCHEDULES))
     ] = None,
-    points: Annotated[int | None, typer.Option(help="Times from 0 to 1; default 6.")] = None,
+    points: Annotated[int | None, whole(help="Times from 0 to 1; default 6.")] = None,
     json: Json = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="A plot of them.", callback=ending_in("--out", ".png"))

@@ -1,7 +1,6 @@
 """What a training run is made of: one flat set of keys."""
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,6 +35,9 @@ COUNTS = {
     **{"log_every": 10**9, "sample_every": 10**9, "save_every": 10**9, "keep": 10**9, "keep_every": 10**9, "seed": 2**63 - 1},
 }
 """The largest value of each key that counts; the smallest is 1, or 0 for a warm-up and a seed."""
+
+LARGEST = 10**6
+"""Of numbers that do not count; beyond it float32, or what the number is multiplied by, may overflow."""
 
 FLAGS = ("size", "steps", "batch_size", "preset", "schedule", "prediction", "lr", "ema", "seed")
 """The keys that have an option of their own."""
@@ -98,8 +100,8 @@ class TrainConfig:
             least = 0 if key in ("warmup", "seed") else 1
             self._require(key, range(least, most + 1).__contains__, f"from {least} to {most}")
         for key in ("lr", "gamma", "clip", "save_minutes", "process_timeout"):
-            self._require(key, lambda value: 0 < value < math.inf, "a number above 0")
-        self._require("weight_decay", lambda value: 0 <= value < math.inf, "a number of at least 0")
+            self._require(key, lambda value: 0 < value <= LARGEST, f"a number above 0, at most {LARGEST}")
+        self._require("weight_decay", lambda value: 0 <= value <= LARGEST, f"a number from 0 to {LARGEST}")
         self._require("ema", lambda value: 0 <= value < 1, "in [0, 1)")
         self._require("class_dropout", lambda value: 0 <= value <= 1, "in [0, 1]")
         for key, words in CHOICES.items():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from diffkit_trainer import Images, open_images, pack
 from diffkit_trainer.idx import find_idx
+from diffkit_trainer.listing import printable
 
 from diffkit_cli.config import TrainConfig
 from diffkit_cli.console import console, plural, warn
@@ -30,7 +31,7 @@ def open_data(config: TrainConfig, *, skip_bad: bool) -> tuple[Images, TrainConf
         else:
             images = open_images(config.data, size, skip_bad=skip_bad, on_progress=on_progress)
     for path, reason in images.skipped:
-        warn(f"left out {path}: {reason}")
+        warn(f"left out {printable(path)}: {reason}")
     channels, height, width = images.shape
     console.print(f"{plural(len(images), 'image')} of {width}x{height}, {plural(channels, 'channel')}, from {config.data}")
     return images, dataclasses.replace(config, size=size)

@@ -44,9 +44,7 @@ def evaluate_run(
     given. Raises UsageError for an option out of its range, DataError for data that cannot be read, is of another shape than
     the run's images, or too small.
     """
-    check_counts({"-n": n})
-    if n == 1:
-        raise UsageError(f"-n must be at least 2, got {n}")
+    check_counts({"-n": n}, least=2)
     check_seeds(seed, n or NUMBER)
     try:
         network = None if features is None else read_features(features)

@@ -1,5 +1,6 @@
 """diffkit export: a run's network in one file, or in a folder for diffusers."""
 
+import shlex
 from pathlib import Path
 
 from diffkit_trainer import Exported, RunError, write_config, write_export, write_onnx, write_pipeline
@@ -31,7 +32,7 @@ def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> 
     check_out(out, ENDINGS[kind])
     source = opened(run, raw, "cpu", {})
     network, config = source.sampler.network, source.sampler.config
-    use = f". Sample with: diffkit sample {out}"
+    use = f". Sample with: {shlex.join(['diffkit', 'sample', str(out)])}"
     if kind == "onnx":
         with console.status("writing ONNX"):
             write_onnx(out, network, config)

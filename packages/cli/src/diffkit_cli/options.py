@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.names import PREDICTIONS, PRESETS, SAMPLERS, SCHEDULE_NAMES, SPACINGS
+from diffkit_cli.numbers import real, whole
 from diffkit_cli.outputs import ending_in, png_or_folder
 from diffkit_cli.settings import KEYS, words_of
 
@@ -42,12 +43,12 @@ Run = Annotated[
 Raw = Annotated[bool, typer.Option("--raw", help="The network as trained, not its moving average.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
-Seed = Annotated[int, typer.Option(help="Image i depends on seed + i alone.")]
-Number = Annotated[int, typer.Option("-n", "--number", help="How many images.")]
+Seed = Annotated[int, whole(help="Image i depends on seed + i alone.")]
+Number = Annotated[int, whole("-n", "--number", help="How many images.")]
 Size = Annotated[str | None, typer.Option(metavar="N or HxW", help="Draw at another size than the run was trained on.")]
 Sampler = Annotated[str | None, typer.Option(help=f"{', '.join(SAMPLERS)}; default ddim.", autocompletion=one_of(SAMPLERS))]
-Steps = Annotated[int | None, typer.Option(help="Steps of the sampler; default 20, for ddpm all there are.")]
-Eta = Annotated[float | None, typer.Option(help="0 is DDIM, 1 the noise of DDPM; default: what the sampler's name says.")]
+Steps = Annotated[int | None, whole(help="Steps of the sampler; default 20, for ddpm all there are.")]
+Eta = Annotated[float | None, real(help="0 is DDIM, 1 the noise of DDPM; default: what the sampler's name says.")]
 Spacing = Annotated[
     str | None,
     typer.Option(help=f"Of the times: {', '.join(SPACINGS)}; default uniform.", autocompletion=one_of(SPACINGS)),

@@ -97,7 +97,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def duration(seconds: float) -> str:
-    """A time, as people say it: two digits of it, or two units.
+    """A time, as people say it: two digits of it at most, or two units.
 
     >>> duration(0.0123), duration(0.42), duration(59.4)
     ('12 ms', '0.42 s', '59 s')

@@ -96,11 +96,11 @@ def recipe_of(asked: Mapping[str, Any], source: Opened) -> Recipe:
     return Recipe.of(asked, source.sampler.schedule, _size(asked, (height, width)))
 
 
-def check_counts(counts: Mapping[str, int | None]) -> None:
-    """Raises UsageError for a count, by its flag, that was given and is not from 1 to a million."""
+def check_counts(counts: Mapping[str, int | None], least: int = 1) -> None:
+    """Raises UsageError for a count, by its flag, that was given and is not from `least` to a million."""
     for flag, value in counts.items():
-        if value is not None and not 1 <= value <= 10**6:
-            raise UsageError(f"{flag} must be from 1 to {10**6}, got {value}")
+        if value is not None and not least <= value <= 10**6:
+            raise UsageError(f"{flag} must be from {least} to {10**6}, got {value}")
 
 
 def check_seeds(seed: int, images: int) -> None:

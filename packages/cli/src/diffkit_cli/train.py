@@ -9,6 +9,7 @@ from typing import Any
 
 from diffkit_trainer import (
     DataError,
+    RunError,
     Trainer,
     World,
     has_checkpoint,
@@ -51,10 +52,10 @@ def train(
     first = World.of_this_process().first
     console.quiet = not first
     keep_memory()
-    if not resuming and first:
-        _refuse_another(run)
     stored = read_config(run) if resuming else None
     config = resumed(stored, options) if stored is not None else decided(options)
+    if not resuming and first:
+        _refuse_another(run)
     device = pick_device(config.device)
     with ExitStack() as held:
         held.enter_context(warnings_as_lines())
@@ -64,12 +65,14 @@ def train(
             images, config = open_data(config, skip_bad=skip_bad)
         except DataError as error:
             if stored and not Path(config.data).exists():
-                error.add_note(f"where the data moved: diffkit train NEW_PLACE --resume --out {run}")
+                error.add_note(f"where the data moved: diffkit train NEW_PLACE --resume --out {shlex.quote(str(run))}")
             raise
         if stored is None:
             config = decided(options | {"size": config.size}, preset="small" if min(images.shape[1:]) <= SMALL else "tutorial")
         elif images.fingerprint != stored["data"]["fingerprint"]:
-            raise UsageError(f"{config.data} holds other images than {run} was trained on: it cannot be resumed with them")
+            raise UsageError(
+                f"{config.data} holds other images than {run} was trained on: it cannot be resumed with them, give another --out"
+            )
         if first and not dry:
             if stored is None:
                 held.enter_context(locked(run))  # no folder is made before it is known that there is something to train on
@@ -92,6 +95,8 @@ def default_out(data: str) -> Path:
 
 
 def _refuse_another(run: Path) -> None:
+    if run.is_file():
+        raise RunError(f"{run}: is a file, expected a folder or a new name: give another --out")
     if holds_run(run):
         raise UsageError(f"{run} already holds a run: go on with it by --resume, or give another --out")
 
@@ -120,5 +125,5 @@ def _run(run: Path, config: TrainConfig, trainer: Trainer, stopped: Callable[[],
         command = shlex.join(["diffkit", "train", "--resume", "--out", str(run), *["--skip-bad"] * bool(trainer.images.skipped)])
         console.print(f"{name}: saved step {trainer.step} of {steps}. Go on with: {command}")
         return 128 + signum
-    console.print(f"done: {plural(trainer.step, 'step')} in {run}. Sample with: diffkit sample {run}")
+    console.print(f"done: {plural(trainer.step, 'step')} in {run}. Sample with: {shlex.join(['diffkit', 'sample', str(run)])}")
     return 0

@@ -56,7 +56,7 @@ def split(images: Images, seed: int = 0) -> Split:
     (899, 449, 449)
     """
     if len(images) < FEWEST:
-        raise DataError(f"{images.name}: {len(images)} images are too few to compare with, expected at least {FEWEST}")
+        raise DataError(f"{images.name}: too few images to compare with, expected at least {FEWEST}, found {len(images)}")
     order = torch.randperm(len(images), generator=generator(seed, "evaluation"))
     quarter = len(images) // 4
     return Split(order[2 * quarter :], order[:quarter], order[quarter : 2 * quarter])

@@ -76,9 +76,9 @@ def examine(source: str | Path = "digits", *, on_progress: Callable[[int, int], 
 
 def _look(root: Path, flat: bool, name: str) -> Found | tuple[str, str]:
     try:
+        pixels = decode(root / name)
         with Image.open(root / name, formats=FORMATS) as image:
             mode = image.mode
-        pixels = decode(root / name)
     except Exception as error:  # a decoder fails on damaged input in any way it likes
         return name, reason(error)
     # a grey picture in RGB is the same picture

@@ -35,7 +35,8 @@ def read_pipeline(folder: Path) -> Pipeline:
     and as `read_tensors` does for weights that cannot be read or are not finite.
     """
     if not (folder / INDEX).is_file():
-        raise RunError(f"{folder}: expected the folder of a pipeline of diffusers, found no {INDEX} in it")
+        found = f"found no {INDEX} in it" if folder.is_dir() else "it is a file" if folder.exists() else "there is none"
+        raise RunError(f"{folder}: expected the folder of a pipeline of diffusers, {found}")
     index = _json(folder / INDEX)
     parts = {key for key, value in index.items() if not key.startswith("_") and isinstance(value, list) and any(value)}
     if parts != PARTS:
