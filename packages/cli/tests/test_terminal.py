@@ -1,9 +1,12 @@
 """The command as a process: signals, pipes, colours, mistyped words, and what its help costs."""
 
+import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from running import on_a_terminal, one_line, process, start
@@ -65,7 +68,9 @@ def test_ctrl_c_ends_cleanly(trained, tmp_path, arguments):
         assert running.poll() is None
         running.send_signal(signal.SIGINT)
         out, said = running.communicate(timeout=60)
-    assert (running.returncode, out, said) == (130, "", "diffkit: interrupted\n")
+    *progress, last = said.splitlines()
+    assert (running.returncode, out, last) == (130, "", "diffkit: interrupted")
+    assert all(line.startswith("sampling steps: ") for line in progress)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -108,11 +113,39 @@ def test_colours_on_a_terminal_only_and_not_where_they_are_not_wanted(trained, t
     assert "\x1b[9" not in shown
 
 
+def test_nothing_is_lost_on_a_narrow_terminal_nor_cut_in_a_file(trained):
+    narrow, wide = (on_a_terminal("info", trained, COLUMNS=columns, NO_COLOR="1")[0] for columns in ("22", "200"))
+    assert narrow.count("\n") > wide.count("\n")
+    assert sorted("".join(narrow.split())) == sorted("".join(wide.split()))
+    plain = process("schedules", "cosine", "--points", 2, env={**os.environ, "COLUMNS": "20"}).stdout.splitlines()
+    assert [line.split() for line in plain[1:]] == [
+        ["t", "alpha", "sigma", "log-SNR"],
+        ["0", "1.00000", "0.00000", "inf"],
+        ["1", "0.00000", "1.00000", "-inf"],
+    ]
+
+
+def test_help_by_its_short_name_and_for_nothing_at_all(diffkit):
+    code, out, _ = diffkit("sample", "-h")
+    assert (code, out) == (0, diffkit("sample", "--help")[1])
+    code, _, said = diffkit()
+    assert (code, said.startswith("Usage: diffkit [OPTIONS] COMMAND")) == (2, True)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_is_closed_is_done_without(trained, tmp_path, closed):
+    diffkit = Path(sys.executable).with_name("diffkit")
+    words = shlex.join([str(diffkit), "sample", str(trained), "-n", "1", "--steps", "1", "--out", str(tmp_path / "a.png")])
+    done = subprocess.run(["sh", "-c", f"{words} {closed}"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert (tmp_path / "a.png").exists()
+
+
 def test_a_table_fits_its_terminal(trained):
     shown, code = on_a_terminal("info", trained, COLUMNS="40", NO_COLOR="1")
     assert code == 0
     lines = shown.replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[1;3m", "").splitlines()
-    assert all(len(line) <= 40 for line in lines)
+    assert all(len(line) <= 40 for line in lines[1:]), "below its title, a path that the terminal wraps"
 
 
 def test_debug_shows_the_traceback(tmp_path):

@@ -1,12 +1,17 @@
 """Where things are said: results on stdout, all else on stderr."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.table import Table
 
-__all__ = ["console", "plural", "results", "warn", "warnings_as_lines"]
+__all__ = ["console", "plural", "results", "show", "table", "warn", "warnings_as_lines"]
+
+
+WIDE = 10_000
 
 
 class Screen(Console):
@@ -21,8 +26,23 @@ console = Screen(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def results() -> Console:
-    """What is printed on stdout, as wide as the terminal."""
-    return Screen(highlight=False, markup=False)
+    """What is printed on stdout, as wide as the terminal; elsewhere a line is as long as it is, for the next program to read."""
+    return Screen(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
+
+
+def show(title: str, rows: Table) -> None:
+    """A table with its title above it."""
+    screen = results()
+    screen.print(title, style="bold", soft_wrap=True)
+    screen.print(rows)
+
+
+def table(*columns: str) -> Table:
+    """An empty table of those columns, the first one left, the others right; what is too long for the screen goes on below."""
+    empty = Table(box=None, show_header=any(columns))
+    for place, column in enumerate(columns):
+        empty.add_column(column, justify="right" if place and column else "left", overflow="fold")
+    return empty
 
 
 def warn(message: str) -> None:

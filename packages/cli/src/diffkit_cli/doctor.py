@@ -6,10 +6,9 @@ from collections import Counter
 from typing import Any
 
 from diffkit_trainer import Examined, examine
-from rich.table import Table
 
 from diffkit_cli.config import TrainConfig
-from diffkit_cli.console import plural, results
+from diffkit_cli.console import plural, show, table
 from diffkit_cli.data import SIZE, of_files
 from diffkit_cli.progress import counting
 
@@ -82,7 +81,7 @@ def suggestions(found: Examined, size: int) -> list[str]:
 
 
 def _print(document: dict[str, Any], size: int) -> None:
-    table = Table(show_header=False, box=None, title=document["data"], title_justify="left", title_style="bold")
+    shown = table("", "")
     sizes = [f"{side['width']}x{side['height']} ({side['images']})" for side in document["sizes"]]
     rows = {
         "images": str(document["images"]),
@@ -94,12 +93,12 @@ def _print(document: dict[str, Any], size: int) -> None:
         f"smaller than {size}": _listed(document["small"]),
     }
     for name, value in rows.items():
-        table.add_row(name, value)
+        shown.add_row(name, value)
     for suggestion in document["suggestions"]:
-        table.add_row("suggestion", suggestion)
+        shown.add_row("suggestion", suggestion)
     verdict = "yes" if document["trains"] else "no: training on it ends with exit code 3"
-    table.add_row("trains", verdict)
-    results().print(table)
+    shown.add_row("trains", verdict)
+    show(document["data"], shown)
 
 
 def _listed(values: list[str]) -> str:

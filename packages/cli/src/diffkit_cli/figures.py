@@ -6,9 +6,8 @@ from typing import Any
 
 from diffkit_schedules import namespace
 from diffkit_trainer import Evaluation, Figures, Images, labelled, save_labelled
-from rich.table import Table
 
-from diffkit_cli.console import results
+from diffkit_cli.console import results, show, table
 
 __all__ = ["document", "picture", "print_figures"]
 
@@ -35,17 +34,13 @@ def _figures(figures: Figures) -> dict[str, float]:
 
 def print_figures(document: dict[str, Any], title: str) -> None:
     count, features = document["images"], document["features"]
-    table = Table(title=title, title_justify="left", title_style="bold", box=None)
-    columns = ("against the data", "KID x 1000", "FD", "images", "nearest", "at least")
-    for column in columns:
-        table.add_column(column, justify="left" if column == columns[0] else "right")
+    shown = table("against the data", "KID x 1000", "FD", "images", "nearest", "at least")
     for name, label in (("samples", "samples"), ("real", "the data")):
         row = document[name]
         numbers = f"{1000 * row['kid']:.2f}", f"{row['fd']:.3f}", f"{count} : {count}"
-        table.add_row(label, *numbers, f"{row['nearest_median']:.1f}", f"{row['nearest_smallest']:.1f}")
-    screen = results()
-    screen.print(table)
-    screen.print(
+        shown.add_row(label, *numbers, f"{row['nearest_median']:.1f}", f"{row['nearest_smallest']:.1f}")
+    show(title, shown)
+    results().print(
         f"features: {_learned(features, document['data']['images'])}; figures of other features do not compare with these."
         " nearest: the median distance to an image of the data, root mean square in grey levels; at least: the smallest."
         " Samples much nearer to the data than the data is to itself are copies."

@@ -7,9 +7,8 @@ from typing import Any
 
 from diffkit_trainer import RunError, checkpoints, load, read_config, read_log, read_note
 from diffkit_unet import UNet
-from rich.table import Table
 
-from diffkit_cli.console import plural, results
+from diffkit_cli.console import plural, show, table
 from diffkit_cli.network import exported_in, open_run
 from diffkit_cli.shipped import named
 
@@ -55,10 +54,10 @@ def _print(title: str, rows: list[tuple[str, str]], document: dict[str, Any], as
     if as_json:
         sys.stdout.write(json.dumps(document) + "\n")
         return
-    table = Table(show_header=False, box=None, title=title, title_justify="left", title_style="bold")
+    shown = table("", "")
     for row in rows:
-        table.add_row(*row)
-    results().print(table)
+        shown.add_row(*row)
+    show(title, shown)
 
 
 def _text(value: Any) -> str:

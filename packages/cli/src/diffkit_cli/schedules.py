@@ -11,7 +11,7 @@ from diffkit_schedules import Rates, Schedule, from_config
 from rich.table import Table
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console, results
+from diffkit_cli.console import console, results, show, table
 from diffkit_cli.names import ALL_SCHEDULES
 
 __all__ = ["embedding", "schedules"]
@@ -93,8 +93,7 @@ def _print_json(tables: dict[str, list[Row]]) -> None:
 def _print(chosen: dict[str, Schedule], tables: dict[str, list[Row]]) -> None:
     screen = results()
     for name, schedule in chosen.items():
-        screen.print(str(schedule), style="bold", soft_wrap=True)
-        screen.print(_table(tables[name]))
+        show(str(schedule), _table(tables[name]))
     if len(chosen) > 1:
         screen.print("log-SNR from t = 0 to 1, -12 to 12", style="bold")
         for name, schedule in chosen.items():
@@ -106,12 +105,10 @@ def _finite(value: float) -> float | None:
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(box=None)
-    for column in ("t", "alpha", "sigma", "log-SNR"):
-        table.add_column(column, justify="right")
+    shown = table("t", "alpha", "sigma", "log-SNR")
     for t, alpha, sigma, log_snr in rows:
-        table.add_row(f"{t:.4g}", f"{alpha:.5f}", f"{sigma:.5f}", f"{log_snr:.3f}")
-    return table
+        shown.add_row(f"{t:.4g}", f"{alpha:.5f}", f"{sigma:.5f}", f"{log_snr:.3f}")
+    return shown
 
 
 def _line(schedule: Schedule, encoding: str) -> str:
