@@ -1,5 +1,6 @@
 """The tutorial's figures: the same noise at several step counts, paths between noises, the schedules, the embedding."""
 
+import hashlib
 import json
 import math
 
@@ -50,6 +51,10 @@ def test_interpolation_between_two_images_begins_and_ends_with_them(blank, tmp_p
     assert len(path) == 5
     assert near([path[0], path[4]], pixels(tmp_path / "two"))
     assert not near([path[2]], [path[0]])
+    note = read_note(tmp_path / "path" / "00000.png")
+    named = {key: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for key, path in (("from", one), ("to", other))}
+    assert named.items() <= note.items()
+    assert "seed" not in note, "no noise was drawn"
 
 
 def test_schedules_as_numbers(diffkit):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from diffkit_cli import progress
 from diffkit_cli.draw import frames_to_keep
 from diffkit_cli.recipe import METHODS, Recipe
 from diffkit_schedules import cosine, cosine_betas
@@ -148,6 +149,19 @@ def test_classes_take_turns_and_guidance_is_off_at_one(with_classes, tmp_path, d
     again = ["--like", tmp_path / "turns" / "00001.png", "--out", tmp_path / "again.png"]
     assert diffkit("sample", with_classes, *again)[0] == 0
     assert near([turns[1]], pixels(tmp_path / "again.png"))
+
+
+def test_older_pictures_in_the_folder_are_counted(trained, tmp_path, diffkit):
+    options = ["--steps", 1, "--out", tmp_path / "folder"]
+    assert "warning" not in diffkit("sample", trained, "-n", 3, *options)[2]
+    code, _, said = diffkit("sample", trained, "-n", 2, *options)
+    assert (code, said.splitlines()[0]) == (0, f"warning: {tmp_path / 'folder'} holds 1 other PNG too, from before")
+
+
+def test_how_far_it_is(trained, tmp_path, diffkit, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    said = diffkit("sample", trained, "-n", 3, "--batch-size", 2, "--steps", 2, "--out", tmp_path / "a.png")[2]
+    assert said.splitlines()[:-1] == [f"sampling steps: {k} of 4" for k in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ def sample(
 
 def interpolate(
     run: Run = DIGITS,
-    rows: Annotated[int, whole(help="Pairs of noises.")] = 5,
+    rows: Annotated[int | None, whole(help="Pairs of noises; default 5.")] = None,
     columns: Annotated[int, whole(help="Images from one noise to the other.")] = 11,
     start: Annotated[Path | None, typer.Option("--from", metavar="IMAGE", help="Begin at this image.")] = None,
     stop: Annotated[Path | None, typer.Option("--to", metavar="IMAGE", help="End at this image.")] = None,
     steps: Annotated[int | None, whole(help="Evaluations of the network; default 20, between images 50.")] = None,
     spacing: Spacing = None,
-    seed: Annotated[int, whole(help="Row i goes from seed + 2i to seed + 2i + 1.")] = 0,
+    seed: Annotated[int | None, whole(help="Row i goes from seed + 2i to seed + 2i + 1; default 0.")] = None,
     size: Size = None,
     out: Out = Path("interpolation.png"),
     gif: Gif = None,
@@ -62,12 +62,13 @@ def interpolate(
     raw: Raw = False,
     device: Device = "auto",
 ) -> None:
-    """Draw rows of images between two noises, or between two images."""
+    """Draw the way from one noise, or image, to another."""
     asked = given({"steps": steps, "spacing": spacing, "size": size})
     from diffkit_cli.interpolate import interpolate
 
-    shape, ends = (rows, columns), (start, stop)
-    interpolate(run, out, asked, shape=shape, seed=seed, ends=ends, animations=films(gif, webp), raw=raw, device=device)
+    noises, ends = given({"rows": rows, "seed": seed}), (start, stop)
+    films_ = films(gif, webp)
+    interpolate(run, out, asked, noises, columns=columns, ends=ends, animations=films_, raw=raw, device=device)
 
 
 def steps(
@@ -85,7 +86,10 @@ def steps(
     raw: Raw = False,
     device: Device = "auto",
 ) -> None:
-    """Draw the same noise with few and with many steps, and say how long each takes."""
+    """Draw the same noise with few and with many steps.
+
+    Each row says how long it took.
+    """
     asked = given({"sampler": sampler, "eta": eta, "spacing": spacing, "size": size})
     from diffkit_cli.steps import parse_steps, steps_figure
 

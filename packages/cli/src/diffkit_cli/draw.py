@@ -8,8 +8,8 @@ from diffkit_samplers import Denoise, grid, seeded
 from diffkit_schedules import add_noise, namespace
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console
 from diffkit_cli.network import Sampler
+from diffkit_cli.progress import counting
 from diffkit_cli.recipe import Recipe
 
 __all__ = ["Drawn", "Start", "draw", "frames_to_keep"]
@@ -52,8 +52,9 @@ def draw(
     batch_size = batch_size or sampler.batch_size(recipe.size)
     kept = frames_to_keep(len(times) - 1) if frames else {len(times) - 2}
     batches: list[list[Any]] = []
-    with console.status("sampling") as status:
-        for first in range(0, len(seeds), batch_size):
+    starts = range(0, len(seeds), batch_size)
+    with counting("sampling steps") as on_progress:
+        for done, first in enumerate(starts):
             part = list(seeds[first : first + batch_size])
             noise = seeded(part, like=sampler.like)
             z = noise((len(part), sampler.shape[0], *recipe.size))
@@ -61,8 +62,11 @@ def draw(
             x = rates.sigma * z if start is None else add_noise(start.x0 + 0 * z, z, rates)
             given = None if labels is None else labels[first : first + batch_size]
             states = sampler.states(x, recipe, noise=noise, times=times, labels=given, wrap=wrap)
-            batches.append([sampler.normalisation.to_pixels(state.x0) for k, state in enumerate(states) if k in kept])
-            status.update(f"sampling: {first + len(part)} of {len(seeds)}")
+            batches.append([])
+            for k, state in enumerate(states):
+                if k in kept:
+                    batches[-1].append(sampler.normalisation.to_pixels(state.x0))
+                on_progress(done * (len(times) - 1) + k + 1, len(starts) * (len(times) - 1))
     concat = namespace(batches[0][0]).concat
     whole = [concat(list(parts)) for parts in zip(*batches, strict=True)]
     return Drawn(whole[-1], whole)

@@ -7,11 +7,12 @@ from typing import Any
 
 from diffkit_samplers import inpaint as keeping
 from diffkit_schedules import as_array_of, namespace
-from diffkit_trainer import read_mask, save_animation, save_images
+from diffkit_trainer import read_mask, save_animation
 
 from diffkit_cli.console import console, plural, warn
 from diffkit_cli.draw import draw
 from diffkit_cli.editing import clean
+from diffkit_cli.notes import write_images
 from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
 
 __all__ = ["inpaint"]
@@ -56,7 +57,7 @@ def inpaint(
         frames=bool(animations),
     )
     note = {"command": "inpaint", **source.note(), "n": n, **recipe.note()}
-    save_images(drawn.pixels, out, notes=[{**note, "seed": seed + i} for i in range(n)])
+    write_images(drawn.pixels, out, [{**note, "seed": seed + i} for i in range(n)])
     for path in animations:
         save_animation(drawn.frames, path)
     console.print(

@@ -6,7 +6,9 @@ from typing import Any
 
 from diffkit_trainer import DataError, read_note, save_images, to_png
 
-__all__ = ["asked_then", "read_drawn", "write_drawn"]
+from diffkit_cli.console import plural, warn
+
+__all__ = ["asked_then", "read_drawn", "write_drawn", "write_images"]
 
 KINDS: dict[str, Any] = {
     **{"command": str, "weights": str, "step": int, "raw": bool},
@@ -16,13 +18,13 @@ KINDS: dict[str, Any] = {
 ASKED = ("seed", "n", "raw", "classes", "sampler", "steps", "eta", "spacing", "guidance")
 
 
-def write_drawn(pixels: Any, out: Path, note: Mapping[str, Any], *, columns: int | None = None, lone: bool = False) -> None:
+def write_drawn(pixels: Any, out: Path, note: Mapping[str, Any], *, lone: bool = False) -> None:
     """The images as a grid or a folder, see `save_images`, each with the note; in a folder with its own seed and class.
 
     lone: one image that is written at its own size, not as a grid, where `out` ends in .png.
     """
     if out.suffix.lower() == ".png" and not lone:
-        save_images(pixels, out, columns=columns, notes=[{**note, "grid": True}])
+        write_images(pixels, out, [{**note, "grid": True}])
         return
     classes: Sequence[str] = note["classes"]
     notes = [
@@ -32,7 +34,15 @@ def write_drawn(pixels: Any, out: Path, note: Mapping[str, Any], *, columns: int
     if lone:
         to_png(pixels[0], out, notes[0])
     else:
-        save_images(pixels, out, notes=notes)
+        write_images(pixels, out, notes)
+
+
+def write_images(pixels: Any, out: Path, notes: Sequence[Mapping[str, Any]], *, columns: int | None = None) -> None:
+    """The images as a grid or a folder, see `save_images`; says how many others such a folder holds."""
+    written = save_images(pixels, out, columns=columns, notes=notes)
+    others = len(set(out.glob("*.png")) - set(written)) if out.is_dir() else 0
+    if others:
+        warn(f"{out} holds {plural(others, 'other PNG')} too, from before")
 
 
 def read_drawn(path: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def sample(
     if then and then["weights"] != source.weights:
         warn(f"{like} was drawn by other weights ({then['weights']}) than {named(run)} holds ({source.weights}): it will differ")
     recipe = recipe_of(asked, source)
-    start, said = start_from(source.sampler, recipe.size, edit.init, edit.strength, then)
+    start, said = start_from(source.sampler, recipe.size, edit.init, edit.strength, like, then)
     drawn = draw(
         source.sampler,
         recipe,
