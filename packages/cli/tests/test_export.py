@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shlex
 
 import pytest
 import torch
@@ -88,6 +89,13 @@ def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
     assert code == 2
 
 
+def test_the_command_that_is_offered_can_be_pasted(trained, tmp_path, monkeypatch, diffkit):
+    monkeypatch.chdir(tmp_path)
+    code, _, said = diffkit("export", trained, "--out", "my file.safetensors")
+    *_, offered = said.strip().partition(". Sample with: ")
+    assert (code, shlex.split(offered)) == (0, ["diffkit", "sample", "my file.safetensors"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -118,7 +126,7 @@ def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
         (["sample", "picture.png"], 4, "picture.png"),
         (["sample", "cut.safetensors"], 4, "cut.safetensors: "),
         (["sample", "other.safetensors"], 4, "other.safetensors: image.bias: expected float32 of shape (32,), found nothing"),
-        (["sample", "net.safetensors", "--raw"], 4, "net.safetensors holds the moving average only"),
+        (["sample", "net.safetensors", "--raw"], 2, "--raw: only the moving average is in net.safetensors: leave --raw out"),
         (["info", "cut.safetensors"], 4, "cut.safetensors: "),
     ],
 )

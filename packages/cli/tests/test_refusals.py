@@ -20,7 +20,7 @@ def place(blank, tmp_path_factory):
     (folder / "text.txt").write_text("neither image nor network")
     (folder / "taken").touch()
     Image.new("L", (8, 8), 200).save(folder / "picture.png")
-    for name in ("empty", "texts", "no-config", "damaged", "unsaved", "cut", "gzipped", "two"):
+    for name in ("empty", "texts", "no-config", "damaged", "unsaved", "cut", "gzipped", "two", "folder.png"):
         (folder / name).mkdir()
     (folder / "texts" / "a.txt").write_text("no image")
     (folder / "no-config" / "log.jsonl").touch()
@@ -58,6 +58,11 @@ REFUSED = {
     "sample always.safetensors": (2, "draws nothing without a class: give one by --class, from 0 to 1"),
     "sample always.safetensors --class 0 --guidance 2": (2, '--guidance leads away from "no class"'),
     "steps run --device gpu": (2, DEVICE),
+    "sample run --steps x": (2, "'--steps': must be a whole number, got 'x'; see diffkit sample --help"),
+    "sample run --steps 3.5": (2, "'--steps': must be a whole number, got '3.5'"),
+    "sample run --eta high": (2, "'--eta': must be a number, got 'high'"),
+    "sample run --out=": (2, "--out is empty: give it a value; is a variable of the shell not set?"),
+    "sample run --nothing": (2, "No such option: --nothing; see diffkit sample --help"),
     "steps run -n 0": (2, "-n must be from 1 to 1000000, got 0"),
     "steps run --seed -1": (2, f"{SEEDS} -1"),
     "steps run --eta 2": (2, "--eta must be in [0, 1]"),
@@ -70,6 +75,10 @@ REFUSED = {
     "interpolate run --size 0": (2, "got '0'"),
     "interpolate run --spacing even": (2, "--spacing must be one of uniform, leading"),
     "interpolate run --to picture.png": (2, "--from and --to go together, got picture.png alone"),
+    "interpolate run --from picture.png --to picture.png --rows 3 --seed 9": (
+        2,
+        "--from and --to leave no noises to choose: leave out --rows --seed",
+    ),
     "inpaint run picture.png --mask picture.png --device gpu": (2, DEVICE),
     "inpaint run picture.png --mask picture.png --seed -1": (2, f"{SEEDS} -1"),
     "inpaint run picture.png --mask picture.png --steps 0": (2, "--steps must be from 1 to 1000000, got 0"),
@@ -80,7 +89,7 @@ REFUSED = {
     "evaluate run --steps 0": (2, "--steps must be from 1 to 1000000, got 0"),
     "evaluate unknown.safetensors": (2, "unknown.safetensors does not say what data it was trained on: give DATA"),
     "schedules --points 10002": (2, "--points must be from 2 to 10001, got 10002"),
-    "schedules --points many": (2, "--points"),
+    "schedules --points many": (2, "'--points': must be a whole number, got 'many'"),
     "doctor": (2, "DATA"),
     "doctor digits --size 4097": (2, "--size must be from 1 to 4096, got 4097"),
     "export run": (2, "--out"),
@@ -91,8 +100,8 @@ REFUSED = {
     "train --set flip=1": (2, "--set: flip must be true or false, got '1'"),
     "train --preset huge": (2, "--preset must be one of tutorial, small, tiny, medium"),
     "train --prediction noise": (2, "--prediction must be one of eps, x0, v, flow; got 'noise'"),
-    "train --lr 1e40": (2, "--lr must be a number above 0, at most 1000000, got 1e+40"),
-    "train --lr -1": (2, "--lr must be a number above 0, at most 1000000, got -1.0"),
+    "train --lr 1e40": (2, "--lr must be a number above 0, at most 1e+30, got 1e+40"),
+    "train --lr -1": (2, "--lr must be a number above 0, at most 1e+30, got -1.0"),
     "train --ema 1": (2, "--ema must be in [0, 1), got 1.0"),
     "train --size 5000": (2, "--size must be from 1 to 4096, got 5000"),
     "train --batch-size 0": (2, "--batch-size must be from 1 to 65536, got 0"),
@@ -114,6 +123,8 @@ REFUSED = {
     "sample unsaved": (4, "unsaved has no checkpoint yet"),
     "sample clip.safetensors": (4, "clip.safetensors: its config does not describe a network: clip must be a number above 0"),
     "sample run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
+    "sample run --out folder.png": (4, "folder.png: is a folder; give another place"),
+    "steps run --out folder.png": (4, "folder.png: is a folder; give another place"),
     "sample run -n 1 --steps 1 --out taken": (4, "taken: a file is where a folder is needed; give another place"),
     "steps run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
     "interpolate unsaved": (4, "unsaved has no checkpoint yet"),
@@ -147,6 +158,20 @@ def test_a_refusal_is_one_line_and_leaves_nothing(place, monkeypatch, diffkit, c
     assert (ended, out) == (code, "")
     assert lines == [] or command.startswith("train"), "which says first what images there are"
     assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("words", [["sample", "run", "--out", ""], ["train", "--out", ""], ["sample", ""]])
+def test_an_empty_word_is_not_the_working_directory(place, monkeypatch, diffkit, words):
+    monkeypatch.chdir(place)
+    code, out, said = diffkit(*words)
+    assert (code, out) == (2, "")
+    assert "is empty: give it a value; is a variable of the shell not set?" in one_line(said)
+
+
+def test_a_typing_error_is_told_before_what_is_in_the_way(place, monkeypatch, diffkit):
+    monkeypatch.chdir(place)
+    assert "--preset must be one of" in one_line(diffkit("train", "--out", "run", "--preset", "foo")[2])
+    assert "run already holds a run" in one_line(diffkit("train", "--out", "run")[2])
 
 
 PROCESSES = {

@@ -37,7 +37,7 @@ def doctor(
     size: Annotated[int | None, whole(help="What training will resize to; default 64 for a folder of images.")] = None,
     json: Json = False,
 ) -> None:
-    """Say what is in a folder of images, and whether it can be trained on."""
+    """Look through a folder of images before training on it."""
     from diffkit_cli.doctor import doctor
 
     raise typer.Exit(doctor(data, size=size, as_json=json))
@@ -66,7 +66,7 @@ def evaluate(
     raw: Raw = False,
     device: Device = "auto",
 ) -> None:
-    """Say how near a run's images are to the data (KID, FD), and whether they are copies of it."""
+    """Compare a run's images with the data: KID, FD, copies."""
     asked = given({"sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing})
     from diffkit_cli.evaluate import evaluate_run
 
@@ -90,7 +90,7 @@ def export(
     half: Annotated[bool, typer.Option("--half", help="float16: a safetensors file of half the size.")] = False,
     raw: Raw = False,
 ) -> None:
-    """Write a run's network to a file, or to a folder for diffusers."""
+    """Write a run's network to a file, or for diffusers."""
     from diffkit_cli.export import export
 
     export(run, out, kind=format, half=half, raw=raw)

@@ -1,8 +1,10 @@
 """What a training run is made of: one flat set of keys."""
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from diffkit_cli import names
@@ -36,8 +38,8 @@ COUNTS = {
 }
 """The largest value of each key that counts; the smallest is 1, or 0 for a warm-up and a seed."""
 
-LARGEST = 10**6
-"""Of numbers that do not count; beyond it float32, or what the number is multiplied by, may overflow."""
+LARGEST = {"lr": 1e30, "gamma": 1e30, "clip": 1e30, "save_minutes": 1e9, "process_timeout": 1e9}
+"""Of numbers above 0: beyond it they leave float32, or the clock."""
 
 FLAGS = ("size", "steps", "batch_size", "preset", "schedule", "prediction", "lr", "ema", "seed")
 """The keys that have an option of their own."""
@@ -99,9 +101,9 @@ class TrainConfig:
         for key, most in COUNTS.items():
             least = 0 if key in ("warmup", "seed") else 1
             self._require(key, range(least, most + 1).__contains__, f"from {least} to {most}")
-        for key in ("lr", "gamma", "clip", "save_minutes", "process_timeout"):
-            self._require(key, lambda value: 0 < value <= LARGEST, f"a number above 0, at most {LARGEST}")
-        self._require("weight_decay", lambda value: 0 <= value <= LARGEST, f"a number from 0 to {LARGEST}")
+        for key, largest in LARGEST.items():
+            self._require(key, partial(_above_0, most=largest), f"a number above 0, at most {largest:g}")
+        self._require("weight_decay", lambda value: 0 <= value < math.inf, "a number of at least 0")
         self._require("ema", lambda value: 0 <= value < 1, "in [0, 1)")
         self._require("class_dropout", lambda value: 0 <= value <= 1, "in [0, 1]")
         for key, words in CHOICES.items():
@@ -148,3 +150,7 @@ def nearest(word: str, known: Iterable[str], what: str) -> str:
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given, of those whose default is None."""
     return {key: value for key, value in options.items() if value is not None}
+
+
+def _above_0(value: float, most: float) -> bool:
+    return 0 < value <= most

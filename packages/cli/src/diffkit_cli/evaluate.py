@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_schedules import namespace
-from diffkit_trainer import DataError, Images, evaluate, open_images, read_features, split
+from diffkit_trainer import DataError, GivenFeatures, Images, evaluate, open_images, read_features, split
 
 from diffkit_cli.classes import class_labels
 from diffkit_cli.config import UsageError
@@ -46,16 +46,13 @@ def evaluate_run(
     """
     check_counts({"-n": n}, least=2)
     check_seeds(seed, n or NUMBER)
-    try:
-        network = None if features is None else read_features(features)
-    except ValueError as error:
-        raise UsageError(f"--features: {error}") from None
     source = opened(run, raw, device, asked)
     sampler, recipe = source.sampler, recipe_of(asked, source)
     data = data or sampler.config["data"]["source"]
     if not data:
         raise UsageError(f"{run} does not say what data it was trained on: give DATA to compare with")
     images = _images(data, sampler.shape)
+    network = None if features is None else _features(features, images)
     parts = split(images)
     n = _number(n, len(parts.one), data)
     classes = sampler.config["network"].get("num_classes") or 0
@@ -72,6 +69,16 @@ def evaluate_run(
     if out is not None:
         picture(out, samples, images, found, {"command": "evaluate", **source.note(), "seed": seed, "n": n, **recipe.note()})
         console.print(f"the samples nearest to a training image, above it: {out}")
+
+
+def _features(path: Path, images: Images) -> GivenFeatures:
+    """The network in a file, tried on an image before others are drawn for it."""
+    try:
+        network = read_features(path)
+        network(images.pixels[:1])
+    except ValueError as error:
+        raise UsageError(f"--features: {error}") from None
+    return network
 
 
 def _number(n: int | None, most: int, data: str) -> int:

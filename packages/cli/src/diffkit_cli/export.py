@@ -45,7 +45,7 @@ def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> 
         use = f". Load with: DiffusionPipeline.from_pretrained({str(out)!r})"
     else:
         write_network(out, Exported(network.state_dict(), config, source.step, source.raw), half=half)
-    which = "the network as trained" if source.raw else "the moving average"
+    which = ("the network as trained" if source.raw else "the moving average") + ", float16" * half
     console.print(f"{which}, step {source.step}, weights {source.weights}: {out}{use}")
 
 

@@ -9,7 +9,9 @@ from diffkit_schedules import Schedule, as_array_of, from_config, namespace
 from diffkit_trainer import Normalisation, RunError, batch_that_fits, load, pick_device, read_export, weights_hash
 from diffkit_unet import UNet
 
+from diffkit_cli.config import UsageError
 from diffkit_cli.recipe import Recipe
+from diffkit_cli.shipped import named
 
 __all__ = ["Opened", "Sampler", "exported_in", "open_run"]
 
@@ -123,8 +125,8 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
     """The sampler of a run's newest checkpoint that verifies, with its step, and warnings about damaged ones passed over; or
     that of a file of `diffkit export`.
 
-    raw: the network as trained, not its average. Raises RunError for a run that is missing or damaged, and for a file that
-    does not hold the network that is wanted.
+    raw: the network as trained, not its average. Raises RunError for a run that is missing or damaged, UsageError for a
+    file that holds the average alone.
     """
     networks = []
 
@@ -138,13 +140,15 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
         if run.is_file():
             weights, config, step, holds_raw = read_export(run, expected)
             if raw and not holds_raw:
-                raise RunError(f"{run} holds the moving average only: leave --raw out, or export the run with --raw")
+                raise UsageError(f"--raw: only the moving average is in {named(run)}: leave --raw out")
             raw, warnings = holds_raw, list[str]()
         else:
             step, config, weights, warnings = load(run, "model" if raw else "ema", expected)
         network = networks[0]
         network.load_state_dict(weights)
         sampler = Sampler(network.to(where).eval(), config)
+    except UsageError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run}: its config does not describe a network: {error}") from None
     return Opened(sampler, step, weights_hash(weights), raw, warnings)

@@ -80,14 +80,22 @@ def test_a_disk_that_fills_up_under_an_export(blank, small_disk):
 
 
 def test_a_network_that_fails_in_the_midst_of_comparing(tmp_path):
-    """It takes the first 64 images, and not the 8 that are left; onnxruntime's own lines are not shown beside ours."""
-    make = onnx.helper
+    """It takes one image and 64, and not the 8 that are left; onnxruntime's own lines are not shown beside ours."""
+    make, whole = onnx.helper, onnx.TensorProto.INT64
     given = make.make_tensor_value_info("pixels", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
-    found = make.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", "d"])
-    shape = make.make_tensor("shape", onnx.TensorProto.INT64, [2], [64, 192])
-    node = make.make_node("Reshape", ["pixels", "shape"], ["features"])
-    graph = make.make_graph([node], "batches of 64", [given], [found], [shape])
-    written(graph, tmp_path / "some.onnx")
+    found = make.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", 3])
+    numbers = [make.make_tensor(name, whole, [1], [value]) for name, value in (("zero", 0), ("eight", 8))]
+    nodes = [
+        make.make_node("ReduceMean", ["pixels"], ["means"], axes=[2, 3], keepdims=0),
+        make.make_node("Shape", ["pixels"], ["shape"]),
+        make.make_node("Gather", ["shape", "zero"], ["count"]),
+        make.make_node("Equal", ["count", "eight"], ["few"]),
+        make.make_node("Cast", ["few"], ["beyond"], to=whole),
+        make.make_node("Gather", ["zero", "beyond"], ["nothing"]),  # there is no second number in it
+        make.make_node("Cast", ["nothing"], ["added"], to=onnx.TensorProto.FLOAT),
+        make.make_node("Add", ["means", "added"], ["features"]),
+    ]
+    written(make.make_graph(nodes, "not of 8", [given], [found], numbers), tmp_path / "some.onnx")
     done = process("evaluate", "--features", tmp_path / "some.onnx", "-n", 200, "--steps", 1, "--out", tmp_path / "near.png")
     assert (done.returncode, done.stdout) == (2, "")
     assert "some.onnx: gives no features (N, D) for uint8 images (8, 3, 8, 8) (" in one_line(done.stderr)
