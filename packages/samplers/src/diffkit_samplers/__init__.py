@@ -10,6 +10,7 @@ from diffkit_samplers.heun import heun
 from diffkit_samplers.latents import slerp
 from diffkit_samplers.loop import Move, State, Update
 from diffkit_samplers.noise import Source, seeded
+from diffkit_samplers.resampling import resample
 from diffkit_samplers.steps import step
 from diffkit_samplers.trajectory import METHODS, trajectory
 from diffkit_samplers.wrappers import clip, dynamic_threshold, fixed_large, inpaint
@@ -38,6 +39,7 @@ __all__ = [
     "guide",
     "heun",
     "inpaint",
+    "resample",
     "seeded",
     "slerp",
     "step",

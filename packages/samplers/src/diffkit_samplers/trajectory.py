@@ -11,7 +11,7 @@ from diffkit_samplers.heun import heun_update
 from diffkit_samplers.loop import State, Update, run
 from diffkit_samplers.noise import Source
 
-__all__ = ["METHODS", "trajectory"]
+__all__ = ["METHODS", "trajectory", "update_of"]
 
 METHODS: dict[str, tuple[Update, float]] = {
     "ddim": (ddim_update, 0.0),
@@ -47,10 +47,20 @@ def trajectory(
     >>> [state.t for state in trajectory(lambda x, t: 0 * x, rectified(), np.ones((1, 1)), steps=4)]
     [0.75, 0.5, 0.25, 0.0]
     """
-    if isinstance(method, str) and method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, or an update; got {method!r}")
-    update, usual = METHODS[method] if isinstance(method, str) else (method, 0.0)
+    update, usual = update_of(method)
     if steps is None:
         steps = timesteps_of(schedule) if method == "ddpm" else 20
     eta = usual if eta is None else eta
     return run(update, denoise, schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
+
+
+def update_of(method: str | Update) -> tuple[Update, float]:
+    """The update of a method and its eta unless one is given: 0 for an update of one's own. Raises ValueError for a name that
+    is not in `METHODS`.
+
+    >>> update_of("ddpm")[1], update_of(ddim_update)[1]
+    (1.0, 0.0)
+    """
+    if isinstance(method, str) and method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, or an update; got {method!r}")
+    return METHODS[method] if isinstance(method, str) else (method, 0.0)

@@ -66,7 +66,8 @@ def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
     known: clean data of x_t's shape, or one that broadcasts to it. mask: 1 where it is known, 0 where it is to be drawn, of a
     shape that broadcasts to x_t's. As the known x0 goes into each step, the known part of x_t is that data at t's noise level,
     at every t. Runs at eta = 1 fit the drawn part to it best. Raises ValueError, when called, for shapes that do not fit.
-    Source: Lugmayr et al. 2022 (RePaint), equation 8, without its resampling.
+    Drawn with one round a step, the rest hardly knows what is kept: see `resample`.
+    Source: Lugmayr et al. 2022 (RePaint), equation 8.
 
     >>> import numpy as np
     >>> inpaint(lambda x, t: 0 * x, known=np.array([7.0, 7.0]), mask=np.array([1.0, 0.0]))(np.ones(2), 0.5)
