@@ -29,13 +29,18 @@ def test_inpainting_keeps_what_is_known_and_draws_the_rest(trained, picture, tmp
     arguments = ["--mask", mask, "-n", 2, "--steps", 4, "--out", tmp_path / "two", "--gif", tmp_path / "two.gif"]
     code, _, said = diffkit("inpaint", trained, image, *arguments)
     assert code == 0
-    assert "2 images, 50% drawn anew, 4 steps of ddim, eta 1" in said
+    assert "2 images, 50% drawn anew, 4 steps of ddim, eta 1, 5 rounds each" in said
     kept, free = halves(pixels(image)[0])
     drawn = [halves(each) for each in pixels(tmp_path / "two")]
     assert [known for known, _ in drawn] == [kept, kept]
     assert drawn[0][1] != drawn[1][1] != free
     assert len(frames(tmp_path / "two.gif")) == 4
-    assert read_note(tmp_path / "two" / "00001.png")["seed"] == 1
+    note = read_note(tmp_path / "two" / "00001.png")
+    assert (note["seed"], note["rounds"]) == (1, 5)
+    assert diffkit("inpaint", trained, image, *arguments, "--rounds", 1)[0] == 0
+    once = [halves(each) for each in pixels(tmp_path / "two")]
+    assert [known for known, _ in once] == [kept, kept]
+    assert once[0][1] != drawn[0][1]
 
 
 @pytest.mark.parametrize(("grey", "word"), [(0, "black"), (255, "white")])

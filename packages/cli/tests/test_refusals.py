@@ -83,6 +83,7 @@ REFUSED = {
     "inpaint run picture.png --mask picture.png --seed -1": (2, f"{SEEDS} -1"),
     "inpaint run picture.png --mask picture.png --steps 0": (2, "--steps must be from 1 to 1000000, got 0"),
     "inpaint run picture.png --mask picture.png --eta -1": (2, "--eta must be in [0, 1]"),
+    "inpaint run picture.png --mask picture.png --rounds 0": (2, "--rounds must be from 1 to 1000000, got 0"),
     "inpaint run --mask picture.png": (2, "IMAGE"),
     "evaluate run --device gpu": (2, DEVICE),
     "evaluate run --seed -1": (2, f"{SEEDS} -1"),

@@ -102,7 +102,8 @@ def inpaint(
     mask: Annotated[Path, typer.Option(metavar="MASK", help="An image of its size: white is drawn anew, black is kept.")],
     n: Number = 8,
     sampler: Sampler = None,
-    steps: Annotated[int | None, whole(help="Steps of the sampler; default 50.")] = None,
+    steps: Annotated[int | None, whole(help="Steps of the sampler; default 20.")] = None,
+    rounds: Annotated[int, whole(help="Times each step is made, so that both parts fit; 1 is quick.")] = 5,
     eta: Annotated[float | None, real(help="Noise of each step; default 1, which fits the parts together best.")] = None,
     spacing: Spacing = None,
     seed: Seed = 0,
@@ -117,4 +118,4 @@ def inpaint(
     asked = given({"sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing, "size": size})
     from diffkit_cli.inpaint import inpaint
 
-    inpaint(run, image, mask, out, asked, n=n, seed=seed, animations=films(gif, webp), raw=raw, device=device)
+    inpaint(run, image, mask, out, asked, n=n, seed=seed, rounds=rounds, animations=films(gif, webp), raw=raw, device=device)

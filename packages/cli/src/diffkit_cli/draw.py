@@ -40,11 +40,12 @@ def draw(
     labels: Sequence[int] | None = None,
     start: Start | None = None,
     wrap: Callable[[Denoise], Denoise] | None = None,
+    rounds: int = 1,
     frames: bool = False,
 ) -> Drawn:
     """The image of each seed, image i of seeds[i] alone, batch_size at a time (what fits, unless given).
 
-    labels: a class for each seed. start, wrap: see `Start` and `Sampler.states`. frames: keep them too, at most 100 of them.
+    labels: a class for each seed. start, wrap, rounds: see `Start` and `Sampler.states`. frames: keep them too, at most 100.
     """
     times = grid(sampler.schedule, recipe.steps, recipe.spacing)
     if start is not None:
@@ -61,7 +62,7 @@ def draw(
             rates = sampler.schedule(times[0])
             x = rates.sigma * z if start is None else add_noise(start.x0 + 0 * z, z, rates)
             given = None if labels is None else labels[first : first + batch_size]
-            states = sampler.states(x, recipe, noise=noise, times=times, labels=given, wrap=wrap)
+            states = sampler.states(x, recipe, noise=noise, times=times, labels=given, wrap=wrap, rounds=rounds)
             batches.append([])
             for k, state in enumerate(states):
                 if k in kept:

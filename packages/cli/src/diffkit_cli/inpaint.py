@@ -17,7 +17,7 @@ from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
 
 __all__ = ["inpaint"]
 
-DEFAULTS = {"steps": 50, "eta": 1.0}
+DEFAULTS = {"steps": 20, "eta": 1.0}
 
 
 def inpaint(
@@ -29,16 +29,18 @@ def inpaint(
     *,
     n: int,
     seed: int,
+    rounds: int,
     animations: Sequence[Path] = (),
     raw: bool = False,
     device: str = "auto",
 ) -> None:
     """n ways to draw the mask's white part anew, image i from seed + i; the rest stays as it is, to the last grey level.
 
-    asked: sampler, steps, eta, spacing, size. Raises UsageError for an option out of its range, DataError for an image or a
-    mask that cannot be read, or that are of two sizes. Source: Lugmayr et al. 2022 (RePaint), without its resampling.
+    asked: sampler, steps, eta, spacing, size. rounds: of each step, so that both parts fit, see `diffkit_samplers.resample`.
+    Raises UsageError for an option out of its range, DataError for an image or a mask that cannot be read, or that are of two
+    sizes. Source: Lugmayr et al. 2022 (RePaint).
     """
-    check_counts({"-n": n})
+    check_counts({"-n": n, "--rounds": rounds})
     check_seeds(seed, n)
     source = opened(run, raw, device, asked)
     sampler = source.sampler
@@ -54,12 +56,12 @@ def inpaint(
         recipe,
         range(seed, seed + n),
         wrap=partial(keeping, known=x0, mask=known),
+        rounds=rounds,
         frames=bool(animations),
     )
-    note = {"command": "inpaint", **source.note(), "n": n, **recipe.note()}
+    note = {"command": "inpaint", **source.note(), "n": n, "rounds": rounds, **recipe.note()}
     write_images(drawn.pixels, out, [{**note, "seed": seed + i} for i in range(n)])
     for path in animations:
         save_animation(drawn.frames, path)
-    console.print(
-        f"{plural(n, 'image')}, {share:.0%} drawn anew, {recipe}, seed {seed}: {', '.join(map(str, (out, *animations)))}"
-    )
+    how = f"{share:.0%} drawn anew, {recipe}, {plural(rounds, 'round')} each, seed {seed}"
+    console.print(f"{plural(n, 'image')}, {how}: {', '.join(map(str, (out, *animations)))}")

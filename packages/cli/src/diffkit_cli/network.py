@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, seeded, trajectory
+from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, resample, seeded, trajectory
 from diffkit_schedules import Schedule, as_array_of, from_config, namespace
 from diffkit_trainer import Normalisation, RunError, batch_that_fits, load, pick_device, read_export, weights_hash
 from diffkit_unet import UNet
@@ -56,10 +56,12 @@ class Sampler:
         times: Sequence[float] | None = None,
         labels: Sequence[int] | None = None,
         wrap: Callable[[Denoise], Denoise] | None = None,
+        rounds: int = 1,
     ) -> Iterator[State]:
         """The states of the recipe's sampler from x (B, C, H, W) at its first time; see `diffkit_samplers.trajectory`.
 
         times: instead of the recipe's own grid. labels: a class for each image. wrap: from the denoise to another one.
+        rounds: of each step, see `diffkit_samplers.resample`.
         """
         denoise = self.denoise if labels is None else self._guided(labels, recipe.guidance)
         denoise = self._clipped(denoise, "" if wrap else recipe.sampler)
@@ -67,7 +69,7 @@ class Sampler:
             wrap(denoise) if wrap else denoise,
             self.schedule,
             x,
-            method=recipe.update,
+            method=resample(recipe.update, rounds),
             steps=recipe.steps,
             eta=recipe.eta,
             spacing=times or recipe.spacing,
