@@ -116,6 +116,17 @@ def test_wrappers(backend, dtype):
 
 
 @pytest.mark.parametrize(("backend", "dtype"), CASES)
+def test_rounds(backend, dtype):
+    def sample(x):
+        oracle, method = GaussianOracle(ds.cosine(), 0.3, 0.5), dk.resample("ddim", 3)
+        *_, last = dk.trajectory(oracle, ds.cosine(), x, method=method, steps=6, noise=dk.seeded([1, 2, 3]))
+        return last.x0
+
+    x = make(backend, dtype)
+    alike(sample(x), sample(START), x, dtype)
+
+
+@pytest.mark.parametrize(("backend", "dtype"), CASES)
 def test_encode(backend, dtype):
     x = make(backend, dtype)
     oracle = GaussianOracle(ds.cosine(), 0.3, 0.5)
