@@ -1,5 +1,6 @@
 """Where things are said: results on stdout, all else on stderr."""
 
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["console", "plural", "results", "show", "table", "warn", "warnings_as_lines"]
+__all__ = ["command", "console", "plural", "results", "show", "table", "warn", "warnings_as_lines"]
 
 
 WIDE = 10_000
@@ -65,3 +66,12 @@ def plural(count: int, thing: str) -> str:
     ('1 image', '0 images', '2 channels')
     """
     return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def command(*words: object) -> str:
+    """A command of diffkit as it can be pasted into a shell.
+
+    >>> command("sample", "my run")
+    "diffkit sample 'my run'"
+    """
+    return shlex.join(["diffkit", *map(str, words)])

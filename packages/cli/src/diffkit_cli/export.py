@@ -1,12 +1,11 @@
 """diffkit export: a run's network in one file, or in a folder for diffusers."""
 
-import shlex
 from pathlib import Path
 
 from diffkit_trainer import Exported, RunError, write_config, write_export, write_onnx, write_pipeline
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console
+from diffkit_cli.console import command, console
 from diffkit_cli.peers import pipeline_of
 from diffkit_cli.sample import opened
 from diffkit_cli.shipped import named
@@ -32,7 +31,7 @@ def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> 
     check_out(out, ENDINGS[kind])
     source = opened(run, raw, "cpu", {})
     network, config = source.sampler.network, source.sampler.config
-    use = f". Sample with: {shlex.join(['diffkit', 'sample', str(out)])}"
+    use = f". Sample with: {command('sample', out)}"
     if kind == "onnx":
         with console.status("writing ONNX"):
             write_onnx(out, network, config)

@@ -1,11 +1,10 @@
 """diffkit import: a network of diffusers as a RUN."""
 
-import shlex
 from pathlib import Path
 
 from diffkit_trainer import Exported, RunError, read_pipeline
 
-from diffkit_cli.console import console, plural, warn
+from diffkit_cli.console import command, console, plural, warn
 from diffkit_cli.export import check_out, write_network
 from diffkit_cli.peers import network_of, spacing_of
 
@@ -30,5 +29,5 @@ def import_pipeline(folder: Path, out: Path) -> None:
     write_network(out, Exported(network.state_dict(), config, 0, raw=True))
     parameters = sum(parameter.numel() for parameter in network.parameters())
     image = f"{config['image']['width']}x{config['image']['height']}, {plural(config['image']['channels'], 'channel')}"
-    sample = shlex.join(["diffkit", "sample", str(out), "--spacing", spacing_of(pipeline)])
+    sample = command("sample", out, "--spacing", spacing_of(pipeline))
     console.print(f"{config['imported']}: {parameters:,} parameters, {image}: {out}. Sample with: {sample}")

@@ -1,6 +1,5 @@
 """diffkit train: from a config to a run folder."""
 
-import shlex
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,7 +26,7 @@ from diffkit_unet import keep_memory
 
 from diffkit_cli.building import document, trainer_of
 from diffkit_cli.config import TrainConfig, UsageError
-from diffkit_cli.console import console, plural, warn, warnings_as_lines
+from diffkit_cli.console import command, console, plural, warn, warnings_as_lines
 from diffkit_cli.data import open_data
 from diffkit_cli.dry_run import dry_run
 from diffkit_cli.loop import train_to_the_end
@@ -65,7 +64,7 @@ def train(
             images, config = open_data(config, skip_bad=skip_bad)
         except DataError as error:
             if stored and not Path(config.data).exists():
-                error.add_note(f"where the data moved: diffkit train NEW_PLACE --resume --out {shlex.quote(str(run))}")
+                error.add_note(f"where the data moved: {command('train', 'NEW_PLACE', '--resume', '--out', run)}")
             raise
         if stored is None:
             config = decided(options | {"size": config.size}, preset="small" if min(images.shape[1:]) <= SMALL else "tutorial")
@@ -122,8 +121,8 @@ def _run(run: Path, config: TrainConfig, trainer: Trainer, stopped: Callable[[],
     if signum or trainer.step < steps:
         signum = signum or signal.SIGTERM  # it came to another process
         name = signal.Signals(signum).name
-        command = shlex.join(["diffkit", "train", "--resume", "--out", str(run), *["--skip-bad"] * bool(trainer.images.skipped)])
-        console.print(f"{name}: saved step {trainer.step} of {steps}. Go on with: {command}")
+        again = command("train", "--resume", "--out", run, *["--skip-bad"] * bool(trainer.images.skipped))
+        console.print(f"{name}: saved step {trainer.step} of {steps}. Go on with: {again}")
         return 128 + signum
-    console.print(f"done: {plural(trainer.step, 'step')} in {run}. Sample with: {shlex.join(['diffkit', 'sample', str(run)])}")
+    console.print(f"done: {plural(trainer.step, 'step')} in {run}. Sample with: {command('sample', run)}")
     return 0
