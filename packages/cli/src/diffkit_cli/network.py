@@ -141,16 +141,15 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
     try:
         if run.is_file():
             weights, config, step, holds_raw = read_export(run, expected)
-            if raw and not holds_raw:
-                raise UsageError(f"--raw: only the moving average is in {named(run)}: leave --raw out")
-            raw, warnings = holds_raw, list[str]()
+            warnings = list[str]()
         else:
+            holds_raw = raw
             step, config, weights, warnings = load(run, "model" if raw else "ema", expected)
         network = networks[0]
         network.load_state_dict(weights)
         sampler = Sampler(network.to(where).eval(), config)
-    except UsageError:
-        raise
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run}: its config does not describe a network: {error}") from None
-    return Opened(sampler, step, weights_hash(weights), raw, warnings)
+    if raw and not holds_raw:
+        raise UsageError(f"--raw: only the moving average is in {named(run)}: leave --raw out")
+    return Opened(sampler, step, weights_hash(weights), holds_raw, warnings)
