@@ -67,8 +67,7 @@ def interpolate(
     from diffkit_cli.interpolate import interpolate
 
     noises, ends = given({"rows": rows, "seed": seed}), (start, stop)
-    films_ = films(gif, webp)
-    interpolate(run, out, asked, noises, columns=columns, ends=ends, animations=films_, raw=raw, device=device)
+    interpolate(run, out, asked, noises, columns=columns, ends=ends, animations=films(gif, webp), raw=raw, device=device)
 
 
 def steps(

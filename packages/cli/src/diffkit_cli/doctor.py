@@ -58,8 +58,9 @@ def suggestions(found: Examined, size: int) -> list[str]:
     if small:
         said.append(f"{len(small)} of {plural(len(images), 'image')} would be enlarged to {size}: try --size {min(small)}")
     label = {image.name: image.label for image in images}
-    repeated = sum(len(names) - 1 for names in found.duplicates())
-    crossing = sum(len({label[name] for name in names}) > 1 for names in found.duplicates())
+    groups = found.duplicates()
+    repeated = sum(len(names) - 1 for names in groups)
+    crossing = sum(len({label[name] for name in names}) > 1 for names in groups)
     if crossing:
         said.append(f"in several classes: {plural(crossing, 'image')}; the network is told each of them, keep the right one")
     if repeated:
