@@ -7,11 +7,14 @@ import pty
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from diffkit_trainer import checkpoints
 from PIL import Image
 
 COMMAND = [sys.executable, "-m", "diffkit_cli"]
+DIFFKIT = Path(sys.executable).with_name("diffkit")
+"""The command as it is installed."""
 
 
 def keys(*assignments):
@@ -103,6 +106,12 @@ def one_line(text):
     assert text.count("\n") == 1
     assert "Traceback" not in text
     return text
+
+
+def refusal(done, code):
+    """The one line of a process that ended with the code and answered nothing."""
+    assert (done.returncode, done.stdout) == (code, "")
+    return one_line(done.stderr)
 
 
 def size_of(path):

@@ -4,9 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from running import DIFFKIT
 
 BASH = shutil.which("bash")
 pytestmark = pytest.mark.skipif(BASH is None, reason="needs bash")
@@ -21,8 +21,7 @@ COMP_WORDS=(diffkit "$@"); COMP_CWORD=$#
 _diffkit_completion "$command"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-    diffkit = Path(sys.executable).with_name("diffkit")
-    done = subprocess.run([BASH, "-c", script, "bash", diffkit, *words], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([BASH, "-c", script, "bash", DIFFKIT, *words], capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     return done.stdout.split()
 
@@ -49,9 +48,8 @@ def test_what_bash_offers(words, offered):
 
 
 def test_it_is_installed_for_a_shell(tmp_path):
-    diffkit = Path(sys.executable).with_name("diffkit")
     done = subprocess.run(
-        [diffkit, "--install-completion", "bash"], env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+        [DIFFKIT, "--install-completion", "bash"], env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True
     )
     installed = tmp_path / ".bash_completions" / "diffkit.sh"
     assert str(installed) in done.stdout

@@ -6,10 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from running import on_a_terminal, one_line, process, start
+from running import DIFFKIT, on_a_terminal, one_line, process, start
 
 COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "doctor", "evaluate", "export", "import", "schedules")
 
@@ -134,8 +133,7 @@ def test_help_by_its_short_name_and_for_nothing_at_all(diffkit):
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_a_stream_that_is_closed_is_done_without(trained, tmp_path, closed):
-    diffkit = Path(sys.executable).with_name("diffkit")
-    words = shlex.join([str(diffkit), "sample", str(trained), "-n", "1", "--steps", "1", "--out", str(tmp_path / "a.png")])
+    words = shlex.join([str(DIFFKIT), "sample", str(trained), "-n", "1", "--steps", "1", "--out", str(tmp_path / "a.png")])
     done = subprocess.run(["sh", "-c", f"{words} {closed}"], capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     assert (tmp_path / "a.png").exists()

@@ -2,13 +2,10 @@
 
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from running import one_line
+from running import DIFFKIT, one_line
 
-DIFFKIT = Path(sys.executable).with_name("diffkit")
 FULL = "No space left on device"
 OLDER = b"older"
 
