@@ -1,4 +1,5 @@
-"""The project's checks. `nox` runs all of them; `nox -s "tests(samplers)"` those of one package, against its built wheel."""
+"""The project's checks. `nox` runs all but the long ones, `nox -s faults` these; `nox -s "tests(samplers)"` runs those of one
+package, against its built wheel."""
 
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ import nox
 PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
 DIST = Path("dist").resolve()
 CONSTRAINTS = DIST / "constraints.txt"
+PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal")
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.2.9"
@@ -18,6 +20,7 @@ for pips, uvs in {"PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_CERT": "SSL_CERT_FILE"
     if pips in os.environ:  # uv reads none of pip's settings
         os.environ.setdefault(uvs, os.environ[pips])
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' networks are so small that threads would only wait for each other
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of the many processes would compile torch anew
 
 
 @nox.session
@@ -53,8 +56,17 @@ def tests(session: nox.Session, package: str) -> None:
     session.install("-c", CONSTRAINTS, f"diffkit-{package}", *TOOLS)
     with session.chdir(f"packages/{package}"):
         session.run("deptry", "src", silent=True)
-    session.run("pytest", "-n", "auto", f"packages/{package}", "--ignore-glob=*/extra/*", *session.posargs)
-    session.run("pytest", "--doctest-modules", "--pyargs", f"diffkit_{package}")
+    ours = (f"packages/{package}/tests", f"packages/{package}/README.md", "--doctest-modules", "--pyargs", f"diffkit_{package}")
+    session.run(*PYTEST, *ours, "--ignore-glob=*/extra/*", "-m", "not long", *session.posargs)
+
+
+@nox.session(requires=["build"])
+def faults(session: nox.Session) -> None:
+    """The long runs of the trainer and the command: kills at every stage, several processes, a million files."""
+    session.install("-c", CONSTRAINTS, "diffkit-cli", *TOOLS)
+    session.run(
+        *PYTEST, "packages/trainer/tests", "packages/cli/tests", "--ignore-glob=*/extra/*", "-m", "long", *session.posargs
+    )
 
 
 @nox.session(requires=["build"])

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 LIST = """
 import os, resource, sys, time
 from pathlib import Path
@@ -31,6 +33,7 @@ print(min(ours), min(least), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 """
 
 
+@pytest.mark.long
 def test_a_million_files_are_listed_in_five_seconds_and_200_megabytes(tmp_path):
     """By processor time, the best of three. Where reading the names alone takes longer than the 1.3 seconds of the machine that
     five are meant for, as much longer."""

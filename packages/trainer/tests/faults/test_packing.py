@@ -74,7 +74,9 @@ print(n)
 """
 
 
-@pytest.mark.parametrize("modes", [["L"] * 4, ["RGB", "L", "L", "RGB"]], ids=["grey", "mixed"])
+@pytest.mark.parametrize(
+    "modes", [pytest.param(["L"] * 4, marks=pytest.mark.long), ["RGB", "L", "L", "RGB"]], ids=["grey", "mixed"]
+)
 def test_killed_at_every_stage_a_pack_is_what_it_would_have_been(tmp_path, modes):
     done = python(KILL_AT_EVERY_STAGE, fill(tmp_path / "data", modes), 8)
     assert done.returncode == 0, done.stderr

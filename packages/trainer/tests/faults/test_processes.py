@@ -52,6 +52,7 @@ def test_two_processes_see_the_same_samples(two, alone):
     assert {(two[0] / f"rank{rank}").read_text() for rank in range(2)} == {"[8, 2]"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("processes", "fault"), [(2, "accumulate"), (3, "none")])
 def test_more_parts_see_the_same_samples(run, alone, processes, fault):
     """Row 45 too: a batch of 16 among three processes; as many steps in each, and the same losses."""
@@ -59,6 +60,7 @@ def test_more_parts_see_the_same_samples(run, alone, processes, fault):
     assert {(run / f"rank{rank}").read_text() for rank in range(processes)} == {json.dumps([8, processes])}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("processes", [1, 3])
 def test_two_processes_stop_and_another_number_goes_on(run, half, alone, processes):
     """Row 48."""
@@ -75,6 +77,7 @@ def test_the_same_number_of_processes_goes_on_bit_for_bit(run, half, two):
         assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
+@pytest.mark.long
 def test_what_is_not_finite_in_one_process_ends_all_before_the_update(run):
     """Row 40."""
     done = ranks(run, 2, "nan")
@@ -84,6 +87,7 @@ def test_what_is_not_finite_in_one_process_ends_all_before_the_update(run):
     assert all(value.isfinite().all() for value in load(run).weights.values())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["kill", "stop"])
 def test_one_process_that_is_gone_ends_all_in_time(run, alone, fault):
     """Row 43: one killed, and one stopped, which the others give up on after their timeout of 15 seconds."""
@@ -103,6 +107,7 @@ def processes_of(run):
     return [line for line in lines.splitlines() if str(run) in line]
 
 
+@pytest.mark.long
 def test_a_save_that_fails_in_the_first_process_ends_all_with_its_cause(run):
     """Row 44."""
     (run / "checkpoints").write_text("in the way")

@@ -73,8 +73,10 @@ print(n)
 """
 
 
-@pytest.mark.parametrize("again", ["next", "again"])
-@pytest.mark.parametrize("keep", [1, 2])
+@pytest.mark.parametrize(
+    ("keep", "again"),
+    [(1, "next"), *(pytest.param(*case, marks=pytest.mark.long) for case in ((1, "again"), (2, "next"), (2, "again")))],
+)
 def test_killed_at_every_stage_of_a_save_one_checkpoint_is_always_whole(run, keep, again):
     """Rows 1 and 6; "again" saves the step that is there already."""
     it = trainer()

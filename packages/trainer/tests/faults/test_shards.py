@@ -63,11 +63,13 @@ def test_shards_train_as_copies_do(shards, copies):
     }
 
 
+@pytest.mark.long
 def test_shards_accumulate(run, copies):
     fine(run, 2, "accumulate", shard=True)
     alike(run, copies)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("processes", "shard"), [(3, True), (1, False)])
 def test_shards_of_two_go_on_with_any_number_and_in_one_piece(run, half, copies, processes, shard):
     shutil.copytree(half, run, dirs_exist_ok=True)
@@ -75,12 +77,14 @@ def test_shards_of_two_go_on_with_any_number_and_in_one_piece(run, half, copies,
     alike(run, copies)
 
 
+@pytest.mark.long
 def test_shards_stopped_and_gone_on_with_are_those_that_never_stopped(run, half, shards):
     shutil.copytree(half, run, dirs_exist_ok=True)
     fine(run, 2, shard=True)
     alike(run, shards, tolerance=0.0)
 
 
+@pytest.mark.long
 def test_what_is_not_finite_in_one_process_s_shard_ends_all(run):
     done = ranks(run, 2, "nan", shard=True)
     assert done.returncode != 0

@@ -1,4 +1,4 @@
-"""Checkpoints that somebody else made: rows 19 to 25 of the table of faults, and a thousand that chance has damaged."""
+"""Checkpoints that somebody else made: rows 19 to 25 of the table of faults, and thousands that chance has damaged."""
 
 import json
 import os
@@ -263,8 +263,9 @@ def header(data, chance):
 HARMS = (bit, cut, grow, blank, shuffle, header)
 
 
+@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("signed", [False, True], ids=["by chance", "with a manifest that agrees"])
-def test_two_thousand_damaged_checkpoints(run, signed):
+def test_damaged_checkpoints(run, signed, count):
     """Always a clear error or the previous checkpoint; never a crash, a hang or, unless the manifest lies too, other weights.
 
     Where it lies, what is loaded still has the network's names, shapes and types, and is finite.
@@ -276,7 +277,7 @@ def test_two_thousand_damaged_checkpoints(run, signed):
     old, new = (load_file(folder / "ema.safetensors") for folder in (older, newer))
     pristine = {path.name: path.read_bytes() for path in newer.iterdir()}
     chance, outcomes = random.Random(0), {"newer": 0, "older": 0, "error": 0}
-    for _ in range(1000):
+    for _ in range(count):
         name = chance.choice([*pristine, "ema.safetensors", "ema.safetensors"])
         data = bytearray(pristine[name])
         for _ in range(chance.choice((1, 1, 1, 3))):
@@ -301,4 +302,4 @@ def test_two_thousand_damaged_checkpoints(run, signed):
         assert time.process_time() - begun < 5
         (newer / name).write_bytes(pristine[name])
         (newer / "manifest.json").write_bytes(pristine["manifest.json"])
-    assert outcomes["older"] + outcomes["error"] > (200 if signed else 900), outcomes
+    assert outcomes["older"] + outcomes["error"] > count * (0.2 if signed else 0.9), outcomes
