@@ -72,22 +72,25 @@ def faults(session: nox.Session) -> None:
 @nox.session(requires=["build"])
 def lowest(session: nox.Session) -> None:
     """The schedules and samplers on the oldest versions they declare."""
-    session.install("-c", CONSTRAINTS, "diffkit-samplers", "numpy==1.26.0", "array-api-compat==1.11.2", *TOOLS)
+    session.install("-c", CONSTRAINTS, "diffkit-samplers", "numpy==1.26.0", "array-api-compat==1.14", *TOOLS)
     session.run("pytest", "packages/schedules", "packages/samplers", "--ignore-glob=*/extra/*", *session.posargs)
 
 
 @nox.session(requires=["build"])
 def backends(session: nox.Session) -> None:
-    """The schedules and samplers on torch and JAX as well as on NumPy."""
+    """The schedules and samplers on torch and JAX as well as on NumPy; the schedules on the oldest array-api-compat too."""
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", *TOOLS)
-    session.run("pytest", "packages/samplers/tests/extra/test_backends.py", *session.posargs)
+    tests = ("packages/schedules/tests/extra/test_tracing.py", "packages/samplers/tests/extra/test_backends.py")
+    session.run("pytest", *tests, *session.posargs)
+    session.install("array-api-compat==1.14")
+    session.run("pytest", tests[0], *session.posargs)
 
 
 @nox.session(requires=["build"])
 def peers(session: nox.Session) -> None:
-    """The samplers, the U-Net and whole pipelines against diffusers: step by step, output by output, image by image."""
-    session.install("-c", CONSTRAINTS, "diffkit-cli", "diffusers>=0.35", *TOOLS)
-    tests = (f"packages/{package}/tests/extra/test_diffusers.py" for package in ("samplers", "unet", "cli"))
+    """Every scheduler class, the samplers, the U-Net and whole pipelines against diffusers: rates, steps, outputs and images."""
+    session.install("-c", CONSTRAINTS, "diffkit-cli", "diffusers>=0.35", "torchsde", *TOOLS)  # its schedulers need SciPy too
+    tests = (f"packages/{package}/tests/extra/test_diffusers.py" for package in ("schedules", "samplers", "unet", "cli"))
     session.run("pytest", *tests, *session.posargs)
 
 

@@ -1,7 +1,6 @@
 """The same code on NumPy, torch and JAX: the same numbers, and the state's library, dtype and device kept."""
 
 import os
-import pickle
 import subprocess
 import sys
 
@@ -167,14 +166,6 @@ def test_a_network_under_autocast_leaves_the_state_its_dtype(prediction):
         assert {state.x.dtype for state in dk.trajectory(denoise, ds.offset_cosine(), torch.ones(2, 3), steps=3)} == {
             torch.float32
         }
-
-
-def test_a_table_that_was_used_pickles_small():
-    table = ds.linear_betas()
-    table(torch.ones(1) / 2)
-    again = pickle.loads(pickle.dumps(table))
-    assert again == table
-    assert "_placed" not in vars(again)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -3,6 +3,7 @@
 import math
 import operator
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,11 +65,16 @@ def is_torch(x: Array) -> bool:
     return bool(namespace(x).__name__ == "array_api_compat.torch")
 
 
+def is_lasting(x: Array) -> bool:
+    """Whether a torch tensor holds numbers of its own, and does not stand for one while a graph is traced."""
+    torch = sys.modules["torch"]
+    return not torch.compiler.is_compiling() and type(x) is torch.Tensor and not torch._is_functional_tensor(x)
+
+
 def combine(p: float, x: Array, q: float, y: Array) -> Array:
     """p x + q y for two float coefficients: x and y of one shape and dtype, which the result has too.
 
-    A coefficient of zero leaves its array out, infinities and all. Under torch it is two passes over memory instead of three,
-    and one new tensor.
+    A coefficient of zero leaves its array out, infinities and all. Under torch it is two passes over memory instead of three.
 
     >>> combine(2.0, np.ones(2), 0.5, np.ones(2))
     array([2.5, 2.5])
@@ -76,7 +82,7 @@ def combine(p: float, x: Array, q: float, y: Array) -> Array:
     if p == 0 or q == 0:
         return q * y if p == 0 else p * x
     if is_torch(x):
-        return (p * x).add_(y, alpha=q)
+        return (p * x).add(y, alpha=q)  # not in place: under vmap y may have an axis that x lacks
     return p * x + q * y
 
 

@@ -130,6 +130,8 @@ class rectified(Formula):  # noqa: N801
     Rates(alpha=0.75, sigma=0.25)
     """
 
+    path = "straight"
+
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
         return 1 - t, t
 
@@ -148,6 +150,8 @@ class karras(Formula):  # noqa: N801
     sigma_min: float = 0.002
     sigma_max: float = 80.0
     rho: float = 7.0
+
+    path = "ve"
 
     def __post_init__(self) -> None:
         ordered = 0 < self.sigma_min < self.sigma_max

@@ -29,7 +29,7 @@ def times_of(schedule: Schedule, log_snr: Sequence[float]) -> list[float]:
 
 
 def _bisected(log_snr: Callable[[Any], Any], level: Any) -> Any:
-    low, high = 0 * level, 0 * level + 1
+    low, high = np.zeros_like(level), np.ones_like(level)
     for _ in range(50):
         middle = (low + high) / 2
         above = log_snr(middle) > level

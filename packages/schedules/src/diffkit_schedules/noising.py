@@ -99,7 +99,7 @@ def _row(rates: Rates, prediction: str) -> tuple[Any, Any]:
 def _solve(rates: Rates, prediction: str) -> tuple[Any, Any, Any]:
     a, b = _row(rates, prediction)
     determinant = b * rates.alpha - a * rates.sigma
-    if isinstance(determinant, float) and determinant == 0:
+    if isinstance(determinant, int | float) and determinant == 0:
         name = prediction_name(prediction)
         where, instead = ("alpha = 0 (pure noise)", "v") if rates.alpha == 0 else ("sigma = 0 (clean data)", "eps")
         raise ValueError(f"prediction {name!r} cannot tell x0 from eps at {where}: predict {instead!r}, or take another schedule")
@@ -110,14 +110,16 @@ def _combine(p: Any, x: Array, q: Any, y: Array) -> Array:
     """p x + q y in x's dtype, with each coefficient a float, one number a sample, or broadcastable."""
     if x.shape != y.shape:
         raise ValueError(f"both arrays must have one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
-    if isinstance(p, float) and isinstance(q, float):
+    if isinstance(p, int | float) and isinstance(q, int | float):
         return combine(p, x, q, y)
     result = _per_sample(p, x) * x + _per_sample(q, x) * y
-    return result if result.dtype == x.dtype else namespace(x).astype(result, x.dtype)
+    xp = namespace(x)
+    whole = xp.isdtype(x.dtype, "integral")  # pictures of bytes, which become floats
+    return result if whole or result.dtype == x.dtype else xp.astype(result, x.dtype)
 
 
 def _per_sample(rate: Any, x: Array) -> Any:
     """A rate of shape (B,) as (B, 1, ...), so that it never meets the last axis of a batch by accident."""
-    if isinstance(rate, float) or rate.ndim != 1 or x.ndim == 1:
+    if isinstance(rate, int | float) or rate.ndim != 1 or x.ndim == 1:
         return rate
     return namespace(rate).reshape(rate, (-1,) + (1,) * (x.ndim - 1))

@@ -7,13 +7,16 @@ import numpy as np
 
 from diffkit_schedules.arrays import Array, namespace
 
-__all__ = ["Formula", "Rates", "Schedule", "rates_at"]
+__all__ = ["PATHS", "Formula", "Rates", "Schedule", "path_of", "rates_at"]
+
+PATHS = {"vp": "alpha^2 + sigma^2 = 1", "ve": "alpha = 1", "straight": "alpha + sigma = 1"}
+"""The curves that the pairs of a schedule may keep to: variance-preserving, variance-exploding and straight."""
 
 
 class Rates(NamedTuple):
     """The signal rate alpha and the noise rate sigma of x_t = alpha x0 + sigma eps.
 
-    Floats, or two arrays of one shape.
+    Two numbers, or two arrays of one shape.
 
     >>> Rates(0.5, 0.25).snr
     4.0
@@ -29,10 +32,11 @@ class Rates(NamedTuple):
         >>> Rates(1.0, 0.0).snr
         inf
         """
-        if isinstance(self.sigma, float) and self.sigma == 0:
+        if isinstance(self.sigma, int | float) and self.sigma == 0:
             return math.inf
-        with np.errstate(divide="ignore"):
-            return (self.alpha / self.sigma) ** 2
+        with np.errstate(divide="ignore", over="ignore"):
+            ratio = self.alpha / self.sigma
+            return ratio * ratio
 
     @property
     def log_snr(self) -> Any:
@@ -41,7 +45,7 @@ class Rates(NamedTuple):
         >>> Rates(0.5, 0.5).log_snr
         0.0
         """
-        if isinstance(self.alpha, float):
+        if isinstance(self.alpha, int | float):
             return 2 * (_log(self.alpha) - _log(self.sigma))
         xp = namespace(self.alpha)
         with np.errstate(divide="ignore"):
@@ -53,7 +57,8 @@ class Schedule(Protocol):
     """Anything that turns a time t in [0, 1] (0 = data, 1 = noise) into rates.
 
     A float t gives floats, computed in float64; an array gives arrays of t's shape, dtype and device. A schedule made of a
-    table of T steps also has `timesteps`, T; index i of the table is t = (i + 1) / T.
+    table of T steps also has `timesteps`, T; index i of the table is t = (i + 1) / T. To be shifted or rescaled it says in
+    `path` which curve its pairs keep to: "vp" (alpha^2 + sigma^2 = 1), "ve" (alpha = 1) or "straight" (alpha + sigma = 1).
 
     >>> from diffkit_schedules import cosine
     >>> isinstance(cosine(), Schedule)
@@ -73,12 +78,31 @@ def rates_at(schedule: Schedule, t: float) -> Rates:
     return Rates(float(alpha), float(sigma))
 
 
+def path_of(schedule: Schedule) -> str:
+    """Which of PATHS the schedule says that it keeps to; ValueError where it says none.
+
+    >>> from diffkit_schedules import cosine, karras, rectified
+    >>> [path_of(schedule) for schedule in (cosine(), karras(), rectified())]
+    ['vp', 've', 'straight']
+    """
+    path = getattr(schedule, "path", None)
+    if path not in PATHS:
+        curves = ", ".join(f"{name!r} ({curve})" for name, curve in PATHS.items())
+        raise ValueError(f"{schedule!r:.80} must say in its attribute `path` what it keeps to, one of {curves}; got {path!r}")
+    return str(path)
+
+
 class Formula:
     """Base of the schedules here: one formula, evaluated in float64 for a float and in the array's own library for an array.
 
     A subclass gives `_rates(xp, t) -> (alpha, sigma)`. float16 and bfloat16 times are widened to float32 for the formula.
     Raises ValueError for a float t outside [0, 1] and TypeError for an array of integers; an array's values are not looked at.
     """
+
+    @property
+    def path(self) -> str:
+        """Which of PATHS the pairs keep to."""
+        return "vp"
 
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
         raise NotImplementedError

@@ -7,13 +7,12 @@ Index i of a table, 0 ... T - 1, is t = (i + 1) / T; t = 0 is clean data (alpha-
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from diffkit_schedules.arrays import Array, as_array_of, is_torch
+from diffkit_schedules.arrays import Array, as_array_of, is_lasting, is_torch
 from diffkit_schedules.rates import Formula, Rates
 
 __all__ = ["Betas", "Table"]
@@ -25,6 +24,7 @@ class Table(Formula, NDArrayOperatorsMixin):
     """Base of the tables: a subclass gives `_betas`, a float64 array of T values in [0, 1].
 
     alpha-bar_i = prod_{j <= i} (1 - beta_j); alpha = sqrt(alpha-bar), sigma = sqrt(1 - alpha-bar).
+    `alphas_cumprod` is alpha-bar at indices 0 ... T - 1, float64.
     A table is also its betas: it has their length, is indexed, and enters NumPy's functions and arithmetic as their array.
     Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
 
@@ -33,6 +33,10 @@ class Table(Formula, NDArrayOperatorsMixin):
     >>> len(table), float(table[-1]), round(float((1 - table).prod()), 8)
     (1000, 0.02, 4.036e-05)
     """
+
+    alphas_cumprod: Betas
+    _entries: tuple[Betas, Betas]
+    _placed: dict[Any, tuple[Array, ...]]
 
     def _betas(self) -> Betas:
         raise NotImplementedError
@@ -44,7 +48,10 @@ class Table(Formula, NDArrayOperatorsMixin):
         return getattr(ufunc, method)(*(np.asarray(each) if isinstance(each, Table) else each for each in inputs), **options)
 
     def __len__(self) -> int:
-        return self.timesteps
+        return len(self._betas())
+
+    def __bool__(self) -> bool:
+        return True
 
     def __getitem__(self, index: Any) -> Any:
         return self._betas()[index]
@@ -57,22 +64,12 @@ class Table(Formula, NDArrayOperatorsMixin):
         """The number T of training steps."""
         return len(self.alphas_cumprod)
 
-    @cached_property
-    def alphas_cumprod(self) -> Betas:
-        """alpha-bar at indices 0 ... T - 1, float64."""
-        return np.asarray(np.cumprod(1 - self._betas()), dtype=np.float64)
-
-    @cached_property
-    def _entries(self) -> tuple[Betas, Betas]:
-        bar = np.concatenate([[1.0], self.alphas_cumprod])
-        return np.sqrt(bar), np.sqrt(1 - bar)
-
-    @cached_property
-    def _placed(self) -> dict[Any, tuple[Array, ...]]:
-        return {}  # the entries by dtype and device: copied to an accelerator once, not at every call
+    def _tabulate(self, alphas_cumprod: Betas) -> None:
+        bar = np.concatenate([[1.0], alphas_cumprod])
+        vars(self).update(alphas_cumprod=alphas_cumprod, _entries=(np.sqrt(bar), np.sqrt(1 - bar)), _placed={})
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_placed"}
+        return vars(self) | {"_placed": {}}
 
     def __call__(self, t: Any) -> Rates:
         if not isinstance(t, int | float) or not 0 <= t <= 1:
@@ -83,16 +80,20 @@ class Table(Formula, NDArrayOperatorsMixin):
         return Rates(*_chord(math.sqrt, position - low, *pairs))
 
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
-        place = (xp.__name__, str(t.dtype), str(getattr(t, "device", "")))
-        entries = self._placed.get(place) or tuple(as_array_of(entry, t) for entry in self._entries)
-        if is_torch(t):  # what JAX makes under jit must not outlive it
-            self._placed[place] = entries
         position = xp.reshape(t, (-1,)) * self.timesteps
-        low = xp.clip(xp.floor(position), 0, self.timesteps - 1)
-        index = xp.astype(low, xp.int64 if t.dtype == xp.float64 else xp.int32)
-        pairs = [(xp.take(entry, index, axis=0), xp.take(entry, index + 1, axis=0)) for entry in entries]
-        alpha, sigma = _chord(xp.sqrt, position - low, *pairs)
+        index = xp.astype(position, xp.int64 if t.dtype == xp.float64 else xp.int32)
+        index = xp.clip(index, 0, self.timesteps - 1)
+        pairs = [(xp.take(entry, index, axis=0), xp.take(entry, index + 1, axis=0)) for entry in self._entries_beside(t)]
+        alpha, sigma = _chord(xp.sqrt, position - xp.astype(index, t.dtype), *pairs)
         return xp.reshape(alpha, t.shape), xp.reshape(sigma, t.shape)
+
+    def _entries_beside(self, t: Array) -> tuple[Array, ...]:
+        """The entries in t's library, dtype and device; copied to an accelerator once, not at every call."""
+        place = (type(t), t.dtype, str(getattr(t, "device", "")))
+        entries = self._placed.get(place) or tuple(as_array_of(entry, t) for entry in self._entries)
+        if is_torch(t) and is_lasting(entries[0]):
+            self._placed[place] = entries
+        return entries
 
     def __post_init__(self) -> None:
         betas = np.asarray(self._betas(), dtype=np.float64)
@@ -100,6 +101,7 @@ class Table(Formula, NDArrayOperatorsMixin):
             raise ValueError(f"betas must be a sequence of at least one number, got shape {betas.shape}")
         if not np.all((betas >= 0) & (betas <= 1)):
             raise ValueError(f"every beta must be in [0, 1], got {betas[~((betas >= 0) & (betas <= 1))][0]}")
+        self._tabulate(np.cumprod(1 - betas, dtype=np.float64))
         left = self.alphas_cumprod[-1]
         if left > 0.05:
             warnings.warn(

@@ -1,7 +1,7 @@
 """The tables of betas that people train on."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ from diffkit_schedules.table import Betas, Table
 __all__ = ["cosine_betas", "discrete", "linear_betas", "scaled_linear_betas", "sigmoid_betas"]
 
 FEW = 8
+LONGEST = 10**6
+"""The most steps of a table: a number in a file must not fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class discrete(Table):  # noqa: N801
     The betas may be a sequence, an array, or another table: `discrete(linear_betas())` is `linear_betas()`, written out.
     Its repr names the betas where they are few, and only the first and the last where they are many.
 
-    Raises ValueError for an empty table or a beta outside [0, 1]; warns where the last alpha-bar is above 0.05.
+    Raises TypeError for what is no sequence, ValueError for an empty table or a beta outside [0, 1]; warns where the last
+    alpha-bar is above 0.05.
     Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
 
     >>> round(discrete([0.5, 0.5, 0.9])(2 / 3).alpha ** 2, 12)
@@ -37,6 +40,8 @@ class discrete(Table):  # noqa: N801
         return f"discrete({len(self.betas)} betas from {self.betas[0]:g} to {self.betas[-1]:g})"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.betas, Iterable):
+            raise TypeError(f"betas must be a sequence of numbers, or a table, got {self.betas!r:.80}")
         object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
         super().__post_init__()
 
@@ -128,4 +133,6 @@ class sigmoid_betas(Table):  # noqa: N801
 def _at_least_one(timesteps: int) -> int:
     if timesteps < 1:
         raise ValueError(f"T must be at least 1, got {timesteps}")
+    if timesteps > LONGEST:
+        raise ValueError(f"T must be at most {LONGEST}, got {timesteps}")
     return timesteps

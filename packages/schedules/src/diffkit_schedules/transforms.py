@@ -2,25 +2,25 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from diffkit_schedules.arrays import Array
-from diffkit_schedules.rates import Formula, Rates, Schedule
-from diffkit_schedules.table import Table
+from diffkit_schedules.rates import PATHS, Formula, Rates, Schedule, path_of
+from diffkit_schedules.table import Betas, Table
 
 __all__ = ["shift", "zero_terminal_snr"]
 
 
 @dataclass(frozen=True)
 class shift(Formula):  # noqa: N801
-    """The schedule with sigma / alpha multiplied by `factor` at every t, kept on the same kind of curve.
+    """The schedule with sigma / alpha multiplied by `factor` at every t, kept on the same curve.
 
-    Rates that sum to one stay so (rectified: t' = f t / (1 + (f - 1) t)), rates with alpha = 1 stay so, all others keep
-    alpha^2 + sigma^2. log-SNR falls by 2 log(factor): more noise at the same t, for larger images; `timesteps` is kept.
-    Raises ValueError unless factor > 0.
+    The schedule's `path` says which: a straight one keeps alpha + sigma (rectified: t' = f t / (1 + (f - 1) t)), a
+    variance-exploding one keeps alpha, a variance-preserving one keeps alpha^2 + sigma^2. log-SNR falls by 2 log(factor): more
+    noise at the same t, for larger images; `timesteps` and `alphas_cumprod` are there where the schedule is a table.
+    Raises ValueError unless factor > 0, and for a schedule that does not say its path.
     Source: Hoogeboom et al. 2023 (simple diffusion), equation 4; Esser et al. 2024 (SD3), equation 23.
 
     >>> from diffkit_schedules import rectified
@@ -34,28 +34,33 @@ class shift(Formula):  # noqa: N801
     def __post_init__(self) -> None:
         if not 0 < self.factor < math.inf:
             raise ValueError(f"factor must be > 0 and finite, got {self.factor}")
+        path_of(self.schedule)
+
+    @property
+    def path(self) -> str:
+        """The schedule's own."""
+        return path_of(self.schedule)
 
     @property
     def timesteps(self) -> int:
         """The number of steps of the table underneath; AttributeError where there is none."""
         return self.schedule.timesteps  # type: ignore[attr-defined, no-any-return]
 
-    @cached_property
-    def _sums_to_one(self) -> bool:
-        return bool(abs(sum(self.schedule(0.5)) - 1) < 1e-9)
-
-    @cached_property
-    def _unscaled(self) -> bool:
-        return bool(abs(self.schedule(0.5).alpha - 1) < 1e-9)
+    @property
+    def alphas_cumprod(self) -> Betas:
+        """alpha-bar of the shifted table: a / (a + f^2 (1 - a)); AttributeError where the schedule is no table."""
+        bar = self.schedule.alphas_cumprod  # type: ignore[attr-defined]
+        return np.asarray(bar / (bar + self.factor**2 * (1 - bar)), dtype=np.float64)
 
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
         alpha, sigma = self.schedule(t)
         noise = self.factor * sigma
-        if self._unscaled:
+        if self.path == "ve":
             return alpha, noise
-        if self._sums_to_one:
-            return alpha / (alpha + noise), noise / (alpha + noise)
-        scale = xp.sqrt((alpha * alpha + sigma * sigma) / (alpha * alpha + noise * noise))
+        if self.path == "straight":
+            scale = (alpha + sigma) / (alpha + noise)
+        else:
+            scale = xp.sqrt((alpha * alpha + sigma * sigma) / (alpha * alpha + noise * noise))
         return alpha * scale, noise * scale
 
 
@@ -63,8 +68,10 @@ class shift(Formula):  # noqa: N801
 class zero_terminal_snr(Table):  # noqa: N801
     """The schedule rescaled to end in pure noise: alpha' = (alpha - alpha_T) alpha_0 / (alpha_0 - alpha_T).
 
-    sigma'^2 = 1 - alpha'^2; alpha_T is at t = 1, alpha_0 at index 0 of a table, and at t = 0 otherwise. The eps prediction
-    has no x0 at t = 1 of the result: use "v" or "x0". Raises ValueError unless alpha^2 + sigma^2 = 1.
+    sigma'^2 = 1 - alpha'^2; alpha_T is at t = 1, alpha_0 at index 0 of a table, and at t = 0 otherwise. A table stays one, the
+    array of its new betas, and one of a single step is pure noise; of any other schedule there are no betas (TypeError). The
+    eps prediction has no x0 at t = 1 of the result: use "v" or "x0". Raises ValueError unless the schedule's `path` is "vp" and
+    alpha_T < alpha_0.
     Source: Lin et al. 2024, "Common diffusion noise schedules and sample steps are flawed", algorithm 1.
 
     >>> from diffkit_schedules import linear_betas
@@ -74,28 +81,32 @@ class zero_terminal_snr(Table):  # noqa: N801
 
     schedule: Schedule
 
-    @property
-    def timesteps(self) -> int:
-        """The number of steps of the table underneath; AttributeError where there is none."""
-        return self.schedule.timesteps  # type: ignore[attr-defined, no-any-return]
-
     def __post_init__(self) -> None:
-        alpha, sigma = self.schedule(0.5)
-        if abs(alpha**2 + sigma**2 - 1) > 1e-9:
-            raise ValueError(f"zero_terminal_snr needs alpha^2 + sigma^2 = 1, got {alpha**2 + sigma**2:.6g} at t = 0.5")
+        if path_of(self.schedule) != "vp":
+            raise ValueError(f"zero_terminal_snr needs {PATHS['vp']}, got {PATHS[path_of(self.schedule)]}: {self.schedule!r:.80}")
+        if not hasattr(self.schedule, "alphas_cumprod"):
+            return
+        alphas = np.sqrt(self.schedule.alphas_cumprod)
+        if alphas.size > 1 and not alphas[-1] < alphas[0]:
+            raise ValueError(f"zero_terminal_snr needs alpha to fall along the table, got {alphas[0]:.6g} at both of its ends")
+        scale = alphas[0] / (alphas[0] - alphas[-1]) if alphas.size > 1 else 1.0
+        self._tabulate(((alphas - alphas[-1]) * scale) ** 2)
 
-    @cached_property
-    def alphas_cumprod(self) -> Any:
-        """alpha-bar of the rescaled table; AttributeError where the schedule is no table."""
-        alphas = np.sqrt(self.schedule.alphas_cumprod)  # type: ignore[attr-defined]
-        return ((alphas - alphas[-1]) * (alphas[0] / (alphas[0] - alphas[-1]))) ** 2
+    def _betas(self) -> Betas:
+        if not self._is_table:
+            raise TypeError(
+                f"{self!r:.80} is no table, as its schedule is none: it has no betas; discrete(...) takes those you want"
+            )
+        before, after = np.concatenate([[1.0], self.alphas_cumprod[:-1]]), self.alphas_cumprod
+        betas: Betas = 1 - np.divide(after, before, out=np.zeros_like(after), where=before > 0)
+        return betas
 
     def __call__(self, t: Any) -> Rates:
         return super().__call__(t) if self._is_table else Formula.__call__(self, t)
 
-    @cached_property
+    @property
     def _is_table(self) -> bool:
-        return hasattr(self.schedule, "alphas_cumprod")
+        return hasattr(self, "alphas_cumprod")
 
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
         if self._is_table:

@@ -38,17 +38,17 @@ def weight(rates: Rates, kind: str = "uniform", prediction: str = "eps", gamma: 
         raise ValueError(f"gamma must be > 0, got {gamma}")
     name = prediction_name(prediction)
     alpha, sigma = rates
-    number = isinstance(alpha, float)
+    number = isinstance(alpha, int | float)
     xp = np if number else namespace(alpha)
     alpha, sigma = (np.float64(alpha), np.float64(sigma)) if number else rates
-    with np.errstate(divide="ignore"):  # 1 / 0 is the infinity that is meant
+    with np.errstate(divide="ignore", over="ignore"):  # 1 / 0 is the infinity that is meant
         signal, noise = _SHARES[name](alpha, sigma)
-    if kind == "uniform":
-        result = xp.ones_like(alpha)
-    elif kind == "snr":
-        result = signal * signal
-    else:
-        result = xp.minimum(signal * signal, gamma * noise * noise)
+        if kind == "uniform":
+            result = xp.ones_like(alpha)
+        elif kind == "snr":
+            result = signal * signal
+        else:
+            result = xp.minimum(signal * signal, gamma * noise * noise)
     return float(result) if number else result
 
 
