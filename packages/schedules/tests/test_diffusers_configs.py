@@ -13,57 +13,148 @@ STABLE_DIFFUSION = {
 }
 
 
+SAID = {"num_train_timesteps": 50, "beta_start": 0.01, "beta_end": 0.2, "beta_schedule": "linear", "prediction_type": "sample"}
+
+
 def quietly(config):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ds.from_diffusers(config)
 
 
+def of(name, **options):
+    return {"_class_name": f"{name}Scheduler", **options}
+
+
+STRAIGHT = ds.rectified()
+COGVIDEO = ds.scaled_linear_betas(1000, 0.00085, 0.012)
+
+
 @pytest.mark.parametrize(
     ("config", "schedule", "prediction"),
     [
-        ({}, ds.linear_betas(), "eps"),
-        ({"prediction_type": "sample"}, ds.linear_betas(), "x0"),
-        ({"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}, ds.cosine_betas(), "v"),
-        ({"beta_schedule": "sigmoid", "num_train_timesteps": 500, "beta_end": 0.05}, ds.sigmoid_betas(500, 1e-4, 0.05), "eps"),
-        ({"trained_betas": [0.3, 0.9, 0.9]}, ds.discrete([0.3, 0.9, 0.9]), "eps"),
-        ({"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}, ds.zero_terminal_snr(ds.linear_betas()), "v"),
-        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, ds.rectified(), "flow"),
-        ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, ds.shift(ds.rectified(), 3.0), "flow"),
+        (of("DDIM"), ds.linear_betas(1000, 1e-4, 0.02), "eps"),
+        (of("DDIM", num_train_timesteps=None, beta_start=None, prediction_type=None), ds.linear_betas(1000, 1e-4, 0.02), "eps"),
+        (of("DDPM", prediction_type="sample"), ds.linear_betas(), "x0"),
+        (of("DDPM", beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction"), ds.cosine_betas(), "v"),
+        (of("DDPM", beta_schedule="sigmoid", num_train_timesteps=500, beta_end=0.05), ds.sigmoid_betas(500, 1e-4, 0.05), "eps"),
+        (of("DDPM", beta_schedule="linear", num_train_timesteps=400.0, beta_start=0), ds.linear_betas(400, 0.0, 0.02), "eps"),
+        (of("DDIM", trained_betas=[0.3, 0.9, 0.9], beta_schedule="unread"), ds.discrete([0.3, 0.9, 0.9]), "eps"),
         (
-            {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0},
-            ds.shift(ds.rectified(), 3.0),
+            of("EulerDiscrete", rescale_betas_zero_snr=True, prediction_type="v_prediction"),
+            ds.zero_terminal_snr(ds.linear_betas()),
+            "v",
+        ),
+        (of("HeunDiscrete"), ds.linear_betas(1000, 0.00085, 0.012), "eps"),
+        (of("HeunDiscrete", rescale_betas_zero_snr=True), ds.linear_betas(1000, 0.00085, 0.012), "eps"),
+        (of("LCM"), ds.scaled_linear_betas(1000, 0.00085, 0.012), "eps"),
+        (of("UnCLIP", prediction_type="sample"), ds.cosine_betas(), "x0"),
+        (of("RePaint", prediction_type="sample"), ds.linear_betas(), "eps"),
+        (of("CogVideoXDDIM", snr_shift_scale=4.0), ds.shift(COGVIDEO, 2.0), "eps"),
+        (of("CogVideoXDPM", snr_shift_scale=1), COGVIDEO, "eps"),
+        (
+            of("CogVideoXDDIM", snr_shift_scale=4.0, rescale_betas_zero_snr=True),
+            ds.zero_terminal_snr(ds.shift(COGVIDEO, 2.0)),
+            "eps",
+        ),
+        (of("FlowMatchEulerDiscrete"), STRAIGHT, "flow"),
+        (of("FlowMatchEulerDiscrete", shift=3.0), ds.shift(STRAIGHT, 3.0), "flow"),
+        (of("FlowMatchHeunDiscrete", shift=2), ds.shift(STRAIGHT, 2.0), "flow"),
+        (
+            of("UniPCMultistep", prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+            ds.shift(STRAIGHT, 3.0),
             "flow",
         ),
+        (of("DPMSolverMultistep", use_flow_sigmas=True), STRAIGHT, "eps"),
+        (of("DPMSolverMultistep", flow_shift=3.0), ds.linear_betas(), "eps"),
+        (of("DPMSolverMultistep", use_dynamic_shifting=True), ds.linear_betas(), "eps"),
+        (of("EulerDiscrete", timestep_type="continuous"), ds.linear_betas(), "eps"),
         (STABLE_DIFFUSION, ds.scaled_linear_betas(), "eps"),
+        (SAID, ds.linear_betas(50, 0.01, 0.2), "x0"),
     ],
 )
 def test_what_is_honoured(config, schedule, prediction):
     assert quietly(config) == (schedule, prediction)
 
 
+class DDIMScheduler:
+    """What from_diffusers sees of a scheduler made in memory: its class's name and a config that does not say it."""
+
+    def __init__(self, **config):
+        self.config = config
+
+
+def test_a_scheduler_is_read_by_its_class_s_name_and_its_config():
+    assert quietly(DDIMScheduler(prediction_type="v_prediction", clip_sample=True)) == (ds.linear_betas(), "v")
+    assert quietly(DDIMScheduler(_class_name="LCMScheduler")) == (ds.linear_betas(), "eps")
+
+
 def test_what_is_left_to_the_sampler_is_named():
-    with pytest.warns(UserWarning, match="leaves this to the sampler: set_alpha_to_one=False, steps_offset=1$"):
+    with pytest.warns(UserWarning, match="^from_diffusers reads .* this to the sampler: set_alpha_to_one=False, steps_offset=1$"):
         ds.from_diffusers(STABLE_DIFFUSION)
     with pytest.warns(UserWarning, match="num_train_timesteps=500$"):
-        ds.from_diffusers({"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 500})
-    with pytest.warns(UserWarning, match="clip_sample=True, timestep_spacing='leading', some_new_key=3"):
-        ds.from_diffusers({"clip_sample": True, "timestep_spacing": "leading", "some_new_key": 3})
+        ds.from_diffusers(of("FlowMatchEulerDiscrete", num_train_timesteps=500))
+    with pytest.warns(UserWarning, match="sampler: clip_sample=True, timestep_spacing='leading', some_new_key=3$") as caught:
+        ds.from_diffusers(of("DDIM", clip_sample=True, timestep_spacing="leading", some_new_key=3))
+    assert caught[0].filename == __file__
+
+
+def test_what_asks_for_nothing_is_not_named():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ds.from_diffusers(of("FlowMatchEulerDiscrete", num_train_timesteps=1000, shift=3.0, base_shift=0.5, shift_terminal=None))
+        ds.from_diffusers(of("DDIM", _diffusers_version="0.42.1", clip_sample=False, thresholding=False, num_train_timesteps=500))
+        ds.from_diffusers(of("DPMSolverMultistep", use_flow_sigmas=True, flow_shift=5.0, lambda_min_clipped=-float("inf")))
+
+
+WITHOUT = "without '_class_name' leaves open .*: pass the scheduler itself, or add its class, as in dict"
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ([], "a scheduler config is a mapping, got list"),
-        ({"beta_schedule": "laplace"}, "beta_schedule must be one of 'linear', .*; got 'laplace'"),
-        ({"_class_name": "EDMEulerScheduler"}, "EDMEulerScheduler is not read here"),
-        ({"prediction_type": "noise"}, "prediction must be one of .*; got 'noise'"),
-        ({"_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": True}, "use_dynamic_shifting"),
+        ([], "^a scheduler config is a mapping, got list: pass it, or the scheduler itself$"),
+        (DDIMScheduler, "^a scheduler config is a mapping, got type"),
+        ({}, WITHOUT),
+        ({"shift": 3.0, "num_train_timesteps": 1000}, WITHOUT),
+        *(({key: value for key, value in SAID.items() if key != left_out}, WITHOUT) for left_out in SAID),
+        (SAID | {"rescale_betas_zero_snr": True}, WITHOUT),
+        (SAID | {"use_flow_sigmas": True}, WITHOUT),
+        (SAID | {"snr_shift_scale": 3.0}, WITHOUT),
+        (SAID | {"shift": 3.0}, WITHOUT),
+        (SAID | {"invert_sigmas": True}, WITHOUT),
+        (SAID | {"timestep_type": "continuous", "prediction_type": "v_prediction"}, "timestep_type 'continuous' of Euler"),
+        (of("DDIM", beta_schedule="laplace"), "beta_schedule must be one of 'linear', .*, 'squaredcos_cap_v2'; got 'laplace'$"),
+        (of("DDIM", beta_schedule=["linear"]), r"got \['linear'\]$"),
+        (of("UnCLIP", beta_schedule="linear"), "beta_schedule must be one of 'squaredcos_cap_v2'; got 'linear'$"),
+        (of("EDMEuler"), r"^EDMEulerScheduler is not read here: build its schedule yourself, such as karras\(sigma_min"),
+        ({"_class_name": ["DDIMScheduler"]}, r"^\['DDIMScheduler'\] is not read here"),
+        (of("DDIM", prediction_type="noise"), "prediction must be one of .*; got 'noise'"),
+        (of("DDIM", prediction_type="flow_prediction"), "'flow_prediction' of DDIMScheduler needs use_flow_sigmas=True"),
+        (
+            of("UniPCMultistep", use_flow_sigmas=True, prediction_type="v_prediction"),
+            "^prediction_type of UniPCMultistepScheduler with use_flow_sigmas must be epsilon, .*, got 'v'$",
+        ),
+        (of("EulerDiscrete", timestep_type="continuous", prediction_type="v_prediction"), r"tells the network log\(sigma\) / 4"),
+        (
+            of("FlowMatchEulerDiscrete", use_dynamic_shifting=True),
+            r"^use_dynamic_shifting .*, shift\(rectified\(\), exp\(mu\)\)$",
+        ),
+        (of("UniPCMultistep", use_dynamic_shifting=True, use_flow_sigmas=True), "^use_dynamic_shifting"),
+        (of("FlowMatchEulerDiscrete", invert_sigmas=True), "^invert_sigmas turns time and the network's output round"),
+        (of("DDIM", num_train_timesteps="1000"), "^num_train_timesteps must be an integer, got '1000'$"),
+        (of("DDIM", num_train_timesteps=10.5), "^num_train_timesteps must be an integer, got 10.5$"),
+        (of("DDIM", num_train_timesteps=True), "got True$"),
+        (of("DDIM", num_train_timesteps=10**12), "^T must be at most 1000000, got 1000000000000$"),
+        (of("DDIM", beta_start=[1]), r"^beta_start must be a finite number, got \[1\]$"),
+        (of("DDIM", beta_end=float("nan")), "^beta_end must be a finite number, got nan$"),
+        (of("FlowMatchEulerDiscrete", shift="x" * 99), "^shift must be a finite number, got 'x{59}$"),
     ],
 )
 def test_what_is_refused(config, message):
-    with pytest.raises(ValueError, match=message):
-        ds.from_diffusers(config)
+    with pytest.raises(ValueError, match=message) as caught:
+        quietly(config)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

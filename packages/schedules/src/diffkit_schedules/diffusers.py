@@ -1,10 +1,13 @@
-"""Reading the scheduler configs of the diffusers library."""
+"""Reading the schedulers of the diffusers library and their configs."""
 
+import math
+import numbers
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from diffkit_schedules.continuous import rectified
+from diffkit_schedules.diffusers_classes import IDLE, KNOWN
 from diffkit_schedules.noising import prediction_name
 from diffkit_schedules.rates import Schedule
 from diffkit_schedules.tables import cosine_betas, discrete, linear_betas, scaled_linear_betas, sigmoid_betas
@@ -12,109 +15,107 @@ from diffkit_schedules.transforms import shift, zero_terminal_snr
 
 __all__ = ["from_diffusers"]
 
-_SCHEDULE_KEYS = {"num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr"}
-_SCHEDULE_KEYS |= {"prediction_type", "shift"}
+_KINDS = {"linear": linear_betas, "scaled_linear": scaled_linear_betas, "sigmoid": sigmoid_betas}
+_BY_ITSELF = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type")
+"""A config that says all of these leaves nothing to the defaults of the classes that share them."""
 
-_OTHERS = ("EDM", "KarrasVe", "ScoreSde", "VQDiffusion", "CMStochastic")
-
-_IDLE: dict[str, tuple[Any, ...]] = {
-    "clip_sample": (False,),
-    "clip_sample_range": (1.0,),
-    "thresholding": (False,),
-    "dynamic_thresholding_ratio": (0.995,),
-    "sample_max_value": (1.0,),
-    "variance_type": ("fixed_small", None),
-    "timestep_spacing": (),
-    "steps_offset": (0,),
-    "set_alpha_to_one": (True,),
-    "skip_prk_steps": (False, True),
-    "solver_order": (),
-    "solver_type": ("midpoint",),
-    "algorithm_type": (),
-    "lower_order_final": (True,),
-    "euler_at_final": (False,),
-    "final_sigmas_type": ("zero",),
-    "lambda_min_clipped": (),
-    "interpolation_type": ("linear",),
-    "use_karras_sigmas": (False, None),
-    "use_exponential_sigmas": (False, None),
-    "use_beta_sigmas": (False, None),
-    "use_lu_lambdas": (False, None),
-    "use_flow_sigmas": (False, None),
-    "flow_shift": (1.0, None),
-    "use_dynamic_shifting": (False,),
-    "base_shift": (0.5, None),
-    "max_shift": (1.15, None),
-    "base_image_seq_len": (256, None),
-    "max_image_seq_len": (4096, None),
-    "time_shift_type": ("exponential",),
-    "shift_terminal": (None,),
-    "invert_sigmas": (False,),
-    "stochastic_sampling": (False,),
-}
-"""Keys that are the sampler's business, with the values that ask for nothing that a schedule would have to say."""
+_BY_CLASS = ("rescale_betas_zero_snr", "use_flow_sigmas", "snr_shift_scale", "shift", "invert_sigmas")
+"""What changes the rates of some classes and is passed over by others."""
 
 
-def from_diffusers(config: Mapping[str, Any]) -> tuple[Schedule, str]:
-    """The schedule and the prediction type of a diffusers scheduler_config, as (schedule, prediction).
+def from_diffusers(config: Any) -> tuple[Schedule, str]:
+    """The schedule and the prediction type of a scheduler of diffusers, as (schedule, prediction).
 
-    config: the JSON of scheduler_config.json, or `scheduler.config`. Of DDPM, DDIM, DPM-Solver and the like it honours
-    num_train_timesteps, beta_start, beta_end, beta_schedule (linear, scaled_linear, squaredcos_cap_v2, sigmoid), trained_betas,
-    rescale_betas_zero_snr and prediction_type; of the flow-matching ones shift, with prediction "flow" and sigma = t before
-    the shift (their networks are told 1000 sigma). What is left out takes diffusers' default. Whatever else asks for something
+    config: a scheduler of diffusers, or its config: the JSON of scheduler_config.json, or `scheduler.config`. What it leaves
+    out takes the default of its class, and a key that its class does not have counts for nothing. The classes read are those of
+    DDPM's tables of betas (DDIM, DPM-Solver, Euler, LCM ...: num_train_timesteps, beta_start, beta_end, beta_schedule,
+    trained_betas, rescale_betas_zero_snr, snr_shift_scale, prediction_type) and of flow matching (shift; or use_flow_sigmas
+    and flow_shift), where sigma = t before the shift and the network is told 1000 sigma. Whatever else asks for something
     (clipping, spacing, offsets, solvers) belongs to the sampler: a warning names it. The betas are float64 here and float32
-    there, which differs by 1e-7 relative.
-    Raises ValueError for a config that is no mapping, an unknown beta_schedule or prediction_type, dynamic shifting, and the
-    schedulers of EDM, score SDEs and vector quantisation.
+    there, which differs by 1e-7 relative; where some of the classes end a rescaled table at alpha-bar = 2^-24, it is 0 here.
+    A config without `_class_name`, as a scheduler made in memory has it, is read where it says all that the classes differ in.
+    Raises ValueError for any other class or kind of config, by name, and for a beta_schedule, a prediction_type or a number
+    that its class does not take.
 
     >>> from_diffusers({"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "prediction_type": "v_prediction"})
     (scaled_linear_betas(T=1000, start=0.0001, end=0.02), 'v')
     """
-    if not isinstance(config, Mapping):
-        raise ValueError(f"a scheduler config is a mapping, got {type(config).__name__}")
-    kind = str(config.get("_class_name", ""))
-    if kind.startswith(_OTHERS):
-        raise ValueError(f"{kind} is not read here: build its schedule yourself, such as karras(sigma_min, sigma_max)")
-    flow = "FlowMatch" in kind or config.get("prediction_type") == "flow_prediction" or bool(config.get("use_flow_sigmas"))
-    schedule, prediction = (
-        (_flow(config), "flow") if flow else (_table(config), prediction_name(_get(config, "prediction_type", "epsilon")))
-    )
-    asked = [f"{key}={value!r}" for key, value in config.items() if _asks(key, value, flow)]
+    kind, config = _named(config)
+    said = {key: default if config.get(key) is None else config[key] for key, default in KNOWN[kind].items()}
+    straight = "shift" in said or bool(said.get("use_flow_sigmas"))
+    schedule = _flow(said) if straight else _table(said)
+    prediction = _prediction(kind, said, straight)
+    asked = [f"{key}={value!r}" for key, value in config.items() if _asks(key, value, said, straight)]
     if asked:
         warnings.warn(f"from_diffusers reads the schedule and leaves this to the sampler: {', '.join(asked)}", stacklevel=2)
     return schedule, prediction
 
 
-def _table(config: Mapping[str, Any]) -> Schedule:
-    timesteps, kind = int(_get(config, "num_train_timesteps", 1000)), _get(config, "beta_schedule", "linear")
-    start, end = float(_get(config, "beta_start", 1e-4)), float(_get(config, "beta_end", 0.02))
-    kinds = {"linear": linear_betas, "scaled_linear": scaled_linear_betas, "sigmoid": sigmoid_betas}
+def _named(given: Any) -> tuple[str, Mapping[str, Any]]:
+    """The name of a scheduler's class, and its config."""
+    config = given if isinstance(given, Mapping) else getattr(given, "config", None)
+    if not isinstance(config, Mapping):
+        raise ValueError(f"a scheduler config is a mapping, got {type(given).__name__}: pass it, or the scheduler itself")
+    kind = config.get("_class_name") if config is given else type(given).__name__
+    if kind is None:
+        if any(config.get(key) is None for key in _BY_ITSELF) or any(config.get(key) for key in _BY_CLASS):
+            raise ValueError(
+                "a scheduler's config without '_class_name' leaves open what its class decides: pass the scheduler itself,"
+                " or add its class, as in dict(config, _class_name='DDIMScheduler')"
+            )
+        kind = "EulerDiscreteScheduler"  # of those that share these keys the one with the most
+    if not isinstance(kind, str) or kind not in KNOWN:
+        raise ValueError(f"{kind} is not read here: build its schedule yourself, such as karras(sigma_min, sigma_max)")
+    return kind, config
+
+
+def _table(said: Mapping[str, Any]) -> Schedule:
+    steps, betas = _number("num_train_timesteps", said, int), said["beta_schedule"]
+    kinds = (*_KINDS, "squaredcos_cap_v2") if "beta_start" in said else ("squaredcos_cap_v2",)
     schedule: Schedule
-    if config.get("trained_betas") is not None:
-        schedule = discrete(config["trained_betas"])
-    elif kind == "squaredcos_cap_v2":
-        schedule = cosine_betas(timesteps)
-    elif kind in kinds:
-        schedule = kinds[kind](timesteps, start, end)
+    if said.get("trained_betas") is not None:
+        schedule = discrete(said["trained_betas"])
+    elif betas not in kinds:
+        raise ValueError(f"beta_schedule must be one of {', '.join(map(repr, kinds))}; got {betas!r:.60}")
+    elif betas == "squaredcos_cap_v2":
+        schedule = cosine_betas(steps)
     else:
-        raise ValueError(f"beta_schedule must be one of {', '.join(map(repr, [*kinds, 'squaredcos_cap_v2']))}; got {kind!r}")
-    return zero_terminal_snr(schedule) if config.get("rescale_betas_zero_snr") else schedule
+        schedule = _KINDS[betas](steps, _number("beta_start", said), _number("beta_end", said))
+    factor = math.sqrt(_number("snr_shift_scale", said)) if "snr_shift_scale" in said else 1.0
+    schedule = schedule if factor == 1 else shift(schedule, factor)
+    return zero_terminal_snr(schedule) if said.get("rescale_betas_zero_snr") else schedule
 
 
-def _flow(config: Mapping[str, Any]) -> Schedule:
-    if config.get("use_dynamic_shifting"):
+def _flow(said: Mapping[str, Any]) -> Schedule:
+    if said.get("use_dynamic_shifting"):
         raise ValueError("use_dynamic_shifting depends on the image's size: give its value yourself, shift(rectified(), exp(mu))")
-    factor = float(_get(config, "shift", _get(config, "flow_shift", 1.0)))
+    if said.get("invert_sigmas"):
+        raise ValueError("invert_sigmas turns time and the network's output round: build its schedule yourself")
+    factor = _number("shift" if "shift" in said else "flow_shift", said)
     return rectified() if factor == 1 else shift(rectified(), factor)
 
 
-def _get(config: Mapping[str, Any], key: str, default: Any) -> Any:
-    return default if config.get(key) is None else config[key]
+def _prediction(kind: str, said: Mapping[str, Any], straight: bool) -> str:
+    name = prediction_name(said.get("prediction_type", "flow_prediction" if straight else "epsilon"))
+    if straight and name == "v":
+        raise ValueError(
+            f"prediction_type of {kind} with use_flow_sigmas must be epsilon, sample or flow_prediction, got {name!r}"
+        )
+    if not straight and name == "flow":
+        raise ValueError(f"prediction_type 'flow_prediction' of {kind} needs use_flow_sigmas=True, which is not in its config")
+    if name == "v" and said.get("timestep_type") == "continuous":
+        raise ValueError(f"timestep_type 'continuous' of {kind} tells the network log(sigma) / 4, from beyond the table's end")
+    return name
 
 
-def _asks(key: str, value: Any, flow: bool) -> bool:
-    if flow and key == "num_train_timesteps":
+def _number(key: str, said: Mapping[str, Any], kind: type = float) -> Any:
+    value = said[key]
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value) or kind(value) != value:
+        raise ValueError(f"{key} must be {'an integer' if kind is int else 'a finite number'}, got {value!r:.60}")
+    return kind(value)
+
+
+def _asks(key: str, value: Any, said: Mapping[str, Any], straight: bool) -> bool:
+    if key == "num_train_timesteps" and straight:
         return bool(value != 1000)
-    if key.startswith("_") or key in _SCHEDULE_KEYS or (flow and key in ("use_flow_sigmas", "flow_shift")):
-        return False
-    return value is not None and value not in _IDLE.get(key, ())
+    return not key.startswith("_") and key not in said and value is not None and value != IDLE.get(key)
