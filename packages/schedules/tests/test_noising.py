@@ -24,6 +24,37 @@ def test_the_field_s_formulas():
     np.testing.assert_allclose(ds.target(X0, EPS, rates, "flow"), EPS - X0, atol=1e-15)
 
 
+BY_HAND = {"eps": (3.0, 0.2 / 0.6, 1.0), "x0": (2.0, 1.0, 0.4 / 0.8), "v": (0.2, -0.2, 1.4), "flow": (1.0, 0.2 / 1.4, 1.6 / 1.4)}
+
+
+@pytest.mark.parametrize("rates", [ds.Rates(0.6, 0.8), ds.Rates(np.array([0.6]), np.array([0.8]))], ids=["floats", "arrays"])
+@pytest.mark.parametrize("prediction", ds.PREDICTIONS)
+def test_numbers_by_hand(prediction, rates):
+    said, x0, eps = BY_HAND[prediction]  # of data 2 and noise 3; then what an output of 1 means at x_t = 1
+    one = np.array([1.0])
+    assert ds.target(2 * one, 3 * one, rates, prediction) == pytest.approx(said, abs=1e-15)
+    assert ds.to_x0(one, one, rates, prediction) == pytest.approx(x0, abs=1e-15)
+    assert ds.to_eps(one, one, rates, prediction) == pytest.approx(eps, abs=1e-15)
+    assert ds.add_noise(2 * one, 3 * one, rates) == pytest.approx(3.6, abs=1e-15)
+
+
+@pytest.mark.parametrize("rates", [(1, 0), (0, 1), (1, 1), (1, 0.5), (0.5, 1), (np.int64(1), np.float32(0.5))], ids=str)
+def test_whole_numbers_are_rates(rates):
+    whole, floats = ds.Rates(*rates), ds.Rates(*map(float, rates))
+    assert ds.add_noise(X0, EPS, whole).tolist() == ds.add_noise(X0, EPS, floats).tolist()
+    for prediction in ("v", "flow"):
+        assert ds.target(X0, EPS, whole, prediction).tolist() == ds.target(X0, EPS, floats, prediction).tolist()
+        for back in (ds.to_x0, ds.to_eps):
+            np.testing.assert_allclose(back(X0, EPS, whole, prediction), back(X0, EPS, floats, prediction), atol=1e-14)
+
+
+@pytest.mark.parametrize("convert", [ds.to_x0, ds.to_eps])
+def test_whole_numbers_have_the_singular_points_too(convert):
+    for prediction, rates in (("eps", ds.Rates(0, 1)), ("x0", ds.Rates(1, 0))):
+        with pytest.raises(ValueError, match=f"^prediction {prediction!r} cannot tell x0 from eps at "):
+            convert(EPS, X0, rates, prediction)
+
+
 @pytest.mark.parametrize("prediction", ds.PREDICTIONS)
 @pytest.mark.parametrize("schedule", EVERY, ids=ids)
 @given(t=st.floats(0.02, 0.98))
@@ -65,6 +96,13 @@ def test_the_data_s_dtype_is_kept(dtype, t):
     assert x.dtype == ds.target(x0, eps, rates, "v").dtype == ds.to_x0(eps, x, rates, "eps").dtype == dtype
 
 
+@pytest.mark.parametrize("t", [0.5, np.full(4, 0.5)], ids=["float", "array"])
+def test_bytes_become_floats(t):
+    pictures = np.arange(0, 48, dtype=np.uint8).reshape(4, 3, 2, 2)
+    rates = ds.cosine()(t)
+    np.testing.assert_allclose(ds.add_noise(pictures, EPS, rates), ds.add_noise(pictures.astype(float), EPS, rates), rtol=1e-14)
+
+
 def test_nothing_is_changed_in_place():
     x0, eps = X0.copy(), EPS.copy()
     for prediction in ds.PREDICTIONS:
@@ -76,10 +114,14 @@ def test_nothing_is_changed_in_place():
 
 @pytest.mark.parametrize("convert", [ds.to_x0, ds.to_eps])
 @pytest.mark.parametrize(
-    ("prediction", "rates", "where"), [("eps", ds.Rates(0.0, 1.0), "alpha = 0"), ("x0", ds.Rates(1.0, 0.0), "sigma = 0")]
+    ("prediction", "rates", "where"),
+    [
+        ("eps", ds.Rates(0.0, 1.0), r"alpha = 0 \(pure noise\): predict 'v', or take another schedule"),
+        ("x0", ds.Rates(1.0, 0.0), r"sigma = 0 \(clean data\): predict 'eps', or take another schedule"),
+    ],
 )
 def test_the_two_singular_points_are_named(convert, prediction, rates, where):
-    with pytest.raises(ValueError, match=f"prediction {prediction!r} cannot tell x0 from eps at {where}"):
+    with pytest.raises(ValueError, match=f"^prediction {prediction!r} cannot tell x0 from eps at {where}$"):
         convert(EPS, X0, rates, prediction)
 
 
@@ -91,10 +133,17 @@ def test_pure_noise_is_no_special_case_for_the_others(prediction):
 
 
 def test_an_unknown_prediction_lists_the_known():
-    with pytest.raises(ValueError, match="prediction must be one of 'eps', 'x0', 'v', 'flow'; got 'noise'"):
+    with pytest.raises(ValueError, match=r"^prediction must be one of 'eps', 'x0', 'v', 'flow'; got 'noise'$"):
         ds.target(X0, EPS, ds.Rates(0.6, 0.8), "noise")
 
 
 def test_shapes_that_differ_are_refused():
-    with pytest.raises(ValueError, match=r"\(4, 3, 2, 2\) and \(4, 3, 2\)"):
+    with pytest.raises(ValueError, match=r"^both arrays must have one shape, got \(4, 3, 2, 2\) and \(4, 3, 2\)$"):
         ds.add_noise(X0, EPS[..., 0], ds.Rates(0.6, 0.8))
+
+
+def test_what_is_no_array_is_refused():
+    with pytest.raises(TypeError, match=r"^expected a torch, NumPy, JAX or other array API array, got list$"):
+        ds.add_noise([1.0], [2.0], ds.Rates(0.6, 0.8))
+    with pytest.raises(TypeError, match=r"^expected a torch, NumPy, JAX or other array API array, got float$"):
+        ds.add_noise(X0, 2.0, ds.Rates(0.6, 0.8))

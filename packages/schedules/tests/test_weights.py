@@ -44,6 +44,44 @@ def test_arrays_and_floats_agree(kind, prediction):
     np.testing.assert_allclose(array, [ds.weight(ds.cosine()(float(each)), kind, prediction) for each in t], rtol=1e-12)
 
 
+BY_HAND = {  # at alpha = 0.6, sigma = 0.3: SNR = 4
+    ("snr", 5.0): {"eps": 1, "x0": 4, "v": 16 / 9, "flow": 4 / 9},
+    ("min_snr", 5.0): {"eps": 1, "x0": 4, "v": 16 / 9, "flow": 4 / 9},
+    ("min_snr", 3.0): {"eps": 3 / 4, "x0": 3, "v": 4 / 3, "flow": 1 / 3},
+    ("uniform", 3.0): {"eps": 1, "x0": 1, "v": 1, "flow": 1},
+}
+
+
+@pytest.mark.parametrize("make", [float, lambda rate: np.array([rate])], ids=["float", "array"])
+@pytest.mark.parametrize(("kind", "gamma"), BY_HAND)
+def test_numbers_by_hand(kind, gamma, make):
+    for prediction, value in BY_HAND[kind, gamma].items():
+        assert ds.weight(ds.Rates(make(0.6), make(0.3)), kind, prediction, gamma) == pytest.approx(value, rel=1e-14)
+
+
+def test_defaults():
+    rates = ds.Rates(0.6, 0.2)  # SNR = 9
+    assert ds.weight(rates) == 1
+    assert ds.weight(rates, "min_snr") == pytest.approx(5 / 9, rel=1e-14)
+    assert ds.weight(rates, "min_snr", "sample") == pytest.approx(5, rel=1e-14)
+    assert ds.WEIGHTS == ("uniform", "snr", "min_snr")
+
+
+@pytest.mark.parametrize("kind", ds.WEIGHTS)
+@pytest.mark.parametrize("prediction", ds.PREDICTIONS)
+def test_whole_numbers_are_rates(kind, prediction):
+    for rates in (ds.Rates(1, 0), ds.Rates(0, 1), ds.Rates(1, 1), ds.Rates(1.0, 0)):
+        weight = ds.weight(rates, kind, prediction)
+        assert type(weight) is float
+        assert weight == ds.weight(ds.Rates(*map(float, rates)), kind, prediction)
+
+
+def test_tiny_rates_overflow_without_a_word():
+    assert ds.weight(ds.Rates(1e-200, 1.0), "min_snr", "eps") == 1
+    assert ds.weight(ds.Rates(1.0, 1e-200), "min_snr", "x0") == 5
+    assert ds.weight(ds.Rates(1.0, 1e-200), "snr", "x0") == math.inf
+
+
 def test_the_ends_are_limits():
     noise, data = ds.Rates(0.0, 1.0), ds.Rates(1.0, 0.0)
     assert [ds.weight(noise, "min_snr", p) for p in ds.PREDICTIONS] == [1, 0, 0, 0]
@@ -55,9 +93,10 @@ def test_the_ends_are_limits():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "min"}, "weight must be one of 'uniform', 'snr', 'min_snr'; got 'min'"),
-        ({"gamma": 0}, "gamma must be > 0, got 0"),
-        ({"prediction": "noise"}, "got 'noise'"),
+        ({"kind": "min"}, "^weight must be one of 'uniform', 'snr', 'min_snr'; got 'min'$"),
+        ({"gamma": 0}, r"^gamma must be > 0, got 0$"),
+        ({"gamma": math.nan}, r"^gamma must be > 0, got nan$"),
+        ({"prediction": "noise"}, "^prediction must be one of 'eps', 'x0', 'v', 'flow'; got 'noise'$"),
     ],
 )
 def test_what_is_refused(options, message):

@@ -41,8 +41,9 @@ def prediction_name(name: str) -> str:
 def add_noise(x0: Array, eps: Array, rates: Rates) -> Array:
     """x_t = alpha x0 + sigma eps: data noised to any level in one step.
 
-    x0 and eps have one shape, (B, ...); rates are floats, or arrays that broadcast against x0 or have shape (B,), one level a
-    sample. Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
+    x0 and eps have one shape, (B, ...); rates are numbers, or arrays that broadcast against x0 or have shape (B,), one level a
+    sample. The result has x0's dtype, or is of floats where x0 is of whole numbers. Raises TypeError for what is no array.
+    Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
 
     >>> import numpy as np
     >>> add_noise(np.array([1.0]), np.array([2.0]), Rates(0.6, 0.8))
@@ -108,12 +109,12 @@ def _solve(rates: Rates, prediction: str) -> tuple[Any, Any, Any]:
 
 def _combine(p: Any, x: Array, q: Any, y: Array) -> Array:
     """p x + q y in x's dtype, with each coefficient a float, one number a sample, or broadcastable."""
+    xp, _ = namespace(x), namespace(y)
     if x.shape != y.shape:
         raise ValueError(f"both arrays must have one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
     if isinstance(p, int | float) and isinstance(q, int | float):
         return combine(p, x, q, y)
     result = _per_sample(p, x) * x + _per_sample(q, x) * y
-    xp = namespace(x)
     whole = xp.isdtype(x.dtype, "integral")  # pictures of bytes, which become floats
     return result if whole or result.dtype == x.dtype else xp.astype(result, x.dtype)
 

@@ -1,0 +1,86 @@
+"""What is asked of arrays, standard normal rows, and what a network is told."""
+
+import math
+
+import diffkit_schedules as ds
+import numpy as np
+import pytest
+
+
+def test_namespace():
+    assert ds.namespace(np.ones(1)).__name__ == "array_api_compat.numpy"
+    assert not ds.is_torch(np.ones(1))
+    for wrong in ([1.0], 1.0, None):
+        with pytest.raises(
+            TypeError, match=f"^expected a torch, NumPy, JAX or other array API array, got {type(wrong).__name__}$"
+        ):
+            ds.namespace(wrong)
+
+
+def test_as_array_of():
+    like = np.ones(2, np.float32)
+    same = np.zeros(3, np.float32)
+    assert ds.as_array_of(same, like) is same
+    assert ds.as_array_of(same, like, np.float64).dtype == np.float64
+    assert ds.as_array_of(np.zeros(3), like).dtype == np.float32
+    assert ds.as_array_of([[1, 2]], like).tolist() == [[1.0, 2.0]]
+
+
+def test_filled():
+    full = ds.filled([2, 3], 0.5, np.ones(1, np.float32))
+    assert (full.shape, full.dtype, set(full.ravel().tolist())) == ((2, 3), np.float32, {0.5})
+    assert ds.filled((1,), 7, np.ones(1, np.float32), np.int64).dtype == np.int64
+
+
+def test_combine():
+    x, y = np.array([1.0, 2.0]), np.array([10.0, 20.0])
+    assert ds.combine(2.0, x, 0.5, y).tolist() == [7, 14]
+    assert ds.combine(2, x, -1, y).tolist() == [-8, -16]
+    endless = np.array([math.inf, math.nan])
+    assert ds.combine(0.0, endless, 0.5, y).tolist() == [5, 10]
+    assert ds.combine(2.0, x, 0, endless).tolist() == [2, 4]
+    assert ds.combine(1.0, x.astype("f2"), 1.0, y.astype("f2")).dtype == np.float16
+
+
+def test_noise_rows_by_their_numbers():
+    expected = [np.random.Generator(np.random.Philox(key=np.array([s, 3], np.uint64))).standard_normal(6) for s in (7, 2**64 - 1)]
+    rows = ds.normal([7, 2**64 - 1], 3, (2, 3))
+    assert (rows.shape, rows.dtype) == ((2, 2, 3), np.float64)
+    assert rows.reshape(2, 6).tolist() == np.array(expected).tolist()
+    assert ds.normal([], 0, (2,)).shape == (0, 2)
+    assert ds.normal([np.int64(7)], 3, ()).tolist() == [expected[0][0]]
+
+
+def test_long_rows_are_those_of_short_ones():
+    count = 2**15
+    assert ds.normal([5, 6], 1, (count,)).tolist() == [ds.normal([seed], 1, (count,))[0].tolist() for seed in (5, 6)]
+
+
+def test_noise_rows_are_standard_normal_and_independent():
+    rows = np.concatenate([ds.normal(range(3), draw, (20000,)) for draw in range(3)])
+    assert abs(rows.mean(axis=1)).max() < 4 / np.sqrt(20000)
+    assert abs(np.corrcoef(rows) - np.eye(9)).max() < 5 / np.sqrt(20000)
+    for bad in (-1, 2**64):
+        with pytest.raises(ValueError, match=rf"^a seed and a draw must be integers in 0 ... 2\*\*64 - 1, got {bad} and 0$"):
+            ds.normal([bad], 0, (1,))
+        with pytest.raises(ValueError, match=f"got 0 and {bad}$"):
+            ds.normal([0], bad, (1,))
+    with pytest.raises(TypeError, match="float"):
+        ds.normal([0.5], 0, (1,))
+
+
+def test_conditions():
+    schedule = ds.linear_betas()
+    alpha, sigma = schedule(0.3)
+    expected = {"variance": sigma**2, "sigma": sigma, "time": 0.3, "log_snr": 2 * np.log(alpha / sigma), "index": 299}
+    assert set(expected) == set(ds.CONDITIONS)
+    for condition, value in expected.items():
+        assert ds.condition_value(schedule, 0.3, condition) == pytest.approx(value, rel=1e-12)
+        assert ds.condition_value(schedule, np.array([0.3]), condition)[0] == pytest.approx(value, rel=1e-12)
+    assert ds.CONDITIONS == ("variance", "sigma", "time", "log_snr", "index")
+    assert [ds.condition_value(ds.cosine(), t, "index") for t in (0.0, 0.5, 1)] == [-1, 499, 999]
+    assert ds.condition_value(ds.rectified(), 0.25, "sigma") == 0.25
+    assert (ds.timesteps_of(ds.cosine()), ds.timesteps_of(ds.linear_betas(T=500, end=0.04))) == (1000, 500)
+    names = "'variance', 'sigma', 'time', 'log_snr', 'index'"
+    with pytest.raises(ValueError, match=f"^condition must be one of {names}; got 'noise'$"):
+        ds.condition_value(schedule, 0.3, "noise")
