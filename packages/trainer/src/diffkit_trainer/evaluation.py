@@ -7,7 +7,7 @@ from torch import Tensor
 
 from diffkit_trainer.distances import frechet_distance, kernel_distance, nearest
 from diffkit_trainer.errors import DataError
-from diffkit_trainer.features import Features, learn_features
+from diffkit_trainer.features import Features, learn_features, seen
 from diffkit_trainer.given_features import GivenFeatures
 from diffkit_trainer.images import Images
 from diffkit_trainer.order import generator
@@ -75,9 +75,9 @@ def evaluate(
     one, other = parts.one[:count], parts.other[:count]
     pixels, labels = images.pixels, images.labels
     features = features or learn_features(
-        pixels[parts.learned],
+        seen(pixels, parts.learned),
         None if labels is None else labels[parts.learned],
-        pixels[parts.one],
+        seen(pixels, parts.one),
         None if labels is None else labels[parts.one],
         seed,
     )

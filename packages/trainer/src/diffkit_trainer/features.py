@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from diffkit_trainer.order import batch_indices
 
-__all__ = ["Features", "learn_features"]
+__all__ = ["Features", "learn_features", "seen"]
 
 LENGTH = 64
 SIDE = 32  # larger images are shrunk to this: what they are of can be told, and a CPU is done in seconds
-STEPS, BATCH, RATE = 300, 64, 2e-3
+STEPS, BATCH, RATE, CHUNK = 300, 64, 2e-3, 256
 
 
 class Features(NamedTuple):
@@ -27,7 +27,7 @@ class Features(NamedTuple):
     def __call__(self, pixels: Tensor) -> Tensor:
         """The features of uint8 images (N, C, H, W): float64 (N, 64), of mean 0 and variance 1 on what they were learned from."""
         mean, std = self.scale
-        return (_through(self.trunk, _seen(pixels)) - mean) / std
+        return (_through(self.trunk, seen(pixels)) - mean) / std
 
 
 def learn_features(
@@ -35,11 +35,11 @@ def learn_features(
 ) -> Features:
     """A small network trained on uint8 images (N, C, H, W): to classify them, or to give them back where there are no labels.
 
-    unseen: other images, to measure it on. The same seed, images and machine give the same features; torch's global generator
-    is left as it was. Takes seconds on a CPU.
+    unseen: other images, to measure it on. Both may be what `seen` made of such images, too. The same seed, images and machine
+    give the same features; torch's global generator is left as it was. Takes seconds on a CPU.
     """
     channels = pixels.shape[1]
-    images, others = _seen(pixels), _seen(unseen)
+    images, others = seen(pixels), seen(unseen)
     classes = int(labels.max()) + 1 if labels is not None else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -72,7 +72,7 @@ def learn_features(
 
 def _through(trunk: nn.Module, images: Tensor) -> Tensor:
     with torch.no_grad():
-        return torch.cat([trunk(part).double() for part in images.split(256)])
+        return torch.cat([trunk(part).double() for part in images.split(CHUNK)])
 
 
 def _trunk(channels: int) -> nn.Module:
@@ -83,8 +83,21 @@ def _trunk(channels: int) -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * 64, LENGTH))
 
 
-def _seen(pixels: Tensor) -> Tensor:
-    """uint8 images as the network sees them: in [-1, 1], no side longer than 32."""
+def seen(pixels: Tensor, index: Tensor | None = None) -> Tensor:
+    """uint8 images (N, C, H, W), or those of an index (n,), as the network sees them: in [-1, 1], no side longer than 32.
+
+    A part of them at a time: all at once would be four times the bytes of the data. What was seen already stays as it is.
+
+    >>> seen(torch.full((3, 1, 64, 32), 255, dtype=torch.uint8), torch.tensor([0, 2])).shape
+    torch.Size([2, 1, 32, 16])
+    """
+    parts = pixels.split(CHUNK) if index is None else (pixels[part] for part in index.split(CHUNK))
+    return torch.cat([_small(part) for part in parts])
+
+
+def _small(pixels: Tensor) -> Tensor:
+    if pixels.is_floating_point():
+        return pixels
     x = pixels.float() / 127.5 - 1
     scale = SIDE / max(x.shape[2:])
     if scale >= 1:
