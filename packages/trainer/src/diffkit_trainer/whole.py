@@ -14,8 +14,9 @@ __all__ = ["publish", "remove", "require_regular", "require_room", "sha256", "sy
 
 def publish(temporary: Path, final: Path) -> None:
     """Give a finished folder its name: readable by others as the umask says, synced to the disk, renamed, and that synced."""
+    mode = _mode_of_new_files(temporary)
     for path in temporary.iterdir():
-        path.chmod(0o666 & ~_umask())  # safetensors makes files that only their owner can read
+        path.chmod(mode)  # safetensors makes files that only their owner can read
         sync(path)
     sync(temporary)
     if final.exists():  # the same name again: set aside, and whole until the new one has its place
@@ -88,7 +89,11 @@ def _aside(folder: Path) -> Path:
     return aside
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _mode_of_new_files(folder: Path) -> int:
+    """What the umask leaves of 0666, as a new file there has it: to ask for the umask is to change it, in all threads."""
+    probe = folder / ".mode"
+    try:
+        os.close(os.open(probe, os.O_CREAT | os.O_WRONLY, 0o666))
+        return stat.S_IMODE(probe.stat().st_mode)
+    finally:
+        probe.unlink(missing_ok=True)
