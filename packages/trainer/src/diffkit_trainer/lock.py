@@ -21,12 +21,13 @@ HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
 @contextmanager
-def locked(run: Path) -> Iterator[None]:
+def locked(run: Path | str) -> Iterator[None]:
     """Hold the run folder's lock; it is free again when the process ends, however it ends.
 
     Raises LockedError, naming the process, where another one holds it, and RunError where the folder cannot be written. A file
     system that keeps no locks is a warning: two runs are not kept apart there.
     """
+    run = Path(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(run / "lock", os.O_RDWR | os.O_CREAT, 0o644)

@@ -12,16 +12,17 @@ from diffkit_trainer.whole import write_whole
 __all__ = ["holds_run", "read_config", "require_writable", "write_config"]
 
 
-def holds_run(run: Path) -> bool:
+def holds_run(run: Path | str) -> bool:
     """Whether the folder already holds a run: it has a config.json."""
-    return (run / "config.json").exists()
+    return (Path(run) / "config.json").exists()
 
 
-def write_config(run: Path, config: dict[str, Any]) -> None:
+def write_config(run: Path | str, config: dict[str, Any]) -> None:
     """Write the resolved config, whole or not at all.
 
     Raises RunError where the folder cannot be made or written.
     """
+    run = Path(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
         write_whole(run / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
@@ -29,15 +30,17 @@ def write_config(run: Path, config: dict[str, Any]) -> None:
         raise RunError(f"{run}: cannot be written ({error.strerror})") from None
 
 
-def read_config(run: Path) -> dict[str, Any]:
+def read_config(run: Path | str) -> dict[str, Any]:
     """The config of a run; RunError for a folder that is none."""
+    run = Path(run)
     if not holds_run(run):
         raise RunError(f"{run} is no run folder: it has no config.json" if run.is_dir() else f"{run}: no such run folder")
     return read_json(run / "config.json")
 
 
-def require_writable(run: Path) -> None:
+def require_writable(run: Path | str) -> None:
     """Raises RunError where the run folder or its checkpoints could not be written, by writing there."""
+    run = Path(run)
     for folder in (run, run / "checkpoints"):
         probe = folder / f".probe.{os.getpid()}"
         try:
