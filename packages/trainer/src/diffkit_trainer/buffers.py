@@ -1,13 +1,15 @@
-"""A network's running statistics, to be put back after a forward pass that was not finite."""
+"""A network's buffers, to be put back after a forward pass that was not finite."""
 
 import torch
 from torch import Tensor, nn
+
+from diffkit_trainer.foreach import by_kind
 
 __all__ = ["Buffers"]
 
 
 class Buffers:
-    """The float buffers of a network as one flat copy, and back; an optimiser that skips a step does not undo the forward pass.
+    """The buffers of a network as one flat copy of each kind, and back: a skipped update does not undo the forward pass.
 
     >>> norm = nn.BatchNorm1d(2)
     >>> buffers = Buffers(norm)
@@ -19,18 +21,15 @@ class Buffers:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
-        self._sizes = [buffer.numel() for buffer in self._buffers]
+        self._model = model
 
-    def values(self) -> Tensor | None:
-        """A copy of all of them; None where there are none."""
-        return torch.cat([buffer.detach().flatten() for buffer in self._buffers]) if self._buffers else None
+    def values(self) -> list[Tensor]:
+        """A copy of all of them."""
+        return [torch.cat([buffer.detach().flatten() for buffer in group]) for (group,) in by_kind(self._model.buffers())]
 
     @torch.no_grad()
-    def put_back(self, values: Tensor | None, unless: Tensor) -> None:
+    def put_back(self, values: list[Tensor], unless: Tensor) -> None:
         """Make them what `values` gave, unless that bool on the device is true. Nobody waits for it."""
-        now = self.values()
-        if values is None or now is None:
-            return
-        chosen = torch.where(unless, now, values).split(self._sizes)
-        torch._foreach_copy_(self._buffers, [part.view_as(buffer) for part, buffer in zip(chosen, self._buffers, strict=True)])
+        for (group,), now, before in zip(by_kind(self._model.buffers()), self.values(), values, strict=True):
+            chosen = torch.where(unless, now, before).split([buffer.numel() for buffer in group])
+            torch._foreach_copy_(group, [part.view_as(buffer) for part, buffer in zip(chosen, group, strict=True)])

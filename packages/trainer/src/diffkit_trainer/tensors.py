@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +15,11 @@ from diffkit_trainer.errors import RunError
 from diffkit_trainer.strict_json import parse_object
 from diffkit_trainer.whole import require_regular
 
-__all__ = ["Header", "load_finite", "read_header", "read_tensors", "same_tensors"]
+__all__ = ["Header", "load_finite", "note_infinite", "read_header", "read_tensors", "same_tensors"]
 
 LONGEST_HEADER = 8 * 2**20
 MOST_TENSORS = 20_000
+INFINITE = "infinite"
 DTYPES = {
     **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16},
     **{"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool},
@@ -37,12 +38,12 @@ def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> di
 
     expected: those of the network, on any device, "meta" too: names, shapes and types must be theirs.
     Raises RunError for a file that is something else, and before any tensor is read as `read_header` does and for other tensors
-    than expected; then for values that are not finite.
+    than expected; then for values that are not finite, but for those of the tensors that `note_infinite` noted.
     """
-    found = read_header(path).tensors
+    header = read_header(path)
     if expected is not None:
-        same_tensors(found, expected, path)
-    return load_finite(path)
+        same_tensors(header.tensors, expected, path)
+    return load_finite(path, str(header.metadata.get(INFINITE, "")).split("\n"))
 
 
 def read_header(path: Path) -> Header:
@@ -72,14 +73,24 @@ def read_header(path: Path) -> Header:
     return Header(tensors, metadata if isinstance(metadata, dict) else {})
 
 
-def load_finite(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file whose header was judged; RunError where it cannot be read, and for values that are not finite."""
+def note_infinite(names: Collection[str]) -> dict[str, str] | None:
+    """The metadata of a file in which these tensors may hold infinities, as a mask does; None for none.
+
+    >>> note_infinite(["mask"])
+    {'infinite': 'mask'}
+    """
+    return {INFINITE: "\n".join(sorted(names))} if names else None
+
+
+def load_finite(path: Path, infinite: Collection[str] = ()) -> dict[str, Tensor]:
+    """The tensors of a file whose header was judged; RunError where it cannot be read, and for values that are not finite, but
+    for those of the tensors that are named as infinite."""
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         raise RunError(f"{path}: cannot be read ({error})") from None
     for name, value in tensors.items():
-        if not value.isfinite().all():
+        if name not in infinite and not value.isfinite().all():
             raise RunError(f"{path}: {name!r} is not finite")
     return tensors
 
