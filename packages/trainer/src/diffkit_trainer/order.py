@@ -57,7 +57,8 @@ def global_randomness(seed: int, *place: int | str, device: torch.device | str =
     with torch.random.fork_rng([device] if on_cuda else []):
         torch.default_generator.manual_seed(chosen)
         if on_cuda:
-            torch.cuda.manual_seed(chosen)
+            with torch.cuda.device(device):  # or it would be the current one's
+                torch.cuda.manual_seed(chosen)
         yield
 
 
