@@ -26,7 +26,8 @@ def weights_of(it):
 @pytest.mark.parametrize("shape", ["constant", "cosine"])
 def test_training_is_the_plain_loop(shape, clip):
     steps, warmup, decay = 12, 4, 10
-    it = plain(flip=False, clip=clip, lr_schedule=shape, warmup=warmup, decay_steps=decay, ema=0.9)
+    falling = {"decay_steps": decay} if shape == "cosine" else {}
+    it = plain(flip=False, clip=clip, lr_schedule=shape, warmup=warmup, ema=0.9, **falling)
     torch.manual_seed(0)
     network, average = Tiny(norm=False), Tiny(norm=False)
     average.load_state_dict(network.state_dict())

@@ -16,10 +16,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from diffkit_trainer.errors import DivergedError, RunError
+from diffkit_trainer.experiment import changes
 from diffkit_trainer.finding import checkpoints, clear, newest, verifies
+from diffkit_trainer.run import holds_run, write_config
 from diffkit_trainer.snapshot import Snapshot, average_names, differences, put_back, require_numbers, snapshot
 from diffkit_trainer.strict_json import read_json
-from diffkit_trainer.tensors import read_tensors
+from diffkit_trainer.tensors import note_infinite, read_tensors
 from diffkit_trainer.trainer import Trainer
 from diffkit_trainer.whole import publish, remove, require_room, sha256
 
@@ -40,8 +42,9 @@ def save(run: Path | str, trainer: Trainer, config: dict[str, Any], *, keep: int
     """Write the trainer's state as RUN/checkpoints/STEP and return that path; then remove all but the newest `keep`, and those
     whose step is a multiple of `keep_every`. `Saver` does it while training goes on.
 
-    All processes must call it; the first one writes. Raises DivergedError for weights that are not finite, and RunError where
-    the disk refuses or has too little room, leaving the older ones alone.
+    The config is written as the run's, too, where it has none. All processes must call it; the first one writes. Raises
+    ValueError for a config that JSON does not hold, DivergedError for weights that are not finite, and RunError where the disk
+    refuses or has too little room, leaving the older ones alone.
     """
     state = snapshot(trainer)
     return write(run, state, config, keep=keep, keep_every=keep_every) if trainer.world.first else _folder(run, state.step)
@@ -52,21 +55,25 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
     final = _folder(run, state.step)
     folder, temporary = final.parent, final.with_name(f".{state.step}.{os.getpid()}")
     networks = {file: values for file, values in state.tensors.items() if file != "optimizer"}
-    if not all(value.isfinite().all() for values in networks.values() for value in values.values()):
+    numbers = (value for values in networks.values() for name, value in values.items() if name not in state.infinite)
+    if not all(value.isfinite().all() for value in numbers):
         raise DivergedError(f"the weights are not finite at step {state.step}: nothing was saved", state.step)
+    documents = {"state": json.dumps(state.numbers, allow_nan=False), "config": _as_json(config)}
     newer = [path for step, path in checkpoints(run) if step > state.step]
     for path in newer:
         if verifies(path):
             raise RunError(f"{path} is newer than step {state.step}: resume it, or save to another folder")
+    if not holds_run(run):
+        write_config(run, config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         clear(folder, unfinished=True)
         require_room(folder, state.nbytes + 2**16)
         temporary.mkdir()
         for file, values in state.tensors.items():
-            save_file(values, temporary / f"{file}.safetensors")
-        for name, document in (("state", state.numbers), ("config", config)):
-            (temporary / f"{name}.json").write_text(json.dumps(document, allow_nan=False), "utf-8")
+            save_file(_apart(values), temporary / f"{file}.safetensors", note_infinite(state.infinite & values.keys()))
+        for name, document in documents.items():
+            (temporary / f"{name}.json").write_text(document, "utf-8")
         manifest = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
         (temporary / "manifest.json").write_text(json.dumps({"sha256": manifest}, indent=2), "utf-8")
         publish(temporary, final)
@@ -77,8 +84,9 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
             remove(path)
         clear(folder, unfinished=False)
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise RunError(f"{final}: cannot be written ({error}); {state.nbytes} bytes are needed") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return final
 
 
@@ -98,11 +106,14 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
     """Put the newest checkpoint that verifies into the trainer; returns warnings: about damaged ones that were passed over, and
     about what differs from then and may round differently.
 
-    Raises RunError as `load` does, and for weights that are not this trainer's network's.
+    Raises ValueError, with all that differs, for a trainer of another `Trainer.experiment` than the run's: to begin another one
+    with its weights, load them (see `load`) before the trainer is made. Raises RunError as `load` does, and for weights that are
+    not this trainer's network's.
     """
     folder, _, warnings = newest(Path(run))
     numbers = read_json(folder / "state.json")
     require_numbers(numbers, folder / "state.json", len(trainer.tally.sums))
+    _require_same(folder, numbers.get("experiment"), trainer.experiment)
     model = read_tensors(folder / "model.safetensors", trainer.model.state_dict())
     averages = [
         read_tensors(folder / f"{name}.safetensors", network.state_dict())
@@ -112,6 +123,31 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
     put_back(trainer, numbers, moments, model, averages)
     changed = differences(numbers["environment"], trainer.environment)
     return warnings + ([changed] if changed else [])
+
+
+def _require_same(folder: Path, before: Any, now: dict[str, Any]) -> None:
+    """Raises ValueError, with all of it, for what differs and would change the result."""
+    changed = changes(before, now) if isinstance(before, dict) else []
+    if changed:
+        raise ValueError(f"{folder}: {', '.join(changed)}: resume with what the run was trained with, or start another one")
+
+
+def _apart(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with memory of their own each, of which tied weights have one together: a file holds every name's."""
+    seen: set[int] = set()
+    apart = {}
+    for name, value in values.items():
+        place = value.untyped_storage().data_ptr()
+        apart[name] = value.clone() if place in seen else value
+        seen.add(place)
+    return apart
+
+
+def _as_json(config: dict[str, Any]) -> str:
+    try:
+        return json.dumps(config, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the run's config must be plain JSON: {error}") from None
 
 
 def _folder(run: Path | str, step: int) -> Path:

@@ -56,7 +56,7 @@ def losses(
     table's. kind: "mae", "mse" or "huber". weighting, gamma: w, see diffkit_schedules.weight, which is meant for squared errors.
     times: see `draw_times`. generator: of x0's device; or give the draws themselves, t of shape (B, 1, ...) and eps of x0's.
     model_kwargs go to the model. The error is taken in float32 whatever the model answers in.
-    Raises ValueError for an unknown kind, prediction, condition, weighting or times.
+    Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an answer of another shape than x0's.
     Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
 
     >>> from diffkit_schedules import rectified
@@ -80,5 +80,7 @@ def losses(
     level = level.round().long() if condition == "index" else level.to(x0.dtype)
     out = model(add_noise(x0, eps, rates), level, **model_kwargs)
     wanted = target(x0, eps, rates, prediction)
+    if out.shape != wanted.shape:  # or torch would make one fit the other
+        raise ValueError(f"the network must answer in its input's shape, {tuple(x0.shape)}; got {tuple(out.shape)}")
     errors = LOSSES[kind](out.to(wanted.dtype), wanted, reduction="none").flatten(1).mean(1)  # (B,)
     return errors if weighting == "uniform" else errors * weight(rates, weighting, prediction, gamma).flatten()

@@ -45,14 +45,20 @@ class Optimiser:
             raise ValueError(f"lr must be > 0, got {lr}")
         if schedule not in LEARNING_RATES:
             raise ValueError(f"lr_schedule must be one of {', '.join(map(repr, LEARNING_RATES))}; got {schedule!r}")
-        if schedule == "cosine" and not decay_steps:
-            raise ValueError("lr_schedule 'cosine' needs decay_steps, the updates it takes to fall to 0")
+        if not 0 <= weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be >= 0, got {weight_decay}")
+        if schedule == "cosine" and (decay_steps is None or decay_steps < 1):
+            raise ValueError(f"lr_schedule 'cosine' needs decay_steps >= 1, the updates it takes to fall to 0; got {decay_steps}")
+        if schedule != "cosine" and decay_steps is not None:
+            raise ValueError(
+                f"decay_steps is for lr_schedule 'cosine', got {decay_steps} with {schedule!r}: leave one of them out"
+            )
         if warmup < 0 or (clip is not None and not clip > 0):
             raise ValueError(f"warmup must be >= 0 and clip > 0, got {warmup} and {clip}")
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         device = self.parameters[0].device
         self.peak, self.warmup, self.clip = lr, warmup, clip
-        self.decay_steps = decay_steps if schedule == "cosine" else None
+        self.decay_steps = decay_steps
         self.lr = torch.full((), lr, device=device)
         self.adamw = torch.optim.AdamW(self.parameters, lr=self.lr, weight_decay=weight_decay, fused=True)
         self.updates = torch.zeros((), dtype=torch.int64, device=device)
@@ -70,7 +76,8 @@ class Optimiser:
     @torch.no_grad()
     def apply(self, step: int) -> tuple[Tensor, Tensor]:
         """Make update number `step` unless it is not finite; gives whether it was made, and the norm before clipping."""
-        norm = whole(nn.utils.get_total_norm([parameter.grad for parameter in self.parameters if parameter.grad is not None]))
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        norm = whole(nn.utils.get_total_norm(gradients)).float()  # the fused kernel divides by nothing else
         norm = norm if self.scale is None else norm / self.scale
         finite = norm.isfinite()
         lost = ~finite if self.scale is None else ~finite & (self.scale < 1)
@@ -97,11 +104,11 @@ class Optimiser:
         """Plain numbers, and the moments by name."""
         numbers: dict[str, Any] = {"updates": int(self.updates), "skipped": int(self.skipped), "streak": int(self.streak)}
         numbers |= {} if self.scale is None else {"scale": float(self.scale)}
-        slots = [self.adamw.state.get(parameter, {}) for parameter in self.parameters]
+        slots = [self.adamw.state.get(parameter) or _moments_at_0(parameter) for parameter in self.parameters]
         return numbers, {f"{i}.{key}": value for i, slot in enumerate(slots) for key, value in slot.items()}
 
     def expected(self) -> dict[str, Tensor]:
-        """The moments that a state holds after the first update, on "meta": their names, shapes and types alone."""
+        """The moments that a state holds, on "meta": their names, shapes and types alone."""
         one = torch.empty((), device="meta")
         return {
             f"{i}.{key}": one if key == "step" else torch.empty(parameter.shape, dtype=parameter.dtype, device="meta")
@@ -145,3 +152,9 @@ class Optimiser:
         grown = streak == STREAK
         self.scale.mul_(torch.where(good, torch.where(grown, 2.0, 1.0), 0.5))
         self.streak = torch.where(grown, 0, streak)
+
+
+def _moments_at_0(parameter: nn.Parameter) -> dict[str, Tensor]:
+    """What AdamW begins with when a parameter has its first gradient, which one that the loss never reaches has not."""
+    zeros = {key: torch.zeros_like(parameter) for key in ("exp_avg", "exp_avg_sq")}
+    return {"step": torch.zeros((), device=parameter.device), **zeros}

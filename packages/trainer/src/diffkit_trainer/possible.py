@@ -1,5 +1,8 @@
 """What a trainer refuses before it begins."""
 
+import difflib
+import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -9,7 +12,7 @@ from diffkit_trainer.images import Images
 from diffkit_trainer.losses import LOSSES
 from diffkit_trainer.times import TIMES
 
-__all__ = ["PRECISIONS", "refuse_impossible"]
+__all__ = ["PRECISIONS", "refuse_impossible", "refuse_unknown"]
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """The number formats of the network's activations; weights are float32 in all of them."""
@@ -51,3 +54,12 @@ def refuse_impossible(
     to_x0(x, x, schedule(1.0), prediction)
     condition_value(schedule, 1.0, loss_options["condition"])
     weight(schedule(0.5), weighting, prediction, loss_options.get("gamma", 5.0))
+
+
+def refuse_unknown(names: Iterable[str], signature: inspect.Signature) -> None:
+    """Raises TypeError for the first of the names, which are no options of the signature, with the nearest that is one."""
+    known = [name for name, each in signature.parameters.items() if each.kind is each.KEYWORD_ONLY]
+    for name in names:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        raise TypeError(f"a trainer has no option {name!r}{hint} (it has: {', '.join(known)})")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.experiment import changes
 from diffkit_trainer.shard import parts_of, whole
 from diffkit_trainer.trainer import Trainer
 
@@ -16,11 +17,13 @@ COUNTS = ("step", "updates", "skipped", "streak", "ema_updates")
 
 
 class Snapshot(NamedTuple):
-    """A trainer's step, its plain numbers, and its tensors by file ("model", "ema", ..., "optimizer") and name."""
+    """A trainer's step, its plain numbers, its tensors by file ("model", "ema", ..., "optimizer") and name, and the names of the
+    buffers that may hold infinities, see `EMA`."""
 
     step: int
     numbers: dict[str, Any]
     tensors: dict[str, dict[str, Tensor]]
+    infinite: frozenset[str]
 
     @property
     def nbytes(self) -> int:
@@ -46,6 +49,7 @@ def snapshot(trainer: Trainer, *, copied: bool = False) -> Snapshot:
             file: {name: value for name, each in values.items() if (value := _on_the_host(each, copied, first)) is not None}
             for file, values in tensors.items()
         },
+        trainer.ema.infinite,
     )
 
 
@@ -94,7 +98,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     >>> differences({"torch": "2.13.0", "threads": 2}, {"torch": "2.13.0", "threads": 1})
     'threads is 1 here and was 2: the same training up to rounding, not bit for bit'
     """
-    changed = [f"{key} is {value} here and was {before.get(key)}" for key, value in now.items() if before.get(key) != value]
+    changed = changes(before, now)
     return f"{', '.join(changed)}: the same training up to rounding, not bit for bit" if changed else None
 
 

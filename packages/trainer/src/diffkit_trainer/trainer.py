@@ -1,6 +1,8 @@
 """The training loop, as a generator."""
 
+import inspect
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -8,13 +10,15 @@ from diffkit_schedules import Schedule
 from torch import Tensor, nn
 
 from diffkit_trainer.buffers import Buffers
+from diffkit_trainer.contract import refuse_network
 from diffkit_trainer.draws import Draw, Recipe, draw, share
+from diffkit_trainer.experiment import OPTIONS, described
 from diffkit_trainer.images import Images
 from diffkit_trainer.losses import losses
 from diffkit_trainer.optimiser import Optimiser
 from diffkit_trainer.order import global_randomness
 from diffkit_trainer.placing import place, summed_over_processes
-from diffkit_trainer.possible import PRECISIONS, refuse_impossible
+from diffkit_trainer.possible import PRECISIONS, refuse_impossible, refuse_unknown
 from diffkit_trainer.processes import World
 from diffkit_trainer.samples import Samples
 from diffkit_trainer.tally import Tally
@@ -39,13 +43,14 @@ class Trainer:
     over `world`'s processes or `accumulate` parts holds the same samples.
     Two things depend on the split: dropout's masks, and batch norm, whose statistics are those of a part (process 0's are kept).
 
-    batch_size: of all processes together, in each update. loss_options: kind, prediction, condition, weighting, gamma; see
-    `losses`. times: see `draw_times`. normalise: see `NORMALISATIONS`. lr ... clip: see `Optimiser`. ema: the decay or several,
-    warmed up. flip: mirror half of the images. class_dropout: the network is called with class_labels=, and this share of them
-    is the "no class" label, the number of classes; None for a network without. precision: "fp32", "bf16" (autocast) or "fp16"
-    (with a loss scale). compiled: by torch.compile. channels_last: the memory format. shard: see `shard`, for a network that one
-    device cannot hold.
-    Raises ValueError for an option out of its range, and for a prediction that says nothing at one of the schedule's ends.
+    batch_size: of all processes together, in each update. prediction ... gamma: see `losses`; condition must be the network's,
+    where it says one. times: see `draw_times`. normalise: see `NORMALISATIONS`. lr ... clip: see `Optimiser`. ema: the decay or
+    several, warmed up. flip: mirror half of the images. class_dropout: the network is called with class_labels=, and this share
+    of them is the "no class" label, the number of classes; None for a network without. precision: "fp32", "bf16" (autocast) or
+    "fp16" (with a loss scale). compiled: by torch.compile. channels_last: the memory format. shard: see `shard`, for a network
+    that one device cannot hold.
+    Raises ValueError for an option out of its range, for a prediction that says nothing at one of the schedule's ends, and for a
+    network that does not fit the images or a checkpoint; TypeError for an option that there is not.
     """
 
     def __init__(
@@ -55,6 +60,11 @@ class Trainer:
         schedule: Schedule,
         *,
         batch_size: int = 64,
+        prediction: str = "eps",
+        condition: str = "variance",
+        kind: str = "mae",
+        weighting: str = "uniform",
+        gamma: float = 5.0,
         lr: float = 1e-3,
         weight_decay: float = 1e-4,
         lr_schedule: str = "constant",
@@ -74,9 +84,12 @@ class Trainer:
         seed: int = 0,
         device: str | torch.device = "cpu",
         world: World = World(),  # noqa: B008  (a tuple: it cannot change)
-        **loss_options: Any,
+        **unknown: Any,
     ) -> None:
-        loss_options = {"prediction": "eps", "condition": "variance"} | loss_options
+        given = locals()
+        refuse_unknown(unknown, inspect.signature(Trainer))
+        loss_options = {name: given[name] for name in ("prediction", "condition", "kind", "weighting", "gamma")}
+        refuse_network(model, images, condition, class_dropout)
         refuse_impossible(schedule, loss_options, times, batch_size, accumulate, world.size, precision, class_dropout, images)
         self.device, self.world = torch.device(device), world
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -100,6 +113,13 @@ class Trainer:
         self._samples = Samples.of(images, normalise, self.device, memory_format)
         self.normalisation = self._samples.normalisation
         self._buffers = Buffers(self.model)
+        self._options = {name: given[name] for name in OPTIONS}
+
+    @cached_property
+    def experiment(self) -> dict[str, Any]:
+        """All that the result depends on, as plain JSON: a run that goes on must have the same. Reads all images, once."""
+        whole: dict[str, Any] = described(self._options, self.images.fingerprint, self.normalisation, self.schedule, self.model)
+        return whole
 
     def run(self, steps: int) -> Iterator[TrainStep]:
         """Train until `steps` updates were made in total, yielding after each; stopping early is the caller's `break`.
@@ -132,13 +152,13 @@ class Trainer:
         self.check()
         numbers, moments = self.optimiser.state()
         numbers |= {"step": self.step, "ema_updates": int(self.ema.updates), "sums": self.tally.total(self.world)}
-        return numbers | {"environment": self.environment}, moments
+        return numbers | {"environment": self.environment, "experiment": self.experiment}, moments
 
     def _update(self) -> TrainStep:
-        whole = draw(self.recipe, self.step, self.device)
-        mine = whole.part(*share(self.batch_size, self.world.rank, self.world.size))
+        mine = draw(self.recipe, self.step, self.device, *share(self.batch_size, self.world.rank, self.world.size))
         count = len(mine.images)
-        parts = min(self.accumulate, count)
+        # as many in each process, of which some have one sample more: shards are gathered for every part by all together
+        parts = min(self.accumulate, self.batch_size // self.world.size)
         kept, errors = self._buffers.values(), []
         with global_randomness(self.seed, self.step, self.world.rank, device=self.device):
             for i in range(parts):
