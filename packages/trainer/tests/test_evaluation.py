@@ -3,8 +3,10 @@
 import pytest
 import torch
 from diffkit_trainer import DataError, Images, evaluate, open_images, split
+from diffkit_trainer import features as learning
 from diffkit_trainer.distances import frechet_distance, kernel_distance, nearest
 from diffkit_trainer.features import learn_features
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def gaussian(n, mean, spread, seed):
@@ -37,6 +39,37 @@ def test_the_nearest_of_others():
     assert (index.item(), distance.item()) == (0, pytest.approx(8**0.5))
     _, apart = nearest(others[:3], others, but_equal_index=torch.arange(3))
     assert min(apart) > 0
+
+
+class Largest(TorchDispatchMode):
+    """The most bytes that a tensor of numbers had, 64 pixels wide."""
+
+    nbytes = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        result = function(*arguments, **(named or {}))
+        if isinstance(result, torch.Tensor) and result.is_floating_point() and result.shape[-1:] == (64,):
+            self.nbytes = max(self.nbytes, result.untyped_storage().nbytes())
+        return result
+
+
+def test_images_are_shrunk_a_part_at_a_time(monkeypatch):
+    """Half of 2,000 images of 64 x 64 would be 16 MB as numbers."""
+    monkeypatch.setattr(learning, "STEPS", 2)
+    images = Images(torch.randint(256, (2000, 1, 64, 64), dtype=torch.uint8))
+    with Largest() as largest:
+        found = evaluate(images.pixels[:64], images, split(images))
+    assert found.features == "autoencoder"
+    assert 0 < largest.nbytes < 5e6
+
+
+def test_what_is_seen_a_part_at_a_time_is_what_is_seen_at_once():
+    pixels = torch.randint(256, (600, 3, 40, 33), dtype=torch.uint8)
+    index = torch.randperm(600)[:520]
+    at_once = torch.nn.functional.interpolate(pixels.float() / 127.5 - 1, (32, 26), mode="area")
+    assert torch.equal(learning.seen(pixels), at_once)
+    assert torch.equal(learning.seen(pixels, index), at_once[index])
+    assert torch.equal(learning.seen(at_once), at_once)
 
 
 def test_a_classifier_of_digits_knows_most_of_those_it_has_not_seen():

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from diffkit_schedules import cosine, offset_cosine, shift
-from diffkit_trainer import Images, Trainer, open_images, resume, save
+from diffkit_trainer import Images, Trainer, open_images, resume, save, write_config
 from diffkit_trainer.experiment import described
 from diffkit_unet import UNet
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
@@ -24,6 +24,7 @@ def make(images=DIGITS, schedule=None, network=Tiny, **options):
 def run(tmp_path_factory):
     """Saved at step 1."""
     run = tmp_path_factory.mktemp("run")
+    write_config(run, CONFIG)
     it = make()
     run_to(it, 1)
     save(run, it, CONFIG)
@@ -86,6 +87,7 @@ def test_a_network_that_tells_its_config_is_compared_by_it(tmp_path):
     def network(dropout):
         return lambda: UNet(1, (4,), 1, 4, dropout=dropout)
 
+    write_config(tmp_path, CONFIG)
     save(tmp_path, make(network=network(0.0)), CONFIG)
     with pytest.raises(ValueError, match=r"network.dropout is 0.1 here and was 0.0"):
         resume(tmp_path, make(network=network(0.1)))

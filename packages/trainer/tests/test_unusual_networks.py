@@ -4,7 +4,7 @@ import os
 
 import pytest
 import torch
-from diffkit_trainer import EMA, DivergedError, RunError, Saver, load, resume, save
+from diffkit_trainer import EMA, DivergedError, RunError, Saver, load, resume, save, write_config
 from safetensors.torch import load_file, save_file
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 from torch import nn
@@ -79,12 +79,18 @@ class Replaced(Tiny):
         return super().forward(x, level) + 0 * self.running
 
 
+@pytest.fixture
+def run(tmp_path):
+    write_config(tmp_path, CONFIG)
+    return tmp_path
+
+
 UNUSUAL = [Masked, lambda: Masked(persistent=False), Idle, Tied, Mixed, Replaced]
 
 
 @pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize("network", UNUSUAL, ids=["masked", "unsaved mask", "idle", "tied", "mixed", "replaced"])
-def test_it_is_saved_and_resumed_bit_for_bit(tmp_path, network, background):
+def test_it_is_saved_and_resumed_bit_for_bit(run, network, background):
     if background:
         make = lambda: trainer(network=network, clip=1.0, channels_last=True, batch_size=4)  # noqa: E731
     else:
@@ -92,14 +98,14 @@ def test_it_is_saved_and_resumed_bit_for_bit(tmp_path, network, background):
     straight, first, second = make(), make(), make()
     whole = run_to(straight, 5)
     begun = run_to(first, 2)
-    with Saver(tmp_path) as saver:
-        saver.save(first, CONFIG) if background else save(tmp_path, first, CONFIG)
-    assert sorted(os.listdir(tmp_path / "checkpoints")) == ["2"], "no temporary folder"
-    assert resume(tmp_path, second) == []
+    with Saver(run) as saver:
+        saver.save(first, CONFIG) if background else save(run, first, CONFIG)
+    assert sorted(os.listdir(run / "checkpoints")) == ["2"], "no temporary folder"
+    assert resume(run, second) == []
     if network is not UNUSUAL[1]:  # what is not saved is as it was at the start
         assert begun + run_to(second, 5) == whole
         same(everything(second), everything(straight))
-    state = load(tmp_path, expect=lambda config: first.ema.model.state_dict()).weights
+    state = load(run, expect=lambda config: first.ema.model.state_dict()).weights
     assert all(torch.equal(state[name], value) for name, value in first.ema.model.state_dict().items())
 
 
@@ -113,12 +119,12 @@ def test_infinities_of_a_mask_are_in_the_average_as_they_are():
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_numbers_that_become_infinite_are_still_found(tmp_path, value):
+def test_numbers_that_become_infinite_are_still_found(run, value):
     it = trainer(network=Masked, batch_size=4)
     it.model.norm.running_var.fill_(value)
     with pytest.raises(DivergedError, match="not finite at step 0"):
-        save(tmp_path, it, CONFIG)
-    assert not (tmp_path / "checkpoints").exists() or os.listdir(tmp_path / "checkpoints") == []
+        save(run, it, CONFIG)
+    assert not (run / "checkpoints").exists() or os.listdir(run / "checkpoints") == []
 
 
 def test_a_file_may_hold_infinities_only_where_it_says_so(tmp_path):
@@ -135,34 +141,34 @@ def test_a_file_may_hold_infinities_only_where_it_says_so(tmp_path):
         read_tensors(tmp_path / "c")
 
 
-def test_tied_weights_are_saved_under_every_name_and_stay_tied(tmp_path):
+def test_tied_weights_are_saved_under_every_name_and_stay_tied(run):
     it = trainer(network=Tied, batch_size=4)
     run_to(it, 1)
-    path = save(tmp_path, it, CONFIG)
+    path = save(run, it, CONFIG)
     held = load_file(path / "model.safetensors")
     assert torch.equal(held["one.weight"], held["other.weight"])
     again = trainer(network=Tied, batch_size=4)
-    resume(tmp_path, again)
+    resume(run, again)
     run_to(again, 2)
     for network in (again.model, again.ema.model):
         assert network.one.weight.data_ptr() == network.other.weight.data_ptr()
 
 
-def test_a_parameter_without_a_gradient_stays_as_it_was(tmp_path):
+def test_a_parameter_without_a_gradient_stays_as_it_was(run):
     it = trainer(network=Idle, batch_size=4)
     run_to(it, 3)
     assert torch.equal(it.model.into.idle, torch.ones(2, 3))
-    moments = load_file(save(tmp_path, it, CONFIG) / "optimizer.safetensors")
+    moments = load_file(save(run, it, CONFIG) / "optimizer.safetensors")
     idle = [name for name, _ in it.model.named_parameters()].index("into.idle")
     assert [moments[f"{idle}.{key}"].abs().sum().item() for key in ("step", "exp_avg", "exp_avg_sq")] == [0, 0, 0]
     assert moments["0.step" if idle else "1.step"].item() == 3
 
 
-def test_a_checkpoint_of_step_0_is_resumed(tmp_path):
+def test_a_checkpoint_of_step_0_is_resumed(run):
     it, again = trainer(), trainer()
-    save(tmp_path, it, CONFIG)
+    save(run, it, CONFIG)
     run_to(again, 2)
-    assert resume(tmp_path, again) == []
+    assert resume(run, again) == []
     assert run_to(again, 3) == run_to(it, 3)
     same(everything(again), everything(it))
 
@@ -212,7 +218,7 @@ def test_save_alone_makes_a_run(tmp_path):
 
 
 def test_a_run_may_be_named_by_a_text(tmp_path):
-    from diffkit_trainer import append_log, holds_run, locked, read_config, read_log, require_writable, truncate_log, write_config
+    from diffkit_trainer import append_log, holds_run, locked, read_config, read_log, require_writable, truncate_log
 
     run = str(tmp_path / "run")
     write_config(run, CONFIG)

@@ -66,14 +66,14 @@ def losses(
     """
     if kind not in LOSSES:
         raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}; got {kind!r}")
-    if generator is None:
-        generator = torch.Generator(x0.device).manual_seed(int(torch.randint(2**62, ())))
     if t is None:
+        generator = generator or _unseeded(x0.device)
         t = draw_times(times, (x0.shape[0], *(1,) * (x0.ndim - 1)), generator=generator)
     if condition == "index":
         steps = timesteps_of(schedule)
         t = (t * steps).floor().add(1) / steps
     if eps is None:
+        generator = generator or _unseeded(x0.device)
         eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
     rates = schedule(t)
     level = condition_value(schedule, t, condition).flatten()
@@ -84,3 +84,8 @@ def losses(
         raise ValueError(f"the network must answer in its input's shape, {tuple(x0.shape)}; got {tuple(out.shape)}")
     errors = LOSSES[kind](out.to(wanted.dtype), wanted, reduction="none").flatten(1).mean(1)  # (B,)
     return errors if weighting == "uniform" else errors * weight(rates, weighting, prediction, gamma).flatten()
+
+
+def _unseeded(device: torch.device) -> torch.Generator:
+    """A generator that goes on from torch's own; asked on the CPU, for nobody is to wait for another device."""
+    return torch.Generator(device).manual_seed(int(torch.randint(2**62, (), device="cpu")))

@@ -60,7 +60,8 @@ class Optimiser:
         self.peak, self.warmup, self.clip = lr, warmup, clip
         self.decay_steps = decay_steps
         self.lr = torch.full((), lr, device=device)
-        self.adamw = torch.optim.AdamW(self.parameters, lr=self.lr, weight_decay=weight_decay, fused=True)
+        self.adamw = torch.optim.AdamW(self.parameters, lr=lr, weight_decay=weight_decay, fused=True)
+        self.adamw.param_groups[0]["lr"] = self.lr  # not at once: it would be looked at
         self.updates = torch.zeros((), dtype=torch.int64, device=device)
         self.skipped = torch.zeros_like(self.updates)
         self.bad_step = torch.zeros_like(self.updates)  # the first update that was not finite, 1, 2, ...; 0 for none

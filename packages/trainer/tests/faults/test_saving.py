@@ -188,6 +188,26 @@ def test_files_are_as_readable_as_the_umask_says(run, mask):
     assert {stat.S_IMODE(file.stat().st_mode) for file in path.iterdir()} == {0o666 & ~mask}
 
 
+def test_a_save_never_changes_the_umask_of_other_threads(run, monkeypatch):
+    """It is one for the whole process: a file that another thread made meanwhile would be open to all."""
+
+    def touched(mask):
+        raise AssertionError(f"umask({mask})")
+
+    monkeypatch.setattr(os, "umask", touched)
+    path = save(run, trainer(), CONFIG)
+    assert len({file.stat().st_mode for file in path.iterdir()}) == 1
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_whatever_ends_a_save_no_temporary_folder_is_left(run, background, monkeypatch):
+    it = trainer()
+    monkeypatch.setattr("diffkit_trainer.checkpoint.publish", lambda *_: (_ for _ in ()).throw(MemoryError("too little")))
+    with pytest.raises(MemoryError), Saver(run) as saver:
+        saver.save(it, CONFIG) if background else save(run, it, CONFIG)
+    assert os.listdir(run / "checkpoints") == []
+
+
 def test_what_else_lies_beside_the_checkpoints_is_left_alone(run):
     """Row 16."""
     folder = run / "checkpoints"

@@ -69,6 +69,17 @@ def test_shards_accumulate(run, copies):
     alike(run, copies)
 
 
+def test_a_batch_that_does_not_divide_is_in_as_many_parts_in_each_process(run, tmp_path):
+    """3 images in parts of one: one process has one of them, the other two. A part is a message to all."""
+    write_config(tmp_path / "other", CONFIG)
+    fine(run, 2, "uneven", steps=3, shard=True)
+    fine(tmp_path / "other", 1, "uneven", steps=3)
+    for one, other in zip(
+        *(load_file(next(checkpoints(each))[1] / "model.safetensors").items() for each in (run, tmp_path / "other")), strict=True
+    ):
+        torch.testing.assert_close(one[1], other[1], rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("processes", "shard"), [(3, True), (1, False)])
 def test_shards_of_two_go_on_with_any_number_and_in_one_piece(run, half, copies, processes, shard):

@@ -1,0 +1,158 @@
+"""An update waits for the device nowhere, and asks it for as few launches as there are kinds of tensors.
+
+Proved without an accelerator: every operation is looked at before it is made, and on tensors that say they are of one, but hold
+nothing, a copy to the host shows as such.
+"""
+
+import pytest
+import torch
+from diffkit_schedules import cosine, linear_betas, offset_cosine
+from diffkit_trainer import EMA, Trainer, losses, open_images
+from diffkit_trainer.buffers import Buffers
+from diffkit_trainer.optimiser import Optimiser, _moments_at_0
+from diffkit_trainer.tally import Tally
+from diffkit_unet import UNet
+from tiny_trainer import Tiny, run_to, trainer
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+WAITING = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "unique_dim", "_unique2", "item"}
+
+
+class NoWaiting(TorchDispatchMode):
+    """Fails at an operation whose answer the host needs, at a copy to the host, and at a foreach call on several kinds."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        named = named or {}
+        name = function.overloadpacket.__name__
+        self.seen.add(name)
+        assert name not in WAITING, f"{name} waits for the device"
+        if name in ("index", "index_put", "index_put_"):
+            masks = [each for each in arguments[1] if each is not None and each.dtype == torch.bool]
+            assert not masks, f"{name} by a mask waits for the device"
+        tensors = [each for each in (*arguments, *named.values()) if isinstance(each, torch.Tensor)]
+        lists = [each for each in arguments if isinstance(each, list | tuple) and each and isinstance(each[0], torch.Tensor)]
+        if name.startswith(("_foreach_", "_fused_")):
+            kinds = {(each.dtype, each.device) for each in lists[0]}
+            assert len(kinds) == 1, f"{name} on {kinds}"
+        if name == "_fused_adamw_" and arguments[0][0].is_meta:
+            return None  # made in place; torch has no such kernel there
+        result = function(*arguments, **named)
+        to_host = isinstance(result, torch.Tensor) and result.device.type == "cpu"
+        assert not (to_host and any(each.device.type != "cpu" for each in tensors)), f"{name} copies to the host"
+        if name == "copy_" and arguments[0].device.type == "cpu":
+            assert arguments[1].device.type == "cpu", "copy_ copies to the host"
+        return result
+
+
+SEVERAL = {"clip": 1.0, "warmup": 3, "lr_schedule": "cosine", "decay_steps": 10, "ema": (0.9, 0.999)}
+
+
+@pytest.mark.parametrize("schedule", [offset_cosine(), linear_betas()], ids=["continuous", "table"])
+@pytest.mark.parametrize("options", [{}, SEVERAL, {"precision": "fp16"}, {"times": "stratified", "accumulate": 2}])
+def test_an_update_waits_for_nothing(options, schedule):
+    torch.manual_seed(0)
+    network = UNet(1, (4, 8), 1, 4, num_classes=10)
+    it = Trainer(network, open_images("digits"), schedule, batch_size=4, class_dropout=0.5, flip=True, **options)
+    run_to(it, 1)  # the optimiser's moments are made, and what is looked up once
+    with NoWaiting() as looked:
+        for step in it.run(3):
+            assert step.loss.shape == ()
+    assert {"_foreach_copy_", "_foreach_lerp_", "_fused_adamw_"} <= looked.seen
+
+
+def on(device, model):
+    """The network, with tensors of that device in the place of its own."""
+    for module in model.modules():
+        for own in (module._parameters, module._buffers):
+            for name, tensor in own.items():
+                if tensor is not None:
+                    there = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
+                    own[name] = nn.Parameter(there, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else there
+    return model
+
+
+@pytest.mark.parametrize("schedule", [cosine(), offset_cosine(), linear_betas()], ids=["cosine", "offset", "table"])
+def test_the_loss_and_its_gradient_are_made_where_the_images_are(schedule):
+    """On "meta", which holds nothing that could be copied to the host."""
+    network = on("meta", UNet(1, (4, 8), 1, 4))
+    x0, eps = (torch.empty(4, 1, 8, 8, device="meta") for _ in range(2))
+    optimiser = Optimiser(nn.Linear(1, 1).parameters())
+    for weighting in ("uniform", "min_snr"):
+        with NoWaiting():
+            errors = losses(network, schedule, x0, t=x0[:, :, :1, :1], eps=eps, prediction="v", weighting=weighting)
+            optimiser.backward(errors.sum())
+    assert {parameter.grad.device.type for parameter in network.parameters()} == {"meta"}
+
+
+def moved(optimiser, parameters):
+    """The optimiser, made for other parameters, with these and all else that it keeps where they are; on "meta" none is made."""
+    optimiser.parameters = optimiser.adamw.param_groups[0]["params"] = list(parameters)
+    for name, value in vars(optimiser).items():
+        if isinstance(value, torch.Tensor):
+            setattr(optimiser, name, torch.empty_like(value, device="meta"))
+    optimiser.adamw.param_groups[0]["lr"] = optimiser.lr
+    optimiser.adamw.state.update({each: _moments_at_0(each) for each in optimiser.parameters})
+    optimiser.adamw._need_device_dtype_check_for_fused = False
+    return optimiser
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_an_update_is_made_where_the_network_is(scaled):
+    """Clipping, the optimiser, the averages, the buffers and the log's sums."""
+    network = UNet(1, (4, 8), 1, 4)
+    options = {"warmup": 2, "clip": 1.0, "scaled": scaled, "schedule": "cosine", "decay_steps": 9}
+    optimiser, ema = Optimiser(network.parameters(), **options), EMA(network, (0.9, 0.999), warmup=True)
+    for each in (network, *ema.models):
+        on("meta", each)
+    moved(optimiser, network.parameters())
+    ema.updates = optimiser.updates.clone()
+    buffers, tally = Buffers(network), Tally(torch.device("meta"))
+    errors, t = torch.empty(4, device="meta"), torch.empty(4, 1, 1, 1, device="meta")
+    with NoWaiting() as looked:
+        for step in (1, 2):
+            for parameter in network.parameters():
+                parameter.grad = torch.empty_like(parameter)
+            kept = buffers.values()
+            good, norm = optimiser.apply(step)
+            buffers.put_back(kept, unless=good)
+            ema.update(network, good)
+            tally.add(errors, t, norm, good)
+    assert (good.device.type, norm.device.type) == ("meta", "meta")
+    assert {"_fused_adamw_", "_foreach_sub", "_foreach_mul_", "_foreach_add_", "_foreach_copy_"} <= looked.seen
+
+
+def test_what_waits_is_seen():
+    """The proof itself: each way to wait that it names."""
+    for wait in (
+        lambda: torch.ones(1).item(),
+        lambda: bool(torch.ones(1) > 0),
+        lambda: torch.ones(2).nonzero(),
+        lambda: torch.ones(2)[torch.tensor([True, False])],
+        lambda: torch._foreach_add_([torch.ones(1), torch.ones(1, dtype=torch.float64)], 1.0),
+    ):
+        with pytest.raises(AssertionError), NoWaiting():
+            wait()
+    with pytest.raises((AssertionError, NotImplementedError), match=r"copies to the host|no data"), NoWaiting():
+        torch.empty(2, device="meta").cpu()
+
+
+def test_the_averages_of_a_network_are_moved_by_a_call_a_kind():
+    """Its buffers are of float32, and the embedding's table of float64; one list for both would be a launch a tensor."""
+
+    class Calls(NoWaiting):
+        def __torch_dispatch__(self, function, types, arguments=(), named=None):
+            counts[function.overloadpacket.__name__] = counts.get(function.overloadpacket.__name__, 0) + 1
+            return super().__torch_dispatch__(function, types, arguments, named)
+
+    model = UNet(1, (4, 8), 2, 4)
+    ema, counts = EMA(model), {}
+    with Calls():
+        ema.update(model)
+    assert (counts["_foreach_lerp_"], counts["_foreach_copy_"]) == (2, 1)
+    assert sum(count for name, count in counts.items() if not name.startswith("_foreach_")) < 10, counts
+    assert trainer(network=Tiny).ema.infinite == frozenset()
