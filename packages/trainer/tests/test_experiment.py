@@ -2,12 +2,14 @@
 
 import json
 import math
+import shutil
 
 import pytest
 import torch
 from diffkit_schedules import cosine, offset_cosine, shift
-from diffkit_trainer import Images, Trainer, open_images, resume, save, write_config
+from diffkit_trainer import Images, RunError, Trainer, open_images, resume, save, write_config
 from diffkit_trainer.experiment import described
+from diffkit_trainer.whole import sha256
 from diffkit_unet import UNet
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 
@@ -92,6 +94,30 @@ def test_a_network_that_tells_its_config_is_compared_by_it(tmp_path):
     with pytest.raises(ValueError, match=r"network.dropout is 0.1 here and was 0.0"):
         resume(tmp_path, make(network=network(0.1)))
     assert resume(tmp_path, make(network=network(0.0))) == []
+
+
+def rewritten(run, tmp_path, change):
+    """The run with another state.json that its manifest agrees with."""
+    shutil.copytree(run, tmp_path / "run")
+    folder = tmp_path / "run" / "checkpoints" / "1"
+    numbers = json.loads((folder / "state.json").read_text())
+    change(numbers)
+    (folder / "state.json").write_text(json.dumps(numbers))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["state.json"] = sha256(folder / "state.json")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return tmp_path / "run"
+
+
+def test_a_checkpoint_that_does_not_say_what_it_was_trained_with_is_resumed_with_a_word(run, tmp_path):
+    (warning,) = resume(rewritten(run, tmp_path, lambda numbers: numbers.pop("experiment")), make())
+    assert warning.endswith("checkpoints/1 does not say what it was trained with: whether it was the same could not be compared")
+
+
+@pytest.mark.parametrize("value", [None, [], 1, "lr"])
+def test_what_is_no_experiment_is_a_damaged_state(run, tmp_path, value):
+    with pytest.raises(RunError, match=r"state.json: experiment is not what was written here"):
+        resume(rewritten(run, tmp_path, lambda numbers: numbers.update(experiment=value)), make())
 
 
 def angles(last):

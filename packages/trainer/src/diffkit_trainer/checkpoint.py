@@ -113,7 +113,7 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
     folder, _, warnings = newest(Path(run))
     numbers = read_json(folder / "state.json")
     require_numbers(numbers, folder / "state.json", len(trainer.tally.sums))
-    _require_same(folder, numbers.get("experiment"), trainer.experiment)
+    warnings += _same_experiment(folder, numbers, trainer.experiment)
     model = read_tensors(folder / "model.safetensors", trainer.model.state_dict())
     averages = [
         read_tensors(folder / f"{name}.safetensors", network.state_dict())
@@ -125,11 +125,20 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
     return warnings + ([changed] if changed else [])
 
 
-def _require_same(folder: Path, before: Any, now: dict[str, Any]) -> None:
-    """Raises ValueError, with all of it, for what differs and would change the result."""
-    changed = changes(before, now) if isinstance(before, dict) else []
+def _same_experiment(folder: Path, numbers: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Raises ValueError, with all of it, for what differs and would change the result; a warning where nothing tells."""
+    if "experiment" not in numbers:
+        return [f"{folder} does not say what it was trained with: whether it was the same could not be compared"]
+    before = numbers["experiment"]
+    try:
+        changed = changes(before, now) if isinstance(before, dict) else None
+    except RecursionError:
+        changed = None
+    if changed is None:
+        raise RunError(f"{folder / 'state.json'}: experiment is not what was written here: {str(before)[:80]}")
     if changed:
         raise ValueError(f"{folder}: {', '.join(changed)}: resume with what the run was trained with, or start another one")
+    return []
 
 
 def _apart(values: dict[str, Tensor]) -> dict[str, Tensor]:
