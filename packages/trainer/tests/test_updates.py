@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from diffkit_schedules import offset_cosine
-from diffkit_trainer import DivergedError, losses, resume, save, write_config
+from diffkit_trainer import DivergedError, World, losses, resume, save, write_config
 from diffkit_trainer.draws import Recipe, draw, share
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 from torch import nn
@@ -77,6 +77,26 @@ def test_accumulated_is_the_same_as_at_once(parts):
     one, many = plain(), plain(accumulate=parts)
     assert run_to(many, 6) == pytest.approx(run_to(one, 6), rel=1e-5)
     torch.testing.assert_close(weights_of(many), weights_of(one), rtol=1e-4, atol=1e-6)
+
+
+class Counted(Tiny):
+    calls = 0
+
+    def forward(self, x, level):
+        self.calls += 1
+        return super().forward(x, level)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "processes", "accumulate", "parts"), [(3, 2, 2, 1), (5, 2, 2, 2), (7, 3, 4, 2), (4, 1, 9, 4)]
+)
+def test_every_process_makes_as_many_parts(batch_size, processes, accumulate, parts):
+    """Shards wait for one another at each part; some processes have a sample more."""
+    for rank in range(processes):
+        it = trainer(network=Counted, batch_size=batch_size, accumulate=accumulate)
+        it.world = World(rank, processes)  # what it makes of its place alone: nobody is there to be met
+        run_to(it, 1)
+        assert it.model.calls == parts
 
 
 def test_asking_for_one_random_thing_leaves_the_others_alone():

@@ -69,6 +69,7 @@ def test_shards_accumulate(run, copies):
     alike(run, copies)
 
 
+@pytest.mark.long
 def test_a_batch_that_does_not_divide_is_in_as_many_parts_in_each_process(run, tmp_path):
     """3 images in parts of one: one process has one of them, the other two. A part is a message to all."""
     write_config(tmp_path / "other", CONFIG)
