@@ -176,7 +176,11 @@ def test_tables_that_have_a_name_there_come_back_equal(schedule, prediction, key
     "schedule",
     [
         *(ds.offset_cosine(), ds.cosine(), ds.sigmoid_betas(), ds.cosine_betas(T=50, s=0.1), ds.discrete([0.3, 0.9, 0.9])),
-        ds.zero_terminal_snr(ds.cosine()),
+        *(
+            ds.zero_terminal_snr(ds.cosine()),
+            ds.zero_terminal_snr(ds.shift(ds.linear_betas(), 2.0)),
+            ds.discrete([0.5, 1.0, 0.5]),
+        ),
     ],
     ids=lambda schedule: type(schedule).__name__,
 )

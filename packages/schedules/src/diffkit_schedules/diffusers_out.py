@@ -1,6 +1,7 @@
 """Schedules as scheduler configs of the diffusers library."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from diffkit_schedules.noising import prediction_name
@@ -58,5 +59,5 @@ def _betas(schedule: Schedule) -> dict[str, Any]:
         if not math.isclose(total, 1, abs_tol=1e-9):
             raise ValueError(f"alpha^2 + sigma^2 must be 1 for diffusers' tables, got {total:.3g} at t = {(i + 1) / steps:g}")
     bars = [1.0, *(alpha**2 for alpha, _ in rates)]
-    betas = [1 - bars[i + 1] / bars[i] for i in range(steps)]
+    betas = [1 - after / before if before else 1.0 for before, after in pairwise(bars)]
     return {"num_train_timesteps": steps, "trained_betas": betas}
