@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from diffkit_samplers import SPACINGS, grid
-from diffkit_schedules import cosine, linear_betas
+from diffkit_schedules import cosine, discrete, linear_betas
 
 TABLE = linear_betas()
 
@@ -17,13 +17,44 @@ def indices(steps, spacing, **options):
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("schedule", [TABLE, cosine()], ids=["table", "continuous"])
 def test_exact_for_every_number_of_steps(schedule, spacing):
-    for steps in range(1, 1001):
+    for steps in range(1, 1001, 27 if spacing in ("karras", "log_snr") else 1):
         times = grid(schedule, steps, spacing)
         assert len(times) == steps + 1
         assert times[-1] == 0.0
         assert times[-2] > 0
         assert times[0] <= 1
         assert (np.diff(times) < 0).all()
+
+
+@pytest.mark.parametrize("spacing", ["karras", "log_snr"])
+@pytest.mark.parametrize(
+    "betas",
+    [[0, 0, *np.linspace(1e-4, 0.02, 998)], [*np.linspace(1e-4, 0.5, 97), 1, 1, 1], [0.0, 0.5, 1.0, 1.0]],
+    ids=["clean", "noise", "both"],
+)
+def test_a_table_may_begin_with_clean_data_and_end_in_noise(betas, spacing):
+    table = discrete(betas)
+    for steps in (1, 2, 3, len(betas) // 2, len(betas)):
+        times = grid(table, steps, spacing)
+        assert len(times) == steps + 1
+        assert (times[0], times[-1]) == (1.0, 0.0)
+        assert (np.diff(times) < 0).all()
+        if steps == 2:
+            assert table(times[1]).sigma > 0, "the last look is at the first noise that there is"
+            assert table((round(times[1] * len(betas)) - 1) / len(betas)).sigma == 0
+
+
+def test_what_has_no_noise_level_has_no_grid_of_them():
+    with pytest.raises(ValueError, match="a grid of noise levels needs one between clean data and pure noise, discrete"):
+        grid(discrete([0.0, 1.0]), 2, "karras")
+
+
+@pytest.mark.parametrize("schedule", [cosine(), TABLE], ids=["cosine", "table"])
+def test_levels_are_evenly_spaced_as_each_spacing_says(schedule):
+    scales = {"karras": lambda rates: (rates.sigma / rates.alpha) ** (1 / 7), "log_snr": lambda rates: rates.log_snr}
+    for spacing, scale in scales.items():
+        levels = [scale(schedule(t)) for t in grid(schedule, 8, spacing)[1:-1]]
+        np.testing.assert_allclose(np.diff(levels), (levels[-1] - levels[0]) / 6, rtol=0.02 if schedule is TABLE else 1e-9)
 
 
 @pytest.mark.parametrize("spacing", ["uniform", "trailing", "linspace"])

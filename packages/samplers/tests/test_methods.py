@@ -1,11 +1,13 @@
 """Every method: the conformance check, what it equals, and what the check catches."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 from diffkit_samplers import (
     Estimate,
+    NotFiniteError,
     ddim,
     ddpm,
     denoiser,
@@ -19,7 +21,7 @@ from diffkit_samplers import (
     trajectory,
 )
 from diffkit_samplers.testing import GaussianOracle, MixtureOracle, check_sampler
-from diffkit_schedules import Rates, cosine, cosine_betas, karras, linear, linear_betas, offset_cosine, rectified
+from diffkit_schedules import Rates, cosine, cosine_betas, karras, linear, linear_betas, offset_cosine, rectified, sigmoid
 
 rng = np.random.default_rng(0)
 METHODS = [(ddim, 1), (ddpm, 1), (euler_ancestral, 1), (heun, 2), (dpmpp_2m, 2), (dpmpp_2m_sde, 2)]
@@ -47,6 +49,24 @@ def in_place(denoise, schedule, x, **options):
     return result
 
 
+def draws_in_vain(denoise, schedule, x, **options):
+    if options["eta"]:
+        options["noise"](x.shape)
+    return ddim(denoise, schedule, x, **(options | {"eta": 0.0}))
+
+
+def whole_grid(options, part):
+    """Of a grid from t = 1 to 0 a part, of another grid all."""
+    times = options["spacing"]
+    return {"spacing": times[part] if not isinstance(times, str) and (times[0], times[-1]) == (1, 0) else times}
+
+
+def returns_the_state(denoise, schedule, x, **options):
+    """The state before the last step to t = 0, not the x0 that is seen from there."""
+    states = list(trajectory(denoise, schedule, x, **options))
+    return states[-2].x if options["spacing"][-1] == 0 else states[-1].x0
+
+
 @pytest.mark.parametrize(
     ("method", "message"),
     [
@@ -56,7 +76,16 @@ def in_place(denoise, schedule, x, **options):
             lambda d, s, x, **o: ddim(d, s, x, **(o | {"eta": 0.0})) if o["eta"] == 0 else 0.9 * ddim(d, s, x, **o),
             "the mean of its",
         ),
-        (lambda d, s, x, **o: ddim(d, s, x, **(o | {"noise": lambda shape: 1.3 * o["noise"](shape)})), "the variance of its"),
+        (lambda d, s, x, **o: ddim(d, s, x, **(o | {"noise": lambda shape: 1.1 * o["noise"](shape)})), "the variance of its"),
+        (lambda d, s, x, **o: ddim(d, s, x, **(o | {"noise": lambda shape: 1.3 * o["noise"](shape)})), "at eta = 0.5 the corr"),
+        (lambda d, s, x, **o: ddim(d, s, x, **(o | {"eta": 0.0})), "at eta = 0.5 it draws nothing from its noise"),
+        (lambda d, s, x, **o: heun(d, s, x, **(o | {"eta": 0.0})), "at eta = 0.5 it draws nothing from its noise"),
+        (lambda d, s, x, **o: ddim(d, s, x, **(o | {"noise": None})), "at eta = 0.5 it draws nothing from its noise"),
+        (draws_in_vain, "at eta = 0.5 the correlation of its samples with their starts is 1.00, not 0.54"),
+        (lambda d, s, x, **o: ddim(d, s, x, **(o | {"eta": o["eta"] ** 0.5})), "is 0.30, not 0.54"),
+        (lambda d, s, x, **o: ddim(d, s, x, **(o | {"eta": min(o["eta"], 0.5)})), "at eta = 1 the correlation"),
+        (lambda d, s, x, **o: ddim(d, s, x, **(o | whole_grid(o, slice(None, -1)))), "from t = 1 to 0 in 2 steps its error is"),
+        (returns_the_state, "from t = 1 to 0 in 2 steps its error is"),
         (
             lambda d, s, x, **o: ddim(d, s, x, **(o if o["spacing"] != "uniform" else o | {"spacing": "leading"})),
             "looks first at",
@@ -153,6 +182,29 @@ def test_the_singular_ends_cost_less_than_the_order_gains(method, schedule):
     assert errors[0] < errors[1] / 3
 
 
+@pytest.mark.parametrize(
+    ("schedule", "spacing", "order"),
+    [
+        (karras(), "uniform", 2),
+        (rectified(), "uniform", 2),
+        (linear(), "karras", 2),
+        (cosine(), "log_snr", 2),
+        (offset_cosine(), "uniform", 1),
+        (sigmoid(), "uniform", 1),
+    ],
+    ids=str,
+)
+def test_the_order_of_heun_on_a_whole_grid_is_what_it_says(schedule, spacing, order):
+    x, errors = schedule(1.0).sigma * np.linspace(-2, 2, 9)[:, None], []
+    for steps in (64, 256):
+        found = []
+        for variance in (0.04, 0.25, 4.0):
+            oracle = GaussianOracle(schedule, 0.5, variance)
+            found.append(heun(oracle, schedule, x, steps=steps, spacing=spacing) - oracle(oracle.flow(x, 1.0, 0.0), 0.0))
+        errors.append(np.sqrt(np.square(found).sum()))
+    assert math.log(errors[0] / errors[1], 4) == pytest.approx(order, abs=0.2)
+
+
 @pytest.mark.parametrize(("t", "s"), [(999, 998), (487, 486), (1, 0)])
 def test_fixed_large_has_the_variance_beta(t, s):
     table = linear_betas()
@@ -193,6 +245,34 @@ def test_a_learned_range_comes_from_the_second_half_of_the_channels():
     assert abs(first.x - posterior.x).max() > 1e-7, "the variance is used"
     with pytest.raises(ValueError, match=r"x_t's shape, \(2, 3, 4, 4\); got \(2, 6, 4, 4\)"):
         denoiser(model, schedule, "eps", "index")(x, 0.5)
+
+
+def test_one_sample_that_is_not_finite_leaves_the_others():
+    x = seeded(range(64))((64, 3))
+
+    def denoise(x_t, t):
+        x0 = 0.5 * x_t
+        x0[[5, 7]] *= np.nan if t <= 0.5 else 1
+        return x0
+
+    with pytest.raises(NotFiniteError, match=r"from step 3 of 4 on, at t = 0.5, in 2 of 64 samples: number 5, 7; ") as caught:
+        ddim(denoise, cosine(), x, steps=4)
+    good = np.delete(np.arange(64), [5, 7])
+    assert caught.value.bad == [5, 7]
+    assert (caught.value.x0[good] == ddim(lambda x, t: 0.5 * x, cosine(), x, steps=4)[good]).all()
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.bad) == (str(caught.value), [5, 7])
+
+
+def test_many_samples_that_are_not_finite_are_counted():
+    with pytest.raises(ValueError, match=r"in 20 of 20 samples: number 0, 1, 2, 3, 4, 5, 6, 7 and 12 more; "):
+        ddim(lambda x, t: x * np.nan, cosine(), np.ones((20, 1)), steps=2)
+
+
+def test_a_sample_of_one_number_is_named_too():
+    with pytest.raises(NotFiniteError, match="in 1 of 3 samples: number 2; ") as caught:
+        ddim(lambda x, t: 0.5 * x, cosine(), np.array([1.0, 2.0, np.nan]), steps=2)
+    assert caught.value.bad == [2]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -9,6 +9,7 @@ from diffkit_samplers import (
     denoiser,
     dynamic_threshold,
     encode,
+    fixed_large,
     grid,
     guide,
     inpaint,
@@ -190,3 +191,104 @@ def test_slerp_between_opposites_goes_around(size, scale):
     np.testing.assert_allclose(norms(half)[[0, 2]], norms(a)[[0, 2]] * (1 + scale) / 2, rtol=1e-12)
     assert abs((half * a).sum(axis=1)[[0, 2]]).max() < 1e-12
     np.testing.assert_allclose(half[1], slerp(a[1:2], b[1:2], 0.5)[0], atol=1e-12)
+
+
+def apart(model, schedule, arguments, scale):
+    """What guidance is: two calls, one for each side."""
+    cond, uncond = (denoiser(lambda x, c, each=each: model(x, c, **each), schedule) for each in arguments)
+    return lambda x, t: uncond(x, t) + scale * (cond(x, t) - uncond(x, t))
+
+
+ONES = np.ones(2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "calls"),
+    [
+        ([{"added": {"text": rng.standard_normal((2, 3)), "more": [k * ONES, "a"]}} for k in (1, 0)], [4]),
+        ([{"added": {"text": k * np.ones((2, 3)), "size": 64}} for k in (1, 0)], [4]),
+        ([{"added": {"text": k * np.ones((2, 3)), "size": ONES}, "labels": k * ONES} for k in (1, 0)], [2, 2]),
+        ([{"added": {"text": k * np.ones((2, 3))}, "labels": np.ones((5, 3))} for k in (1, 0)], [2, 2]),
+        ([{"added": {"text": k * np.ones((2, 3)), "size": np.ones(3)}} for k in (1, 0)], [2, 2]),
+        ([{"added": {"text": np.ones((2, k))}} for k in (3, 1)], [2, 2]),
+        ([{"added": {"text": ONES}}, {"added": {"text": ONES + 1, "size": 3}}], [2, 2]),
+        ([{"added": {"text": ONES}}, {"added": None}], [2, 2]),
+        ([{"added": (ONES, 1)}, {"added": (ONES + 1, 1)}], [4]),
+        ([{"added": [ONES, 1]}, {"added": [ONES + 1]}], [2, 2]),
+    ],
+)
+def test_guidance_joins_what_is_a_batch_and_no_more(arguments, calls):
+    seen = []
+
+    def model(x, c, added=None, labels=None):
+        seen.append(x.shape[0])
+        parts = list(added.values()) if isinstance(added, dict) else list(added or [])
+        batches = [part for part in parts if isinstance(part, np.ndarray) and part.shape[0] == x.shape[0]]
+        return 0 * x + sum((part.reshape(x.shape[0], -1).sum(axis=1, keepdims=True) for part in batches), np.zeros((1, 1)))
+
+    x = rng.standard_normal((2, 3))
+    schedule = offset_cosine()
+    sides = [denoiser(model, schedule, **each) for each in arguments]
+    found = guide(*sides, 3.0)(x, 0.5)
+    assert seen == calls
+    np.testing.assert_allclose(found, apart(model, schedule, arguments, 3.0)(x, 0.5), atol=1e-12)
+
+
+def test_an_argument_of_both_sides_that_is_no_batch_is_not_doubled():
+    def model(x, c, size, labels):
+        assert size.shape == (2,)
+        return x * size.sum() + labels[:, None]
+
+    size, schedule, x = np.array([2.0, 3.0]), offset_cosine(), rng.standard_normal((2, 3))
+    arguments = [{"size": size, "labels": np.full(2, label)} for label in (1.0, 0.0)]
+    found = guide(*(denoiser(model, schedule, **each) for each in arguments), 3.0)(x, 0.5)
+    np.testing.assert_allclose(found, apart(model, schedule, arguments, 3.0)(x, 0.5), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "scale", [np.array([1.0, 3.0]), np.array([[1.0], [3.0]]), [1.0, 3.0], np.float32(3), np.array(3.0), np.array([1, 3])]
+)
+def test_a_scale_may_be_one_a_sample(scale):
+    x = rng.standard_normal((2, 2))
+    cond, uncond = (lambda x, t: x + 1), (lambda x, t: x)
+    expected = x + np.reshape(scale, (-1, 1))
+    np.testing.assert_allclose(guide(cond, uncond, scale)(x, 0.5), expected, atol=1e-12)
+    with pytest.raises(ValueError, match=r"scale must fit x_t's shape \(1, 2\): with it x0 gets \(2, 2\)"):
+        guide(cond, uncond, np.ones(2))(x[:1], 0.5)
+
+
+def test_equal_answers_are_the_answer():
+    x = rng.standard_normal((2, 50)).astype(np.float16)
+    assert (guide(lambda x, t: 0.3 * x, lambda x, t: 0.3 * x, 7.3)(x, 0.5) == 0.3 * x).all()
+
+
+def test_what_is_rounded_is_small_where_the_answers_are_close():
+    """A network of half precision: the error is that of u + s (c - u), about half a digit, not that of s c + (1 - s) u."""
+    u = (1 + rng.random((1, 10000))).astype(np.float16)
+    c = (u * (1 + 0.01 * rng.standard_normal(u.shape))).astype(np.float16)
+    exact = u.astype(np.float64) + 7.5 * (c.astype(np.float64) - u)
+    found = guide(lambda x, t: c, lambda x, t: u, 7.5)(u, 0.5)
+    assert np.sqrt(((found - exact) ** 2).mean()) < 0.5 * np.finfo(np.float16).eps
+
+
+def test_rescale_is_of_each_sample():
+    x = rng.standard_normal((2, 50)) * [[1.0], [10.0]]
+    out = guide(lambda x, t: 2 * x + [[0.0], [1.0]] * x, lambda x, t: x, 4.0, rescale=1.0)(x, 0.5)
+    np.testing.assert_allclose(out.std(axis=1), [2, 3] * x.std(axis=1), rtol=1e-12)
+
+
+def test_what_is_not_known_may_be_anything():
+    known, mask = np.array([[1.0, np.nan, np.inf]]), np.array([1.0, 0.0, 0.0])
+    assert inpaint(lambda x, t: 0 * x, known, mask)(np.ones((1, 3)), 0.5).tolist() == [[1.0, 0.0, 0.0]]
+    assert inpaint(lambda x, t: 0 * x, np.ones(3), np.array([0.25, 0, 1]))(np.ones((1, 3)), 0.5).tolist() == [[0.25, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5])
+def test_fixed_large_is_for_ddpm_alone(eta):
+    step = {"method": "ddim", "spacing": [0.8, 0.4], "eta": eta}
+    x = rng.standard_normal((2, 3))
+    one, other = (
+        next(trajectory(denoise, cosine(), x, noise=seeded([1, 2]), **step)).x
+        for denoise in (GaussianOracle(cosine()), fixed_large(GaussianOracle(cosine())))
+    )
+    assert (one == other).all()

@@ -4,6 +4,7 @@ from diffkit_samplers.ddim import ddim, ddpm, euler_ancestral
 from diffkit_samplers.denoise import Denoise, Denoiser, Estimate, denoiser
 from diffkit_samplers.dpmpp import dpmpp_2m, dpmpp_2m_sde
 from diffkit_samplers.encode import encode
+from diffkit_samplers.finite import NotFiniteError
 from diffkit_samplers.grids import SPACINGS, grid
 from diffkit_samplers.guidance import guide
 from diffkit_samplers.heun import heun
@@ -22,6 +23,7 @@ __all__ = [
     "Denoiser",
     "Estimate",
     "Move",
+    "NotFiniteError",
     "Source",
     "State",
     "Update",

@@ -21,6 +21,7 @@ def dpmpp_2m_update(x: Array, move: Move) -> Array:
         last = move.now.log_snr - move.before.now.log_snr
         if math.isfinite(stride) and math.isfinite(last) and last:
             r = stride / (2 * last)
+            x, eps = move.estimate.state(x, move.now), None
             x0 = combine(1 + r, x0, -r, move.before.estimate.x0)
     return step(x, x0, move.now, move.then, eta=move.eta, noise=move.noise, eps=eps, spread=spread)
 
@@ -35,12 +36,13 @@ def dpmpp_2m(
     spacing: str | Sequence[float] = "uniform",
     noise: Source | None = None,
 ) -> Array:
-    """Samples by DPM-Solver++(2M): second order with one evaluation a step.
+    """Samples by DPM-Solver++(2M): second order between noisy times, with one evaluation a step.
 
         D = x0 + (h / 2 h') (x0 - x0'),   x_s = step(x_t, D)
 
     with x0' the estimate before, h and h' the steps in log-SNR, this one and the last. A step for which one of the two is not
-    known or not finite is DDIM's. eta = 1 is SDE-DPM-Solver++(2M). Arguments, result and errors as for `ddim`.
+    known or not finite is DDIM's. eta = 1 is SDE-DPM-Solver++(2M). On a whole grid the last step decides the order as it does for
+    `heun`. Arguments, result and errors as for `ddim`.
     Source: Lu et al. 2022 (DPM-Solver++), algorithm 2 and, for eta = 1, its section on SDE-DPM-Solver++(2M).
 
     >>> import numpy as np

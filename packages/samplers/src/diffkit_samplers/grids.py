@@ -1,7 +1,7 @@
 """The times a sampler visits."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from diffkit_schedules import Schedule, rates_at, times_of, timesteps_of
@@ -115,15 +115,25 @@ def _times_of_levels(
 ) -> list[float]:
     """Times whose noise levels are evenly spaced on a scale, from t = 1 to t = 1 / T.
 
-    Where t = 1 is pure noise, but for rounding, the scale begins at 1 - 1 / T instead, and the first time is 1 all the same.
+    Where t = 1 is pure noise, but for rounding, the scale begins at the first 1 - k / T that is not, and the first time is 1 all
+    the same. Where 1 / T is clean data (a table whose first beta is 0) the scale ends at the first k / T that is not.
+    Raises ValueError for a schedule that has nothing between the two.
     """
     there, back = scale
     timesteps = timesteps_of(schedule)
-    noisiest = rates_at(schedule, 1.0).log_snr
-    start = there(noisiest if noisiest > PURE_NOISE else rates_at(schedule, 1 - 1 / timesteps).log_snr)
-    end = there(rates_at(schedule, 1 / timesteps).log_snr)
+    start = there(_first_level(schedule, (1 - k / timesteps for k in range(timesteps))))
+    end = there(_first_level(schedule, (k / timesteps for k in range(1, timesteps + 1))))
     levels = [back(start + k / (steps - 1) * (end - start)) for k in range(1, steps)]
     return [1.0, *times_of(schedule, levels)]
+
+
+def _first_level(schedule: Schedule, times: Iterable[float]) -> float:
+    """The log-SNR at the first of the times that is neither pure noise nor clean data."""
+    for t in times:
+        level = rates_at(schedule, t).log_snr
+        if PURE_NOISE < level < math.inf:
+            return float(level)
+    raise ValueError(f"a grid of noise levels needs one between clean data and pure noise, {schedule!r:.80} has none")
 
 
 def _decreasing_indices(indices: Sequence[int], timesteps: int) -> list[int]:

@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
-from diffkit_schedules import Array, Rates, Schedule, is_torch, namespace, rates_at
+from diffkit_schedules import Array, Rates, Schedule, is_torch, rates_at
 
 from diffkit_samplers.denoise import Denoise, Estimate, look
+from diffkit_samplers.finite import refuse_not_finite, trace
 from diffkit_samplers.grids import grid
 from diffkit_samplers.noise import Source, source_for
 
@@ -30,8 +31,9 @@ class State(NamedTuple):
 class Move(NamedTuple):
     """One step to be made, as a method sees it.
 
-    t, s: its two times, s < t; now, then: their rates; denoise: for a method that looks more than once; estimate: x0 at t (and
-    eps, where a wrapper fixed it); before: the last move and its estimate, None at the first; eta; noise: the source of z.
+    t, s: its two times, s < t; now, then: their rates; denoise: for a method that looks more than once; estimate: x0 at t, and
+    eps where a wrapper keeps it: a method that goes on with another x0 starts from `estimate.state(x, now)`; before: the last
+    move and its estimate, None at the first; eta; noise: the source of z.
 
     >>> from diffkit_samplers import trajectory
     >>> from diffkit_schedules import rectified
@@ -69,8 +71,8 @@ def run(
     """The states of a sampler, one after each step: for (t, s) of the grid, x0 = denoise(x, t), then x = update(x, move).
 
     x: noise at the grid's first time, standard normal times sigma. Arguments are checked when it is called, not at the first
-    `next`. Under torch no graph is kept. Raises ValueError for eta outside [0, 1], as `grid` does, and after the last step where
-    an x0 was not finite, with the first such time: looking sooner would make the host wait for the device at every step.
+    `next`. Under torch no graph is kept. Raises ValueError for eta outside [0, 1] and as `grid` does, and NotFiniteError after
+    the last step where an x0 was not finite: looking sooner would make the host wait for the device at every step.
     """
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must be in [0, 1] (0 = DDIM, 1 = DDPM), got {eta}")
@@ -88,30 +90,16 @@ def last_x0(states: Iterator[State]) -> Array:
 def _states(
     update: Update, denoise: Denoise, schedule: Schedule, x: Array, times: list[float], eta: float, noise: Source
 ) -> Iterator[State]:
-    before, now, sums = None, rates_at(schedule, times[0]), []
+    before, now, traces = None, rates_at(schedule, times[0]), []
     for t, s in pairwise(times):
         with no_graph(x):
             estimate, then = look(denoise, x, t), rates_at(schedule, s)
             move = Move(t, s, now, then, denoise, estimate, before, eta, noise)
             x = update(x, move)
-            sums.append(_sum(estimate.x0))
+            traces.append(trace(estimate.x0))
         yield State(s, x, estimate.x0)
         before, now = move._replace(before=None), then
-    _refuse_not_finite(times, sums)
-
-
-def _sum(x: Array) -> Array:
-    """A number that is finite exactly if all of x is, short of overflow: one pass, no wait."""
-    xp = namespace(x)
-    return xp.sum(x, dtype=xp.float32 if xp.finfo(x.dtype).bits < 32 else x.dtype)
-
-
-def _refuse_not_finite(times: list[float], sums: list[Array]) -> None:
-    xp = namespace(sums[0])
-    finite = xp.isfinite(xp.stack(sums))
-    if not bool(xp.all(finite)):
-        k = [bool(each) for each in finite].index(False)
-        raise ValueError(f"the model's x0 is not finite from step {k + 1} of {len(sums)} on, at t = {times[k]:.6g}")
+    refuse_not_finite(times, traces, estimate.x0)
 
 
 def no_graph(x: Array) -> AbstractContextManager[Any]:

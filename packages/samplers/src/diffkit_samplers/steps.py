@@ -5,6 +5,8 @@ from typing import Any
 
 from diffkit_schedules import Array, Rates, as_array_of, combine
 
+from diffkit_samplers.noise import drawn
+
 __all__ = ["step"]
 
 
@@ -57,7 +59,7 @@ def step(
         return x_s
     if noise is None:
         raise ValueError(f"eta = {eta} adds noise: pass noise, an array of x_t's shape or a function of the shape")
-    z = as_array_of(noise(tuple(x_t.shape)) if callable(noise) else noise, x_t)
+    z = as_array_of(drawn(noise, tuple(x_t.shape)) if callable(noise) else noise, x_t)
     if eta == 1 and not (isinstance(spread, float) and spread == 0):
         fresh = fresh * (now.sigma / then.sigma) ** spread
     return combine(1.0, x_s, fresh, z) if isinstance(fresh, float) else x_s + fresh * z

@@ -1,7 +1,8 @@
 """Wrappers: from a denoise to a denoise."""
 
-from diffkit_schedules import Array, Schedule, combine, namespace, rates_at, to_eps
+from diffkit_schedules import Array, Schedule, combine, filled, namespace, rates_at, to_eps
 
+from diffkit_samplers.bounds import clamped
 from diffkit_samplers.denoise import Denoise, Estimate, look, plain
 
 __all__ = ["clip", "dynamic_threshold", "fixed_large", "inpaint"]
@@ -26,7 +27,7 @@ def clip(denoise: Denoise, low: float = -1.0, high: float = 1.0, *, keep_eps: Sc
         x0, eps, spread = look(denoise, x_t, t)
         if keep_eps is not None and eps is None:
             eps = to_eps(x0, x_t, rates_at(keep_eps, t), "x0")
-        return plain(Estimate(namespace(x0).clip(x0, low, high), eps, spread))
+        return plain(Estimate(clamped(x0, low, high), eps, spread))
 
     return clipped
 
@@ -54,7 +55,7 @@ def dynamic_threshold(denoise: Denoise, q: float = 0.995, limit: float = 1.0) ->
         place = q * (ordered.shape[1] - 1)
         below, above = int(place), min(int(place) + 1, ordered.shape[1] - 1)
         s = combine(1 - (place - below), ordered[:, below], place - below, ordered[:, above])
-        s = xp.reshape(xp.clip(s, limit, None), (-1,) + (1,) * (x0.ndim - 1))
+        s = xp.reshape(xp.maximum(s, filled((), limit, s)), (-1,) + (1,) * (x0.ndim - 1))
         return plain(found._replace(x0=xp.minimum(xp.maximum(x0, -s), s) * (limit / s)))
 
     return thresholded
@@ -63,9 +64,10 @@ def dynamic_threshold(denoise: Denoise, q: float = 0.995, limit: float = 1.0) ->
 def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
     """denoise that keeps what is known: x0 = mask known + (1 - mask) denoise(x_t, t).
 
-    known: clean data of x_t's shape, or one that broadcasts to it. mask: 1 where it is known, 0 where it is to be drawn, of a
-    shape that broadcasts to x_t's. As the known x0 goes into each step, the known part of x_t is that data at t's noise level,
-    at every t. Runs at eta = 1 fit the drawn part to it best. Raises ValueError, when called, for shapes that do not fit.
+    known: clean data of x_t's shape, or one that broadcasts to it; where it is not known anything may stand, NaN too. mask: 1
+    where it is known, 0 where it is to be drawn, of a shape that broadcasts to x_t's. As the known x0 goes into each step, the
+    known part of x_t is that data at t's noise level, at every t. Runs at eta = 1 fit the drawn part to it best. Raises
+    ValueError, when called, for shapes that do not fit.
     Drawn with one round a step, the rest hardly knows what is kept: see `resample`.
     Source: Lugmayr et al. 2022 (RePaint), equation 8.
 
@@ -77,13 +79,15 @@ def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
     def inpainted(x_t: Array, t: float) -> Array | Estimate:
         found = look(denoise, x_t, t)
         x0 = found.x0
-        part = namespace(x0).astype(mask, x0.dtype)
-        filled = part * known + (1 - part) * x0
-        if filled.shape != x0.shape:
+        xp = namespace(x0)
+        part = xp.astype(mask, x0.dtype)
+        given = xp.where(part == 0, x0, known)  # what is not known may be anything, NaN too
+        whole = part * given + (1 - part) * x0
+        if whole.shape != x0.shape:
             raise ValueError(
                 f"known and mask must fit x_t's shape {tuple(x0.shape)}, got {tuple(known.shape)} and {tuple(mask.shape)}"
             )
-        return plain(found._replace(x0=namespace(x0).astype(filled, x0.dtype), eps=None))
+        return plain(found._replace(x0=xp.astype(whole, x0.dtype), eps=None))
 
     return inpainted
 

@@ -1,0 +1,42 @@
+"""Whether an array holds numbers yet: under a compiler, a transformation, or on torch's meta device it has a shape alone."""
+
+import sys
+
+from diffkit_schedules import Array, is_torch
+
+__all__ = ["compiled_by_torch", "readable"]
+
+
+def compiled_by_torch(x: Array) -> bool:
+    """Whether torch traces this call for `torch.compile` or `torch.export`.
+
+    >>> import numpy as np
+    >>> compiled_by_torch(np.ones(1))
+    False
+    """
+    return is_torch(x) and bool(sys.modules["torch"].compiler.is_compiling())
+
+
+def readable(x: Array) -> bool:
+    """Whether the host may look at x: it holds numbers, and looking at them stops no trace and no capture of a CUDA graph.
+
+    >>> import numpy as np
+    >>> readable(np.ones(1))
+    True
+    """
+    if is_torch(x):
+        return not compiled_by_torch(x) and _has_memory(x) and not _captured(x)
+    jax = sys.modules.get("jax")
+    return jax is None or not isinstance(x, jax.core.Tracer)
+
+
+def _has_memory(x: Array) -> bool:
+    """False for torch's meta tensors, for its fake ones and for those that `vmap` makes."""
+    try:
+        return bool(x.data_ptr())
+    except RuntimeError:
+        return False
+
+
+def _captured(x: Array) -> bool:
+    return x.is_cuda and bool(sys.modules["torch"].cuda.is_current_stream_capturing())
