@@ -174,3 +174,40 @@ def test_at_few_steps_less_noise_is_nearer_to_the_data(steps):
         return abs(np.sort(samples.ravel()) - data).mean()
 
     assert distance(0.0) < distance(1.0)
+
+
+@pytest.mark.parametrize("condition", ["variance", "sigma", "time", "log_snr"])
+def test_a_network_of_half_precision_is_told_every_noise_level(condition):
+    seen = []
+
+    def model(x, c):
+        assert x.dtype == np.float16
+        seen.append(c[0])
+        return 0 * x
+
+    denoise = denoiser(model, karras(), "v", condition, dtype=np.float16)
+    x0 = ddim(denoise, karras(), 80 * np.ones((1, 2), np.float32), steps=1000)
+    assert x0.dtype == np.float32
+    assert {c.dtype for c in seen} == {np.dtype(np.float32)}
+    if condition != "variance":
+        assert len(set(seen)) == 1000
+    assert seen[1] == pytest.approx({"time": 0.999}.get(condition, seen[1]), abs=1e-7)
+
+
+def test_a_float32_state_beside_a_network_of_half_precision_keeps_what_a_half_precision_state_loses():
+    schedule, exact = rectified(), np.random.default_rng(0).standard_normal((1, 1000))
+    half = denoiser(lambda x, c: np.float16(0.8) * x, schedule, "flow", dtype=np.float16)
+
+    def error(state, denoise):
+        x0 = ddim(denoise, schedule, exact.astype(state), steps=1000).astype(np.float64)
+        return abs(x0 - ddim(denoiser(lambda x, c: 0.8 * x, schedule, "flow"), schedule, exact, steps=1000)).max()
+
+    assert error(np.float32, half) < 0.005
+    assert error(np.float16, denoiser(lambda x, c: np.float16(0.8) * x, schedule, "flow")) > 0.05
+
+
+def test_a_wide_network_beside_a_narrow_state_is_told_in_its_own_precision():
+    model = Recorder()
+    x0 = denoiser(model, rectified(), "flow", "time", dtype=np.float64)(np.ones((2, 3), np.float16), 1 / 3)
+    assert x0.dtype == np.float16
+    assert model.condition.tolist() == [1 / 3] * 2
