@@ -1,5 +1,6 @@
 """Packed images are the folder's, made once, again when it changes, and whole whenever somebody else looks."""
 
+import json
 import os
 import signal
 import subprocess
@@ -171,12 +172,83 @@ def test_two_at_once_decode_once(tmp_path):
     assert sorted(int(count) for _, count in said) == [0, 0, 600]
 
 
-def test_a_damaged_pack_is_named(data, cache):
-    pack(data, 8)
-    (pixels,) = cache.glob("packed/*/pixels")
-    pixels.write_bytes(pixels.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"pixels: damaged; expected 3840 bytes; delete this folder"):
-        pack(data, 8)
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE = {
+    "pixels cut off": ("pixels", lambda path: path.write_bytes(path.read_bytes()[:-1]), "pixels: damaged: expected 3840 bytes"),
+    "a flipped byte": ("pixels", flip, "its bytes are not those that were packed"),
+    "a flipped label": ("labels", flip, "its bytes are not those that were packed|labels must be in"),
+    "no pixels": ("pixels", Path.unlink, "pixels: damaged: expected 3840 bytes"),
+    "a FIFO of pixels": ("pixels", lambda path: (path.unlink(), os.mkfifo(path)), "pixels: damaged: expected 3840 bytes"),
+    "an index that says nothing": ("index.json", lambda path: path.write_text("{}"), "index.json: damaged"),
+    "an empty index": ("index.json", lambda path: path.write_text(""), "index.json: not the JSON"),
+    "a flipped byte in the index": ("index.json", flip, "index.json: "),
+    "no index": ("index.json", Path.unlink, "index.json: cannot be read"),
+    "a FIFO of an index": ("index.json", lambda path: (path.unlink(), os.mkfifo(path)), "expected a regular file, found a FIFO"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_pack_is_said_and_packed_anew(data, cache, name):
+    before = pack(data, 8)
+    file, damage, message = DAMAGE[name]
+    (path,) = cache.glob(f"packed/*/{file}")
+    damage(path)
+    calls = []
+    with pytest.warns(UserWarning, match=f"(?:{message}).*; packing these images anew") as caught:
+        equal(pack(data, 8, on_progress=lambda *call: calls.append(call)), before)
+    assert (len(caught), "\n" in str(caught[0].message)) == (1, False)
+    assert len(calls) == 20
+    equal(pack(data, 8, on_progress=lambda *call: calls.append(call)), before)
+    assert len(calls) == 20, "it is whole again"
+
+
+def test_a_pack_that_was_only_touched_is_read_once(data, cache):
+    before = pack(data, 8)
+    (pixels,), (index,) = cache.glob("packed/*/pixels"), cache.glob("packed/*/index.json")
+    assert json.loads(index.read_text())["seen"]["pixels"][1:] == [
+        *(pixels.stat().st_ino, pixels.stat().st_mtime_ns, pixels.stat().st_ctime_ns)
+    ]
+    os.utime(pixels)
+    was = index.read_text()
+    equal(pack(data, 8), before)
+    assert index.read_text() != was, "the new times are known from now on"
+
+
+def test_what_all_bytes_would_tell_is_kept_beside_them(data, cache):
+    """Neither the fingerprint nor the statistics of what is packed are computed again: other pixels have the same ones."""
+    before = open_images(data, 8).statistics()
+    images = pack(data, 8)
+    images = pack(data, 8)
+    images.pixels.zero_()  # in this process's memory alone
+    assert images.statistics() == before
+    assert images.fingerprint == open_images(data, 8).fingerprint
+    equal(pack(data, 8), open_images(data, 8))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda journal, pixels: journal.write_text("{}\n"),
+        lambda journal, pixels: journal.write_text(journal.read_text().replace("c", "g", 1)),
+        lambda journal, pixels: journal.write_text(journal.read_text() * 9),
+        lambda journal, pixels: (journal.unlink(), os.mkfifo(journal)),
+        lambda journal, pixels: pixels.write_bytes(pixels.read_bytes()[:999]),
+        lambda journal, pixels: pixels.unlink(),
+    ],
+    ids=["{}", "flipped", "too long", "a FIFO", "pixels cut off", "no pixels"],
+)
+def test_a_damaged_journal_is_not_believed(tmp_path, cache, damage):
+    data = fill(tmp_path / "many", 700)
+    with packing(data, 600) as process:
+        assert process.wait() == -signal.SIGKILL
+    (partial,) = cache.glob("packed/*.partial")
+    damage(partial / "journal", partial / "pixels")
+    equal(pack(data, 8), open_images(data, 8))
 
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):

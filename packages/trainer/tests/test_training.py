@@ -27,6 +27,7 @@ from diffkit_trainer import (
     truncate_log,
     write_config,
 )
+from diffkit_trainer.whole import sha256
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 from torch import nn
 
@@ -167,11 +168,23 @@ def test_a_flipped_bit_is_a_sha256_mismatch(run):
         load(run)
 
 
-@pytest.mark.parametrize("names", [["../x"], ["/etc/passwd"], [*FILES, "more.bin"]])
+@pytest.mark.parametrize("names", [["../x"], ["/etc/passwd"], FILES[1:], [*FILES, ".x"], [*FILES, "a/b"]])
 def test_a_manifest_names_our_files_and_no_others(run, names):
     path = save(run, trainer(), CONFIG) / "manifest.json"
     path.write_text(json.dumps({"sha256": dict.fromkeys(names, "0")}))
     with pytest.raises(RunError, match=r"manifest.json: expected the sums of"):
+        load(run)
+
+
+def test_one_more_file_in_a_checkpoint_is_verified_like_the_others(run):
+    folder = save(run, trainer(), CONFIG)
+    (folder / "later.json").write_text("{}")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["later.json"] = sha256(folder / "later.json")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert load(run).warnings == []
+    (folder / "later.json").write_text("{ }")
+    with pytest.raises(RunError, match=r"sha256 mismatch .*later.json"):
         load(run)
 
 

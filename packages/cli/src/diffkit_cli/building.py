@@ -5,27 +5,35 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_schedules import to_config
-from diffkit_trainer import Images, Trainer, World, seed_weights
+from diffkit_trainer import Images, RunError, Trainer, World, read_schedule, seed_weights
 from diffkit_unet import UNet, preset
 
 from diffkit_cli.config import TrainConfig, schedule_named
+from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig
 
-__all__ = ["document", "trainer_of"]
+__all__ = ["resolved", "trainer_of"]
 
 
-def trainer_of(config: TrainConfig, images: Images, stored: dict[str, Any] | None, world: World, device: Any) -> Trainer:
-    """The trainer of a config in which everything is decided; the network is that of the stored run where there is one."""
+def trainer_of(config: TrainConfig, images: Images, stored: RunConfig | None, world: World, device: Any) -> Trainer:
+    """The trainer of a config in which everything is decided; network and schedule are those of the stored run where there is
+    one, whatever their names stand for by now.
+
+    Raises RunError for a stored run that has no such network or schedule.
+    """
     seed_weights(config.seed)
     classes = len(images.classes) if config.class_dropout is not None else None
-    network = (
-        UNet.from_config(stored["network"])
-        if stored
-        else preset(str(config.preset), in_channels=images.shape[0], num_classes=classes or None)
-    )
+    if stored is None:
+        network = preset(str(config.preset), in_channels=images.shape[0], num_classes=classes or None)
+        schedule = schedule_named(config.schedule)
+    else:
+        try:
+            network, schedule = UNet.from_config(stored.network), read_schedule(stored.schedule)
+        except ValueError as error:
+            raise RunError(f"the run's config.json does not describe a training: {error}") from None
     return Trainer(
         network,
         images,
-        schedule_named(config.schedule),
+        schedule,
         prediction=str(config.prediction),
         condition=network.condition,
         kind=config.loss,
@@ -54,23 +62,23 @@ def trainer_of(config: TrainConfig, images: Images, stored: dict[str, Any] | Non
     )
 
 
-def document(config: TrainConfig, trainer: Trainer) -> dict[str, Any]:
+def resolved(config: TrainConfig, trainer: Trainer) -> RunConfig:
     """Everything resolved, as it stands in config.json and travels in each checkpoint."""
     images = trainer.images
     training = dataclasses.asdict(config)
     source = training.pop("data")
-    return {
-        "data": {
-            "source": source if source == "digits" else str(Path(source).resolve()),
-            "images": len(images),
-            "fingerprint": images.fingerprint,
-            "classes": list(images.classes),
-        },
-        "image": dict(zip(("channels", "height", "width"), images.shape, strict=True)),
-        "normalisation": {"mean": list(trainer.normalisation.mean), "std": list(trainer.normalisation.std)},
-        "network": trainer.model.to_config(),
-        "schedule": to_config(trainer.schedule),
-        "prediction": trainer.loss_options["prediction"],
-        "condition": trainer.loss_options["condition"],
-        "training": training,
-    }
+    return RunConfig(
+        data=Data(
+            source=source if source == "digits" else str(Path(source).resolve()),
+            images=len(images),
+            fingerprint=images.fingerprint,
+            classes=list(images.classes),
+        ),
+        image=ImageShape(*images.shape),
+        normalisation=Normalised(list(trainer.normalisation.mean), list(trainer.normalisation.std)),
+        network=trainer.model.to_config(),
+        schedule=to_config(trainer.schedule),
+        prediction=trainer.loss_options["prediction"],
+        condition=trainer.loss_options["condition"],
+        training=training,
+    )

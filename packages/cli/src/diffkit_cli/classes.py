@@ -1,6 +1,6 @@
 """From the names of classes to what the network is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diffkit_cli.config import UsageError, nearest
@@ -8,18 +8,19 @@ from diffkit_cli.config import UsageError, nearest
 __all__ = ["class_labels"]
 
 
-def class_labels(config: dict[str, Any], names: Sequence[str], images: int, guidance: float = 1.0) -> list[int] | None:
+def class_labels(
+    network: Mapping[str, Any], classes: Sequence[str], names: Sequence[str], images: int, guidance: float = 1.0
+) -> list[int] | None:
     """A label for each image, image i of names[i mod len(names)]; None where no class is asked for.
 
     A name is one of the run's classes, or its number from 0. Raises UsageError for an unknown one, for classes that the run's
     network does not have, for guidance without a class, and where the network has no "no class" for what it needs.
 
-    >>> config = {"network": {"num_classes": 2}, "data": {"classes": ["rose", "tulip"]}}
-    >>> class_labels(config, ["tulip", "0"], 3)
+    >>> class_labels({"num_classes": 2}, ["rose", "tulip"], ["tulip", "0"], 3)
     [1, 0, 1]
     """
-    count = config["network"].get("num_classes")
-    if count is not None and not config["network"].get("null_class", True):
+    count = network.get("num_classes")
+    if count is not None and not network.get("null_class", True):
         if not names:
             raise UsageError(f"this run's network draws nothing without a class: give one by --class, from 0 to {count - 1}")
         if guidance != 1:
@@ -33,9 +34,9 @@ def class_labels(config: dict[str, Any], names: Sequence[str], images: int, guid
         )
     if not names:
         raise UsageError(f"--guidance {guidance:g} leads towards a class: give one by --class")
-    known = {str(i): i for i in range(count)} | {name: i for i, name in enumerate(config["data"]["classes"][:count])}
+    known = {str(i): i for i in range(count)} | {name: i for i, name in enumerate(classes[:count])}
     for name in names:
         if name not in known:
-            hint = nearest(name, config["data"]["classes"] or known, "classes")
+            hint = nearest(name, classes or known, "classes")
             raise UsageError(f"--class: this run has no class {name!r}: {hint}")
     return [known[names[i % len(names)]] for i in range(images)]

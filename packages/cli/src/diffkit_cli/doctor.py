@@ -68,9 +68,9 @@ def suggestions(found: Examined, size: int) -> list[str]:
     long = sum(max(image.size) >= 2 * min(image.size) for image in images)
     if long:
         said.append(f"{plural(long, 'image')} at least twice as long as wide: half or more is cut off; crop first")
-    if len({image.mode in ("1", "L", "LA", "I;16", "I", "F") for image in images}) > 1:
+    if len({image.grey for image in images}) > 1:
         said.append("grey and colour are mixed: all become RGB; convert them to one if that is not meant")
-    if any(image.mode in ("LA", "PA", "RGBA", "La", "RGBa") for image in images):
+    if any(image.transparent for image in images):
         said.append("some images are transparent: they are laid on white")
     counts = Counter(image.label for image in images if image.label is not None)
     if counts and max(counts.values()) > 10 * min(counts.values()):

@@ -48,15 +48,15 @@ def evaluate_run(
     check_seeds(seed, n or NUMBER)
     source = opened(run, raw, device, asked)
     sampler, recipe = source.sampler, recipe_of(asked, source)
-    data = data or sampler.config["data"]["source"]
+    data = data or sampler.config.data.source
     if not data:
         raise UsageError(f"{run} does not say what data it was trained on: give DATA to compare with")
     images = _images(data, sampler.shape)
     network = None if features is None else _features(features, images)
     parts = split(images)
     n = _number(n, len(parts.one), data)
-    classes = sampler.config["network"].get("num_classes") or 0
-    labels = class_labels(sampler.config, [str(k) for k in range(classes)], n)
+    every = [str(k) for k in range(sampler.config.num_classes or 0)]
+    labels = class_labels(sampler.config.network, sampler.config.data.classes, every, n)
     samples = draw(sampler, recipe, range(seed, seed + n), labels=labels).pixels
     samples = namespace(samples).asarray(samples, device="cpu")
     with console.status("comparing" if network else "learning features, comparing"):

@@ -34,7 +34,7 @@ def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> 
     use = f". Sample with: {command('sample', out)}"
     if kind == "onnx":
         with console.status("writing ONNX"):
-            write_onnx(out, network, config)
+            write_onnx(out, network, config.document())
         use = ""
     elif kind == "diffusers":
         try:
@@ -43,7 +43,7 @@ def export(run: Path, out: Path, *, kind: str | None, half: bool, raw: bool) -> 
             raise UsageError(f"--format diffusers: {named(run)}: diffusers has no such network: {error}") from None
         use = f". Load with: DiffusionPipeline.from_pretrained({str(out)!r})"
     else:
-        write_network(out, Exported(network.state_dict(), config, source.step, source.raw), half=half)
+        write_network(out, Exported(network.state_dict(), config.document(), source.step, source.raw), half=half)
     which = ("the network as trained" if source.raw else "the moving average") + ", float16" * half
     console.print(f"{which}, step {source.step}, weights {source.weights}: {out}{use}")
 

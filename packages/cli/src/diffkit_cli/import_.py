@@ -22,12 +22,12 @@ def import_pipeline(folder: Path, out: Path) -> None:
         pipeline = read_pipeline(folder)
         try:
             network, config, left = network_of(pipeline)
-        except (TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise RunError(f"{folder}: cannot be taken over: {error}") from None
     for names in left:
         warn(f"not taken over from its scheduler: {names}")
-    write_network(out, Exported(network.state_dict(), config, 0, raw=True))
+    write_network(out, Exported(network.state_dict(), config.document(), 0, raw=True))
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    image = f"{config['image']['width']}x{config['image']['height']}, {plural(config['image']['channels'], 'channel')}"
+    image = f"{config.image.width}x{config.image.height}, {plural(config.image.channels, 'channel')}"
     sample = command("sample", out, "--spacing", spacing_of(pipeline))
-    console.print(f"{config['imported']}: {parameters:,} parameters, {image}: {out}. Sample with: {sample}")
+    console.print(f"{config.imported}: {parameters:,} parameters, {image}: {out}. Sample with: {sample}")

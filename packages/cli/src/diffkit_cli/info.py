@@ -10,6 +10,7 @@ from diffkit_unet import UNet
 
 from diffkit_cli.console import plural, show, table
 from diffkit_cli.network import exported_in, open_run
+from diffkit_cli.run_config import RunConfig, Trained
 from diffkit_cli.shipped import named
 
 __all__ = ["info"]
@@ -23,19 +24,22 @@ def info(path: Path, *, as_json: bool = False) -> None:
     if path.is_file() or exported_in(path):
         _print(named(path), *(_exported(path) if exported_in(path) else _drawn(path)), as_json)
         return
-    config, log = read_config(path), read_log(path)
+    document, log = read_config(path), read_log(path)
+    config = RunConfig.in_folder(path, document)
     saved = [step for step, _ in checkpoints(path)]
     newest = load(path) if saved else None
     warnings = newest.warnings if newest else []
     step = newest.step if newest else None
+    if config.trained is None:
+        raise RunError(f"{path / 'config.json'}: expected training, found {', '.join(document)}")
     try:
-        rows = [*_rows(config), ("progress", _progress(step, log, config["training"]["steps"]))]
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path / 'config.json'}: does not describe a run ({error})") from None
+        rows = [*_rows(config, config.trained), ("progress", _progress(step, log, config.trained.steps))]
+    except ValueError as error:
+        raise RunError(f"{path / 'config.json'}: {error}") from None
     rows += [("checkpoints", ", ".join(map(str, saved)) or "none yet")]
     rows += [("warning", warning) for warning in warnings]
     found = {"step": step, "last": log[-1] if log else None, "checkpoints": saved, "warnings": warnings}
-    _print(str(path), rows, {"config": config, **found}, as_json)
+    _print(str(path), rows, {"config": document, **found}, as_json)
 
 
 def _drawn(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
@@ -46,8 +50,9 @@ def _drawn(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
 def _exported(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
     source = open_run(path, raw=False, device="cpu")
     weights = f"{source.weights}, {'as trained' if source.raw else 'moving average'}"
-    rows = [*_rows(source.sampler.config), ("step", str(source.step)), ("weights", weights)]
-    return rows, {"config": source.sampler.config, **source.note()}
+    config = source.sampler.config
+    rows = [*_rows(config, config.trained), ("step", str(source.step)), ("weights", weights)]
+    return rows, {"config": config.document(), **source.note()}
 
 
 def _print(title: str, rows: list[tuple[str, str]], document: dict[str, Any], as_json: bool) -> None:
@@ -73,24 +78,19 @@ def _progress(saved: int | None, log: list[dict[str, Any]], steps: int) -> str:
     return f"{said}; logged to step {last['step']}" + (f", loss {last['loss']:.4f}" if last.get("loss") is not None else "")
 
 
-def _rows(config: dict[str, Any]) -> list[tuple[str, str]]:
-    data, image, training = config["data"], config["image"], config.get("training")
-    size = f"{image['width']}x{image['height']}, {plural(image['channels'], 'channel')}"
-    network = UNet.from_config(config["network"])
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config["schedule"].items() if key != "name")
-    classes = ", ".join(data["classes"])
+def _rows(config: RunConfig, trained: Trained | None = None) -> list[tuple[str, str]]:
+    data, image = config.data, config.image
+    size = f"{image.width}x{image.height}, {plural(image.channels, 'channel')}"
+    parameters = sum(parameter.numel() for parameter in UNet.outline(config.network).parameters())
+    schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config.schedule.items() if key != "name")
     rows = [
-        (
-            "images",
-            f"{data['images']} of {size}, from {data['source']}" if data["source"] else f"{size}; of which data is not known",
-        ),
-        ("classes", classes or "none"),
-        ("network", f"{training['preset'] if training else config['imported']}, {parameters:,} parameters"),
-        ("schedule", f"{config['schedule']['name']} ({schedule})"),
-        ("prediction", f"{config['prediction']}, told the {config['condition']}"),
+        ("images", f"{data.images} of {size}, from {data.source}" if data.source else f"{size}; of which data is not known"),
+        ("classes", ", ".join(data.classes) or "none"),
+        ("network", f"{trained.preset if trained else config.imported}, {parameters:,} parameters"),
+        ("schedule", f"{config.schedule.get('name')} ({schedule})"),
+        ("prediction", f"{config.prediction}, told the {config.condition}"),
     ]
-    if training is None:
+    if trained is None:
         return rows
-    said = f"batch {training['batch_size']}, lr {training['lr']:g}, EMA {training['ema']}, seed {training['seed']}"
+    said = f"batch {trained.batch_size}, lr {trained.lr:g}, EMA {trained.ema}, seed {trained.seed}"
     return [*rows, ("training", said)]

@@ -11,13 +11,12 @@ from diffkit_trainer import Board, DivergedError, RunError, Saver, Trainer, appe
 from diffkit_cli.config import TrainConfig
 from diffkit_cli.preview import preview
 from diffkit_cli.progress import training_progress
+from diffkit_cli.run_config import RunConfig
 
 __all__ = ["train_to_the_end"]
 
 
-def train_to_the_end(
-    run: Path, config: TrainConfig, trainer: Trainer, document: dict[str, Any], stopped: Callable[[], int]
-) -> None:
+def train_to_the_end(run: Path, config: TrainConfig, trainer: Trainer, resolved: RunConfig, stopped: Callable[[], int]) -> None:
     """Train until config.steps, or until a signal came to any process; what was trained is saved.
 
     Raises DivergedError, which names the step and the last good checkpoint.
@@ -26,7 +25,7 @@ def train_to_the_end(
         with ExitStack() as held:
             saver = held.enter_context(Saver(run, keep=config.keep, keep_every=config.keep_every))
             board = held.enter_context(closing(Board(run, trainer.step))) if config.tensorboard and trainer.world.first else None
-            _loop(run, config, trainer, document, stopped, saver, board)
+            _loop(run, config, trainer, resolved, stopped, saver, board)
     except DivergedError as error:
         good = next((f"the last good checkpoint is {path}" for _, path in checkpoints(run)), "there is no checkpoint yet")
         raise DivergedError(f"{error}: {good}; try a lower --lr", error.step) from None
@@ -36,11 +35,12 @@ def _loop(
     run: Path,
     config: TrainConfig,
     trainer: Trainer,
-    document: dict[str, Any],
+    resolved: RunConfig,
     stopped: Callable[[], int],
     saver: Saver,
     board: Board | None,
 ) -> None:
+    document = resolved.document()
     world, steps, begun, first = trainer.world, int(config.steps or 0), time.monotonic(), trainer.step
     epoch = len(trainer.images) / trainer.batch_size
     saved, saved_at = first or -1, begun
@@ -65,7 +65,7 @@ def _loop(
                 saved, saved_at = step, time.monotonic()
             drawing = world.first or config.shard  # of a sharded network every process holds a part
             if drawing and not stop and (step % config.sample_every == 0 or step == steps):
-                preview(run, trainer, document, board)
+                preview(run, trainer, resolved, board)
             if stop:
                 break
     if saved != trainer.step:

@@ -5,12 +5,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, resample, seeded, trajectory
-from diffkit_schedules import Schedule, as_array_of, from_config, namespace
-from diffkit_trainer import Normalisation, RunError, batch_that_fits, load, pick_device, read_export, weights_hash
+from diffkit_schedules import Schedule, as_array_of, namespace
+from diffkit_trainer import (
+    Normalisation,
+    batch_that_fits,
+    load,
+    pick_device,
+    read_export,
+    read_schedule,
+    weights_hash,
+)
 from diffkit_unet import UNet
 
 from diffkit_cli.config import UsageError
 from diffkit_cli.recipe import Recipe
+from diffkit_cli.run_config import RunConfig
 from diffkit_cli.shipped import named
 
 __all__ = ["Opened", "Sampler", "exported_in", "open_run"]
@@ -19,20 +28,15 @@ __all__ = ["Opened", "Sampler", "exported_in", "open_run"]
 class Sampler:
     """A trained network with all it needs to make pictures: schedule, prediction type, normalisation, image shape.
 
-    network: called as network(x, condition). config: a run's config; where it has a "clip", each x0 is kept within -clip ...
-    clip, as the library does that the network is from. Image i of a call depends on seeds[i] alone.
+    network: called as network(x, condition). config: a run's; where it has a clip, each x0 is kept within that. Image i of a
+    call depends on seeds[i] alone.
     """
 
-    def __init__(self, network: Any, config: dict[str, Any]) -> None:
-        self.network = network
-        self.config = config
-        self.schedule: Schedule = from_config(config["schedule"])
-        self.clip = config.get("clip")
-        if self.clip is not None and not (isinstance(self.clip, int | float) and self.clip > 0):
-            raise ValueError(f"clip must be a number above 0, got {self.clip!r:.60}")
+    def __init__(self, network: Any, schedule: Schedule, config: RunConfig) -> None:
+        self.network, self.schedule, self.config = network, schedule, config
         self.denoise: Denoise = self._denoiser()
-        self.normalisation = Normalisation(tuple(config["normalisation"]["mean"]), tuple(config["normalisation"]["std"]))
-        self.shape = (config["image"]["channels"], config["image"]["height"], config["image"]["width"])
+        self.normalisation = Normalisation(tuple(config.normalisation.mean), tuple(config.normalisation.std))
+        self.shape = (config.image.channels, config.image.height, config.image.width)
         self.like = next(network.parameters())
 
     def noise(self, seeds: list[int], size: tuple[int, int] | None = None) -> Any:
@@ -81,26 +85,25 @@ class Sampler:
         xp = namespace(self.like)
         kind = {"dtype": self.like.dtype, "device": self.like.device}
         inputs = [xp.zeros((1, self.shape[0], *size), **kind), xp.ones((1,), **kind)]
-        if self.config["network"].get("num_classes"):
+        if self.config.num_classes:
             inputs.append(xp.zeros((1,), dtype=xp.int64, device=self.like.device))
         return batch_that_fits(self.network, *inputs)
 
     def _guided(self, labels: Sequence[int], scale: float) -> Denoise:
         """The class's denoise, led away from that of "no class" by the scale; 1 is off."""
-        none = self.config["network"]["num_classes"]
-        return guide(self._denoiser(labels), self._denoiser([none] * len(labels)), scale)
+        none = [self.config.num_classes or 0] * len(labels)
+        return guide(self._denoiser(labels), self._denoiser(none), scale)
 
     def _clipped(self, denoise: Denoise, sampler: str) -> Denoise:
         """denoise, clipped where the config says so; DDIM goes on with the noise of the x0 before, as diffusers' does."""
-        return (
-            clip(denoise, -self.clip, self.clip, keep_eps=self.schedule if sampler == "ddim" else None) if self.clip else denoise
-        )
+        bound = self.config.clip
+        return denoise if bound is None else clip(denoise, -bound, bound, keep_eps=self.schedule if sampler == "ddim" else None)
 
     def _denoiser(self, labels: Sequence[int] | None = None) -> Denoise:
         given: dict[str, Any] = {}
         if labels is not None:
             given["class_labels"] = as_array_of(list(labels), self.like, dtype=namespace(self.like).int64)
-        return denoiser(self.network, self.schedule, self.config["prediction"], self.config["condition"], **given)
+        return denoiser(self.network, self.schedule, self.config.prediction, self.config.condition, **given)
 
 
 class Opened(NamedTuple):
@@ -130,26 +133,25 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
     raw: the network as trained, not its average. Raises RunError for a run that is missing or damaged, UsageError for a
     file that holds the average alone.
     """
-    networks = []
+    found: list[tuple[RunConfig, Schedule]] = []
 
-    def expected(config: dict[str, Any]) -> Any:
-        networks.append(UNet.from_config(config["network"]))
-        return networks[0].state_dict()
+    def expected(document: dict[str, Any]) -> Any:
+        config = RunConfig.of(document)
+        found.append((config, read_schedule(config.schedule)))
+        return UNet.outline(config.network).state_dict()
 
     where = pick_device(device)
     run = exported_in(run) or run
-    try:
-        if run.is_file():
-            weights, config, step, holds_raw = read_export(run, expected)
-            warnings = list[str]()
-        else:
-            holds_raw = raw
-            step, config, weights, warnings = load(run, "model" if raw else "ema", expected)
-        network = networks[0]
-        network.load_state_dict(weights)
-        sampler = Sampler(network.to(where).eval(), config)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{run}: its config does not describe a network: {error}") from None
+    if run.is_file():
+        weights, _, step, holds_raw = read_export(run, expected)
+        warnings = list[str]()
+    else:
+        holds_raw = raw
+        step, _, weights, warnings = load(run, "model" if raw else "ema", expected)
+    config, schedule = found[-1]
+    network = UNet.from_config(config.network)
+    network.load_state_dict(weights)
+    sampler = Sampler(network.to(where).eval(), schedule, config)
     if raw and not holds_raw:
         raise UsageError(f"--raw: only the moving average is in {named(run)}: leave --raw out")
     return Opened(sampler, step, weights_hash(weights), holds_raw, warnings)

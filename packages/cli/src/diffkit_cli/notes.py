@@ -2,19 +2,46 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from diffkit_trainer import DataError, read_note, save_images, to_png
+from diffkit_trainer.typed_json import Count, Line, converted
+from msgspec import Meta, Struct
 
 from diffkit_cli.console import plural, warn
+from diffkit_cli.names import SAMPLERS, SPACINGS
+from diffkit_cli.run_config import Side
 
 __all__ = ["asked_then", "read_drawn", "write_drawn", "write_images"]
 
-KINDS: dict[str, Any] = {
-    **{"command": str, "weights": str, "step": int, "raw": bool},
-    **{"seed": int, "n": int, "grid": bool, "classes": list, "size": list},
-    **{"sampler": str, "steps": int, "eta": float, "spacing": str, "guidance": float},
-}
+
+class Drawn(Struct, omit_defaults=True):
+    """The note of a picture of `diffkit sample`."""
+
+    command: Line
+    weights: Line
+    step: Count
+    raw: bool
+    seed: Annotated[int, Meta(ge=0, lt=2**63)]
+    n: Annotated[int, Meta(ge=1, le=10**6)]
+    grid: bool
+    classes: list[Line]
+    size: tuple[Side, Side]
+    sampler: Line
+    steps: Annotated[int, Meta(ge=1, le=10**6)]
+    eta: Annotated[float, Meta(ge=0, le=1)]
+    spacing: Line
+    guidance: float
+    init: Line | None = None
+    strength: Annotated[float, Meta(gt=0, le=1)] | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, words in (("sampler", self.sampler, SAMPLERS), ("spacing", self.spacing, SPACINGS)):
+            if value not in words:
+                raise ValueError(f"{name}: expected one of {', '.join(words)}, found {value!r:.60}")
+
+
 ASKED = ("seed", "n", "raw", "classes", "sampler", "steps", "eta", "spacing", "guidance")
 
 
@@ -46,20 +73,18 @@ def write_images(pixels: Any, out: Path, notes: Sequence[Mapping[str, Any]], *, 
 
 
 def read_drawn(path: Path) -> dict[str, Any]:
-    """The note of a PNG of `diffkit sample`, its keys and their types checked.
+    """The note of a PNG of `diffkit sample`, see `Drawn`; without keys that are not known here.
 
     Raises DataError where the PNG has none, was made by another command, or its note is not what is written here.
     """
     note = read_note(path)
     if note.get("command") != "sample":
-        raise DataError(f"{path}: was drawn by diffkit {note.get('command')}, expected a picture of diffkit sample")
-    for key, kind in KINDS.items():
-        value = note.get(key)
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise DataError(f"{path}: its note says {key} = {value!r}, expected {kind.__name__}")
-    if [type(side) for side in note["size"]] != [int, int] or any(type(name) is not str for name in note["classes"]):
-        raise DataError(f"{path}: its note says size = {note['size']!r}, classes = {note['classes']!r}; expected numbers, names")
-    return note
+        raise DataError(f"{path}: was drawn by diffkit {note.get('command')!s:.60}, expected a picture of diffkit sample")
+    try:
+        drawn: dict[str, Any] = msgspec.to_builtins(converted(note, Drawn))
+    except ValueError as error:
+        raise DataError(f"{path}: its note: {error}") from None
+    return drawn
 
 
 def asked_then(note: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from diffkit_unet import UNet
 from diffkit_unet import from_diffusers as network_from_diffusers
 from diffkit_unet import to_diffusers as network_to_diffusers
 
+from diffkit_cli.run_config import RunConfig
+
 __all__ = ["network_of", "pipeline_of", "spacing_of"]
 
 HALF = 0.5
@@ -19,30 +21,30 @@ CLIPS = ("DDPMScheduler", "DDIMScheduler", "DDIMInverseScheduler")
 """The schedulers that clip x0 unless they are told not to."""
 
 
-def pipeline_of(network: UNet, config: dict[str, Any]) -> Pipeline:
+def pipeline_of(network: UNet, config: RunConfig) -> Pipeline:
     """The pipeline that draws as the run does: DDIMPipeline, with the run's schedule and its times.
 
     Raises ValueError for what diffusers' pipelines do not have: another normalisation than [-1, 1], classes, another condition
     than the index; and as both packages' `to_diffusers` do.
     """
-    for name, values in config["normalisation"].items():
+    for name, values in (("mean", config.normalisation.mean), ("std", config.normalisation.std)):
         if any(not math.isclose(value, HALF, abs_tol=1e-6) for value in values):
             shown = ", ".join(f"{value:.3g}" for value in values)
             raise ValueError(f"its pipelines draw in [-1, 1], a mean and std of 0.5, this run's {name} is {shown}")
-    if config["condition"] != "index":
-        raise ValueError(f"its networks are told the index, this run's the {config['condition']}")
-    if config["network"].get("num_classes"):
+    if config.condition != "index":
+        raise ValueError(f"its networks are told the index, this run's the {config.condition}")
+    if config.num_classes:
         raise ValueError("its unconditional pipelines have no classes, this run has")
-    height, width = config["image"]["height"], config["image"]["width"]
+    height, width = config.image.height, config.image.width
     layers, weights = network_to_diffusers(network)
-    scheduler = to_diffusers(from_config(config["schedule"]), config["prediction"])
-    if config.get("clip"):
-        scheduler |= {"clip_sample": True, "clip_sample_range": config["clip"]}
+    scheduler = to_diffusers(from_config(config.schedule), config.prediction)
+    if config.clip:
+        scheduler |= {"clip_sample": True, "clip_sample_range": config.clip}
     size = {"sample_size": height if height == width else [height, width]}
     return Pipeline("DDIMPipeline", layers | size, weights, scheduler)
 
 
-def network_of(pipeline: Pipeline) -> tuple[UNet, dict[str, Any], list[str]]:
+def network_of(pipeline: Pipeline) -> tuple[UNet, RunConfig, list[str]]:
     """The network, the config of a run that draws as the pipeline does, and what of the scheduler is not taken over.
 
     Raises ValueError for what cannot be: flow matching, a learned variance, no image size, and as both `from_diffusers` do.
@@ -62,7 +64,7 @@ def network_of(pipeline: Pipeline) -> tuple[UNet, dict[str, Any], list[str]]:
         raise ValueError(f"the network says {out} channels of {channels}: a learned variance is not taken over")
     height, width = _size(pipeline.network.get("sample_size"))
     network = network_from_diffusers(pipeline.network, pipeline.weights)
-    config = {
+    document = {
         "data": {"source": "", "images": 0, "fingerprint": "", "classes": []},
         "image": {"channels": channels, "height": height, "width": width},
         "normalisation": {"mean": [HALF] * channels, "std": [HALF] * channels},
@@ -70,9 +72,10 @@ def network_of(pipeline: Pipeline) -> tuple[UNet, dict[str, Any], list[str]]:
         "schedule": to_config(schedule),
         "prediction": prediction,
         "condition": "index",
-        **({"clip": clip} if clip else {}),
+        "clip": clip or None,
         "imported": f"{pipeline.name}, {name} of diffusers",
     }
+    config = RunConfig.of(document)
     return network, config, [str(warning.message).partition("sampler: ")[2] or str(warning.message) for warning in caught]
 
 

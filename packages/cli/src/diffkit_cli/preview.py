@@ -9,13 +9,14 @@ from diffkit_trainer import Board, Trainer, beside, grid, save_images, save_labe
 
 from diffkit_cli.console import warn
 from diffkit_cli.network import Sampler
+from diffkit_cli.run_config import RunConfig
 
 __all__ = ["preview"]
 
 IMAGES, STEPS = 16, 20
 
 
-def preview(run: Path, trainer: Trainer, document: dict[str, Any], board: Board | None) -> None:
+def preview(run: Path, trainer: Trainer, config: RunConfig, board: Board | None) -> None:
     """Draw samples/STEP.png; a picture is not worth a training: what goes wrong with it is a warning.
 
     The first process writes it. Of a network in shards the others must call this too, to help it draw.
@@ -25,10 +26,10 @@ def preview(run: Path, trainer: Trainer, document: dict[str, Any], board: Board 
     """
     step, path = trainer.step, run / "samples" / f"{trainer.step:08d}.png"
     try:
-        average = _drawn(trainer.ema.model, document, trainer.seed)
+        average = _drawn(trainer.ema.model, trainer, config)
         if step < trainer.ema.warm_until:
             with _evaluating(trainer.model):
-                raw = _drawn(trainer.model, document, trainer.seed)
+                raw = _drawn(trainer.model, trainer, config)
             titles = f"moving average, step {step}", f"network as trained, step {step}"
             if trainer.world.first:
                 save_labelled(path, beside([grid(average), grid(raw)], titles))
@@ -40,9 +41,9 @@ def preview(run: Path, trainer: Trainer, document: dict[str, Any], board: Board 
         warn(f"no preview at step {step}: {str(error).splitlines()[0]}")
 
 
-def _drawn(network: Any, document: dict[str, Any], seed: int) -> Any:
-    sampler = Sampler(network, document)
-    return sampler.from_noise(sampler.noise(list(range(seed, seed + IMAGES))), steps=STEPS)
+def _drawn(network: Any, trainer: Trainer, config: RunConfig) -> Any:
+    sampler = Sampler(network, trainer.schedule, config)
+    return sampler.from_noise(sampler.noise(list(range(trainer.seed, trainer.seed + IMAGES))), steps=STEPS)
 
 
 @contextmanager

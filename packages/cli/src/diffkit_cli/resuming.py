@@ -8,6 +8,7 @@ from diffkit_trainer import RunError
 
 from diffkit_cli.config import TrainConfig, UsageError
 from diffkit_cli.recipes import DECIDED
+from diffkit_cli.run_config import RunConfig
 from diffkit_cli.settings import spelled, typed
 
 __all__ = ["resumed"]
@@ -19,17 +20,22 @@ MAY_CHANGE = (
 )
 
 
-def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
+def resumed(stored: RunConfig, options: Mapping[str, Any]) -> TrainConfig:
     """The config of a run's config.json, with what may change taken from the options.
 
     An option that is None takes back what the run was told; of a key in `DECIDED`, it counts as not given. Raises UsageError for
     an option that differs from the run's and must not, and RunError where `stored` describes no training.
     """
+    if stored.training is None:
+        raise RunError("the run's config.json does not describe a training: it has none")
     try:
-        before = typed({**stored["training"], "data": stored["data"]["source"]}, "its config.json")
+        before = typed({**stored.training, "data": stored.data.source}, "its config.json")
         TrainConfig(**before)
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise RunError(f"the run's config.json does not describe a training: {error}") from None
+    one, other = stored.schedule.get("name"), before.get("schedule")
+    if one != other:
+        raise RunError(f"the run's config.json names two schedules: {one!r:.60} and {other!r:.60}")
     given = {key: value for key, value in options.items() if value is not None or key not in DECIDED}
     wanted = TrainConfig(**before | given)
     for key, value in dataclasses.asdict(wanted).items():

@@ -57,14 +57,14 @@ def sample(
     source = opened(run, asked["raw"], device, asked)
     if then and then["weights"] != source.weights:
         warn(f"{like} was drawn by other weights ({then['weights']}) than {named(run)} holds ({source.weights}): it will differ")
-    recipe = recipe_of(asked, source)
+    recipe, config = recipe_of(asked, source), source.sampler.config
     start, said = start_from(source.sampler, recipe.size, edit.init, edit.strength, like, then)
     drawn = draw(
         source.sampler,
         recipe,
         range(seed, seed + n),
         batch_size=batch_size,
-        labels=class_labels(source.sampler.config, asked["classes"], n, recipe.guidance),
+        labels=class_labels(config.network, config.data.classes, asked["classes"], n, recipe.guidance),
         start=start,
         frames=bool(animations),
     )

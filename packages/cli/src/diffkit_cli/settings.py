@@ -15,6 +15,8 @@ KEYS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(T
 
 EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 NONE = "none"
+LARGEST = 2**20
+"""Of a TOML file, in bytes."""
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -24,11 +26,13 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises UsageError, which names the file, for one that cannot be read, is no TOML (with the line), or holds an unknown key or
     a value that its key does not take.
     """
+    from diffkit_trainer import RunError  # here, so that --help does not wait for torch
+    from diffkit_trainer.regular import read_file
+
     try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
-    except OSError as error:
-        raise UsageError(f"--config {path}: {(error.strerror or str(error)).lower()}; expected a TOML file") from None
+        values = tomllib.loads(read_file(path, LARGEST, links=True).decode("utf-8"))
+    except RunError as error:
+        raise UsageError(f"--config {error}; expected a TOML file") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"--config {path}: is no TOML: {error}") from None
     for key, value in values.items():

@@ -24,7 +24,7 @@ from diffkit_trainer import (
 )
 from diffkit_unet import keep_memory
 
-from diffkit_cli.building import document, trainer_of
+from diffkit_cli.building import resolved, trainer_of
 from diffkit_cli.config import TrainConfig, UsageError
 from diffkit_cli.console import command, console, plural, warn, warnings_as_lines
 from diffkit_cli.data import open_data
@@ -32,6 +32,7 @@ from diffkit_cli.dry_run import dry_run
 from diffkit_cli.loop import train_to_the_end
 from diffkit_cli.recipes import decided
 from diffkit_cli.resuming import resumed
+from diffkit_cli.run_config import RunConfig
 from diffkit_cli.signals import caught_signals
 
 __all__ = ["train"]
@@ -51,7 +52,7 @@ def train(
     first = World.of_this_process().first
     console.quiet = not first
     keep_memory()
-    stored = read_config(run) if resuming else None
+    stored = RunConfig.in_folder(run, read_config(run)) if resuming else None
     config = resumed(stored, options) if stored is not None else decided(options)
     if not resuming and first:
         _refuse_another(run)
@@ -68,7 +69,7 @@ def train(
             raise
         if stored is None:
             config = decided(options | {"size": config.size}, preset="small" if min(images.shape[1:]) <= SMALL else "tutorial")
-        elif images.fingerprint != stored["data"]["fingerprint"]:
+        elif images.fingerprint != stored.data.fingerprint:
             raise UsageError(
                 f"{config.data} holds other images than {run} was trained on: it cannot be resumed with them, give another --out"
             )
@@ -112,11 +113,11 @@ def _restore(run: Path, trainer: Trainer, steps: int) -> None:
 
 def _run(run: Path, config: TrainConfig, trainer: Trainer, stopped: Callable[[], int]) -> int:
     steps = int(config.steps or 0)
-    stored = document(config, trainer)
+    document = resolved(config, trainer)
     if trainer.world.first:
         truncate_log(run, trainer.step)
-        write_config(run, stored)
-    train_to_the_end(run, config, trainer, stored, stopped)
+        write_config(run, document.document())
+    train_to_the_end(run, config, trainer, document, stopped)
     signum = stopped()
     if signum or trainer.step < steps:
         signum = signum or signal.SIGTERM  # it came to another process

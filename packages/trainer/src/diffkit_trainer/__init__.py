@@ -33,6 +33,7 @@ from diffkit_trainer.reading import read_image, read_mask
 from diffkit_trainer.run import holds_run, read_config, require_writable, write_config
 from diffkit_trainer.saver import Saver
 from diffkit_trainer.sources import ImageFolder, open_images
+from diffkit_trainer.stored_schedule import read_schedule
 from diffkit_trainer.tensors import same_tensors
 from diffkit_trainer.times import TIMES
 from diffkit_trainer.trainer import Trainer, TrainStep
@@ -96,6 +97,7 @@ __all__ = [
     "read_mask",
     "read_note",
     "read_pipeline",
+    "read_schedule",
     "require_writable",
     "resume",
     "same_tensors",

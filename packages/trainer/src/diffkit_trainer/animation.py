@@ -5,7 +5,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from diffkit_trainer.pictures import grid, written
+from diffkit_trainer.pictures import grid
+from diffkit_trainer.whole import written
 
 __all__ = ["ANIMATIONS", "save_animation"]
 

@@ -20,9 +20,9 @@ from diffkit_trainer.experiment import changes
 from diffkit_trainer.finding import checkpoints, clear, newest, verifies
 from diffkit_trainer.run import holds_run, write_config
 from diffkit_trainer.snapshot import Snapshot, average_names, differences, put_back, require_numbers, snapshot
-from diffkit_trainer.strict_json import read_json
 from diffkit_trainer.tensors import note_infinite, read_tensors
 from diffkit_trainer.trainer import Trainer
+from diffkit_trainer.typed_json import read_document, with_format
 from diffkit_trainer.whole import publish, remove, require_room, sha256
 
 __all__ = ["Loaded", "load", "resume", "save", "write"]
@@ -58,7 +58,7 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
     numbers = (value for values in networks.values() for name, value in values.items() if name not in state.infinite)
     if not all(value.isfinite().all() for value in numbers):
         raise DivergedError(f"the weights are not finite at step {state.step}: nothing was saved", state.step)
-    documents = {"state": json.dumps(state.numbers, allow_nan=False), "config": _as_json(config)}
+    documents = {"state": json.dumps(with_format(state.numbers), allow_nan=False), "config": _as_json(config)}
     newer = [path for step, path in checkpoints(run) if step > state.step]
     for path in newer:
         if verifies(path):
@@ -75,7 +75,7 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
         for name, document in documents.items():
             (temporary / f"{name}.json").write_text(document, "utf-8")
         manifest = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
-        (temporary / "manifest.json").write_text(json.dumps({"sha256": manifest}, indent=2), "utf-8")
+        (temporary / "manifest.json").write_text(json.dumps(with_format({"sha256": manifest}), indent=2), "utf-8")
         publish(temporary, final)
         older = [(step, path) for step, path in checkpoints(run) if step <= state.step]
         extra = [path for step, path in older[max(keep, 1) :] if not keep_every or step % keep_every]
@@ -95,11 +95,16 @@ def load(run: Path | str, weights: str = "ema", expect: Callable[[dict[str, Any]
     verifies; for a run from anywhere.
 
     expect: gives the network's tensors, on "meta" if you like, from the run's config; the file is compared with them before it
-    is read. Raises RunError for a folder that is no run, where no checkpoint verifies, and as `read_tensors` does.
+    is read. Raises RunError for a folder that is no run, where no checkpoint verifies, where `expect` raises ValueError for the
+    config, and as `read_tensors` does.
     """
     folder, step, warnings = newest(Path(run))
-    config, path = read_json(folder / "config.json"), folder / f"{weights}.safetensors"
-    return Loaded(step, config, read_tensors(path, expect(config) if expect else None), warnings)
+    config, path = read_document(folder / "config.json"), folder / f"{weights}.safetensors"
+    try:
+        expected = expect(config) if expect else None
+    except ValueError as error:
+        raise RunError(f"{folder / 'config.json'}: {error}") from None
+    return Loaded(step, config, read_tensors(path, expected), warnings)
 
 
 def resume(run: Path | str, trainer: Trainer) -> list[str]:
@@ -110,9 +115,11 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
     with its weights, load them (see `load`) before the trainer is made. Raises RunError as `load` does, and for weights that are
     not this trainer's network's.
     """
-    folder, _, warnings = newest(Path(run))
-    numbers = read_json(folder / "state.json")
+    folder, step, warnings = newest(Path(run))
+    numbers = read_document(folder / "state.json")
     require_numbers(numbers, folder / "state.json", len(trainer.tally.sums))
+    if numbers["step"] != step:
+        raise RunError(f"{folder / 'state.json'}: step: expected {step}, that of its folder, found {numbers['step']}")
     warnings += _same_experiment(folder, numbers, trainer.experiment)
     model = read_tensors(folder / "model.safetensors", trainer.model.state_dict())
     averages = [
@@ -129,13 +136,7 @@ def _same_experiment(folder: Path, numbers: dict[str, Any], now: dict[str, Any])
     """Raises ValueError, with all of it, for what differs and would change the result; a warning where nothing tells."""
     if "experiment" not in numbers:
         return [f"{folder} does not say what it was trained with: whether it was the same could not be compared"]
-    before = numbers["experiment"]
-    try:
-        changed = changes(before, now) if isinstance(before, dict) else None
-    except RecursionError:
-        changed = None
-    if changed is None:
-        raise RunError(f"{folder / 'state.json'}: experiment is not what was written here: {str(before)[:80]}")
+    changed = changes(numbers["experiment"], now)
     if changed:
         raise ValueError(f"{folder}: {', '.join(changed)}: resume with what the run was trained with, or start another one")
     return []
@@ -154,7 +155,7 @@ def _apart(values: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _as_json(config: dict[str, Any]) -> str:
     try:
-        return json.dumps(config, allow_nan=False)
+        return json.dumps(with_format(config), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"the run's config must be plain JSON: {error}") from None
 

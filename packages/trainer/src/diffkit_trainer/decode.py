@@ -1,15 +1,15 @@
 """One image file, from anywhere, to an upright square of 8 bits; or a few words for why not."""
 
 import os
-import stat
 from io import BufferedReader
 
 from PIL import Image, UnidentifiedImageError
 
 from diffkit_trainer.eight_bits import square, upright_eight_bits
 from diffkit_trainer.errors import RefusedError
+from diffkit_trainer.regular import open_regular
 
-__all__ = ["FORMATS", "decode", "reason", "refusal"]
+__all__ = ["FORMATS", "decode", "image_in", "reason"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """The only formats that are opened: Pillow knows many more, and one of them (EPS) starts another program."""
@@ -21,7 +21,7 @@ def decode(path: str | os.PathLike[str], size: int | None = None) -> Image.Image
     Opens `FORMATS` only, whatever the name's suffix. Raises what Pillow or the system raises (`reason` says it in a few words);
     ValueError for more pixels than PIL.Image.MAX_IMAGE_PIXELS and for pixels that are no numbers.
     """
-    with open(path, "rb") as file, _opened(file) as image:
+    with open_regular(path) as file, image_in(file) as image:
         if size is not None:
             # a JPEG much larger than the target is decoded at 1/2, 1/4 or 1/8, but never below twice the target: the
             # filter then still has the last halving to itself
@@ -31,16 +31,19 @@ def decode(path: str | os.PathLike[str], size: int | None = None) -> Image.Image
     return upright if size is None else square(upright, size)
 
 
-def refusal(mode: int) -> str | None:
-    """Why a path of this st_mode is never opened (reading a FIFO would wait for ever), or None for a regular file.
-
-    >>> refusal(stat.S_IFDIR), refusal(stat.S_IFREG)
-    ('a folder', None)
-    """
-    if stat.S_ISREG(mode):
-        return None
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-    return kinds.get(stat.S_IFMT(mode), "a device")
+def image_in(file: BufferedReader, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """The image in an open file, not decoded yet; RefusedError for an empty file and for more pixels than Pillow's limit."""
+    if not file.peek(1):
+        raise RefusedError("empty")
+    try:
+        image = Image.open(file, formats=formats)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise RefusedError(f"too large{_declared_size(file)}") from error
+    # Pillow only warns up to twice its limit, and a 492 kB file can then take 1.3 GB
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and image.width * image.height > limit:
+        raise RefusedError(f"too large: {image.width} x {image.height}, at most {limit} pixels")
+    return image
 
 
 def reason(error: Exception) -> str:
@@ -57,20 +60,6 @@ def reason(error: Exception) -> str:
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return "truncated"
     return text if isinstance(error, RefusedError) else f"damaged: {text or type(error).__name__}"
-
-
-def _opened(file: BufferedReader) -> Image.Image:
-    if not file.peek(1):
-        raise RefusedError("empty")
-    try:
-        image = Image.open(file, formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise RefusedError(f"too large{_declared_size(file)}") from error
-    # Pillow only warns up to twice its limit, and a 492 kB file can then take 1.3 GB
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and image.width * image.height > limit:
-        raise RefusedError(f"too large: {image.width} x {image.height}, at most {limit} pixels")
-    return image
 
 
 def _declared_size(file: BufferedReader) -> str:

@@ -6,7 +6,7 @@ from PIL import Image
 from diffkit_trainer.convert import raw_bytes
 from diffkit_trainer.errors import RefusedError
 
-__all__ = ["square", "upright_eight_bits"]
+__all__ = ["is_grey", "square", "upright_eight_bits"]
 
 ORIENTATION = 0x0112
 TURNS = {
@@ -23,7 +23,7 @@ TURNS = {
 def upright_eight_bits(image: Image.Image) -> Image.Image:
     """Any mode as L or RGB, turned as its EXIF orientation says.
 
-    1, L, LA, I;16, I and F give L, all else RGB. Transparency is laid over white. I;16 and I hold 16 bits, of which the upper 8
+    Modes of `is_grey` give L, all else RGB. Transparency is laid over white. I;16 and I hold 16 bits, of which the upper 8
     are kept (65535 -> 255; I is clamped to that range first). F is scaled by 255 where no value is above 1, else taken as 0 to
     255; rounded and clamped. Raises ValueError for an F image that holds NaN or an infinity.
 
@@ -35,6 +35,15 @@ def upright_eight_bits(image: Image.Image) -> Image.Image:
     turn = TURNS.get(_orientation(image))
     flat = _eight_bits(image)
     return flat if turn is None else flat.transpose(turn)
+
+
+def is_grey(mode: str) -> bool:
+    """Whether an image of this mode becomes grey; it becomes RGB otherwise.
+
+    >>> is_grey("I;16B"), is_grey("P")
+    (True, False)
+    """
+    return mode in ("1", "L", "LA", "La", "I", "F") or mode.startswith("I;16")
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
@@ -64,12 +73,12 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
+    grey = is_grey(image.mode)
     if image.mode.startswith("I;16"):
         upper = 0 if image.mode.endswith("B") else 1
         return Image.frombytes("L", image.size, image.tobytes()[upper::2])
     if image.mode in ("I", "F"):
         return _from_numbers(image)
-    grey = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
         on_top = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), on_top)

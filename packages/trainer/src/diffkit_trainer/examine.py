@@ -14,6 +14,7 @@ from PIL import Image
 
 from diffkit_trainer.convert import raw_bytes
 from diffkit_trainer.decode import FORMATS, decode, reason
+from diffkit_trainer.eight_bits import is_grey
 from diffkit_trainer.idx import find_idx
 from diffkit_trainer.listing import list_images, printable
 from diffkit_trainer.sources import open_images
@@ -23,13 +24,20 @@ __all__ = ["Examined", "Found", "examine"]
 
 @dataclass(frozen=True)
 class Found:
-    """One image: its name, (width, height) upright, mode in the file, class or None, and the sha256 of its pixels."""
+    """One image: its name, (width, height) upright, mode in the file, class or None, the sha256 of its pixels, and whether any
+    of them may be transparent."""
 
     name: str
     size: tuple[int, int]
     mode: str
     label: str | None
     digest: str
+    transparent: bool = False
+
+    @property
+    def grey(self) -> bool:
+        """Whether it is read as grey, see `is_grey`."""
+        return is_grey(self.mode)
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,13 @@ def _look(root: Path, flat: bool, name: str) -> Found | tuple[str, str]:
     try:
         pixels = decode(root / name)
         with Image.open(root / name, formats=FORMATS) as image:
-            mode = image.mode
+            mode, transparent = image.mode, image.has_transparency_data
     except Exception as error:  # a decoder fails on damaged input in any way it likes
         return name, reason(error)
     # a grey picture in RGB is the same picture
     digest = hashlib.sha256(pixels.convert("RGB").tobytes()).hexdigest()
-    return Found(printable(name), pixels.size, mode, None if flat else printable(Path(name).parts[0]), digest)
+    label = None if flat else printable(Path(name).parts[0])
+    return Found(printable(name), pixels.size, mode, label, digest, transparent)
 
 
 def _arrays(source: str | Path) -> Examined:

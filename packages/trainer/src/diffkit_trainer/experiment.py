@@ -35,7 +35,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ['network.dropout is 0.5 here and was 0.0']
     """
     was = dict(_flat(before))
-    return [f"{key} is {value!s:.60} here and was {was[key]!s:.60}" for key, value in _flat(now) if was.get(key, value) != value]
+    return [f"{key} is {_short(value)} here and was {_short(was[key])}" for key, value in _flat(now) if was.get(key, value) != value]
 
 
 def plain(value: Any) -> Any:
@@ -59,6 +59,10 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _short(value: Any) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in f"{value!s:.60}")
 
 
 def _schedule(schedule: Schedule) -> Any:

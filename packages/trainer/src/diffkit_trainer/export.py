@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from msgspec import Struct
 from safetensors.torch import save
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.pictures import written
 from diffkit_trainer.strict_json import parse_object
 from diffkit_trainer.tensors import load_finite, read_header, same_tensors
+from diffkit_trainer.typed_json import Count, as_type, known_format, with_format
+from diffkit_trainer.whole import written
 
 __all__ = ["Exported", "read_export", "write_export"]
 
@@ -28,6 +30,15 @@ class Exported(NamedTuple):
     raw: bool
 
 
+class Document(Struct):
+    """What the header says of the network."""
+
+    config: dict[str, Any]
+    step: Count
+    raw: bool
+    half: bool = False
+
+
 def write_export(path: Path, network: Exported, *, half: bool = False) -> None:
     """Write the network as one safetensors file, whole or not at all.
 
@@ -35,7 +46,7 @@ def write_export(path: Path, network: Exported, *, half: bool = False) -> None:
     written, and RunError for a number that float16 does not hold (65504 is its largest).
     """
     # one key: with several, the file's bytes would differ from process to process
-    document = {"config": network.config, "step": network.step, "raw": network.raw, "half": half}
+    document = with_format({"config": network.config, "step": network.step, "raw": network.raw, "half": half})
     weights = {name: value.detach().cpu().contiguous() for name, value in network.weights.items()}
     if half:
         weights = _halved(weights)
@@ -51,7 +62,8 @@ def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Te
     """The network that `write_export` wrote; for a file from anywhere.
 
     expected: the network's tensors, on "meta" if you like, from the config: the file's names, shapes and types must be theirs.
-    Raises RunError for a file that cannot be read or is something else, and for values that are not finite.
+    Raises RunError for a file that cannot be read or is something else, for values that are not finite, and where `expected`
+    raises ValueError for the config.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -62,22 +74,19 @@ def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Te
     """
     header = read_header(path)
     document = _document(path, header.metadata)
-    tensors = expected(document["config"])
-    same_tensors(header.tensors, _halved(tensors) if document["half"] else tensors, path)
+    try:
+        tensors = expected(document.config)
+    except ValueError as error:
+        raise RunError(f"{path}: {error}") from None
+    same_tensors(header.tensors, _halved(tensors) if document.half else tensors, path)
     weights = {name: value.to(tensors[name].dtype) for name, value in load_finite(path).items()}
-    return Exported(weights, document["config"], document["step"], document["raw"])
+    return Exported(weights, document.config, document.step, document.raw)
 
 
-def _document(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
-    text = metadata.get(KEY)
-    if not isinstance(text, str):
+def _document(path: Path, metadata: Mapping[str, str]) -> Document:
+    if KEY not in metadata:
         raise RunError(f"{path}: carries no config: expected a file of diffkit export")
-    document = parse_object(text.encode(), path)
-    document.setdefault("half", False)
-    kinds = {key: type(document.get(key)) for key in ("config", "step", "raw", "half")}
-    if kinds != {"config": dict, "step": int, "raw": bool, "half": bool}:
-        raise RunError(f"{path}: expected config, step and raw in its metadata, found {', '.join(document)}")
-    return document
+    return as_type(known_format(parse_object(metadata[KEY].encode("utf-8", "surrogatepass"), path), path), Document, path)
 
 
 def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -5,18 +5,29 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.run import read_config
-from diffkit_trainer.strict_json import read_json
+from diffkit_trainer.typed_json import as_type, read_document
 from diffkit_trainer.whole import sha256
 
 __all__ = ["checkpoints", "clear", "has_checkpoint", "newest", "verifies"]
 
 FILES = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
-FURTHER = re.compile(r"ema-0\.[0-9e-]{1,24}\.safetensors")
+FURTHER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+"""The names of other files that a checkpoint may have: further averages, and what later versions add."""
+MOST = 1000
 UNFINISHED = re.compile(r"\.[0-9]{1,19}\.[0-9]+")
 REMOVED = re.compile(r"\.trash\.([0-9]{1,19})\.[0-9]+")
+
+
+class Manifest(Struct):
+    """The sum of each file of a checkpoint, by its name."""
+
+    sha256: Annotated[dict[str, str], Meta(max_length=MOST)]
 
 
 def checkpoints(run: Path | str) -> Iterator[tuple[int, Path]]:
@@ -73,9 +84,10 @@ def _named(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
 def _verify(folder: Path) -> None:
     if folder.is_symlink():
         raise RunError(f"{folder}: expected a folder, found a link")
-    sums = read_json(folder / "manifest.json").get("sha256")
-    if not isinstance(sums, dict) or sorted(name for name in sums if not FURTHER.fullmatch(name)) != sorted(FILES):
-        raise RunError(f"{folder / 'manifest.json'}: expected the sums of {', '.join(FILES)}")
+    path = folder / "manifest.json"
+    sums = as_type(read_document(path), Manifest, path).sha256
+    if not set(FILES) <= sums.keys() or not all(FURTHER.fullmatch(name) for name in sums):
+        raise RunError(f"{path}: expected the sums of {', '.join(FILES)} and of other files beside it")
     for name, expected in sums.items():
         if sha256(folder / name) != expected:
             raise RunError(f"sha256 mismatch {folder / name}")

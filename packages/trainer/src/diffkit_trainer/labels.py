@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from diffkit_trainer.notes import png_text
-from diffkit_trainer.pictures import grid, written
+from diffkit_trainer.pictures import grid
+from diffkit_trainer.whole import written
 
 __all__ = ["beside", "font", "labelled", "save_labelled"]
 

@@ -4,8 +4,9 @@ import os
 import stat
 from pathlib import Path
 
-from diffkit_trainer.decode import reason, refusal
+from diffkit_trainer.decode import reason
 from diffkit_trainer.errors import DataError
+from diffkit_trainer.regular import refusal
 
 __all__ = ["SUFFIXES", "list_images", "printable"]
 

@@ -1,36 +1,54 @@
 """The run's log: a JSON object a line, in step with the checkpoint that is gone on from."""
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.regular import read_file
+from diffkit_trainer.strict_json import parse_object
+from diffkit_trainer.typed_json import Count, as_type
 from diffkit_trainer.whole import write_whole
 
 __all__ = ["append_log", "read_log", "truncate_log"]
+
+LARGEST = 2**30
+
+
+class Entry(Struct):
+    """What is read of a line of the log; `Trainer.metrics` and whoever logs add more."""
+
+    step: Count
+    loss: float | None = None
+    last: bool = False
 
 
 def append_log(run: Path | str, entry: dict[str, Any]) -> None:
     """Add one JSON object as a line to log.jsonl. Raises RunError where the disk refuses."""
     path = Path(run) / "log.jsonl"
     try:
-        with path.open("a", encoding="utf-8") as file:
+        with open(path, "a", encoding="utf-8", opener=_without_waiting) as file:
             file.write(json.dumps(entry, allow_nan=False) + "\n")
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def read_log(run: Path | str) -> list[dict[str, Any]]:
-    """The entries of log.jsonl, objects with a step; a line that is no such thing, as one that was cut off, is left out."""
+    """The entries of log.jsonl, objects with a step; a line that is no such thing, as one that was cut off, is left out.
+
+    Raises RunError where there is something else than a file of at most 1 GiB.
+    """
     path = Path(run) / "log.jsonl"
-    lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
+    lines = read_file(path, LARGEST, links=True).splitlines() if path.exists() else []
     entries = []
     for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and isinstance(entry.get("step"), int):
+        with suppress(RunError):
+            entry = parse_object(line, path)
+            as_type(entry, Entry, path)
             entries.append(entry)
     return entries
 
@@ -53,3 +71,8 @@ def truncate_log(run: Path | str, step: int) -> None:
         write_whole(path, "".join(json.dumps(entry) + "\n" for entry in kept))
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a FIFO that nobody reads as the error that it is."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)

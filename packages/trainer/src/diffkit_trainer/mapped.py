@@ -18,8 +18,8 @@ def mapped(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """
     count = math.prod(shape)
     expected = count * dtype.itemsize
-    if not path.exists() or path.stat().st_size != expected:
-        raise DataError(f"{path}: damaged; expected {expected} bytes; delete this folder to have it packed again")
+    if not path.is_file() or path.stat().st_size != expected:
+        raise DataError(f"{path}: damaged: expected {expected} bytes")
     if not count:  # nothing that could be mapped
         return torch.empty(shape, dtype=dtype)
     return torch.from_file(str(path), shared=False, size=count, dtype=dtype).view(shape)

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from diffkit_trainer.decode import reason
-from diffkit_trainer.errors import DataError
+from diffkit_trainer.decode import image_in, reason
+from diffkit_trainer.errors import DataError, RunError
 from diffkit_trainer.listing import printable
+from diffkit_trainer.regular import open_regular
+from diffkit_trainer.strict_json import parse_object
+from diffkit_trainer.typed_json import known_format, with_format
 
 __all__ = ["KEY", "png_text", "read_note"]
 
@@ -25,15 +27,16 @@ def png_text(note: Mapping[str, Any] | None) -> PngInfo | None:
     if note is None:
         return None
     info = PngInfo()
-    info.add_text(KEY, json.dumps(note, allow_nan=False))
+    info.add_text(KEY, json.dumps(with_format(note), allow_nan=False))
     return info
 
 
 def read_note(path: str | Path) -> dict[str, Any]:
     """The note of a PNG that was written here.
 
-    Raises DataError for a file that cannot be read, is no PNG, or carries no note.
+    Raises DataError for a file that cannot be read, is no PNG, or carries no note, and for a note of a format not known here.
 
+    >>> from PIL import Image
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     Image.new("L", (8, 8)).save(f"{folder}/a.png", pnginfo=png_text({"seed": 7}))
@@ -41,7 +44,7 @@ def read_note(path: str | Path) -> dict[str, Any]:
     {'seed': 7}
     """
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with open_regular(path) as file, image_in(file, ("PNG",)) as image:
             text = image.info.get(KEY)
             if text is None:  # the chunk may stand behind the pixels, where a tool rewrote the file
                 image.load()
@@ -50,10 +53,9 @@ def read_note(path: str | Path) -> dict[str, Any]:
         raise DataError(f"{printable(path)}: {reason(error)}; expected a PNG that diffkit wrote") from None
     if not isinstance(text, str):
         raise DataError(f"{printable(path)}: carries no note of how it was made; expected a PNG that diffkit wrote")
+    if len(text) > LONGEST:
+        raise DataError(f"{printable(path)}: its note has {len(text)} characters, expected at most {LONGEST}")
     try:
-        note = json.loads(text) if len(text) <= LONGEST else None
-    except (ValueError, RecursionError):
-        note = None
-    if not isinstance(note, dict):
-        raise DataError(f"{printable(path)}: its note is no JSON object of at most {LONGEST} characters")
-    return note
+        return known_format(parse_object(text.encode("utf-8", "surrogatepass"), "its note"), "its note")
+    except RunError as error:
+        raise DataError(f"{printable(path)}: {error}") from None

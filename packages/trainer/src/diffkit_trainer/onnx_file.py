@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from diffkit_trainer.pictures import written
+from diffkit_trainer.typed_json import with_format
+from diffkit_trainer.whole import written
 
 __all__ = ["write_onnx"]
 
@@ -51,7 +52,7 @@ def write_onnx(path: Path, network: nn.Module, config: Mapping[str, Any]) -> Non
             verbose=False,
         )
     model = program.model_proto  # type: ignore[union-attr]
-    onnx.helper.set_model_props(model, {KEY: json.dumps(config, allow_nan=False)})
+    onnx.helper.set_model_props(model, {KEY: json.dumps(with_format(config), allow_nan=False)})
     with written(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
 

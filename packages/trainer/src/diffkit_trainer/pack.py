@@ -6,10 +6,10 @@ import json
 import os
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import torch
+from msgspec.structs import replace
 
 from diffkit_trainer.cache import cache_folder, prune, used
 from diffkit_trainer.convert import raw_bytes
@@ -18,17 +18,15 @@ from diffkit_trainer.folder import report
 from diffkit_trainer.images import Images
 from diffkit_trainer.listing import list_images, printable
 from diffkit_trainer.lock import waiting_for
-from diffkit_trainer.mapped import mapped
+from diffkit_trainer.pack_index import Index, Packed, open_packed, seen, write_index
 from diffkit_trainer.packing import Packing
 from diffkit_trainer.sources import LARGEST, classes_of, of_folder
-from diffkit_trainer.strict_json import read_json
-from diffkit_trainer.whole import publish
+from diffkit_trainer.whole import publish, remove
 
 __all__ = ["pack"]
 
-VERSION = 2
+VERSION = 3
 FULL = (errno.ENOSPC, errno.EDQUOT)
-LONGEST_INDEX = 2**30  # our own file, and a million names of bad files are 100 MB
 
 
 def pack(
@@ -45,7 +43,8 @@ def pack(
     the folder differs, or `size`; then the former one goes, and what nobody opened for 30 days (see `prune`). It takes 3 size^2
     bytes an image, size^2 where all are grey. Making it goes on where it was interrupted; a second process waits and then uses
     what the first has made; nothing of it is seen until it is whole. A training that has opened it goes on whatever happens to
-    the folder. Where there can be no cache, the images are decoded into memory, with a warning.
+    the folder. One that is damaged is made again, with a warning; where a file of it was touched since, all bytes are read to
+    tell, see `open_packed`. Where there can be no cache, the images are decoded into memory, with a warning.
     on_progress(done, total) is called in this thread. Raises as `open_images` does; DataError too where files change while they
     are read; RunError, with the bytes needed, where the disk has too little room.
     """
@@ -63,21 +62,36 @@ def pack(
         where = f"{name}: {why}" if (name := getattr(error, "filename", None)) else why
         warnings.warn(f"no cache for packed images ({where}): decoding into memory; set DIFFKIT_CACHE to a folder", stacklevel=2)
         return of_folder(root, size, skip_bad=skip_bad, on_progress=on_progress)
-    if not (folder / "index.json").exists():
+    here = partial(open_packed, folder, root, printable(root.resolve().name))
+    found = _packed(here, folder)
+    if found is None:
         try:
             with waiting_for(folder.with_name(f"{key}.lock")):
-                if not (folder / "index.json").exists():
+                found = _packed(here, folder, mend=True)
+                if found is None:
                     _make(folder, root, names, unreadable, size, on_progress)
                     prune(folder.parent, key)
         except OSError as error:
             raise RunError(f"{folder}: cannot be written ({error.strerror}); set DIFFKIT_CACHE to another folder") from None
+    index, images = found or here()
     used(folder / "index.json")
-    index = read_json(folder / "index.json", LONGEST_INDEX)
-    bad = [(root / name, why) for name, why in index["bad"]]
-    if bad and not (skip_bad and index["shape"][0]):
+    if images is None or (index.bad and not skip_bad):
         total = len(names) + len(unreadable)
-        raise DataError(report(root, index["bad"], total, none_left=skip_bad), bad)
-    return _opened(folder, index, printable(root.resolve().name), bad)
+        raise DataError(report(root, index.bad, total, none_left=skip_bad), [(root / name, why) for name, why in index.bad])
+    return images
+
+
+def _packed(here: Callable[[], Packed], folder: Path, *, mend: bool = False) -> Packed | None:
+    """What was packed; None where nothing was or it is damaged. mend: then say so, and make room for another."""
+    if not folder.exists():
+        return None
+    try:
+        return here()
+    except (ValueError, RunError) as error:
+        if mend:
+            warnings.warn(f"{error}; packing these images anew", stacklevel=3)
+            remove(folder)
+        return None
 
 
 def _writable(packed: Path, key: str) -> Path:
@@ -102,25 +116,20 @@ def _make(
         packing.discard()
         raise DataError(f"{printable(root)}: files changed while they were read; try again when nothing writes to this folder")
     pixels, good = packing.finish(names)
+    count, channels, height, width = pixels.shape
+    shape, bad = (count, channels, height, width), sorted([*unreadable, *packing.bad])
+    if not good:
+        write_index(packing.folder, Index(shape, bad))
+        publish(packing.folder, folder)
+        return
     labels, classes = classes_of(good)
-    index = {
-        "shape": list(pixels.shape),
-        "bad": sorted([*unreadable, *packing.bad]),
-        "classes": list(classes),
-        "fingerprint": Images(pixels, labels, classes).fingerprint if good else "",
-    }
     if labels is not None:
         (packing.folder / "labels").write_bytes(raw_bytes(labels))
-    (packing.folder / "index.json").write_text(json.dumps(index), "utf-8")
+    images = Images(pixels, labels, classes)
+    index = Index(shape, bad, classes, images.fingerprint, *images.statistics())
+    write_index(packing.folder, index)
     publish(packing.folder, folder)
-
-
-def _opened(folder: Path, index: dict[str, Any], name: str, bad: list[tuple[Path, str]]) -> Images:
-    shape, classes = tuple(index["shape"]), tuple(index["classes"])
-    labels = mapped(folder / "labels", shape[:1], torch.int64) if classes else None
-    images = Images(mapped(folder / "pixels", shape, torch.uint8), labels, classes, name, tuple(bad))
-    images.__dict__["fingerprint"] = index["fingerprint"]  # computed when it was packed: not all bytes are read again
-    return images
+    write_index(folder, replace(index, seen=seen(folder, classes)))  # only now: what is published was touched
 
 
 def _key(root: Path, names: list[str], unreadable: list[tuple[str, str]], size: int) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from contextlib import closing
 from itertools import compress
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from msgspec import Meta, Struct
 from PIL import Image
 from torch import Tensor
 
@@ -16,12 +18,28 @@ from diffkit_trainer.convert import as_pixels, raw_bytes
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.folder import decoded
 from diffkit_trainer.mapped import mapped
+from diffkit_trainer.pack_index import LONGEST
+from diffkit_trainer.regular import read_file
+from diffkit_trainer.signed_json import signed, verified
+from diffkit_trainer.strict_json import parse_object
+from diffkit_trainer.typed_json import as_type
 from diffkit_trainer.whole import require_room
 
 __all__ = ["Packing"]
 
 EVERY = 512
 GREY, COLOUR, BAD = "g", "c", "b"
+
+
+class Entry(Struct):
+    """A line of the journal: a letter for each file, and what is wrong with each bad one."""
+
+    kinds: Annotated[str, Meta(pattern=f"^[{GREY}{COLOUR}{BAD}]*\\Z")]
+    bad: list[tuple[str, str]]
+
+    def __post_init__(self) -> None:
+        if self.kinds.count(BAD) != len(self.bad):
+            raise ValueError(f"expected {self.kinds.count(BAD)} bad files, found {len(self.bad)}")
 
 
 class Packing:
@@ -35,19 +53,13 @@ class Packing:
         self.folder, self.size = folder, size
         self.kinds = ""
         self.bad: list[tuple[str, str]] = []
-        folder.mkdir(parents=True, exist_ok=True)
-        journal = folder / "journal"
-        for line in journal.read_text("utf-8").splitlines() if journal.exists() else []:
-            try:
-                entry = json.loads(line)
-            except ValueError:  # cut off
-                break
-            self.kinds += entry["kinds"]
-            self.bad += [(name, why) for name, why in entry["bad"]]
+        self._recall()
 
     def decode(self, root: Path, names: list[str], on_progress: Callable[[int], object]) -> None:
         """Everything that is not decoded yet; on_progress(done) after every file. Raises RunError where the disk refuses."""
         plane = self.size * self.size
+        if len(self.kinds) > len(names):
+            self.discard()
         left = names[len(self.kinds) :]
         place = len(self.kinds) - len(self.bad)
         try:
@@ -101,12 +113,38 @@ class Packing:
         return mapped(pixels, (len(good), channels, self.size, self.size), torch.uint8), good
 
     def discard(self) -> None:
-        """Begin anew next time."""
+        """Begin anew."""
+        self.kinds, self.bad = "", []
         shutil.rmtree(self.folder)
+        self.folder.mkdir()
+
+    def _recall(self) -> None:
+        """Take over what the journal says, as far as it can be believed, and cut off what cannot."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        journal, pixels, plane = self.folder / "journal", self.folder / "pixels", self.size * self.size
+        if not os.path.lexists(journal):
+            return
+        try:
+            lines, believed = read_file(journal, LONGEST).splitlines(keepends=True), 0
+            for line in lines:
+                try:
+                    entry = as_type(verified(parse_object(line, journal), journal), Entry, journal)
+                except RunError:
+                    break
+                self.kinds += entry.kinds
+                self.bad += entry.bad
+                believed += len(line)
+            os.truncate(journal, believed)
+            place = len(self.kinds) - len(self.bad)
+            held = 3 * plane * (place - 1) + plane if place else 0  # the last one may be grey
+            if place and not (pixels.is_file() and pixels.stat().st_size >= held):
+                self.discard()
+        except RunError:  # no file at all
+            self.discard()
 
     def _note(self, kinds: str, bad: list[tuple[str, str]]) -> None:
         with (self.folder / "journal").open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps({"kinds": kinds, "bad": bad}) + "\n")
+            journal.write(json.dumps(signed({"kinds": kinds, "bad": bad})) + "\n")
             journal.flush()
             os.fsync(journal.fileno())
         self.kinds += kinds

@@ -1,9 +1,7 @@
 """Pixels as PNG files: one picture, a grid of pictures, a folder of pictures."""
 
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,9 @@ from torch import Tensor
 
 from diffkit_trainer.convert import as_image
 from diffkit_trainer.notes import png_text
+from diffkit_trainer.whole import written
 
-__all__ = ["grid", "save_images", "to_png", "written"]
+__all__ = ["grid", "save_images", "to_png"]
 
 WHITE = 255
 VISIBLE = 64
@@ -74,26 +73,6 @@ def save_images(
     for i, path in enumerate(paths):
         to_png(pixels[i], path, notes[i] if notes else None)
     return paths
-
-
-@contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it becomes `path` at the end, or is removed where something went wrong.
-
-    An OSError names `path`.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # not tempfile: its files are readable by their owner alone, whatever the umask
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        error.filename = str(path)  # a write to a full disk names no file, and nobody knows the temporary one
-        raise
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def _write(image: Image.Image, path: Path, note: Mapping[str, Any] | None) -> None:

@@ -3,20 +3,43 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+from msgspec import Meta, Struct, field
 from safetensors.torch import save
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.pictures import written
+from diffkit_trainer.stored_schedule import MOST_TIMESTEPS
 from diffkit_trainer.strict_json import read_json
 from diffkit_trainer.tensors import read_tensors
+from diffkit_trainer.typed_json import Line, as_type
+from diffkit_trainer.whole import written
 
 __all__ = ["Pipeline", "read_pipeline", "write_pipeline"]
 
 INDEX, WEIGHTS = "model_index.json", "diffusion_pytorch_model"
 PARTS = {"unet", "scheduler"}
+
+
+class Named(Struct):
+    """A part that says what it is."""
+
+    name: Line = field(name="_class_name", default="")
+
+
+class Scheduler(Named):
+    """What a scheduler's config says of the noise; the rest is the sampler's."""
+
+    num_train_timesteps: Annotated[int, Meta(ge=1, le=MOST_TIMESTEPS)] | None = None
+    trained_betas: Annotated[list[float], Meta(max_length=MOST_TIMESTEPS)] | None = None
+    beta_start: float | None = None
+    beta_end: float | None = None
+    beta_schedule: str | None = None
+    prediction_type: str | None = None
+    rescale_betas_zero_snr: bool | None = None
+    timestep_spacing: Line | None = None
+    clip_sample: bool | None = None
 
 
 class Pipeline(NamedTuple):
@@ -38,6 +61,7 @@ def read_pipeline(folder: Path) -> Pipeline:
         found = f"found no {INDEX} in it" if folder.is_dir() else "it is a file" if folder.exists() else "there is none"
         raise RunError(f"{folder}: expected the folder of a pipeline of diffusers, {found}")
     index = _json(folder / INDEX)
+    name = as_type(index, Named, folder / INDEX).name
     parts = {key for key, value in index.items() if not key.startswith("_") and isinstance(value, list) and any(value)}
     if parts != PARTS:
         more = sorted(parts - PARTS) or "no " + " and no ".join(sorted(PARTS - parts))
@@ -46,8 +70,9 @@ def read_pipeline(folder: Path) -> Pipeline:
     if not weights.is_file():
         _refuse_pickle(weights.with_suffix(".bin"))
     network, scheduler = _json(folder / "unet" / "config.json"), _json(folder / "scheduler" / "scheduler_config.json")
+    as_type(scheduler, Scheduler, folder / "scheduler" / "scheduler_config.json")
     # resolved: a download's cache keeps links to its files
-    return Pipeline(str(index.get("_class_name", "")), network, read_tensors(weights.resolve()), scheduler)
+    return Pipeline(name, network, read_tensors(weights.resolve()), scheduler)
 
 
 def write_pipeline(folder: Path, pipeline: Pipeline) -> None:

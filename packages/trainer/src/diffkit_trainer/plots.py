@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw
 
 from diffkit_trainer.labels import font
-from diffkit_trainer.pictures import written
+from diffkit_trainer.whole import written
 
 __all__ = ["Panel", "save_plot"]
 

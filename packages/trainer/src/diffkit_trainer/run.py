@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.strict_json import read_json
+from diffkit_trainer.typed_json import read_document, with_format
 from diffkit_trainer.whole import write_whole
 
 __all__ = ["holds_run", "read_config", "require_writable", "write_config"]
@@ -25,17 +25,17 @@ def write_config(run: Path | str, config: dict[str, Any]) -> None:
     run = Path(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
-        write_whole(run / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
+        write_whole(run / "config.json", json.dumps(with_format(config), indent=2, allow_nan=False) + "\n")
     except OSError as error:
         raise RunError(f"{run}: cannot be written ({error.strerror})") from None
 
 
 def read_config(run: Path | str) -> dict[str, Any]:
-    """The config of a run; RunError for a folder that is none."""
+    """The config of a run; RunError for a folder that is none, and for a config in a format that is not known here."""
     run = Path(run)
     if not holds_run(run):
         raise RunError(f"{run} is no run folder: it has no config.json" if run.is_dir() else f"{run}: no such run folder")
-    return read_json(run / "config.json")
+    return read_document(run / "config.json")
 
 
 def require_writable(run: Path | str) -> None:

@@ -1,19 +1,41 @@
 """All that a checkpoint holds, taken from a trainer at one moment."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
+from msgspec import Meta, Struct
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.experiment import changes
 from diffkit_trainer.shard import parts_of, whole
 from diffkit_trainer.trainer import Trainer
+from diffkit_trainer.typed_json import Count, Line, as_type
 
 __all__ = ["Snapshot", "average_names", "differences", "put_back", "require_numbers", "snapshot"]
 
-COUNTS = ("step", "updates", "skipped", "streak", "ema_updates")
+LARGEST = 1e100
+"""Of a sum; one that is smaller than its inverse, and not 0, is none."""
+
+
+class Numbers(Struct):
+    """What state.json says: counts, the sums since the last line of the log, the loss scale, what may round differently, and what
+    would change the result."""
+
+    step: Count
+    updates: Count
+    skipped: Count
+    streak: Count
+    ema_updates: Count
+    sums: Annotated[list[Annotated[float, Meta(ge=0, le=LARGEST)]], Meta(max_length=4096)]
+    environment: dict[Line, Line | int | float | bool | None]
+    scale: Annotated[float, Meta(gt=0, le=2.0**127)] | None = None
+    experiment: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        if any(0 < each < 1 / LARGEST for each in self.sums):  # a mean that no float holds could not be logged
+            raise ValueError(f"sums: expected each to be 0 or at least {1 / LARGEST}, found {min(filter(None, self.sums))}")
 
 
 class Snapshot(NamedTuple):
@@ -80,16 +102,9 @@ def average_names(trainer: Trainer) -> list[str]:
 
 def require_numbers(numbers: dict[str, Any], path: object, sums: int) -> None:
     """Raises RunError, naming the number, unless they are of the kind that `snapshot` takes, with that many sums."""
-    wrong = [name for name in COUNTS if type(numbers.get(name)) is not int or not 0 <= numbers[name] < 2**62]
-    total = numbers.get("sums")
-    if not isinstance(total, list) or len(total) != sums or any(type(each) not in (int, float) for each in total):
-        wrong.append("sums")
-    if not isinstance(numbers.get("environment"), dict):
-        wrong.append("environment")
-    if type(numbers.get("scale", 1.0)) not in (int, float):
-        wrong.append("scale")
-    if wrong:
-        raise RunError(f"{path}: {wrong[0]} is missing or not what was written here: {str(numbers.get(wrong[0]))[:80]}")
+    found = as_type(numbers, Numbers, path)
+    if len(found.sums) != sums:
+        raise RunError(f"{path}: sums: expected {sums} numbers, found {len(found.sums)}")
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> str | None:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.whole import require_regular
+from diffkit_trainer.regular import read_file
 
 __all__ = ["parse_object", "read_json"]
 
 LARGEST = 8 * 2**20
+DEEPEST = 32
 
 
 def read_json(path: Path, largest: int = LARGEST) -> dict[str, Any]:
@@ -20,19 +21,11 @@ def read_json(path: Path, largest: int = LARGEST) -> dict[str, Any]:
     Traceback (most recent call last):
     diffkit_trainer.errors.RunError: /nonexistent.json: cannot be read (No such file or directory)
     """
-    require_regular(path)
-    try:
-        with path.open("rb") as file:
-            text = file.read(largest + 1)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-    if len(text) > largest:
-        raise RunError(f"{path}: expected at most {largest} bytes of JSON, found more")
-    return parse_object(text, path)
+    return parse_object(read_file(path, largest), path)
 
 
-def parse_object(text: bytes, path: Path) -> dict[str, Any]:
-    """The object in a JSON text; RunError, naming the file it is from, for anything else.
+def parse_object(text: bytes, path: object) -> dict[str, Any]:
+    """The object in a JSON text, at most 32 levels deep; RunError, naming the file it is from, for anything else.
 
     >>> parse_object(b'{"lr": 1e-4}', Path("config.json"))
     {'lr': 0.0001}
@@ -43,6 +36,8 @@ def parse_object(text: bytes, path: Path) -> dict[str, Any]:
         raise RunError(f"{path}: not the JSON that was written here ({error})") from None
     if not isinstance(value, dict):
         raise RunError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    if _deeper_than(DEEPEST, value):
+        raise RunError(f"{path}: expected JSON of at most {DEEPEST} levels, found more")
     return value
 
 
@@ -60,3 +55,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("a key stands twice")
     return result
+
+
+def _deeper_than(levels: int, value: Any) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [
+            child
+            for each in level
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, dict | list) and child
+        ]
+    return bool(level)

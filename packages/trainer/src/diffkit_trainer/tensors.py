@@ -2,18 +2,22 @@
 
 import json
 import math
+import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
+from msgspec import Meta, Struct
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.regular import opened
 from diffkit_trainer.strict_json import parse_object
-from diffkit_trainer.whole import require_regular
+from diffkit_trainer.typed_json import Count, as_type
 
 __all__ = ["Header", "load_finite", "note_infinite", "read_header", "read_tensors", "same_tensors"]
 
@@ -26,11 +30,19 @@ DTYPES = {
 }
 
 
+class Announced(Struct):
+    """What the header says of a tensor."""
+
+    dtype: str
+    shape: Annotated[list[Count], Meta(max_length=8)]
+    data_offsets: tuple[Count, Count]
+
+
 class Header(NamedTuple):
     """What a safetensors file says of itself: every tensor that it announces, on "meta", by name, and its metadata."""
 
     tensors: dict[str, Tensor]
-    metadata: dict[str, Any]
+    metadata: dict[str, str]
 
 
 def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
@@ -43,7 +55,7 @@ def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> di
     header = read_header(path)
     if expected is not None:
         same_tensors(header.tensors, expected, path)
-    return load_finite(path, str(header.metadata.get(INFINITE, "")).split("\n"))
+    return load_finite(path, header.metadata.get(INFINITE, "").split("\n"))
 
 
 def read_header(path: Path) -> Header:
@@ -52,25 +64,18 @@ def read_header(path: Path) -> Header:
     Raises RunError for what is no regular file, a header longer than 8 MB, more than 20,000 tensors, and sizes that do not fit
     the file.
     """
-    require_regular(path)
-    try:
-        with path.open("rb") as file:
-            size, length = path.stat().st_size, int.from_bytes(file.read(8), "little")
-            most = min(LONGEST_HEADER, max(size - 8, 0))
-            if length > most:
-                raise RunError(
-                    f"{path}: no safetensors file, or damaged: expected a header of at most {most} bytes, found {length}"
-                )
-            text = file.read(length)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    with opened(path) as file:
+        size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+        most = min(LONGEST_HEADER, max(size - 8, 0))
+        if length > most:
+            raise RunError(f"{path}: no safetensors file, or damaged: expected a header of at most {most} bytes, found {length}")
+        text = file.read(length)
     found = text.count(b"{") - 1  # an object each; counted before they are made, which would take a second
     if found > MOST_TENSORS + 1:
         raise RunError(f"{path}: expected at most {MOST_TENSORS} tensors, found {found}")
     header = parse_object(text, path)
-    metadata = header.pop("__metadata__", None)
-    tensors = {name: _announced(path, name, entry, size - 8 - length) for name, entry in header.items()}
-    return Header(tensors, metadata if isinstance(metadata, dict) else {})
+    metadata = as_type(header.pop("__metadata__", {}), dict[str, str], f"{path}: __metadata__")
+    return Header({name: _announced(path, name, entry, size - 8 - length) for name, entry in header.items()}, metadata)
 
 
 def note_infinite(names: Collection[str]) -> dict[str, str] | None:
@@ -115,12 +120,11 @@ def _described(tensor: Tensor | None) -> str:
 
 
 def _announced(path: Path, name: str, entry: Any, data: int) -> Tensor:
-    try:
-        dtype, shape, (start, end) = DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
-        numbers = [start, end, *shape]
-        fits = all(type(number) is int and 0 <= number <= data for number in numbers) and len(shape) <= 8
-        if fits and math.prod(shape) * dtype.itemsize == end - start:
+    with suppress(RunError):
+        found = as_type(entry, Announced, path)
+        (start, end), shape, dtype = found.data_offsets, found.shape, DTYPES.get(found.dtype)
+        # also where a side is 0: torch multiplies the others
+        fits = max([end, *shape]) <= data and math.prod(max(side, 1) for side in shape) < 2**60
+        if dtype and fits and math.prod(shape) * dtype.itemsize == end - start:
             return torch.empty(shape, dtype=dtype, device="meta")
-    except (KeyError, TypeError, ValueError):
-        pass
     raise RunError(f"{path}: {name!r}: expected a type, a shape and its place in {data} bytes, found {json.dumps(entry)[:80]}")

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import shutil
-import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.regular import opened
 
-__all__ = ["publish", "remove", "require_regular", "require_room", "sha256", "sync", "write_whole"]
+__all__ = ["publish", "remove", "require_room", "sha256", "sync", "write_whole", "written"]
 
 
 def publish(temporary: Path, final: Path) -> None:
@@ -32,16 +33,6 @@ def remove(folder: Path) -> None:
     shutil.rmtree(trash)
 
 
-def require_regular(path: Path) -> None:
-    """Raises RunError for a link, a folder, a FIFO (which would never end) and what is not there."""
-    try:
-        mode = path.lstat().st_mode
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-    if not stat.S_ISREG(mode):
-        raise RunError(f"{path}: expected a regular file, found {'a link' if stat.S_ISLNK(mode) else 'something else'}")
-
-
 def require_room(folder: Path, needed: int) -> None:
     """Raises RunError where the disk has less than `needed` bytes left."""
     free = shutil.disk_usage(folder).free
@@ -51,12 +42,8 @@ def require_room(folder: Path, needed: int) -> None:
 
 def sha256(path: Path) -> str:
     """The sum of a regular file, in hex; RunError for anything else."""
-    require_regular(path)
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:
@@ -68,18 +55,33 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replace a small file by one with this text; nothing else is left where something went wrong."""
-    temporary = path.with_name(f".{path.name}")
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; at the end it is synced to the disk and becomes `path`, or is removed where
+    something went wrong.
+
+    Parent folders are made. An OSError names `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # not tempfile: its files are readable by their owner alone, whatever the umask
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut leaves the new name on an empty file
+        yield temporary
+        sync(temporary)  # or a power cut leaves the new name on an empty file
         temporary.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        error.filename = str(path)  # a write to a full disk names no file, and nobody knows the temporary one
+        raise
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file by one with this text, see `written`."""
+    with written(path) as temporary:
+        temporary.write_text(text, "utf-8")
 
 
 def _aside(folder: Path) -> Path:

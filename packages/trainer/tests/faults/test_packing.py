@@ -15,6 +15,7 @@ import pytest
 import torch
 from diffkit_trainer import RunError, cache_folder, locked, open_images, pack
 from diffkit_trainer.cache import HOUR, MONTH
+from diffkit_trainer.signed_json import signed, verified
 from PIL import Image
 
 SIZE = 64  # a plane is a page of memory: what is not written of it takes no room on the disk
@@ -206,7 +207,8 @@ def test_more_bad_files_than_a_checkpoint_s_json_may_hold(tmp_path, cache):
     pack(data, SIZE)
     (index,) = cache.glob("*/index.json")
     bad = [[f"{i:0240d}.png", "empty"] for i in range(40_000)]
-    index.write_text(json.dumps(json.loads(index.read_text()) | {"bad": bad}))
+    document = verified(json.loads(index.read_text()), index)
+    index.write_text(json.dumps(signed(document | {"bad": bad})))
     assert index.stat().st_size > 9 * 10**6
     assert len(pack(data, SIZE, skip_bad=True).skipped) == 40_000
 

@@ -208,7 +208,7 @@ def export_refused(path, pattern):
         ({"__metadata__": {f"k{i}": {} for i in range(400_000)}}, "expected at most 20000 tensors, found 400001"),
         ({"__metadata__": {"diffkit": json.dumps([{}] * 1_000_000)}}, "expected at most 20000 tensors, found 1000001"),
         ({f"t{i}": EMPTY for i in range(100_000)}, "expected at most 20000 tensors, found 100000"),
-        ({"__metadata__": [1]}, "carries no config"),
+        ({"__metadata__": [1]}, "__metadata__: expected object, got array"),
         ({"__metadata__": {"diffkit": '{"a":' * 10_000}}, "not the JSON"),
         ({"__metadata__": {"diffkit": "{}"}, "a": EMPTY | {"shape": [10**18, 0]}}, "'a': expected a type"),
     ],
@@ -221,8 +221,8 @@ def test_a_header_bomb_in_an_export(tmp_path, header, pattern):
 def test_an_export_that_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "text").write_text("no network at all")
-    for name in ("fifo", "."):
-        export_refused(tmp_path / name, "expected a regular file, found something else")
+    for name, kind in (("fifo", "FIFO"), (".", "folder")):
+        export_refused(tmp_path / name, f"expected a regular file, found a {kind}")
     export_refused(tmp_path / "text", "text: no safetensors file, or damaged: expected a header of at most 9 bytes, found [0-9]+")
     export_refused(tmp_path / "none", r"none: cannot be read \(No such file or directory\)")
 

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from diffkit_unet import checks
 
-__all__ = ["CONDITIONS", "FREQUENCIES", "MAX_PARAMETERS", "build", "resolved"]
+__all__ = ["CONDITIONS", "FREQUENCIES", "MAX_PARAMETERS", "build", "outline", "resolved"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -70,6 +70,12 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def build(cls: type[Network], config: Mapping[str, Any]) -> Network:
     """The network of a config; see `UNet.from_config`."""
+    outline(cls, config)
+    return cls(**config)
+
+
+def outline(cls: type[Network], config: Mapping[str, Any]) -> Network:
+    """The layers of a config, without memory; see `UNet.outline`."""
     if not isinstance(config, Mapping) or "in_channels" not in config:
         raise ValueError(f"a network's config is a mapping with 'in_channels', got {config!r:.60}")
     known = list(inspect.signature(cls).parameters)
@@ -79,10 +85,11 @@ def build(cls: type[Network], config: Mapping[str, Any]) -> Network:
             hint = f", did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"a network has no parameter {key!r:.60}{hint} (it has: {', '.join(known)})")
     with torch.device("meta"), _Undrawn():  # the layers' shapes, without their memory
-        parameters = sum(parameter.numel() for parameter in cls(**config).parameters())
+        network = cls(**config)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
     if parameters > MAX_PARAMETERS:
         raise ValueError(f"this config asks for {parameters:,} parameters, the most is {MAX_PARAMETERS:,}: lower its widths")
-    return cls(**config)
+    return network
 
 
 class _Undrawn(TorchFunctionMode):

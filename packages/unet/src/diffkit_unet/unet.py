@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diffkit_unet.blocks import DownBlock, UpBlock
-from diffkit_unet.config import build, resolved
+from diffkit_unet.config import build, outline, resolved
 from diffkit_unet.embedding import SinusoidalEmbedding
 from diffkit_unet.inputs import class_vectors, noise_levels, with_map
 from diffkit_unet.layers import convolution, linear, normalisation
@@ -141,6 +141,17 @@ class UNet(nn.Module):
         (32, 64, 96, 128)
         """
         return build(cls, config)
+
+    @classmethod
+    def outline(cls, config: Mapping[str, Any]) -> "UNet":
+        """The network of a config on the device "meta": its names, shapes and types, without memory for them.
+
+        With it a file can be judged before a network is made for it. Raises as `from_config` does.
+
+        >>> UNet.outline({"in_channels": 3, "widths": [4096, 8192]}).image.weight.device.type
+        'meta'
+        """
+        return outline(cls, config)
 
     def _vector(self, condition: Tensor | float, x: Tensor, labels: Tensor | None) -> Tensor:
         """What the blocks are told: the noise level's vector and the class's, (B, ...) or, one for all, (1, ...)."""

@@ -1,0 +1,106 @@
+"""A run's config.json as a structure: what sampling needs to know, all of it of the right kind and of a possible size."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from diffkit_trainer.typed_json import Count, Line, as_type, converted
+from msgspec import Meta, Struct
+
+__all__ = ["Data", "ImageShape", "Normalised", "RunConfig", "Side", "Trained"]
+
+Side: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
+Level: TypeAlias = Annotated[float, Meta(ge=-1e6, le=1e6)]
+"""Of pixels, on the scale where 255 is 1."""
+
+
+class Data(Struct, frozen=True):
+    """What was trained on; source: "" where that is not known."""
+
+    source: Line
+    images: Count
+    fingerprint: Line
+    classes: list[Line]
+
+
+class ImageShape(Struct, frozen=True):
+    channels: Side
+    height: Side
+    width: Side
+
+
+class Normalised(Struct, frozen=True):
+    """A number a channel, see `diffkit_trainer.Normalisation`."""
+
+    mean: list[Level]
+    std: list[Annotated[float, Meta(gt=0, le=1e6)]]
+
+
+class Trained(Struct, frozen=True):
+    """What is told of a training; `settings.typed` reads all of it."""
+
+    preset: Line
+    batch_size: Count
+    lr: float
+    ema: float
+    seed: Count
+    steps: Count
+
+
+class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything resolved, as it stands in config.json and travels in each checkpoint and export.
+
+    network: see `diffkit_unet.UNet.from_config`. schedule: see `diffkit_trainer.read_schedule`. training: the keys of
+    `TrainConfig` but data. clip: x0 is kept within -clip ... clip, as the library does that the network is from. imported: what
+    it was imported from. Raises ValueError where the parts do not fit together.
+    """
+
+    data: Data
+    image: ImageShape
+    normalisation: Normalised
+    network: dict[str, Any]
+    schedule: dict[str, Any]
+    prediction: Literal["eps", "x0", "v", "flow"]
+    condition: Literal["variance", "sigma", "time", "log_snr", "index"]
+    training: dict[str, Any] | None = None
+    clip: Annotated[float, Meta(gt=0)] | None = None
+    imported: Line | None = None
+
+    def __post_init__(self) -> None:
+        channels = self.image.channels
+        of = {"mean": len(self.normalisation.mean), "std": len(self.normalisation.std)}
+        of |= {key: self.network[key] for key in ("in_channels", "out_channels") if self.network.get(key) is not None}
+        for key, found in of.items():
+            if found != channels:
+                raise ValueError(f"{key}: expected {channels} channels, as of image, found {found!r:.60}")
+        if self.training is not None:
+            msgspec.convert(self.training, Trained)
+        told = self.network.get("condition", self.condition)
+        if told != self.condition:
+            raise ValueError(f"condition: expected that of the network, {told!r:.60}, found {self.condition!r}")
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "RunConfig":
+        """That of a JSON object; ValueError, which names the place in it, where it is none."""
+        return converted(document, cls)
+
+    @classmethod
+    def in_folder(cls, run: Path, document: Mapping[str, Any]) -> "RunConfig":
+        """That of a run's config.json; RunError, which names the file and the place in it, where it is none."""
+        return as_type(document, cls, run / "config.json")
+
+    def document(self) -> dict[str, Any]:
+        """The config as plain JSON."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    @property
+    def trained(self) -> Trained | None:
+        """What is told of the training; None for a network that was imported."""
+        return None if self.training is None else msgspec.convert(self.training, Trained)
+
+    @property
+    def num_classes(self) -> int | None:
+        """What the network is told them by; None for one without."""
+        return self.network.get("num_classes")
