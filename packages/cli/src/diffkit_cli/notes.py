@@ -23,7 +23,7 @@ class Drawn(Struct, omit_defaults=True):
     weights: Line
     step: Count
     raw: bool
-    seed: Annotated[int, Meta(ge=0, lt=2**63)]
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     n: Annotated[int, Meta(ge=1, le=10**6)]
     grid: bool
     classes: list[Line]

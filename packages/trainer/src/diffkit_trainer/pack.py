@@ -87,7 +87,7 @@ def _packed(here: Callable[[], Packed], folder: Path, *, mend: bool = False) -> 
         return None
     try:
         return here()
-    except (ValueError, RunError) as error:
+    except (DataError, RunError) as error:
         if mend:
             warnings.warn(f"{error}; packing these images anew", stacklevel=3)
             remove(folder)

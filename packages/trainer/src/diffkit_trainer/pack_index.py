@@ -68,16 +68,20 @@ def open_packed(folder: Path, root: Path, name: str) -> Packed:
     """The index, and the images, mapped; None where no file of the folder was one.
 
     All bytes are read where a file is not as it was last `seen`. What the system cannot tell, such as a disk that gives back
-    other bytes than it was given, is not noticed then. Raises ValueError or RunError for a pack that is not what was written.
+    other bytes than it was given, is not noticed then. Raises DataError or RunError for a pack that is not what was written.
     root, name: where the bad files lie, and what the images are called.
     """
     path = folder / "index.json"
     index = as_type(verified(read_json(path, LONGEST), path), Index, path)
+    pixels = mapped(folder / "pixels", index.shape, torch.uint8)
     if not index.shape[0]:
         return index, None
     labels = mapped(folder / "labels", index.shape[:1], torch.int64) if index.classes else None
     skipped = tuple((root / bad, why) for bad, why in index.bad)
-    images = Images(mapped(folder / "pixels", index.shape, torch.uint8), labels, index.classes, name, skipped)
+    try:
+        images = Images(pixels, labels, index.classes, name, skipped)
+    except ValueError as error:
+        raise DataError(f"{folder}: damaged: {error}") from None
     now = seen(folder, index.classes)
     if now != index.seen:
         if images.fingerprint != index.fingerprint:
