@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from diffkit_cli.building import document, trainer_of
+from diffkit_cli.building import resolved, trainer_of
 from diffkit_cli.recipes import decided
 from diffkit_cli.settings import read_settings
 from diffkit_trainer import World, open_images
@@ -93,4 +93,4 @@ def test_every_recipe_makes_steps(tmp_path, name):
 def test_a_network_is_told_what_it_was_made_for(name, condition):
     config = decided({"preset": name})
     trainer = trainer_of(config, open_images("digits"), None, World(), "cpu")
-    assert trainer.loss_options["condition"] == document(config, trainer)["condition"] == condition
+    assert trainer.loss_options["condition"] == resolved(config, trainer)["condition"] == condition

@@ -70,6 +70,7 @@ def test_a_config_says_every_parameter():
         ({"embedding": 31}, "embedding must be even"),
         ({"frequencies": [1, "2"]}, "frequencies must be a list of two finite numbers"),
         ({"frequencies": [1]}, "frequencies must be a list of two"),
+        ({"frequencies": [10**400, 1]}, "frequencies must be a list of two finite numbers"),
         ({"condition": "noise"}, "condition must be one of 'variance', 'sigma', .*; got 'noise'"),
         ({"num_classes": 0}, "num_classes must be an integer from 1"),
         ({"out_channels": -1}, "out_channels must be an integer from 1"),

@@ -28,6 +28,8 @@ def trainer_of(config: TrainConfig, images: Images, stored: RunConfig | None, wo
     else:
         try:
             network, schedule = UNet.from_config(stored.network), read_schedule(stored.schedule)
+            if config.prediction == "eps" and schedule(1.0).alpha == 0:
+                raise ValueError("its prediction eps says nothing of the pure noise at the end of its schedule")
         except ValueError as error:
             raise RunError(f"the run's config.json does not describe a training: {error}") from None
     return Trainer(

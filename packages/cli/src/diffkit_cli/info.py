@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import RunError, checkpoints, load, read_config, read_log, read_note
+from diffkit_trainer import RunError, checkpoints, load, read_config, read_log, read_note, read_schedule
 from diffkit_unet import UNet
 
 from diffkit_cli.console import plural, show, table
@@ -33,6 +33,7 @@ def info(path: Path, *, as_json: bool = False) -> None:
     if config.trained is None:
         raise RunError(f"{path / 'config.json'}: expected training, found {', '.join(document)}")
     try:
+        read_schedule(config.schedule)
         rows = [*_rows(config, config.trained), ("progress", _progress(step, log, config.trained.steps))]
     except ValueError as error:
         raise RunError(f"{path / 'config.json'}: {error}") from None

@@ -79,7 +79,7 @@ def read_drawn(path: Path) -> dict[str, Any]:
     """
     note = read_note(path)
     if note.get("command") != "sample":
-        raise DataError(f"{path}: was drawn by diffkit {note.get('command')!s:.60}, expected a picture of diffkit sample")
+        raise DataError(f"{path}: was drawn by diffkit {note.get('command')!r:.60}, expected a picture of diffkit sample")
     try:
         drawn: dict[str, Any] = msgspec.to_builtins(converted(note, Drawn))
     except ValueError as error:

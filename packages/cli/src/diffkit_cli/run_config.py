@@ -64,7 +64,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     prediction: Literal["eps", "x0", "v", "flow"]
     condition: Literal["variance", "sigma", "time", "log_snr", "index"]
     training: dict[str, Any] | None = None
-    clip: Annotated[float, Meta(gt=0)] | None = None
+    clip: Annotated[float, Meta(gt=0, le=1e30)] | None = None
     imported: Line | None = None
 
     def __post_init__(self) -> None:
@@ -75,7 +75,10 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
             if found != channels:
                 raise ValueError(f"{key}: expected {channels} channels, as of image, found {found!r:.60}")
         if self.training is not None:
-            msgspec.convert(self.training, Trained)
+            try:
+                converted(self.training, Trained)
+            except ValueError as error:
+                raise ValueError(f"training: {error}") from None
         told = self.network.get("condition", self.condition)
         if told != self.condition:
             raise ValueError(f"condition: expected that of the network, {told!r:.60}, found {self.condition!r}")

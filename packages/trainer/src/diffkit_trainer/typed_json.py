@@ -17,7 +17,8 @@ FORMAT = 1
 """Of config.json, state.json, the manifest, exports and notes in pictures; a number more where older readers would be wrong."""
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, lt=2**62)]
-Line: TypeAlias = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+ONE_LINE = r"^[^\x00-\x1f\x7f]*\Z"
+Line: TypeAlias = Annotated[str, Meta(max_length=4096, pattern=ONE_LINE)]
 """A text that fits on one line."""
 
 T = TypeVar("T")
@@ -75,6 +76,7 @@ def converted(value: Any, kind: type[T]) -> T:
 def _said(message: str, value: Any) -> str:
     """msgspec's message, which begins with the place and ends with what was found there, where it says neither itself."""
     what, _, path = message.replace("`", "").partition(" - at ")
+    what = what.replace(f"str matching regex {ONE_LINE!r}", "a text on one line")
     place = path.removeprefix("$").removeprefix(".")
     if what.startswith("Expected ") and ", got " not in what and "..." not in place and " in " not in place:
         for key, index in re.findall(r"(\w+)|\[(\d+)\]", place):

@@ -1,6 +1,6 @@
 """Checks of a network's parameters, the same for a Python call and for a config read from a file."""
 
-import math
+import sys
 from typing import Any
 
 __all__ = ["MAX_INTEGER", "boolean", "integer", "integers", "number", "one_of", "positive_pair"]
@@ -60,7 +60,7 @@ def positive_pair(name: str, value: Any) -> tuple[float, float]:
     (1.0, 1000.0)
     """
     good = isinstance(value, list | tuple) and len(value) == 2
-    if not good or not all(_is_number(entry) and 0 < entry < math.inf for entry in value):
+    if not good or not all(_is_number(entry) and 0 < entry <= sys.float_info.max for entry in value):
         raise ValueError(f"{name} must be a list of two finite numbers above 0, got {value!r:.60}")
     return float(value[0]), float(value[1])
 

@@ -1,0 +1,201 @@
+"""Every field of what the command reads, through wrong types and extremes: taken and harmless, or one line with its name."""
+
+import dataclasses
+import json
+import os
+from functools import partial
+
+import pytest
+import torch
+from diffkit_cli.building import trainer_of
+from diffkit_cli.config import TrainConfig, UsageError
+from diffkit_cli.info import info
+from diffkit_cli.network import open_run
+from diffkit_cli.notes import asked_then, read_drawn
+from diffkit_cli.recipe import Recipe, parse_size
+from diffkit_cli.recipes import decided
+from diffkit_cli.resuming import resumed
+from diffkit_cli.run_config import RunConfig
+from diffkit_cli.settings import read_settings, to_toml
+from diffkit_schedules import cosine
+from diffkit_trainer import DataError, RunError, World, open_images, read_config, to_png
+from diffkit_unet import UNet
+from running import process, refusal
+from safetensors.torch import save
+from wrong_shapes import TEXTS, Outcomes, little_memory, mutations, no_files
+
+
+@pytest.fixture(scope="module")
+def network():
+    return UNet(1, widths=(8, 16), block_depth=1, embedding=8, num_classes=10)
+
+
+@pytest.fixture(scope="module")
+def config(network):
+    """A config as `diffkit train` writes it, and two keys of imported networks."""
+    training = dataclasses.asdict(decided({}, preset="small"))
+    inner = {"name": "offset_cosine", "max_signal": 0.95, "min_signal": 0.02}
+    return {
+        "data": {"source": training.pop("data"), "images": 1797, "fingerprint": "", "classes": ["a", "b"]},
+        "image": {"channels": 1, "height": 8, "width": 8},
+        "normalisation": {"mean": [0.5], "std": [0.25]},
+        "network": network.to_config(),
+        "schedule": {"name": "shift", "schedule": inner, "factor": 1.5},
+        "prediction": "eps",
+        "condition": "variance",
+        "training": training | {"schedule": "shift"},
+        "clip": 1.5,
+        "imported": "of a test",
+    }
+
+
+def exported(path, network, config):
+    text = json.dumps({"format": 1, "config": config, "step": 3, "raw": False})
+    path.write_bytes(save(network.state_dict(), {"diffkit": text}))
+
+
+def test_the_config_in_an_export(network, config, tmp_path):
+    """What is taken draws an image, or says that it is none."""
+    path, outcomes = tmp_path / "net.safetensors", Outcomes(RunError)
+    told = {key: config["training"][key] for key in ("preset", "batch_size", "lr", "ema", "seed", "steps")}
+
+    def door(draws):
+        source = open_run(path, raw=False, device="cpu").sampler
+        try:
+            if draws:
+                source.from_noise(source.noise([0], (8, 8)), steps=2)
+        except ValueError as error:
+            assert " x0 " in str(error)  # noqa: PT017
+
+    with little_memory(), torch.inference_mode():
+        for what, document in mutations(config | {"training": told}):
+            exported(path, network, document)
+            outcomes.of(what, path.name, door, not what.startswith(("data", "training")))
+    assert outcomes.refused > 500, outcomes.taken
+
+
+TABLES = [
+    {"name": "linear_betas", "T": 10**9, "start": 1e-4, "end": 0.02},
+    {"name": "cosine_betas", "T": 10**12},
+    {"name": "shift", "factor": 2.0, "schedule": {"name": "zero_terminal_snr", "schedule": {"name": "linear_betas", "T": 10**9}}},
+    {"name": "discrete", "betas": [0.5] * (10**6 + 1)},
+]
+
+
+@pytest.mark.parametrize("schedule", TABLES, ids=["10^9", "10^12", "inside", "written out"])
+def test_a_schedule_that_no_memory_holds(network, config, tmp_path, schedule):
+    path = tmp_path / "net.safetensors"
+    exported(path, network, config | {"schedule": schedule})
+    with little_memory(), pytest.raises(RunError, match=r"net\.safetensors: (schedule: .*expected|expected a header)"):
+        open_run(path, raw=False, device="cpu")
+
+
+def test_a_network_that_the_file_does_not_hold_takes_no_memory(network, config, tmp_path):
+    path = tmp_path / "net.safetensors"
+    exported(path, network, config | {"network": config["network"] | {"widths": [8, 4000], "block_depth": 3}})
+    with little_memory(), pytest.raises(RunError, match=r"net\.safetensors: .*: expected float32 of shape"):
+        open_run(path, raw=False, device="cpu")
+
+
+def test_the_config_of_a_run(config, tmp_path):
+    """`info` tells what it takes; `train --resume` goes on with it."""
+    path, shown, gone_on = tmp_path / "config.json", Outcomes(RunError), Outcomes(RunError)
+    images = open_images("digits")
+    config = config | {"schedule": config["schedule"]["schedule"]}
+    config["training"] = config["training"] | {"schedule": "offset_cosine", "batch_size": 2, "class_dropout": 0.1}
+
+    def resume(builds):
+        stored = RunConfig.in_folder(tmp_path, read_config(tmp_path))
+        going_on = resumed(stored, {})
+        if builds:
+            trainer_of(going_on, images, stored, World(), "cpu")
+
+    with little_memory():
+        for what, document in mutations(config):
+            path.write_text(json.dumps(document))
+            if not what.startswith(("training.", "network.")):
+                shown.of(what, "config.json", partial(info, as_json=True), tmp_path)
+            gone_on.of(what, "config.json", resume, what.startswith(("network", "schedule")))
+        for what, text in TEXTS.items():
+            path.write_bytes(text.encode("latin-1"))
+            shown.of(what, "config.json", partial(info, as_json=True), tmp_path)
+            gone_on.of(what, "config.json", resume, True)
+        for what in no_files(path):
+            shown.of(what, str(tmp_path), partial(info, as_json=True), tmp_path)
+            gone_on.of(what, str(tmp_path), resume, True)
+    assert shown.refused > 100
+    assert gone_on.refused > 500
+
+
+def test_the_note_of_a_picture(tmp_path):
+    """What is taken asks for a picture that can be drawn, or one that the options refuse."""
+    path, outcomes = tmp_path / "a.png", Outcomes(DataError)
+    note = {
+        **{"command": "sample", "weights": "0" * 16, "step": 6, "raw": False, "seed": 3, "n": 1, "grid": False, "classes": ["0"]},
+        **{"size": [8, 8], "sampler": "ddim", "steps": 20, "eta": 0.0, "spacing": "uniform", "guidance": 1.0},
+        **{"init": "0" * 16, "strength": 0.6},
+    }
+
+    def door():
+        asked = asked_then(read_drawn(path), {})
+        Recipe.of(asked, cosine(), parse_size(asked["size"]))
+        assert 1 <= asked["n"] <= 10**6
+
+    with little_memory():
+        for what, document in mutations(note):
+            to_png(torch.zeros(1, 8, 8, dtype=torch.uint8), path, document)
+            outcomes.of(what, path.name, door)
+        for what in no_files(path):
+            outcomes.of(what, path.name, door)
+    assert outcomes.refused > 150
+
+
+WORDS = [
+    "true",
+    "-1",
+    "0",
+    "1e308",
+    "-1e308",
+    "nan",
+    "inf",
+    "10" * 30,
+    '""',
+    '"x"',
+    '"none"',
+    "[]",
+    "[[]]",
+    "{}",
+    "1979-05-27",
+    "1.5",
+]
+
+
+def test_the_file_of_settings(tmp_path):
+    path, outcomes = tmp_path / "a.toml", Outcomes(UsageError)
+    lines = to_toml(TrainConfig()).splitlines()
+    texts = ["", "x", "= 1", "[a]", "a = 1\na = 2", "size = " + "[" * 10**5, "\x00", 'size = "', "size = 64\n" * 2, "#" * 2**21]
+    texts += [f"{line.split(' ')[0]} = {word}" for line in lines for word in WORDS]
+    with little_memory():
+        for text in texts:
+            path.write_text(text)
+            outcomes.of(text[:60], path.name, read_settings, path)
+        path.write_bytes(b"\xff")
+        outcomes.of("no UTF-8", path.name, read_settings, path)
+        for what in no_files(path):
+            outcomes.of(what, path.name, read_settings, path)
+    assert outcomes.refused > 300
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "code"),
+    [
+        ("info run", "run/log.jsonl", 4),
+        ("sample run --like a.png", "a.png", 3),
+        ("train --config a.toml --out new", "a.toml", 2),
+    ],
+)
+def test_a_fifo_is_never_waited_for(network, config, tmp_path, command, file, code):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    os.mkfifo(tmp_path / file)
+    assert f"{file}: " in (said := refusal(process(*command.split(), cwd=tmp_path), code)), said
