@@ -35,7 +35,8 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ['network.dropout is 0.5 here and was 0.0']
     """
     was = dict(_flat(before))
-    return [f"{key} is {_short(value)} here and was {_short(was[key])}" for key, value in _flat(now) if was.get(key, value) != value]
+    differing = ((key, value, was[key]) for key, value in _flat(now) if was.get(key, value) != value)
+    return [f"{key} is {_short(value)} here and was {_short(then)}" for key, value, then in differing]
 
 
 def plain(value: Any) -> Any:
