@@ -55,7 +55,7 @@ def network_of(pipeline: Pipeline) -> tuple[UNet, RunConfig, list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         schedule, prediction = from_diffusers(scheduler)
-    if prediction == "flow":
+    if getattr(schedule, "path", None) == "straight":
         raise ValueError(f"{name}: the networks of flow matching are told 1000 sigma, which no network here is")
     if clip and not (isinstance(clip, int | float) and 0 < clip < math.inf):
         raise ValueError(f"clip_sample_range must be a number above 0, got {clip!r:.60}")

@@ -156,6 +156,10 @@ def not_finite(folder):
     unet.save_pretrained(folder / "unet")
 
 
+FLOW_MATCHING = {"_class_name": "FlowMatchEulerDiscreteScheduler"}
+FLOW_SIGMAS = {"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": True}
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -170,7 +174,12 @@ def not_finite(folder):
         (lambda folder: changed(folder / "unet/config.json", block_out_channels=[2**20, 2**20]), "parameters, the most is"),
         (lambda folder: (folder / "unet/config.json").unlink(), "config.json: cannot be read"),
         (lambda folder: changed(folder / "scheduler/scheduler_config.json", beta_schedule="odd"), "got 'odd'"),
-        (lambda folder: changed(folder / "scheduler/scheduler_config.json", prediction_type="flow_prediction"), "1000 sigma"),
+        (
+            lambda folder: changed(folder / "scheduler/scheduler_config.json", prediction_type="flow_prediction"),
+            "use_flow_sigmas",
+        ),
+        (lambda folder: changed(folder / "scheduler/scheduler_config.json", **FLOW_MATCHING), "1000 sigma"),
+        (lambda folder: changed(folder / "scheduler/scheduler_config.json", **FLOW_SIGMAS), "1000 sigma"),
         (
             lambda folder: changed(folder / "scheduler/scheduler_config.json", clip_sample_range=-1.0),
             "clip_sample_range must be a number above 0, got -1.0",
