@@ -5,10 +5,14 @@ import json
 import os
 import shutil
 import struct
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from diffkit_cli.config import TrainConfig
+from diffkit_cli.resuming import MAY_CHANGE
 from diffkit_trainer import load
+from diffkit_trainer.experiment import OPTIONS
 from running import TINY, finished, images, keys, one_line, process, start, wait_for, what_it_is
 
 
@@ -17,6 +21,13 @@ def run(trained, tmp_path):
     """A run of its own, at step 6, saved at 4 and 6."""
     shutil.copytree(trained, tmp_path / "run")
     return tmp_path / "run"
+
+
+def test_what_the_command_refuses_to_change_is_what_the_trainer_does():
+    """Each by its own names; the schedule, the pixels' scale and the precision the trainer knows by other means."""
+    keys = {field.name for field in fields(TrainConfig)} - set(MAY_CHANGE) | {"condition"}
+    elsewhere = {"size", "preset", "schedule", "normalise", "precision"}
+    assert {"kind" if key == "loss" else key for key in keys - elsewhere} == set(OPTIONS)
 
 
 def last_line(said):
