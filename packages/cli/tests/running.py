@@ -4,15 +4,14 @@ import hashlib
 import json
 import os
 import pty
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 from diffkit_trainer import checkpoints
+from forks import Fork, python
 from PIL import Image
 
-COMMAND = [sys.executable, "-m", "diffkit_cli"]
 DIFFKIT = Path(sys.executable).with_name("diffkit")
 """The command as it is installed."""
 
@@ -27,27 +26,26 @@ TINY = ["--steps", "6", "--batch-size", "8", *keys("log_every=2", "save_every=4"
 
 def start(*arguments, **options):
     """A command that goes on while the test does."""
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}  # a group, to be signalled
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], text=True, errors="replace", **(streams | options))
+    return Fork("-m", "diffkit_cli", *arguments, **options)
 
 
 def finished(process):
     """The exit code, and what was said; no traceback."""
-    _, said = process.communicate(timeout=240)
+    _, said = process.communicate()
     assert "Traceback" not in said, said
     return process.returncode, said
 
 
 def process(*arguments, **options):
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=240, check=False, **options)
+    """A command from its start to its end."""
+    return python("-m", "diffkit_cli", *arguments, **options)
 
 
 def on_a_terminal(*arguments, **environment):
     """What a command writes to a terminal, and its exit code."""
     ours, theirs = pty.openpty()
     variables = {**os.environ, "TERM": "xterm-256color", **environment}
-    with start(*arguments, stdout=theirs, stderr=theirs, stdin=theirs, env=variables) as running:
+    with start(*arguments, terminal=theirs, env=variables) as running:
         os.close(theirs)
         said = b""
         while True:

@@ -1,12 +1,8 @@
 """SIGKILLs at random moments of a training that saves all the time."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from diffkit_trainer import write_config
+from forks import python
 from tiny_trainer import CONFIG
 
 ROUNDS = """
@@ -62,8 +58,6 @@ def test_random_kills_lose_nothing_beyond_the_last_save(tmp_path, kills):
     """Each time it goes on from what was promised to be on the disk; at the end it is what never stopped, bit for bit, and
     nothing lies about. Processes are forked from one that never trains, so that two hundred starts take a minute."""
     write_config(tmp_path / "run", CONFIG)
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
-    command = [sys.executable, "-c", ROUNDS, str(tmp_path / "run"), str(kills)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
+    done = python("-c", ROUNDS, tmp_path / "run", kills, timeout=500)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > kills, "steps were made between the kills"

@@ -1,4 +1,4 @@
-"""Several processes under torchrun: rows 40 and 43 to 48 of the table of faults, on gloo."""
+"""Several processes, under torchrun where one fails: rows 40 and 43 to 48 of the table of faults, on gloo."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 from diffkit_trainer import checkpoints, load, truncate_log, write_config
-from launch import fine, ranks
+from launch import fine, torchrun
 from tiny_trainer import CONFIG
 
 
@@ -52,7 +52,6 @@ def test_two_processes_see_the_same_samples(two, alone):
     assert {(two[0] / f"rank{rank}").read_text() for rank in range(2)} == {"[8, 2]"}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("processes", "fault"), [(2, "accumulate"), (3, "none")])
 def test_more_parts_see_the_same_samples(run, alone, processes, fault):
     """Row 45 too: a batch of 16 among three processes; as many steps in each, and the same losses."""
@@ -60,7 +59,6 @@ def test_more_parts_see_the_same_samples(run, alone, processes, fault):
     assert {(run / f"rank{rank}").read_text() for rank in range(processes)} == {json.dumps([8, processes])}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("processes", [1, 3])
 def test_two_processes_stop_and_another_number_goes_on(run, half, alone, processes):
     """Row 48."""
@@ -80,7 +78,7 @@ def test_the_same_number_of_processes_goes_on_bit_for_bit(run, half, two):
 @pytest.mark.long
 def test_what_is_not_finite_in_one_process_ends_all_before_the_update(run):
     """Row 40."""
-    done = ranks(run, 2, "nan")
+    done = torchrun(run, 2, "nan")
     assert done.returncode != 0
     assert "rank 0: the loss or its gradient was not finite at step 4" in done.stderr
     assert [step for step, _ in checkpoints(run)] == [2], "the step after the last good checkpoint was never saved"
@@ -91,7 +89,7 @@ def test_what_is_not_finite_in_one_process_ends_all_before_the_update(run):
 @pytest.mark.parametrize("fault", ["kill", "stop"])
 def test_one_process_that_is_gone_ends_all_in_time(run, alone, fault):
     """Row 43: one killed, and one stopped, which the others give up on after their timeout of 15 seconds."""
-    done, begun = ranks(run, 2, fault), time.monotonic()
+    done, begun = torchrun(run, 2, fault), time.monotonic()
     assert done.returncode != 0
     assert load(run).step in (2, 4)
     while (left := processes_of(run)) and time.monotonic() < begun + 60:  # killed, and not gone yet
@@ -111,7 +109,7 @@ def processes_of(run):
 def test_a_save_that_fails_in_the_first_process_ends_all_with_its_cause(run):
     """Row 44."""
     (run / "checkpoints").write_text("in the way")
-    done = ranks(run, 2)
+    done = torchrun(run, 2)
     assert done.returncode != 0
     assert "rank 0: " in done.stderr
     assert "cannot be written (" in done.stderr
@@ -119,7 +117,7 @@ def test_a_save_that_fails_in_the_first_process_ends_all_with_its_cause(run):
 
 def test_a_signal_to_one_process_makes_all_save_the_same_step(run):
     """Row 46."""
-    done = ranks(run, 2, "term", steps=10**6)
+    done = torchrun(run, 2, "term", steps=10**6)
     assert "exitcode  : 143" in done.stderr.replace("exitcode: 143", "exitcode  : 143")
     assert load(run).step == 4
     assert {(run / f"rank{rank}").read_text() for rank in range(2)} == {"[4, 2]"}

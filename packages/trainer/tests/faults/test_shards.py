@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 from diffkit_trainer import checkpoints, read_log, write_config
-from launch import fine, ranks
+from launch import fine, torchrun
 from safetensors.torch import load_file
 from tiny_trainer import CONFIG, Tiny
 
@@ -63,13 +63,11 @@ def test_shards_train_as_copies_do(shards, copies):
     }
 
 
-@pytest.mark.long
 def test_shards_accumulate(run, copies):
     fine(run, 2, "accumulate", shard=True)
     alike(run, copies)
 
 
-@pytest.mark.long
 def test_a_batch_that_does_not_divide_is_in_as_many_parts_in_each_process(run, tmp_path):
     """3 images in parts of one: one process has one of them, the other two. A part is a message to all."""
     write_config(tmp_path / "other", CONFIG)
@@ -81,7 +79,6 @@ def test_a_batch_that_does_not_divide_is_in_as_many_parts_in_each_process(run, t
         torch.testing.assert_close(one[1], other[1], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("processes", "shard"), [(3, True), (1, False)])
 def test_shards_of_two_go_on_with_any_number_and_in_one_piece(run, half, copies, processes, shard):
     shutil.copytree(half, run, dirs_exist_ok=True)
@@ -89,7 +86,6 @@ def test_shards_of_two_go_on_with_any_number_and_in_one_piece(run, half, copies,
     alike(run, copies)
 
 
-@pytest.mark.long
 def test_shards_stopped_and_gone_on_with_are_those_that_never_stopped(run, half, shards):
     shutil.copytree(half, run, dirs_exist_ok=True)
     fine(run, 2, shard=True)
@@ -98,7 +94,7 @@ def test_shards_stopped_and_gone_on_with_are_those_that_never_stopped(run, half,
 
 @pytest.mark.long
 def test_what_is_not_finite_in_one_process_s_shard_ends_all(run):
-    done = ranks(run, 2, "nan", shard=True)
+    done = torchrun(run, 2, "nan", shard=True)
     assert done.returncode != 0
     assert "rank 0: the loss or its gradient was not finite at step 4" in done.stderr
     assert [step for step, _ in checkpoints(run)] == [2]
