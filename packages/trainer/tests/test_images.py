@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import threading
 import warnings
@@ -16,6 +15,7 @@ from diffkit_trainer.convert import as_pixels
 from diffkit_trainer.decode import decode
 from diffkit_trainer.eight_bits import TURNS, square
 from diffkit_trainer.listing import list_images
+from forks import python
 from PIL import Image
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -530,8 +530,7 @@ def message_for_a_user(folder):
     try:
         for path, mode in modes.items():
             path.chmod(mode | 0o005)
-        command = [sys.executable, "-W", "ignore", "-c", script, str(folder)]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return python("-c", script, folder).stdout
     finally:
         for path, mode in modes.items():
             path.chmod(mode)

@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -28,6 +26,7 @@ from diffkit_trainer import (
     write_config,
 )
 from diffkit_trainer.whole import sha256
+from forks import Fork
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 from torch import nn
 
@@ -255,7 +254,7 @@ with locked(pathlib.Path(sys.argv[1])):
 
 
 def test_a_run_in_use_is_refused_and_free_again_after_a_kill(run):
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(run)], stdout=subprocess.PIPE, text=True) as holder:
+    with Fork("-c", HOLD, run) as holder:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(LockedError, match=f"in use by process {holder.pid}"), locked(run):
             pass
