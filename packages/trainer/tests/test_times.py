@@ -1,0 +1,38 @@
+"""Each distribution of t replayed from its generator."""
+
+import pytest
+import torch
+from diffkit_trainer.times import draw_times
+
+
+def seeded():
+    return torch.Generator().manual_seed(4)
+
+
+def test_uniform_times_are_torch_s():
+    assert torch.equal(draw_times("uniform", (3, 1), generator=seeded()), torch.rand((3, 1), generator=seeded()))
+
+
+def test_logit_normal_times_are_sigmoids_of_normal_numbers():
+    expected = 1 / (1 + torch.exp(-torch.randn((40, 1), generator=seeded()).double()))
+    torch.testing.assert_close(draw_times("logit_normal", (40, 1), generator=seeded()).double(), expected, rtol=1e-6, atol=0)
+
+
+def test_stratified_times_are_one_offset_in_every_stratum_in_random_order():
+    replay = seeded()
+    place = torch.randperm(8, generator=replay)
+    expected = ((torch.rand((), generator=replay) + place) / 8).reshape(8, 1, 1)
+    got = draw_times("stratified", (8, 1, 1), generator=seeded())
+    assert torch.equal(got, expected)
+    assert got.flatten().tolist() != sorted(got.flatten().tolist())
+
+
+@pytest.mark.parametrize("kind", ["uniform", "logit_normal", "stratified"])
+def test_times_are_float32_in_the_shape_that_is_asked_for(kind):
+    t = draw_times(kind, (5, 1, 1, 1), generator=seeded())
+    assert (t.shape, t.dtype, t.device) == ((5, 1, 1, 1), torch.float32, torch.device("cpu"))
+
+
+def test_unknown_times_are_refused():
+    with pytest.raises(ValueError, match="^times must be one of 'uniform', 'logit_normal', 'stratified'; got 'cosine'$"):
+        draw_times("cosine", (2, 1), generator=seeded())
