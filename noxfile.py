@@ -115,3 +115,12 @@ def extras(session: nox.Session) -> None:
     """The trainer with what it can do without: TensorBoard, and a C++ compiler for torch.compile."""
     session.install("-c", CONSTRAINTS, "diffkit-trainer", "tensorboard", *TOOLS)
     session.run("pytest", "packages/trainer/tests/extra", *session.posargs)
+
+
+@nox.session(requires=["build"])
+def mutation(session: nox.Session) -> None:
+    """How many mutants of a package its fast tests kill: `nox -s mutation -- trainer [MODULE ...]`; no default session."""
+    if not session.posargs:
+        session.error("which package? nox -s mutation -- schedules, samplers, unet or trainer")
+    session.install("-c", CONSTRAINTS, f"diffkit-{session.posargs[0]}", "mutmut==3.8.1", *TOOLS)
+    session.run("python", "benchmarks/mutation.py", *session.posargs)

@@ -81,7 +81,6 @@ def rates(count, **options):
 
 def test_the_learning_rate_follows_its_formula():
     assert rates(3) == [2.0] * 3
-    assert rates(3, decay_steps=2) == [2.0] * 3, "it is constant"
     assert rates(6, warmup=4) == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
     cosine = [1 + math.cos(math.pi * min(n / 4, 1)) for n in range(7)]
     assert rates(7, schedule="cosine", decay_steps=4) == pytest.approx(cosine, abs=1e-6)
@@ -111,7 +110,7 @@ def test_an_update_that_is_not_finite_changes_nothing_and_is_the_last(gradient):
         assert torch.equal(parameter, before)
         assert torch.equal(moment(optimiser, parameter), moments)
     assert (int(optimiser.updates), int(optimiser.skipped), int(optimiser.bad_step)) == (1, 3, 2)
-    with pytest.raises(DivergedError, match="^the loss or its gradient was not finite at step 2: no update was") as caught:
+    with pytest.raises(DivergedError, match=r"^the loss or its gradient was not finite at step 2: no update was") as caught:
         optimiser.check()
     assert caught.value.step == 2
 
@@ -211,13 +210,22 @@ def test_what_is_restored_goes_on_as_if_nothing_had_been(scaled):
     assert moments["0.step"] == 2
 
 
-def test_a_state_from_before_the_first_update_is_empty():
+def test_a_state_from_before_the_first_update_has_moments_of_zero():
+    numbers, moments = Optimiser([weight(), weight(3.0)], scaled=True).state()
+    assert numbers == {"updates": 0, "skipped": 0, "streak": 0, "scale": 65536.0}
+    assert {name: value.tolist() for name, value in moments.items()} == {
+        "0.step": 0.0, "0.exp_avg": [0.0, 0.0], "0.exp_avg_sq": [0.0, 0.0],
+        "1.step": 0.0, "1.exp_avg": [0.0], "1.exp_avg_sq": [0.0],
+    }  # fmt: skip
+
+
+def test_a_state_without_moments_and_scale_is_the_start():
     parameter = weight()
     optimiser = Optimiser([parameter], scaled=True)
     update(optimiser, parameter, [1.0, 1.0])
     optimiser.scale.fill_(4.0)
     optimiser.restore({"updates": 0, "skipped": 0, "streak": 0}, {})
-    assert optimiser.state() == ({"updates": 0, "skipped": 0, "streak": 0, "scale": 65536.0}, {})
+    assert (optimiser.scale.item(), int(optimiser.updates), dict(optimiser.adamw.state)) == (65536.0, 0, {})
 
 
 # --- refusals
@@ -230,7 +238,11 @@ def test_a_state_from_before_the_first_update_is_empty():
         ({"lr": math.inf}, "lr must be > 0, got inf"),
         ({"lr": math.nan}, "lr must be > 0, got nan"),
         ({"schedule": "linear"}, "lr_schedule must be one of 'constant', 'cosine'; got 'linear'"),
-        ({"schedule": "cosine"}, "lr_schedule 'cosine' needs decay_steps, the updates it takes to fall to 0"),
+        ({"weight_decay": -0.1}, "weight_decay must be >= 0, got -0.1"),
+        ({"weight_decay": math.inf}, "weight_decay must be >= 0, got inf"),
+        ({"schedule": "cosine"}, "lr_schedule 'cosine' needs decay_steps >= 1, .*; got None"),
+        ({"schedule": "cosine", "decay_steps": 0}, "lr_schedule 'cosine' needs decay_steps >= 1, .*; got 0"),
+        ({"decay_steps": 9}, "decay_steps is for lr_schedule 'cosine', got 9 with 'constant'"),
         ({"warmup": -1}, "warmup must be >= 0 and clip > 0, got -1 and None"),
         ({"clip": 0.0}, "warmup must be >= 0 and clip > 0, got 0 and 0.0"),
         ({"clip": math.nan}, "warmup must be >= 0 and clip > 0, got 0 and nan"),
@@ -241,6 +253,9 @@ def test_refusals(options, message):
         Optimiser([weight()], **options)
 
 
-@pytest.mark.parametrize("options", [{"lr": 2.0}, {"clip": 0.5}, {"warmup": 1}])
+@pytest.mark.parametrize(
+    "options",
+    [{"lr": 2.0}, {"clip": 0.5}, {"warmup": 1}, {"weight_decay": 0.0}, {"schedule": "cosine", "decay_steps": 1}],
+)
 def test_the_ends_of_the_ranges_are_taken(options):
     assert Optimiser([weight()], **options)

@@ -34,5 +34,5 @@ def test_times_are_float32_in_the_shape_that_is_asked_for(kind):
 
 
 def test_unknown_times_are_refused():
-    with pytest.raises(ValueError, match="^times must be one of 'uniform', 'logit_normal', 'stratified'; got 'cosine'$"):
+    with pytest.raises(ValueError, match=r"^times must be one of 'uniform', 'logit_normal', 'stratified'; got 'cosine'$"):
         draw_times("cosine", (2, 1), generator=seeded())
