@@ -66,9 +66,7 @@ def main(package: str, *modules: str) -> str | None:
         print("{}: named in mutants.toml and no survivor\n-{}\n+{}\n".format(*key))
     killed, unnamed = sum(each.status in KILLED for each in mutants), len(survivors.keys() - equal.keys())
     share = killed / len(mutants)
-    print(
-        f"{package}: {killed} of {len(mutants)} mutants killed, {share:.1%}; {len(mutants) - killed} survived, {unnamed} not named"
-    )
+    print(f"{package}: {killed} of {len(mutants)} mutants killed, {share:.1%}; {unnamed} survivors without a name")
     return f"{package} needs {ENOUGH:.0%} killed and every survivor named" if share < ENOUGH or unnamed or gone else None
 
 

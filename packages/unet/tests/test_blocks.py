@@ -50,6 +50,52 @@ def test_an_up_block_takes_the_last_skip_first_and_changes_none():
     assert all(torch.equal(a, b) for a, b in zip(skips, before, strict=True))
 
 
+def test_the_defaults_are_two_residual_blocks_averages_and_bilinear_pixels():
+    down, up = DownBlock(4, 6), UpBlock(6, 4)
+    assert (len(down.blocks), len(up.blocks)) == (2, 2)
+    assert [block.conv1.in_channels for block in (*down.blocks, *up.blocks)] == [4, 6, 6 + 4, 4 + 4]
+    assert isinstance(down.down, torch.nn.AvgPool2d)
+    assert up.up.conv is None
+
+
+def test_an_up_block_that_goes_nowhere_leaves_the_pixels_alone():
+    block, skip = UpBlock(5, 4, depth=1, up=None).eval(), torch.randn(2, 4, 6, 7)
+    x = torch.randn(2, 5, 6, 7)
+    assert block.up is None
+    assert torch.equal(block(x, [skip]), block.blocks[0](torch.cat([x, skip], 1)))
+
+
+def test_an_up_block_repeats_pixels_where_it_is_told_to():
+    block, x, skip = UpBlock(5, 4, depth=1, up="nearest").eval(), torch.randn(2, 5, 3, 2), torch.randn(2, 4, 6, 4)
+    large = block.up.conv(x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    torch.testing.assert_close(block(x, [skip]), block.blocks[0](torch.cat([large, skip], 1)))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_up_block_needs_as_many_skips_as_blocks(count):
+    with pytest.raises(ValueError, match="argument 2"):
+        UpBlock(5, 4, depth=2)(torch.randn(2, 5, 3, 3), [torch.randn(2, 4, 6, 6)] * count)
+
+
+def test_a_down_block_keeps_its_input_and_its_size_where_it_is_told_to():
+    block, x = DownBlock(3, 6, depth=1, down=None, keep_input=True), torch.randn(2, 3, 5, 7)
+    out, skips = block(x)
+    assert block.down is None
+    assert skips[0] is x
+    assert out is skips[1]
+
+
+def test_choices_and_the_level_reach_every_residual_block():
+    choices = {"level": "add", "level_width": 3, "norm": "group", "groups": 1}
+    down, up, level = DownBlock(4, 4, **choices), UpBlock(4, 4, **choices), torch.randn(2, 3)
+    x, skips = down(torch.randn(2, 4, 6, 6), level)
+    expected = up.up(x, (6, 6))
+    for block, skip in zip(up.blocks, (skips[1], skips[0]), strict=True):
+        expected = block(torch.cat([expected, skip], 1), level)
+    torch.testing.assert_close(up(x, skips, level), expected)
+    assert not torch.equal(up(x, skips, 2 * level), expected)
+
+
 def test_batch_norm_is_keras_s():
     norm, x = BatchNorm(2), torch.randn(8, 2, 3, 3) * 3 + 1
     assert list(norm.parameters()) == []

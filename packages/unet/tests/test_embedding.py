@@ -57,6 +57,27 @@ def test_one_number_a_sample_in_any_shape():
     assert torch.equal(embedding(v.reshape(3, 1, 1, 1)), embedding(v))
 
 
+def test_without_more_said_it_goes_from_one_turn_to_a_thousand():
+    embedding = SinusoidalEmbedding(4)
+    torch.testing.assert_close(embedding.frequencies, torch.tensor([1.0, 1000.0], dtype=torch.float64))
+    assert "4, first=1.0, last=1000.0" in repr(embedding)
+
+
+def test_the_cosines_may_stand_first():
+    v = torch.rand(3)
+    sines, cosines = SinusoidalEmbedding(8)(v).chunk(2, dim=1)
+    assert torch.equal(SinusoidalEmbedding(8, cosine_first=True)(v), torch.cat([cosines, sines], dim=1))
+
+
+def test_without_memory_it_stays_so_through_casts_and_inside_the_meta_device():
+    for embedding in (SinusoidalEmbedding(32).to("meta"), SinusoidalEmbedding(32).to("meta").to(torch.bfloat16)):
+        frequencies = embedding.frequencies
+        assert (frequencies.device.type, frequencies.dtype, frequencies.shape) == ("meta", torch.float64, (16,))
+    with torch.device("meta"):
+        embedding = SinusoidalEmbedding(32).to_empty(device="cpu")
+    assert torch.equal(embedding.frequencies, SinusoidalEmbedding(32).frequencies)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -41,7 +41,7 @@ class SinusoidalEmbedding(nn.Module):
 
     def forward(self, v: Tensor) -> Tensor:
         dtype = torch.promote_types(v.dtype, torch.float32)
-        angles = 2 * math.pi * self.frequencies * v.to(self.frequencies.dtype).reshape(-1, 1)  # (B, length / 2)
+        angles = 2 * math.pi * self.frequencies * v.reshape(-1, 1)  # (B, length / 2)
         halves = [angles.cos(), angles.sin()] if self.cosine_first else [angles.sin(), angles.cos()]
         return torch.cat(halves, dim=1).to(dtype)
 

@@ -24,7 +24,6 @@ class Upsample(nn.Module):
 
     def __init__(self, kind: Literal["bilinear", "nearest"], channels: int) -> None:
         super().__init__()
-        self.kind = kind
         self.conv = convolution(channels, channels, kernel=3) if kind == "nearest" else None
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -46,7 +45,7 @@ def downsample(kind: Literal["average", "strided", "strided_same"], channels: in
     torch.Size([2, 8, 3, 3])
     """
     if kind == "average":
-        return nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+        return nn.AvgPool2d(2, ceil_mode=True)
     layer: nn.Conv2d = (_SameConv2d if kind == "strided_same" else nn.Conv2d)(channels, channels, 3, stride=2, padding=1)
     return glorot(layer)
 
