@@ -183,8 +183,10 @@ def test_what_is_restored_goes_on_as_if_nothing_had_been(scaled):
     (one, first), (other, second) = fresh(), fresh()
     steps(one, first, [1, 2])
     first.skipped.fill_(5)
+    if scaled:
+        first.scale.fill_(128.0)
     numbers, moments = first.state()
-    expected = {"updates": 2, "skipped": 5, "streak": 2 if scaled else 0} | ({"scale": 65536.0} if scaled else {})
+    expected = {"updates": 2, "skipped": 5, "streak": 2 if scaled else 0} | ({"scale": 128.0} if scaled else {})
     assert numbers == expected
     described = first.expected()
     assert {name: (value.shape, value.dtype) for name, value in described.items()} == {
@@ -217,6 +219,27 @@ def test_a_state_from_before_the_first_update_has_moments_of_zero():
         "0.step": 0.0, "0.exp_avg": [0.0, 0.0], "0.exp_avg_sq": [0.0, 0.0],
         "1.step": 0.0, "1.exp_avg": [0.0], "1.exp_avg_sq": [0.0],
     }  # fmt: skip
+
+
+def test_moments_are_of_their_parameter_s_type_and_device():
+    parameter = nn.Parameter(torch.zeros(2, 3, dtype=torch.float64))
+    optimiser = Optimiser([parameter])
+    for moments in (optimiser.state()[1], optimiser.expected()):
+        assert {name: (value.shape, value.dtype) for name, value in moments.items()} == {
+            "0.step": ((), torch.float32),
+            "0.exp_avg": ((2, 3), torch.float64),
+            "0.exp_avg_sq": ((2, 3), torch.float64),
+        }
+    with torch.device("meta"):
+        assert {value.device.type for value in optimiser.state()[1].values()} == {"cpu"}
+
+
+def test_everything_is_on_the_parameters_device():
+    with torch.device("meta"):
+        optimiser = Optimiser([nn.Parameter(torch.zeros(2, device="cpu"))], scaled=True)
+    tensors = [value for value in vars(optimiser).values() if isinstance(value, torch.Tensor)]
+    assert len(tensors) == 6
+    assert {tensor.device.type for tensor in tensors} == {"cpu"}
 
 
 def test_a_state_without_moments_and_scale_is_the_start():
