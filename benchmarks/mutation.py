@@ -78,7 +78,7 @@ def _run(stage: Path) -> None:
         quiet = None if sys.stdout.isatty() else log
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         if subprocess.run(command, cwd=stage, env=environment, stdout=quiet, stderr=quiet, check=False).returncode:
-            sys.exit(f"mutmut could not run, see {log.name}: do the tests pass?")
+            sys.exit(f"mutmut stopped, see {log.name}; do the tests pass? cd {stage}/mutants && MUTANT_UNDER_TEST= pytest")
 
 
 def _stage(package: str, modules: list[str], tests: list[str]) -> Path:

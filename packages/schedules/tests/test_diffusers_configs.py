@@ -94,8 +94,13 @@ def test_what_is_left_to_the_sampler_is_named():
         ds.from_diffusers(STABLE_DIFFUSION)
     with pytest.warns(UserWarning, match="num_train_timesteps=500$"):
         ds.from_diffusers(of("FlowMatchEulerDiscrete", num_train_timesteps=500))
-    with pytest.warns(UserWarning, match="sampler: clip_sample=True, timestep_spacing='leading', some_new_key=3$") as caught:
+    with pytest.warns(UserWarning, match="sampler: clip_sample=True, timestep_spacing='leading', some_new_key=3$"):
         ds.from_diffusers(of("DDIM", clip_sample=True, timestep_spacing="leading", some_new_key=3))
+
+
+def test_the_warning_names_the_caller_s_line():
+    with pytest.warns(UserWarning, match="some_new_key=3$") as caught:
+        ds.from_diffusers(of("DDIM", some_new_key=3))
     assert caught[0].filename == __file__
 
 

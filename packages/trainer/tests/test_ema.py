@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from diffkit_trainer import EMA
+from diffkit_trainer.ema import _lerp
 from torch import nn
 
 
@@ -74,6 +75,27 @@ def test_the_defaults():
     ema = EMA(nn.Linear(1, 1))
     assert (ema.decays, ema.warmup, ema.warm_until, ema.updates.device.type) == ((0.999,), False, 0.0, "cpu")
     assert EMA(nn.Identity()).updates.device.type == "cpu"
+
+
+def test_the_counter_is_on_the_network_s_device():
+    networks = nn.Linear(1, 1), nn.Identity()
+    with torch.device("meta"):
+        assert [EMA(network).updates.device.type for network in networks] == ["cpu", "cpu"]
+        assert EMA(nn.Linear(1, 1)).updates.device.type == "meta"
+
+
+def test_a_mask_of_two_modules_has_both_names():
+    one, other = Everything(1.0), Everything(1.0)
+    other.mask = one.mask
+    assert EMA(nn.Sequential(one, other)).infinite == {"0.mask", "1.mask"}
+
+
+def test_elsewhere_than_on_a_cpu_the_foreach_calls_are_given_what_they_take():
+    averages, values = [torch.zeros(2, device="meta")], [torch.ones(2, device="meta")]
+    before = averages[0]._version
+    _lerp(averages, values, torch.ones((), device="meta"))
+    assert averages[0]._version == before + 1
+    assert values[0]._version == 0
 
 
 def test_the_warm_up_lasts_until_its_formula_meets_the_first_decay():

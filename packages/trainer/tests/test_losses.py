@@ -58,6 +58,27 @@ def test_without_a_generator_the_draws_follow_torch_s_seed():
     assert not torch.equal(found[0], found[2])
 
 
+def test_without_a_generator_its_seed_is_one_of_two_to_the_62():
+    torch.manual_seed(1)
+    given, _ = shown(rectified(), torch.zeros(3, 4))
+    torch.manual_seed(1)
+    replay = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    t = torch.rand((3, 1), generator=replay)
+    torch.testing.assert_close(given["x"], t * torch.randn((3, 4), generator=replay))
+
+
+def test_the_noise_is_on_the_images_device():
+    with torch.device("meta"):
+        given, _ = shown(rectified(), torch.zeros(3, 4, device="cpu"), generator=seeded())
+    assert given["x"].device.type == "cpu"
+
+
+@pytest.mark.parametrize("kind", ["mae", "mse", "huber"])
+def test_the_error_of_a_wide_answer_is_taken_in_the_images_type(kind):
+    _, found = shown(rectified(), torch.zeros(2, 3), generator=seeded(), kind=kind, answer=torch.Tensor.double)
+    assert found.dtype == torch.float32
+
+
 def test_with_an_index_the_time_is_the_table_s_next_one():
     t, table = torch.tensor([[0.0], [0.1249], [0.125], [0.99]]), linear_betas(8, end=0.9)
     given, _ = shown(table, torch.zeros(4, 1), t=t, eps=torch.ones(4, 1), condition="index")

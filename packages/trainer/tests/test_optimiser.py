@@ -240,6 +240,7 @@ def test_everything_is_on_the_parameters_device():
     tensors = [value for value in vars(optimiser).values() if isinstance(value, torch.Tensor)]
     assert len(tensors) == 6
     assert {tensor.device.type for tensor in tensors} == {"cpu"}
+    assert {optimiser.updates.dtype, optimiser.skipped.dtype, optimiser.bad_step.dtype, optimiser.streak.dtype} == {torch.int64}
 
 
 def test_a_state_without_moments_and_scale_is_the_start():

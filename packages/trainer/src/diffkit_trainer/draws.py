@@ -95,4 +95,4 @@ def _noise(recipe: Recipe, step: int, first: torch.Generator, start: int, stop: 
 
 
 def _chance(probability: float | None, seed: int, name: str, step: int, size: int) -> Tensor | None:
-    return torch.rand(size, generator=generator(seed, name, step)) < probability if probability else None
+    return torch.rand(size, generator=generator(seed, name, step), device="cpu") < probability if probability else None

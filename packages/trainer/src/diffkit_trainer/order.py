@@ -69,4 +69,4 @@ def _seed_at(seed: int, *place: int | str) -> int:
 
 @lru_cache(maxsize=2)
 def _epoch(seed: int, epoch: int, images: int) -> Tensor:
-    return torch.randperm(images, generator=generator(seed, "order", epoch))
+    return torch.randperm(images, generator=generator(seed, "order", epoch), device="cpu")
