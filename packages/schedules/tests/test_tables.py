@@ -143,12 +143,6 @@ def test_a_table_that_leaves_more_than_a_twentieth_warns(last, warns, recwarn):
         )
 
 
-def test_the_warning_names_the_caller_s_line():
-    with pytest.warns(UserWarning, match="linear_betas with T = 2 ends") as caught:
-        ds.linear_betas(2)
-    assert caught[0].filename == __file__
-
-
 @pytest.mark.parametrize(("count", "text"), [(8, "discrete(betas=(0.9, "), (9, "discrete(9 betas from 0.9 to 0.98)")])
 def test_a_table_of_nine_is_said_in_short(count, text):
     assert repr(ds.discrete([0.9 + 0.01 * i for i in range(count)])).startswith(text)
