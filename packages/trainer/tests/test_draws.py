@@ -84,6 +84,68 @@ def test_a_block_is_64_mb_and_a_sample_at_least():
     assert draw(Recipe(0, 2, 2, (3, 2400, 2400)), 0, start=1).eps.shape == (1, 3, 2400, 2400)
 
 
+@pytest.mark.parametrize(("block", "rows"), [(1, 1), (24, 1), (80, 3), (10**6, 7)])
+def test_the_noise_is_drawn_a_block_at_a_time_and_is_the_same_for_any_part(block, rows, monkeypatch):
+    """`rows` samples of 3 x 2 x 4 = 24 numbers fit into a block, and one at least."""
+    monkeypatch.setattr("diffkit_trainer.draws.BLOCK", block)
+    recipe = Recipe(seed=2, batch_size=7, images=10, shape=(3, 2, 4))
+    first = generator(2, "noise", 5)
+    torch.rand(7, generator=first)
+    blocks = [first, *(generator(2, "noise", 5, each) for each in range(1, 7))]
+    sizes = [min(rows, 7 - begin) for begin in range(0, 7, rows)]
+    expected = torch.cat([torch.randn((n, 3, 2, 4), generator=source) for n, source in zip(sizes, blocks, strict=False)])
+    assert torch.equal(draw(recipe, 5).eps, expected)
+    for start, stop in ((0, 3), (2, 5), (3, 6), (6, 7), (0, 1)):
+        part = draw(recipe, 5, start=start, stop=stop)
+        assert torch.equal(part.eps, expected[start:stop])
+
+
+def test_of_the_noise_no_more_is_drawn_than_the_blocks_of_a_part(monkeypatch):
+    drawn = []
+
+    def noted(seed, name, step, *place, **device):
+        drawn.append((name, *place))
+        return generator(seed, name, step, *place, **device)
+
+    monkeypatch.setattr("diffkit_trainer.draws.BLOCK", 2)
+    monkeypatch.setattr("diffkit_trainer.draws.generator", noted)
+    draw(Recipe(seed=2, batch_size=9, images=10, shape=(1, 1, 1)), 5, start=5, stop=7)
+    assert drawn == [("noise",), ("noise", 2), ("noise", 3)]
+
+
+def test_a_draw_is_the_same_under_any_default_device():
+    recipe = Recipe(seed=2, batch_size=6, images=10, shape=(1, 2, 2), flip=True, class_dropout=0.5)
+    expected = draw(recipe, 1)
+    with torch.device("meta"):
+        found = draw(recipe, 1)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_a_label_is_kept_where_its_number_is_the_probability():
+    number = torch.rand(4, generator=generator(2, "label", 5))[1].item()
+    drawn = draw(Recipe(seed=2, batch_size=4, images=10, shape=(1, 1, 1), class_dropout=number), 5)
+    assert not drawn.unlabelled[1]
+
+
+def test_a_part_has_the_rows_from_start_to_before_stop():
+    rows = torch.arange(5)
+    part = draws.Draw(rows, rows + 10, rows + 20, None, rows > 2).part(1, 4)
+    assert [None if each is None else each.tolist() for each in part] == [
+        [1, 2, 3],
+        [11, 12, 13],
+        [21, 22, 23],
+        None,
+        [False, False, True],
+    ]
+
+
+@pytest.mark.parametrize(("count", "parts", "sizes"), [(10, 3, [3, 3, 4]), (2, 4, [0, 1, 0, 1]), (6, 2, [3, 3]), (5, 1, [5])])
+def test_shares_follow_each_other_and_leave_nothing(count, parts, sizes):
+    bounds = [share(count, part, parts) for part in range(parts)]
+    assert [stop - start for start, stop in bounds] == sizes
+    assert [start for start, _ in bounds] == [0, *(stop for _, stop in bounds[:-1])]
+
+
 # --- times
 
 

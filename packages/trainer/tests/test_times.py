@@ -1,4 +1,4 @@
-"""Each distribution of t replayed from its generator."""
+"""What every distribution of t keeps to: shape, type, device, and to be below 1."""
 
 import pytest
 import torch
@@ -7,24 +7,6 @@ from diffkit_trainer.times import draw_times
 
 def seeded():
     return torch.Generator().manual_seed(4)
-
-
-def test_uniform_times_are_torch_s():
-    assert torch.equal(draw_times("uniform", (3, 1), generator=seeded()), torch.rand((3, 1), generator=seeded()))
-
-
-def test_logit_normal_times_are_sigmoids_of_normal_numbers():
-    expected = 1 / (1 + torch.exp(-torch.randn((40, 1), generator=seeded()).double()))
-    torch.testing.assert_close(draw_times("logit_normal", (40, 1), generator=seeded()).double(), expected, rtol=1e-6, atol=0)
-
-
-def test_stratified_times_are_one_offset_in_every_stratum_in_random_order():
-    replay = seeded()
-    place = torch.randperm(8, generator=replay)
-    expected = ((torch.rand((), generator=replay) + place) / 8).reshape(8, 1, 1)
-    got = draw_times("stratified", (8, 1, 1), generator=seeded())
-    assert torch.equal(got, expected)
-    assert got.flatten().tolist() != sorted(got.flatten().tolist())
 
 
 @pytest.mark.parametrize("kind", ["uniform", "logit_normal", "stratified"])

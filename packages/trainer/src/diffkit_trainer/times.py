@@ -31,8 +31,8 @@ def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def _logit_normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    # below 1: float32 rounds the sigmoid of 17 and more to it, and torch's normal numbers, made of 53 random bits, end at 8.6
-    return torch.randn(shape, generator=generator, device=generator.device).sigmoid()
+    # float32 rounds the sigmoid of 17 and more to 1, which no schedule promises to be harmless
+    return torch.randn(shape, generator=generator, device=generator.device).sigmoid().clamp(max=1 - 2**-24)
 
 
 def _stratified(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
