@@ -122,5 +122,5 @@ def mutation(session: nox.Session) -> None:
     """How many mutants of a package its fast tests kill: `nox -s mutation -- trainer [MODULE ...]`; no default session."""
     if not session.posargs:
         session.error("which package? nox -s mutation -- schedules, samplers, unet or trainer")
-    session.install("-c", CONSTRAINTS, f"diffkit-{session.posargs[0]}", "mutmut==3.8.1", *TOOLS)
+    session.install("-c", CONSTRAINTS, f"diffkit-{session.posargs[0]}", "torch", "mutmut==3.8.1", *TOOLS)
     session.run("python", "benchmarks/mutation.py", *session.posargs)

@@ -147,3 +147,32 @@ def test_what_is_no_array_is_refused():
         ds.add_noise([1.0], [2.0], ds.Rates(0.6, 0.8))
     with pytest.raises(TypeError, match=r"^expected a torch, NumPy, JAX or other array API array, got float$"):
         ds.add_noise(X0, 2.0, ds.Rates(0.6, 0.8))
+
+
+def test_one_rate_may_be_a_number_and_the_other_an_array():
+    x0, eps = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.5, 0.0], [1.0, -1.0]])
+    rates = ds.Rates(1.0, np.array([2.0, 10.0]))
+    assert ds.add_noise(x0, eps, rates).tolist() == [[2.0, 2.0], [13.0, -6.0]]
+    assert ds.add_noise(x0, eps, ds.Rates(rates.sigma, 1.0)).tolist() == [[2.5, 4.0], [31.0, 39.0]]
+
+
+def test_rates_of_one_axis_are_one_a_sample_whatever_the_shape():
+    for shape in ((3,), (3, 3), (3, 3, 3), (3, 1, 3)):
+        x0 = np.ones(shape)
+        noised = ds.add_noise(x0, 0 * x0, ds.Rates(np.array([1.0, 2.0, 3.0]), np.zeros(3)))
+        assert noised.shape == shape
+        assert noised.reshape(3, -1)[:, -1].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_rates_of_more_axes_are_where_they_stand():
+    x0 = np.ones((2, 3))
+    assert ds.add_noise(x0, 0 * x0, ds.Rates(np.array([[1.0, 2.0, 3.0]]), np.zeros((1, 3)))).tolist() == [[1.0, 2.0, 3.0]] * 2
+
+
+def test_coefficients_are_torch_s_too():
+    torch = pytest.importorskip("torch")
+    x, y = torch.tensor([1.0, 2.0]), torch.tensor([10.0, -20.0])
+    assert ds.combine(2.0, x, 0.5, y).tolist() == [7.0, -6.0]
+    assert (x.tolist(), y.tolist()) == ([1.0, 2.0], [10.0, -20.0])
+    assert ds.combine(0.0, x * torch.inf, 0.5, y).tolist() == [5.0, -10.0]
+    assert ds.combine(0.5, x, 0.0, y * torch.inf).tolist() == [0.5, 1.0]

@@ -86,6 +86,9 @@ def test_a_table_is_its_array():
     assert np.add.reduce(table) == pytest.approx(2.5)
     assert (1 - table).tolist() == [1 - beta for beta in table]
     assert (table[1:3].tolist(), table[4]) == (list(table)[1:3], list(table)[4])
+    assert np.add(table, 1.0, dtype=np.float32).dtype == np.float32
+    assert np.multiply.outer(table, [1.0, 2.0]).shape == (5, 2)
+    assert np.add(table, [[1.0]] * 2).shape == (2, 5)
     changed = np.asarray(table)
     changed[0] = 7
     assert table[0] == pytest.approx(0.1)
@@ -98,6 +101,22 @@ def test_a_copy_takes_no_arrays_along():
     assert len(table._placed) == 1
     for other in (copy.deepcopy(table), pickle.loads(pickle.dumps(table))):
         assert (other, other._placed, other(0.3)) == (table, {}, table(0.3))
+
+
+def test_a_shifted_table_keeps_alpha_bar_as_its_rates_have_it():
+    shifted = ds.shift(ds.linear_betas(5, 0.1, 0.9), 3.0)
+    assert shifted.alphas_cumprod.dtype == np.float64
+    for i, bar in enumerate(shifted.alphas_cumprod):
+        assert shifted((i + 1) / 5).alpha ** 2 == pytest.approx(bar, rel=1e-9)
+
+
+def test_a_table_that_begins_and_ends_in_noise_has_nothing_to_rescale():
+    with pytest.raises(ValueError, match=r"^zero_terminal_snr needs alpha to fall along the table, got 0 at both of its ends$"):
+        ds.zero_terminal_snr(ds.discrete([1.0, 0.5]))
+
+
+def test_after_pure_noise_a_rescaled_table_has_betas_of_one():
+    assert list(ds.zero_terminal_snr(ds.discrete([0.5, 1.0, 0.5]))) == [pytest.approx(0.5), 1.0, 1.0]
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0])
