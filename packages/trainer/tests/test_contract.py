@@ -156,5 +156,6 @@ def test_an_option_out_of_its_range_is_refused(options, message):
 
 
 def test_classes_need_labels():
-    with pytest.raises(ValueError, match="class_dropout needs images with classes"):
-        Trainer(Tiny(), UNLABELLED, offset_cosine(), class_dropout=0.1)
+    for network in (Tiny(), conditioned()):
+        with pytest.raises(ValueError, match="class_dropout needs images with classes"):
+            Trainer(network, UNLABELLED, offset_cosine(), class_dropout=0.1)

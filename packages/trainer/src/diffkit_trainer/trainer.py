@@ -89,8 +89,8 @@ class Trainer:
         given = locals()
         refuse_unknown(unknown, inspect.signature(Trainer))
         loss_options = {name: given[name] for name in ("prediction", "condition", "kind", "weighting", "gamma")}
-        refuse_network(model, images, condition, class_dropout)
         refuse_impossible(schedule, loss_options, times, batch_size, accumulate, world.size, precision, class_dropout, images)
+        refuse_network(model, images, condition, class_dropout)
         self.device, self.world = torch.device(device), world
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model, self.ema, self._network = place(
