@@ -55,6 +55,19 @@ def test_every_count(folder, diffkit):
     assert "try --size 40" in said[1]
 
 
+def test_grey_and_transparent_are_what_training_takes_for_it(tmp_path, diffkit):
+    """16 bits in either order are grey; a palette may be transparent, and so may RGB."""
+    for name, mode in (("grey", "L"), ("motorola", "I;16B"), ("intel", "I;16")):
+        Image.new(mode, (64, 64)).save(tmp_path / f"{name}.tif")
+    said = json.loads(diffkit("doctor", tmp_path, "--json")[1])["suggestions"]
+    assert not any(each.startswith(("grey and colour", "some images are transparent")) for each in said)
+    Image.new("P", (64, 64)).save(tmp_path / "palette.png", transparency=0)
+    said = json.loads(diffkit("doctor", tmp_path, "--json")[1])["suggestions"]
+    assert [any(each.startswith(begun) for each in said) for begun in ("grey and colour", "some images are transparent")] == [
+        True
+    ] * 2
+
+
 def test_a_good_folder_trains(folder, diffkit):
     for name in ("cut.png", "text.png"):
         (folder / "dog" / name).unlink()

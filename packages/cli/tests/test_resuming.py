@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from diffkit_cli.config import TrainConfig
 from diffkit_cli.resuming import MAY_CHANGE
+from diffkit_schedules import offset_cosine
 from diffkit_trainer import load
 from diffkit_trainer.experiment import OPTIONS
 from running import TINY, finished, images, keys, one_line, process, start, wait_for, what_it_is
@@ -51,7 +52,7 @@ def test_steps_below_the_current_one_are_refused(run, diffkit):
         (lambda text: text.replace('"steps": 6', '"steps": true'), "steps must be a whole number or none, got true"),
         (lambda text: text.replace('"keep"', '"kept"'), "unknown key 'kept': did you mean 'keep'?"),
         (lambda text: text.replace('"lr": 0.001', '"lr": -1.0'), "--lr must be a number above 0, at most 1e+30, got -1.0"),
-        (lambda text: text.replace('"training"', '"trained"'), "does not describe a training: 'training'"),
+        (lambda text: text.replace('"training"', '"trained"'), "does not describe a training: it has none"),
     ],
 )
 def test_a_damaged_config_is_a_damaged_run(run, diffkit, damage, message):
@@ -127,6 +128,19 @@ def test_the_same_file_starts_a_run_and_goes_on_with_it(tmp_path):
     refused = process("train", "--resume", "--out", tmp_path / "run", *keys("clip=none"))
     assert refused.returncode == 2
     assert "clip is 1.0 in the run to be resumed, got none: leave it out, or start another run" in one_line(refused.stderr)
+
+
+def test_a_default_that_has_changed_since_changes_no_run(tmp_path, monkeypatch, diffkit):
+    """The schedule of a run is what its config.json says, not what its name stands for by now."""
+    run, few = tmp_path / "run", ["--batch-size", 8, *keys("log_every=2", "save_every=2", "sample_every=100")]
+    with monkeypatch.context() as before:
+        before.setattr("diffkit_cli.building.schedule_named", lambda name: offset_cosine(max_signal=0.9))
+        assert diffkit("train", "--out", run, *few, "--steps", 2)[0] == 0
+        assert diffkit("train", "--out", tmp_path / "straight", *few, "--steps", 4)[0] == 0
+    assert diffkit("train", "--resume", "--out", run, "--steps", 4)[0] == 0
+    schedule = json.loads((run / "config.json").read_text())["schedule"]
+    assert schedule == {"name": "offset_cosine", "max_signal": 0.9, "min_signal": 0.02}
+    assert what_it_is(run) == what_it_is(tmp_path / "straight")
 
 
 def test_info_tells_what_is_saved_from_what_is_logged(run, diffkit):
