@@ -44,7 +44,10 @@ def as_array_of(values: Any, like: Array, dtype: Any = None) -> Array:
     xp = namespace(like)
     if dtype is None and type(values) is type(like) and values.dtype == like.dtype and device(values) == device(like):
         return values
-    return xp.asarray(values, dtype=like.dtype if dtype is None else dtype, device=device(like))
+    dtype = like.dtype if dtype is None else dtype
+    if _is_traced_by_jax(values):
+        return xp.astype(values, dtype)  # it has no device to be taken from
+    return xp.asarray(values, dtype=dtype, device=device(like))
 
 
 def filled(shape: Sequence[int], value: float, like: Array, dtype: Any = None) -> Array:
@@ -69,6 +72,11 @@ def is_lasting(x: Array) -> bool:
     """Whether a torch tensor holds numbers of its own, and does not stand for one while a graph is traced."""
     torch = sys.modules["torch"]
     return not torch.compiler.is_compiling() and type(x) is torch.Tensor and not torch._is_functional_tensor(x)
+
+
+def _is_traced_by_jax(x: Any) -> bool:
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(x, jax.core.Tracer)
 
 
 def combine(p: float, x: Array, q: float, y: Array) -> Array:

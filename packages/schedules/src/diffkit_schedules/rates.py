@@ -1,6 +1,7 @@
 """The pair everything follows from: how much signal and how much noise there is at a time t."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -34,7 +35,7 @@ class Rates(NamedTuple):
         """
         if isinstance(self.sigma, int | float) and self.sigma == 0:
             return math.inf
-        with np.errstate(divide="ignore", over="ignore"):
+        with _quiet(self.sigma):
             ratio = self.alpha / self.sigma
             return ratio * ratio
 
@@ -48,7 +49,7 @@ class Rates(NamedTuple):
         if isinstance(self.alpha, int | float):
             return 2 * (_log(self.alpha) - _log(self.sigma))
         xp = namespace(self.alpha)
-        with np.errstate(divide="ignore"):
+        with _quiet(self.alpha):
             return 2 * (xp.log(self.alpha) - xp.log(self.sigma))
 
 
@@ -119,6 +120,11 @@ class Formula:
         wide = xp.float32 if xp.finfo(t.dtype).bits < 32 else t.dtype
         alpha, sigma = self._rates(xp, xp.astype(t, wide))
         return Rates(xp.astype(alpha, t.dtype), xp.astype(sigma, t.dtype))
+
+
+def _quiet(x: Any) -> AbstractContextManager[Any]:
+    """NumPy alone warns of the infinities that are meant here, and torch cannot compile its context."""
+    return np.errstate(divide="ignore", over="ignore") if isinstance(x, (np.ndarray, np.generic)) else nullcontext()
 
 
 def _log(x: float) -> float:

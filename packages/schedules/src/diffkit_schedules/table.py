@@ -36,6 +36,7 @@ class Table(Formula, NDArrayOperatorsMixin):
 
     alphas_cumprod: Betas
     _entries: tuple[Betas, Betas]
+    _numbers: tuple[list[float], list[float]]
     _placed: dict[Any, tuple[Array, ...]]
 
     def _betas(self) -> Betas:
@@ -66,7 +67,9 @@ class Table(Formula, NDArrayOperatorsMixin):
 
     def _tabulate(self, alphas_cumprod: Betas) -> None:
         bar = np.concatenate([[1.0], alphas_cumprod])
-        vars(self).update(alphas_cumprod=alphas_cumprod, _entries=(np.sqrt(bar), np.sqrt(1 - bar)), _placed={})
+        entries = (np.sqrt(bar), np.sqrt(1 - bar))
+        numbers = tuple(entry.tolist() for entry in entries)  # floats are no arrays to a compiler
+        vars(self).update(alphas_cumprod=alphas_cumprod, _entries=entries, _numbers=numbers, _placed={})
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_placed": {}}
@@ -76,7 +79,7 @@ class Table(Formula, NDArrayOperatorsMixin):
             return super().__call__(t)
         position = float(t) * self.timesteps
         low = min(int(position), self.timesteps - 1)
-        pairs = [(float(entry[low]), float(entry[low + 1])) for entry in self._entries]
+        pairs = [(entry[low], entry[low + 1]) for entry in self._numbers]
         return Rates(*_chord(math.sqrt, position - low, *pairs))
 
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
