@@ -95,6 +95,7 @@ def _main(words, cwd, env, ends):
     os.setsid()
     for number, end in ends.items():
         os.dup2(end.fileno(), number)
+    for end in ends.values():
         end.close()
     os.chdir(cwd)
     os.environ.clear()
