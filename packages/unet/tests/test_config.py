@@ -106,7 +106,7 @@ def test_a_bomb_is_refused_at_once(change):
     start = time.process_time()
     with pytest.raises(ValueError, match=r"must be|asks for") as caught:
         UNet.from_config(SOME | change)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 5  # of this process alone; built whole, the least of them takes minutes
     assert len(str(caught.value)) < 200
 
 
