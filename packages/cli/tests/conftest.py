@@ -29,8 +29,13 @@ def cache(tmp_path_factory):
 def diffkit(capfd, monkeypatch):
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["diffkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
         streams = capfd.readouterr()
         return ended.value.code, streams.out, streams.err
 

@@ -1,5 +1,7 @@
-"""The commands: each parses its options and calls what does the work, imported only then."""
+"""The commands: each parses its options and gives what does the work, imported only then, for whoever runs it to call."""
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,26 +12,19 @@ from diffkit_cli import app_draw as draw
 from diffkit_cli import app_look as look
 from diffkit_cli.config import UsageError, given, nearest
 from diffkit_cli.numbers import real, whole
-from diffkit_cli.options import Prediction, Preset, Schedule, Settings
+from diffkit_cli.options import Prediction, Preset, Schedule, Settings, Work
 from diffkit_cli.settings import parse_set, read_settings
 
 __all__ = ["app"]
 
 
 class _Commands(TyperGroup):
-    """Names the commands where there is none like the one that was typed; leaves a Ctrl-C to whoever runs them, which typer
-    would make an exit like any other since 0.20."""
+    """Names the commands where there is none like the one that was typed."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in self.commands and not ctx.resilient_parsing:
             raise UsageError(f"no command {args[0]!r}: {nearest(args[0], self.commands, 'commands')}")
         return super().resolve_command(ctx, args)
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise typer.Abort from None
 
 
 app = typer.Typer(
@@ -45,8 +40,10 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib import metadata
 
+        from diffkit_cli.console import results
+
         for package in ("cli", "schedules", "samplers", "unet", "trainer"):
-            typer.echo(f"diffkit-{package} {metadata.version(f'diffkit-{package}')}")
+            results().print(f"diffkit-{package} {metadata.version(f'diffkit-{package}')}")
         raise typer.Exit
 
 
@@ -56,6 +53,10 @@ def diffkit(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show every version.")] = False,
 ) -> None:
     """Train a diffusion model on a folder of images, and draw new ones."""
+    try:
+        os.getcwd()  # some libraries end the process where there is none
+    except OSError as error:
+        raise type(error)(error.errno, "is gone", "the working directory") from None
 
 
 @app.command()
@@ -78,7 +79,7 @@ def train(
     settings: Settings = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would be and take; write nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --dry-run: JSON on stdout, for scripts.")] = False,
-) -> None:
+) -> Work:
     """Train a network on DATA into a run folder."""
     if json and not dry_run:
         raise UsageError("--json goes with --dry-run alone")
@@ -89,7 +90,7 @@ def train(
     options = (read_settings(config) if config else {}) | given(flags) | parse_set(settings or [])
     from diffkit_cli.train import train
 
-    raise typer.Exit(train(options, out, resuming=resume, skip_bad=skip_bad, dry=dry_run, as_json=json))
+    return partial(train, options, out, resuming=resume, skip_bad=skip_bad, dry=dry_run, as_json=json)
 
 
 DRAWING = (draw.sample, draw.interpolate, draw.steps, draw.inpaint)

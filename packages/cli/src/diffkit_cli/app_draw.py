@@ -1,5 +1,6 @@
 """The commands that draw pictures from a run."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from diffkit_cli.config import given
 from diffkit_cli.numbers import real, whole
-from diffkit_cli.options import Device, Eta, Gif, Number, Out, Raw, Run, Sampler, Seed, Size, Spacing, Steps, WebP, films
+from diffkit_cli.options import Device, Eta, Gif, Number, Out, Raw, Run, Sampler, Seed, Size, Spacing, Steps, WebP, Work, films
 from diffkit_cli.outputs import ending_in
 from diffkit_cli.shipped import DIGITS
 
@@ -36,14 +37,14 @@ def sample(
     raw: Annotated[bool | None, typer.Option("--raw/--ema", help="The network as trained, or its moving average.")] = None,
     batch_size: Annotated[int | None, whole(help="Images at a time, default what fits; does not change them.")] = None,
     device: Device = "auto",
-) -> None:
+) -> Work:
     """Draw new images from a run."""
     options = {"n": n, "sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing, "seed": seed, "size": size}
     asked = given({**options, "classes": classes, "guidance": guidance, "raw": raw})
     from diffkit_cli.sample import Edit, sample
 
     edit = Edit(like=like, init=init, strength=strength)
-    sample(run, out, asked, edit, animations=films(gif, webp), batch_size=batch_size, device=device)
+    return partial(sample, run, out, asked, edit, animations=films(gif, webp), batch_size=batch_size, device=device)
 
 
 def interpolate(
@@ -61,13 +62,15 @@ def interpolate(
     webp: WebP = None,
     raw: Raw = False,
     device: Device = "auto",
-) -> None:
+) -> Work:
     """Draw the way from one noise, or image, to another."""
     asked = given({"steps": steps, "spacing": spacing, "size": size})
     from diffkit_cli.interpolate import interpolate
 
     noises, ends = given({"rows": rows, "seed": seed}), (start, stop)
-    interpolate(run, out, asked, noises, columns=columns, ends=ends, animations=films(gif, webp), raw=raw, device=device)
+    return partial(
+        interpolate, run, out, asked, noises, columns=columns, ends=ends, animations=films(gif, webp), raw=raw, device=device
+    )
 
 
 def steps(
@@ -84,7 +87,7 @@ def steps(
     ),
     raw: Raw = False,
     device: Device = "auto",
-) -> None:
+) -> Work:
     """Draw the same noise with few and with many steps.
 
     Each row says how long it took.
@@ -92,7 +95,7 @@ def steps(
     asked = given({"sampler": sampler, "eta": eta, "spacing": spacing, "size": size})
     from diffkit_cli.steps import parse_steps, steps_figure
 
-    steps_figure(run, out, asked, counts=parse_steps(steps), n=n, seed=seed, raw=raw, device=device)
+    return partial(steps_figure, run, out, asked, counts=parse_steps(steps), n=n, seed=seed, raw=raw, device=device)
 
 
 def inpaint(
@@ -112,9 +115,11 @@ def inpaint(
     webp: WebP = None,
     raw: Raw = False,
     device: Device = "auto",
-) -> None:
+) -> Work:
     """Draw a part of a picture anew."""
     asked = given({"sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing, "size": size})
     from diffkit_cli.inpaint import inpaint
 
-    inpaint(run, image, mask, out, asked, n=n, seed=seed, rounds=rounds, animations=films(gif, webp), raw=raw, device=device)
+    return partial(
+        inpaint, run, image, mask, out, asked, n=n, seed=seed, rounds=rounds, animations=films(gif, webp), raw=raw, device=device
+    )

@@ -1,5 +1,6 @@
 """The commands that say what is there."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from diffkit_cli.config import UsageError, given
 from diffkit_cli.names import ALL_SCHEDULES, FORMATS
 from diffkit_cli.numbers import whole
-from diffkit_cli.options import Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps, one_of
+from diffkit_cli.options import Device, Eta, Json, Raw, Run, Sampler, Seed, Spacing, Steps, Work, one_of
 from diffkit_cli.outputs import ending_in
 from diffkit_cli.shipped import DIGITS
 
@@ -25,22 +26,22 @@ def info(
         ),
     ] = DIGITS,
     json: Json = False,
-) -> None:
+) -> Work:
     """Say what is in a run folder, or how a picture was drawn."""
     from diffkit_cli.info import info
 
-    info(run, as_json=json)
+    return partial(info, run, as_json=json)
 
 
 def doctor(
     data: Annotated[str, typer.Argument(metavar="DATA", help="A folder of images or IDX files, or digits.")],
     size: Annotated[int | None, whole(help="What training will resize to; default 64 for a folder of images.")] = None,
     json: Json = False,
-) -> None:
+) -> Work:
     """Look through a folder of images before training on it."""
     from diffkit_cli.doctor import doctor
 
-    raise typer.Exit(doctor(data, size=size, as_json=json))
+    return partial(doctor, data, size=size, as_json=json)
 
 
 def evaluate(
@@ -65,12 +66,12 @@ def evaluate(
     json: Json = False,
     raw: Raw = False,
     device: Device = "auto",
-) -> None:
+) -> Work:
     """Compare a run's images with the data: KID, FD, copies."""
     asked = given({"sampler": sampler, "steps": steps, "eta": eta, "spacing": spacing})
     from diffkit_cli.evaluate import evaluate_run
 
-    evaluate_run(run, data, out, asked, n=n, seed=seed, features=features, raw=raw, as_json=json, device=device)
+    return partial(evaluate_run, run, data, out, asked, n=n, seed=seed, features=features, raw=raw, as_json=json, device=device)
 
 
 def export(
@@ -89,21 +90,21 @@ def export(
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="float16: a safetensors file of half the size.")] = False,
     raw: Raw = False,
-) -> None:
+) -> Work:
     """Write a run's network to a file, or for diffusers."""
     from diffkit_cli.export import export
 
-    export(run, out, kind=format, half=half, raw=raw)
+    return partial(export, run, out, kind=format, half=half, raw=raw)
 
 
 def import_(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="An unconditional pipeline as diffusers saves it.")],
     out: Annotated[Path, typer.Option(metavar="RUN", help="A folder, or FILE.safetensors; every command takes it as a RUN.")],
-) -> None:
+) -> Work:
     """Take over a network of diffusers, to draw from it."""
     from diffkit_cli.import_ import import_pipeline
 
-    import_pipeline(folder, out)
+    return partial(import_pipeline, folder, out)
 
 
 def schedules(
@@ -116,7 +117,7 @@ def schedules(
         Path | None, typer.Option(metavar="FILE.png", help="A plot of them.", callback=ending_in("--out", ".png"))
     ] = None,
     embedding: Annotated[bool, typer.Option("--embedding", help="The embedding's picture to --out instead.")] = False,
-) -> None:
+) -> Work:
     """Print the noise schedules: t, alpha, sigma, log-SNR."""
     from diffkit_cli import schedules as work
 
@@ -124,6 +125,5 @@ def schedules(
         others = [*(names or []), *(["--points"] if points is not None else []), *(["--json"] if json else [])]
         if others:
             raise UsageError(f"--embedding draws the embedding alone: leave out {' '.join(others)}")
-        work.embedding(out or Path("embedding.png"))
-    else:
-        work.schedules(names or [], points=6 if points is None else points, as_json=json, out=out)
+        return partial(work.embedding, out or Path("embedding.png"))
+    return partial(work.schedules, names or [], points=6 if points is None else points, as_json=json, out=out)

@@ -1,14 +1,12 @@
 """diffkit doctor: what is in a folder of images, and what that means for training on it."""
 
-import json
-import sys
 from collections import Counter
 from typing import Any
 
 from diffkit_trainer import Examined, examine
 
 from diffkit_cli.config import TrainConfig
-from diffkit_cli.console import plural, show, table
+from diffkit_cli.console import answer, plural, show, table
 from diffkit_cli.data import SIZE, of_files
 from diffkit_cli.progress import counting
 
@@ -41,7 +39,7 @@ def doctor(data: str, *, size: int | None, as_json: bool) -> int:
         "suggestions": suggestions(found, size),
     }
     if as_json:
-        sys.stdout.write(json.dumps(document) + "\n")
+        answer(document)
     else:
         _print(document, size)
     return 0 if trains else 3

@@ -1,14 +1,12 @@
 """diffkit train --dry-run: what a training will be and take, and nothing written."""
 
 import dataclasses
-import json
-import sys
 from typing import Any
 
 from diffkit_trainer import Trainer, Trial, trial
 
 from diffkit_cli.config import TrainConfig
-from diffkit_cli.console import console, plural
+from diffkit_cli.console import answer, console, plural, write
 from diffkit_cli.progress import duration
 from diffkit_cli.settings import to_toml
 
@@ -30,7 +28,7 @@ def dry_run(config: TrainConfig, trainer: Trainer, *, as_json: bool) -> None:
         return
     document = _document(config, trainer, found, start)
     if as_json:
-        sys.stdout.write(json.dumps(document) + "\n")
+        answer(document)
         return
     size = "x".join(map(str, reversed(trainer.images.shape[1:])))
     state = sum(document["memory"][part] for part in ("weights", "gradients", "moments", "average"))
@@ -43,8 +41,7 @@ def dry_run(config: TrainConfig, trainer: Trainer, *, as_json: bool) -> None:
         f"time: {duration(document['seconds'])} for {plural(steps - start, 'step')} at {found.seconds:.3g} s (measured: "
         f"{plural(found.updates, 'step')} after a first one), without previews and checkpoints",
     ]
-    text = to_toml(config) + "".join(f"# {line}\n" for line in lines)
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))  # a folder's name may be no UTF-8
+    write("\n".join([to_toml(config).rstrip("\n"), *(f"# {line}" for line in lines)]))
 
 
 def _document(config: TrainConfig, trainer: Trainer, found: Trial, start: int) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """diffkit evaluate: how near a run's images are to the data, and whether they are copies of it."""
 
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from diffkit_trainer import DataError, GivenFeatures, Images, evaluate, open_ima
 
 from diffkit_cli.classes import class_labels
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console, plural, warn
+from diffkit_cli.console import answer, console, plural, warn
 from diffkit_cli.draw import draw
 from diffkit_cli.figures import document, picture, print_figures
 from diffkit_cli.sample import check_counts, check_seeds, opened, recipe_of
@@ -63,7 +61,7 @@ def evaluate_run(
         found = evaluate(samples, images, parts, features=network)
     figures = document(found, images)
     if as_json:
-        sys.stdout.write(json.dumps(figures | {"recipe": recipe.note(), **source.note()}) + "\n")
+        answer(figures | {"recipe": recipe.note(), **source.note()})
     else:
         print_figures(figures, f"{named(run)}, step {source.step}, {recipe}")
     if out is not None:

@@ -1,14 +1,13 @@
 """diffkit info: what is in a run folder."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from diffkit_trainer import RunError, checkpoints, load, read_config, read_log, read_note, read_schedule
 from diffkit_unet import UNet
 
-from diffkit_cli.console import plural, show, table
+from diffkit_cli.console import answer, plural, show, table
 from diffkit_cli.network import exported_in, open_run
 from diffkit_cli.run_config import RunConfig, Trained
 from diffkit_cli.shipped import named
@@ -58,7 +57,7 @@ def _exported(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
 
 def _print(title: str, rows: list[tuple[str, str]], document: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(document) + "\n")
+        answer(document)
         return
     shown = table("", "")
     for row in rows:

@@ -13,8 +13,11 @@ from diffkit_cli.settings import KEYS, words_of
 
 __all__ = [
     *("Device", "Eta", "Gif", "Json", "Number", "Out", "Prediction", "Preset", "Raw", "Run", "Sampler", "Schedule"),
-    *("Seed", "Settings", "Size", "Spacing", "Steps", "WebP", "films", "one_of"),
+    *("Seed", "Settings", "Size", "Spacing", "Steps", "WebP", "Work", "films", "one_of"),
 ]
+
+Work = Callable[[], int | None]
+"""What a command does once all is read that it needs; its exit code, None for 0."""
 
 
 def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from diffkit_cli.console import console
+from diffkit_cli.terminal import visible
 
 __all__ = ["Smoothed", "TrainingProgress", "counting", "duration", "training_progress"]
 
@@ -77,8 +78,8 @@ def training_progress(steps: int, start: int, epoch: float) -> Iterator[Training
         yield TrainingProgress(steps, start, epoch, None)
         return
     columns = (
-        *(BarColumn(20), MofNCompleteColumn(), TextColumn("epoch {task.fields[epoch]}")),
-        *(TextColumn("loss {task.fields[loss]}"), TextColumn("{task.fields[rate]} images/s"), TimeRemainingColumn()),
+        *(BarColumn(20), MofNCompleteColumn(), _text("epoch {task.fields[epoch]}")),
+        *(_text("loss {task.fields[loss]}"), _text("{task.fields[rate]} images/s"), TimeRemainingColumn()),
     )
     with Progress(*columns, console=console) as bar:
         yield TrainingProgress(steps, start, epoch, bar)
@@ -90,9 +91,9 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     if not console.is_terminal:
         yield _lines(what)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (_text("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(visible(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
@@ -111,6 +112,10 @@ def duration(seconds: float) -> str:
     if not hours:
         return f"{minutes} min"
     return f"{days} d {round(minutes / 60) % 24} h" if days else f"{hours} h {minutes % 60} min"
+
+
+def _text(format: str) -> TextColumn:
+    return TextColumn(format, markup=False)
 
 
 def _lines(what: str) -> Callable[[int, int], None]:

@@ -1,17 +1,14 @@
 """diffkit schedules: the noise schedules as a table, as lines of text, as a plot, and the embedding's picture."""
 
-import json
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from diffkit_schedules import Rates, Schedule, from_config
-from rich.table import Table
 
 from diffkit_cli.config import UsageError
-from diffkit_cli.console import console, results, show, table
+from diffkit_cli.console import Table, answer, console, results, show, table
 from diffkit_cli.names import ALL_SCHEDULES
 
 __all__ = ["embedding", "schedules"]
@@ -87,7 +84,7 @@ def _print_json(tables: dict[str, list[Row]]) -> None:
         }
         for name, rows in tables.items()
     }
-    sys.stdout.write(json.dumps(keyed) + "\n")
+    answer(keyed)
 
 
 def _print(chosen: dict[str, Schedule], tables: dict[str, list[Row]]) -> None:

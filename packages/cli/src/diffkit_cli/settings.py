@@ -2,11 +2,13 @@
 
 import dataclasses
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from diffkit_cli.config import CHOICES, FLAGS, TrainConfig, UsageError, flag, nearest
+from diffkit_cli.terminal import visible
 
 __all__ = ["KEYS", "parse_set", "read_settings", "spelled", "to_toml", "typed", "words_of"]
 
@@ -99,7 +101,7 @@ def to_toml(config: TrainConfig) -> str:
     >>> to_toml(TrainConfig()).splitlines()[:3]
     ['data = "digits"', 'size = "none"', 'preset = "none"']
     """
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in dataclasses.asdict(config).items())
+    return "".join(_line(key, value) for key, value in dataclasses.asdict(config).items())
 
 
 def _as_keys(message: str) -> str:
@@ -135,10 +137,22 @@ def _read(text: str, kind: Any) -> Any:
         return text
 
 
+def _line(key: str, value: Any) -> str:
+    if any(unicodedata.category(letter) == "Cs" for letter in str(value)):
+        return f"# {key}: {visible(value)} is no UTF-8, which TOML needs: give it on the command line\n"
+    return f"{key} = {_toml(value)}\n"
+
+
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
         return repr(value)
-    escaped = {'"': '\\"', "\\": "\\\\", "\x7f": "\\u007f"} | {chr(i): f"\\u{i:04x}" for i in range(32)}
-    return '"' + "".join(escaped.get(letter, letter) for letter in str(NONE if value is None else value)) + '"'
+    return '"' + "".join(map(_letter, str(NONE if value is None else value))) + '"'
+
+
+def _letter(letter: str) -> str:
+    """A letter of a TOML text, in which escapes stand for what a terminal would not show."""
+    if letter in '"\\':
+        return f"\\{letter}"
+    return letter if visible(letter) == letter else f"\\U{ord(letter):08x}"

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,14 @@ from diffkit_unet import keep_memory
 
 from diffkit_cli.building import resolved, trainer_of
 from diffkit_cli.config import TrainConfig, UsageError
-from diffkit_cli.console import command, console, plural, warn, warnings_as_lines
+from diffkit_cli.console import command, console, plural, warn
 from diffkit_cli.data import open_data
 from diffkit_cli.dry_run import dry_run
 from diffkit_cli.loop import train_to_the_end
 from diffkit_cli.recipes import decided
 from diffkit_cli.resuming import resumed
 from diffkit_cli.run_config import RunConfig
-from diffkit_cli.signals import caught_signals
+from diffkit_cli.stops import caught_signals, left_to_the_system
 
 __all__ = ["train"]
 
@@ -43,7 +43,7 @@ SMALL = 32
 def train(
     options: dict[str, Any], out: Path | None, *, resuming: bool, skip_bad: bool, dry: bool = False, as_json: bool = False
 ) -> int:
-    """Train into a run folder and return the exit code: 0, or 130 or 143 for a run that a signal stopped and that was saved.
+    """Train into a run folder and return the exit code: 0, or 128 + the number of a signal that stopped it and was saved.
 
     dry: write nothing; see `dry_run`, as as_json. Under torchrun this runs in every process; the first one holds the folder and
     writes.
@@ -58,7 +58,6 @@ def train(
         _refuse_another(run)
     device = pick_device(config.device)
     with ExitStack() as held:
-        held.enter_context(warnings_as_lines())
         if stored is not None and first and not dry:
             held.enter_context(locked(run))
         try:
@@ -78,8 +77,9 @@ def train(
                 held.enter_context(locked(run))  # no folder is made before it is known that there is something to train on
                 _refuse_another(run)
             require_writable(run)
-        world, device = held.enter_context(processes(device, config.process_timeout))
-        stopped = None if dry else held.enter_context(caught_signals())  # not before: nobody asks while others are awaited
+        with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
+            world, device = held.enter_context(processes(device, config.process_timeout))
+        stopped = None if dry else held.enter_context(caught_signals(silent=not first))
         trainer = trainer_of(config, images, stored, world, device)
         if stored is not None:
             _restore(run, trainer, int(config.steps or 0))

@@ -1,0 +1,110 @@
+"""Signals that end a command, at every moment between its first line and its last: rows 7 to 9 of the table of faults."""
+
+import json
+import os
+import pty
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from diffkit_trainer import load
+from running import COMMAND, finished, keys, until, wait_for
+
+SWEEP = Path(__file__).with_name("at_every_moment.py")
+CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
+DRAW, TRAIN = "sample -n 1 --steps 1 --out a.png", "train --preset tiny --batch-size 1 --steps 1 --out run"
+
+
+@pytest.mark.parametrize(
+    ("signum", "every", "command"),
+    [("SIGINT", 83, DRAW), ("SIGTERM", 401, DRAW), ("SIGHUP", 401, DRAW), ("SIGINT", 1303, TRAIN)],
+)
+def test_a_signal_at_every_moment(tmp_path, signum, every, command):
+    """Each ends with 128 + its number, says so once, and leaves nothing that is half written."""
+    words = [sys.executable, SWEEP, signum, str(every), *command.split()]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    ended = json.loads(done.stdout.splitlines()[-1])
+    assert set(ended) == {str(CODES[signum])}, done.stderr
+    assert ended[str(CODES[signum])] >= 9
+    word = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}[signum]
+    assert done.stderr.count(f"diffkit: {word}\n") + done.stderr.count(f"{signum}: saved step 1 of 1") == sum(ended.values())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png" if command == DRAW else "run"]
+    assert "Traceback" not in done.stderr
+
+
+def test_when_all_is_done_a_signal_changes_nothing():
+    code = """
+import atexit, signal, sys
+from diffkit_cli.__main__ import main
+atexit.register(signal.raise_signal, signal.SIGINT)
+sys.argv = ["diffkit", "schedules", "cosine", "--points", "2"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 4
+
+
+def test_a_terminal_that_is_closed_saves_the_run(tmp_path):
+    """The system says SIGHUP, and refuses every line from then on."""
+    ours, theirs = pty.openpty()
+    run = tmp_path / "run"
+    words = [*COMMAND, "train", "--out", str(run), "--steps", "1000000", "--batch-size", "8", *keys("log_every=1")]
+    with subprocess.Popen(words, preexec_fn=lambda: os.login_tty(theirs)) as training:
+        os.close(theirs)
+        wait_for(run, 2, training)
+        os.close(ours)
+    assert training.returncode == 129
+    assert load(run).step >= 2
+
+
+def test_nohup_is_respected(tmp_path):
+    run, words = tmp_path / "run", ["train", "--steps", "40", "--batch-size", "8", *keys("log_every=1"), "--out"]
+    shell = f"trap '' HUP; exec {shlex.join([*COMMAND, *words, str(run)])}"
+    training = subprocess.Popen(["sh", "-c", shell], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(run, 2, training)
+    training.send_signal(signal.SIGHUP)
+    assert finished(training)[0] == 0
+    assert load(run).step == 40
+
+
+def test_a_second_signal_ends_what_does_not_unwind(tmp_path):
+    """Here: a directory that is cleaned up for ever."""
+    code = """
+import signal, sys
+from diffkit_cli import stops
+stops.leave_at_once()
+stops.unwind()
+try:
+    signal.raise_signal(signal.SIGTERM)
+finally:
+    signal.raise_signal(signal.SIGINT)
+    print("not reached")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "diffkit: interrupted\n")
+
+
+def test_streams_that_are_closed_are_no_other_files(tmp_path):
+    """What is said to a closed stderr must not reach the next file that is opened, which would have its number."""
+    words = shlex.join([*COMMAND, "train", "--out", str(tmp_path / "run"), "--steps", "1000000", "--batch-size", "8"])
+    training = subprocess.Popen(["sh", "-c", f"exec {words} <&- >&- 2>&-"])
+    until(lambda: (tmp_path / "run" / "config.json").exists(), training)
+    training.terminate()
+    assert training.wait() == 143
+    loaded = load(tmp_path / "run")
+    assert (loaded.step >= 1, loaded.warnings) == (True, [])
+    assert "SIGTERM" not in "".join(path.read_text("latin1") for path in (tmp_path / "run").rglob("*") if path.is_file())
+
+
+def test_a_working_directory_that_is_gone_is_said_before_torch_ends_the_process(tmp_path):
+    gone = tmp_path / "gone"
+    words = shlex.join([*COMMAND, "info"])
+    done = subprocess.run(
+        ["sh", "-c", f"mkdir {gone}; cd {gone}; rmdir {gone}; exec {words}"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == "diffkit: the working directory: is gone; give another place\n"
