@@ -58,7 +58,7 @@ def main(package: str, *modules: str) -> str | None:
     os.chdir(stage)
     mutants = [each for each in _mutants() if not _is_wording(each)]
     survivors = {each.key: each for each in mutants if each.status not in KILLED}
-    equal = {tuple(each[name] for name in Mutant._fields[:3]): each["why"] for each in told.get("equal", [])}
+    equal = {(each["where"], each["was"], now): each["why"] for each in told.get("equal", []) for now in each["now"]}
     for key, each in survivors.items():
         print(f"{each.where}: {equal.get(key, each.status)}\n{each.diff}\n")
     gone = [] if modules else [key for key in equal if key not in survivors]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from diffkit_samplers import SPACINGS, grid
-from diffkit_schedules import cosine, discrete, linear_betas
+from diffkit_schedules import cosine, discrete, linear_betas, rectified
 
 TABLE = linear_betas()
 
@@ -107,3 +107,96 @@ def test_a_list_of_times_is_taken_as_it_is():
 def test_what_is_refused(steps, spacing, options, message):
     with pytest.raises(ValueError, match=message):
         grid(TABLE, steps, spacing, **options)
+
+
+EXACT = {
+    ("uniform", 3): [10, 7, 3],
+    ("trailing", 4): [10, 8, 5, 2],
+    ("leading", 4): [7, 5, 3, 1],
+    ("leading", 1): [1],
+    ("linspace", 4): [10, 7, 4, 1],
+    ("linspace", 1): [10],
+    ("linspace", 2): [10, 1],
+    ("quadratic", 1): [9],
+    ("quadratic", 2): [9, 1],
+    ("quadratic", 3): [9, 3, 1],
+    ("quadratic", 4): [9, 4, 2, 1],
+    ("quadratic", 10): [10, 9, 8, 7, 6, 5, 4, 3, 2, 1],
+}
+
+
+@pytest.mark.parametrize(("spacing", "steps"), EXACT)
+def test_the_entries_of_a_table_of_ten(spacing, steps):
+    table = discrete(np.linspace(0.1, 0.9, 10))
+    times = grid(table, steps, spacing)
+    assert times == [entry / 10 for entry in EXACT[spacing, steps]] + [0.0]
+    if spacing in ("leading", "quadratic") and steps < 4:
+        assert grid(table, steps, spacing, offset=1, last=0.05) == [(entry + 1) / 10 for entry in EXACT[spacing, steps]] + [0.05]
+
+
+def test_a_grid_of_no_table_is_of_a_thousand():
+    assert grid(cosine(), 4, "leading") == [0.751, 0.501, 0.251, 0.001, 0.0]
+    assert grid(cosine(), 2, last=0.25) == [1.0, 0.5, 0.25]
+    assert grid(cosine(), 1) == [1.0, 0.0]
+    assert grid(cosine(), 1, "log_snr") == [1.0, 0.0]
+    assert grid(cosine(), 2, "karras", last=0.0005)[-1] == 0.0005
+
+
+@pytest.mark.parametrize(
+    ("spacing", "scale"), [("karras", lambda t: (t / (1 - t)) ** (1 / 7)), ("log_snr", lambda t: np.log((1 - t) / t))]
+)
+def test_levels_go_from_the_last_that_is_not_pure_noise_to_a_thousandth(spacing, scale):
+    times = grid(rectified(), 5, spacing)
+    assert (times[0], times[-1]) == (1.0, 0.0)
+    expected = np.linspace(scale(0.999), scale(0.001), 5)
+    np.testing.assert_allclose([scale(t) for t in times[1:-1]], expected[1:], rtol=1e-9)
+
+
+def test_levels_of_a_table_are_its_nearest_entries():
+    table = discrete(np.linspace(0.1, 0.9, 10))
+    for steps in (2, 5, 10):
+        times = grid(table, steps, "log_snr")
+        assert all(round(10 * t) == pytest.approx(10 * t) for t in times)
+        assert (times[0], times[-2], times[-1]) == (1.0, 0.1, 0.0)
+
+
+def test_pure_noise_is_a_signal_below_what_float32_holds():
+    def schedule(t):
+        return (np.exp(-15.5 * t), 1.0)  # log-SNR -31 at t = 1, above -30 up to t = 0.967
+
+    times = grid(schedule, 3, "log_snr")
+    assert times[0] == 1.0
+    np.testing.assert_allclose(times[1:3], [(0.967 + 0.001) / 2, 0.001], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((True,), {}, "steps must be a whole number of at least 1, got True"),
+        ((1.5,), {}, "steps must be a whole number of at least 1, got 1.5"),
+        ((0,), {}, "steps must be a whole number of at least 1, got 0"),
+        ((11, "karras"), {}, "steps must be at most 10, the number of timesteps 'karras' chooses from; got 11"),
+        (
+            (5, "x"),
+            {},
+            "spacing must be one of 'uniform', 'leading', 'trailing', 'linspace', 'quadratic', 'karras', 'log_snr', .*; got 'x'",
+        ),
+        ((5, "linspace"), {"offset": 1}, "offset is for 'leading' and 'quadratic', which leave room; got 1 with 'linspace'"),
+        ((2, "leading"), {"offset": 5}, "offset 5 leaves 'leading' no room at 2 of 10 steps: it begins at index 10"),
+        ((2, "leading"), {"offset": -6}, "offset -6 leaves 'leading' no room at 2 of 10 steps: it begins at index -1"),
+        ((2, [0.5]), {}, r"a grid needs at least two times, got \[0.5\]"),
+        ((2, [0.5, 0.5]), {}, "times must decrease towards the data, got 0.5 after 0.5"),
+        ((2, [1.25, 0.5]), {}, r"times must be in \[0, 1\], got 1.25 to 0.5"),
+        ((2, [0.5, -0.25]), {}, r"times must be in \[0, 1\], got 0.5 to -0.25"),
+    ],
+)
+def test_refusals_word_by_word(arguments, options, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        grid(discrete(np.linspace(0.1, 0.9, 10)), *arguments, **options)
+
+
+def test_the_ends_of_what_is_taken():
+    table = discrete(np.linspace(0.1, 0.9, 10))
+    assert grid(table, np.int64(10))[0] == 1.0
+    assert grid(table, 2, [1, 0]) == [1.0, 0.0]
+    assert grid(table, 2, "leading", offset=4) == [1.0, 0.5, 0.0]

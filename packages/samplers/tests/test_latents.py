@@ -118,3 +118,64 @@ def test_opposites_of_any_size_have_a_way_between_them(dtype):
     flat, whole = half.reshape(2, -1), a.astype(np.float64).reshape(2, -1)
     np.testing.assert_allclose(np.linalg.norm(flat, axis=1), np.linalg.norm(whole, axis=1), rtol=2e-3)
     assert abs((flat * whole).sum(axis=1) / (whole**2).sum(axis=1)).max() < 1e-3
+
+
+def unit(angle):
+    return [np.cos(angle), np.sin(angle)]
+
+
+def test_slerp_shares_out_the_angle_and_the_length_by_its_formula():
+    a, b = np.array([[2.0, 0.0], unit(0.2)]), np.array([unit(1.2), [3 * each for each in unit(2.5)]])
+    for t in (0.0, 0.25, 0.7, 1.0):
+        for k, angle in enumerate((1.2, 2.3)):
+            expected = (np.sin((1 - t) * angle) * a[k] + np.sin(t * angle) * b[k]) / np.sin(angle)
+            np.testing.assert_allclose(slerp(a, b, t)[k], expected, rtol=1e-12, atol=1e-12)
+    images = slerp(a.reshape(2, 1, 2, 1), b.reshape(2, 1, 2, 1), 0.25)
+    assert images.shape == (2, 1, 2, 1)
+    np.testing.assert_allclose(images.reshape(2, 2), slerp(a, b, 0.25), rtol=1e-12)
+
+
+@pytest.mark.parametrize("t", [[0.25, 0.75], (0.25, 0.75), np.array([0.25, 0.75])])
+def test_several_t_are_stacked_before_the_batch(t):
+    a, b = np.array([unit(0.0), unit(0.3)]), np.array([unit(1.0), unit(2.0)])
+    found = slerp(a, b, t)
+    assert found.shape == (2, 2, 2)
+    for each, one in zip(found, (0.25, 0.75), strict=True):
+        np.testing.assert_allclose(each, [unit(one), unit(0.3 + 1.7 * one)], rtol=1e-12)
+    alone = slerp(a[0], b[0], t)
+    assert alone.shape == (2, 2)
+    np.testing.assert_allclose(alone[1], unit(0.75), rtol=1e-12)
+    assert slerp(a, b, np.array(0.25)).shape == (2, 2)
+    assert slerp(a, b, 0).shape == (2, 2)
+
+
+def test_a_line_through_zero_is_straight():
+    a = np.array([[1.0, 0.0], [0.0, 0.0], [1.0, 2.0]])
+    b = np.array([[3.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
+    np.testing.assert_allclose(slerp(a, b, 0.25), 0.75 * a + 0.25 * b, rtol=1e-12)
+
+
+def test_opposites_turn_towards_the_coordinate_that_the_first_has_least_of():
+    a = np.array([[3.0, 0.0, 4.0], [0.0, 0.0, 2.0]])
+    b = np.array([[-3.0, 0.0, -4.0], [0.0, 0.0, -6.0]])
+    half = slerp(a, b, 0.5)
+    np.testing.assert_allclose(half, [[0.0, 5.0, 0.0], [4.0, 0.0, 0.0]], atol=1e-12)
+    third = slerp(a, b, 1 / 3)
+    np.testing.assert_allclose(third[0], 0.5 * a[0] + 0.75**0.5 * np.array([0.0, 5.0, 0.0]), atol=1e-12)
+    np.testing.assert_allclose(third[1], np.array([0.75**0.5, 0.0, 0.5]) * (2 + 4 / 3), atol=1e-12)
+    near = np.array([[1.0, 2.0, 2.0]])
+    turned = slerp(near, -near, 0.5)
+    np.testing.assert_allclose(turned, [np.array([8.0, -2.0, -2.0]) / 72**0.5 * 3], rtol=1e-9)
+
+
+def test_latents_of_half_precision_come_back_so():
+    a, b = np.array([[1.0, 0.0]], np.float16), np.array([[0.0, 1.0]], np.float16)
+    assert slerp(a, b, 0.5).dtype == np.float16
+    assert slerp(a.astype(np.float32), b.astype(np.float32), 0.5).dtype == np.float32
+    large = np.array([[300.0, 0.0]], np.float16)
+    np.testing.assert_allclose(slerp(large, large[:, ::-1], 0.5), [[212.1, 212.1]], rtol=1e-3)
+
+
+def test_latents_of_two_shapes_are_refused_by_both():
+    with pytest.raises(ValueError, match=r"^a and b must have one shape, got \(2, 3\) and \(2, 4\)$"):
+        slerp(np.ones((2, 3)), np.ones((2, 4)), 0.5)

@@ -292,3 +292,67 @@ def test_fixed_large_is_for_ddpm_alone(eta):
         for denoise in (GaussianOracle(cosine()), fixed_large(GaussianOracle(cosine())))
     )
     assert (one == other).all()
+
+
+@pytest.mark.parametrize(
+    ("q", "limit", "s"),
+    [
+        (1.0, 1.0, 4.0),
+        (0.5, 1.0, 2.0),
+        (0.625, 1.0, 2.5),
+        (0.01, 0.5, 0.5),
+        (0.01, 3.0, 3.0),
+        (0.375, 0.5, 1.5),
+        (0.99, 1.0, 3.96),
+    ],
+)
+def test_a_threshold_is_between_two_of_five_numbers(q, limit, s):
+    x0 = np.array([[0.0, -1.0, 2.0, 3.0, -4.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
+    for shape in ((2, 5), (2, 1, 5), (2, 5, 1, 1)):
+        found = dynamic_threshold(lambda x, t: x, q, limit)(x0.reshape(shape), 0.5)
+        assert found.shape == shape
+        np.testing.assert_allclose(found.reshape(2, 5), np.clip(x0, -s, s) * limit / s, rtol=1e-12)
+
+
+def test_a_threshold_s_defaults_and_ends():
+    x0 = np.linspace(0, 10, 1001)[None]
+    assert (dynamic_threshold(lambda x, t: x)(x0, 0.5) == dynamic_threshold(lambda x, t: x, 0.995, 1.0)(x0, 0.5)).all()
+    np.testing.assert_allclose(dynamic_threshold(lambda x, t: x)(x0, 0.5)[0, 500], 5 / 9.95)
+    for q in (0.0, 1.01):
+        with pytest.raises(ValueError, match=rf"^q must be in \(0, 1\], got {q}$"):
+            dynamic_threshold(None, q)
+    with pytest.raises(ValueError, match=r"^limit must be > 0, got 0$"):
+        dynamic_threshold(None, limit=0)
+
+
+def test_what_else_an_estimate_says_goes_through_a_threshold():
+    found = dynamic_threshold(lambda x, t: Estimate(4 * x, 3 * x, 0.5), 1.0)(np.ones((1, 2)), 0.5)
+    assert (found.x0.tolist(), found.eps.tolist(), found.spread) == ([[1.0, 1.0]], [[3.0, 3.0]], 0.5)
+
+
+def test_fixed_large_says_the_spread_alone():
+    x = np.ones((1, 2))
+    x0, eps, spread = fixed_large(lambda x, t: Estimate(t * x, 3 * x, 0.5))(x, 0.25)
+    assert (x0.tolist(), eps.tolist(), spread) == ([[0.25, 0.25]], [[3.0, 3.0]], 1.0)
+
+
+def test_clip_is_at_plus_and_minus_one_and_sees_the_time():
+    x = np.array([[-9.0, -1.0, 0.5, 9.0]])
+    assert clip(lambda x, t: x)(x, 0.5).tolist() == [[-1.0, -1.0, 0.5, 1.0]]
+    assert clip(lambda x, t: x, -2, 3)(x, 0.5).tolist() == [[-2.0, -1.0, 0.5, 3.0]]
+    kept = clip(lambda x, t: t * x, keep_eps=rectified())(x, 0.25)
+    np.testing.assert_allclose(kept.eps, (x - 0.75 * 0.25 * x) / 0.25)
+    assert kept.x0.tolist() == [[-1.0, -0.25, 0.125, 1.0]]
+    assert (clip(lambda x, t: Estimate(x, 2 * x), keep_eps=rectified())(x, 0.25).eps == 2 * x).all(), (
+        "an eps that is kept already"
+    )
+
+
+def test_inpainting_weighs_what_is_known_and_forgets_an_eps():
+    x, known = np.array([[1.0, 2.0, 3.0]]), np.array([[10.0, 20.0, 30.0]])
+    found = inpaint(lambda x, t: Estimate(t * x, x, 0.5), known, np.array([1.0, 0.25, 0.0]))(x, 0.5)
+    assert (found.x0.tolist(), found.eps, found.spread) == ([[10.0, 5.75, 1.5]], None, 0.5)
+    narrow = inpaint(lambda x, t: x, known, np.array([1, 1, 0]))(x.astype(np.float32), 0.5)
+    assert (narrow.dtype, narrow.tolist()) == (np.float32, [[10.0, 20.0, 3.0]])
+    with pytest.raises(ValueError, match=r"^known and mask must fit x_t's shape \(1, 3\), got \(2, 3\) and \(3,\)$"):
+        inpaint(lambda x, t: x, np.ones((2, 3)), np.ones(3))(x, 0.5)
