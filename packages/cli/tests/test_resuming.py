@@ -48,8 +48,8 @@ def test_steps_below_the_current_one_are_refused(run, diffkit):
     [
         (lambda text: text[: len(text) // 2], "config.json"),
         (lambda text: "[]", "config.json"),
-        (lambda text: text.replace('"steps": 6', '"steps": "6"'), "steps must be a whole number or none, got '6'"),
-        (lambda text: text.replace('"steps": 6', '"steps": true'), "steps must be a whole number or none, got true"),
+        (lambda text: text.replace('"steps": 6', '"steps": "6"'), "config.json: training: steps: expected int, got str"),
+        (lambda text: text.replace('"steps": 6', '"steps": true'), "config.json: training: steps: expected int, got bool"),
         (lambda text: text.replace('"keep"', '"kept"'), "unknown key 'kept': did you mean 'keep'?"),
         (lambda text: text.replace('"lr": 0.001', '"lr": -1.0'), "--lr must be a number above 0, at most 1e+30, got -1.0"),
         (lambda text: text.replace('"training"', '"trained"'), "does not describe a training: it has none"),
