@@ -5,6 +5,7 @@ import math
 import diffkit_schedules as ds
 import numpy as np
 import pytest
+from diffkit_schedules.arrays import is_lasting
 
 
 def test_namespace():
@@ -84,3 +85,43 @@ def test_conditions():
     names = "'variance', 'sigma', 'time', 'log_snr', 'index'"
     with pytest.raises(ValueError, match=f"^condition must be one of {names}; got 'noise'$"):
         ds.condition_value(schedule, 0.3, "noise")
+
+
+def test_an_array_that_is_as_wanted_is_given_back_itself():
+    x = np.ones(2, np.float32)
+    assert ds.as_array_of(x, np.zeros(1, np.float32)) is x
+    assert ds.as_array_of(x, np.zeros(1)).dtype == np.float64
+    assert ds.as_array_of(x, np.zeros(1, np.float32), np.float64).dtype == np.float64
+    torch = pytest.importorskip("torch")
+    assert ds.as_array_of(torch.ones(2), torch.zeros(1, device="meta")).device.type == "meta"
+    assert ds.as_array_of(x, torch.zeros(1)).dtype == torch.float32
+
+
+def test_what_is_made_is_on_the_device_of_what_it_is_like():
+    torch = pytest.importorskip("torch")
+    like = torch.zeros(1, dtype=torch.float64)
+    with torch.device("meta"):
+        for made in (ds.as_array_of([1.0, 2.0], like), ds.filled((2,), 1.0, like), ds.filled((2,), 1, like, torch.int64)):
+            assert (made.device.type, made.shape) == ("cpu", (2,))
+
+
+def test_the_largest_seed_and_draw_are_taken_and_no_larger():
+    assert ds.normal([2**64 - 1], 2**64 - 1, (2,)).shape == (1, 2)
+    for seed, draw in ((2**64, 0), (0, 2**64), (-1, 0), (0, -1)):
+        with pytest.raises(ValueError, match=f"got {seed} and {draw}$"):
+            ds.normal([seed], draw, (1,))
+
+
+def test_long_rows_are_drawn_as_short_ones_are():
+    seeds = [3, 4, 5]
+    assert (ds.normal(seeds, 2, (30_000,))[:, :10] == ds.normal(seeds, 2, (10,))).all()
+
+
+def test_a_table_is_kept_for_plain_tensors_alone():
+    torch = pytest.importorskip("torch")
+    assert is_lasting(torch.ones(1))
+    assert not is_lasting(torch.nn.Parameter(torch.ones(1)))
+    table, seen = ds.linear_betas(), []
+    torch.func.functionalize(lambda t: seen.append(is_lasting(t)) or table(t).alpha)(torch.ones(1))
+    assert seen == [False]
+    assert table._placed == {}

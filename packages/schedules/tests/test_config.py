@@ -78,3 +78,8 @@ def test_a_schedule_of_one_s_own_has_no_config():
     other = type("cosine", (), {})()
     with pytest.raises(TypeError, match="got cosine: cosine, "):
         ds.to_config(other)
+
+
+def test_an_index_is_of_the_table_s_own_length():
+    assert ds.condition_value(ds.discrete([0.5, 0.5, 0.5, 0.9]), 0.5, "index") == 1
+    assert ds.condition_value(ds.cosine(), 0.5, "index") == 499

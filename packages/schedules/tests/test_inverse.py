@@ -19,7 +19,7 @@ def test_the_time_is_exact_to_fifty_halvings(schedule):
 @pytest.mark.parametrize("schedule", OWN)
 def test_a_level_beyond_an_end_is_the_end(schedule):
     first, last = ds.times_of(schedule, [1e9, -1e9])
-    assert 0 < first <= 2**-50
+    assert first == 2**-50
     assert last == 1
     assert ds.times_of(schedule, [-math.inf]) == [1.0]
 
@@ -27,6 +27,7 @@ def test_a_level_beyond_an_end_is_the_end(schedule):
 @pytest.mark.parametrize("schedule", OWN)
 def test_a_level_that_is_met_exactly_is_its_time(schedule):
     assert ds.times_of(schedule, [0.0]) == [0.5]
+    assert ds.times_of(schedule, [0]) == [0.5]
     assert ds.times_of(schedule, []) == []
 
 

@@ -165,3 +165,21 @@ def test_a_table_that_leaves_more_than_a_twentieth_warns(last, warns, recwarn):
 @pytest.mark.parametrize(("count", "text"), [(8, "discrete(betas=(0.9, "), (9, "discrete(9 betas from 0.9 to 0.98)")])
 def test_a_table_of_nine_is_said_in_short(count, text):
     assert repr(ds.discrete([0.9 + 0.01 * i for i in range(count)])).startswith(text)
+
+
+def test_a_table_is_beside_each_kind_of_tensor_once():
+    torch = pytest.importorskip("torch")
+    table = ds.linear_betas()
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
+        t = torch.tensor([0.3, 0.7], dtype=dtype)
+        assert table(t).alpha.tolist() == pytest.approx([table(float(each)).alpha for each in t], rel=tolerance)
+        first, second = table._entries_beside(t), table._entries_beside(t)
+        assert first[0] is second[0]
+        assert first[0].dtype == dtype
+    assert table(torch.ones(2, device="meta")).alpha.device.type == "meta"
+    assert table(torch.ones(2)).alpha.device.type == "cpu"
+    assert len(table._placed) == 3
+
+
+def test_a_table_may_stand_still_before_it_falls():
+    assert ds.zero_terminal_snr(ds.discrete([0.5, 0.0, 0.9]))(1.0) == (0.0, 1.0)

@@ -102,3 +102,21 @@ def test_the_ends_are_limits():
 def test_what_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         ds.weight(ds.Rates(0.6, 0.8), **options)
+
+
+def test_a_gamma_below_one_caps_too():
+    rates = ds.Rates(0.8, 0.6)
+    assert ds.weight(rates, "min_snr", "x0", 0.5) == pytest.approx(0.5)
+    for gamma in (0, -1.0):
+        with pytest.raises(ValueError, match=f"^gamma must be > 0, got {gamma}$"):
+            ds.weight(rates, gamma=gamma)
+
+
+@pytest.mark.parametrize("kind", ds.WEIGHTS)
+def test_weights_are_of_the_library_of_the_rates(kind):
+    torch = pytest.importorskip("torch")
+    alpha, sigma = torch.tensor([0.8, 0.6]), torch.tensor([0.6, 0.8])
+    found = ds.weight(ds.Rates(alpha, sigma), kind, "v", 1.5)
+    assert (type(found), found.dtype) == (torch.Tensor, torch.float32)
+    numbers = [ds.weight(ds.Rates(a, s), kind, "v", 1.5) for a, s in ((0.8, 0.6), (0.6, 0.8))]
+    assert found.tolist() == pytest.approx(numbers, rel=1e-5)
