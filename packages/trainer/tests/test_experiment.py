@@ -116,7 +116,7 @@ def test_a_checkpoint_that_does_not_say_what_it_was_trained_with_is_resumed_with
 
 @pytest.mark.parametrize("value", [None, [], 1, "lr"])
 def test_what_is_no_experiment_is_a_damaged_state(run, tmp_path, value):
-    with pytest.raises(RunError, match=r"state.json: experiment is not what was written here"):
+    with pytest.raises(RunError, match=r"state.json: experiment: expected object, got "):
         resume(rewritten(run, tmp_path, lambda numbers: numbers.update(experiment=value)), make())
 
 
