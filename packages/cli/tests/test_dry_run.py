@@ -93,4 +93,4 @@ def test_every_recipe_makes_steps(tmp_path, name):
 def test_a_network_is_told_what_it_was_made_for(name, condition):
     config = decided({"preset": name})
     trainer = trainer_of(config, open_images("digits"), None, World(), "cpu")
-    assert trainer.loss_options["condition"] == resolved(config, trainer)["condition"] == condition
+    assert trainer.loss_options["condition"] == resolved(config, trainer).condition == condition

@@ -122,7 +122,7 @@ REFUSED = {
     "train two": (3, "two: several IDX files of images: a-images-idx3-ubyte, b-images-idx3-ubyte; keep one"),
     # runs, and places to write to
     "sample unsaved": (4, "unsaved has no checkpoint yet"),
-    "sample clip.safetensors": (4, "clip.safetensors: its config does not describe a network: clip must be a number above 0"),
+    "sample clip.safetensors": (4, "clip.safetensors: clip: expected float > 0.0, found -1"),
     "sample run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
     "sample run --out folder.png": (4, "folder.png: is a folder; give another place"),
     "steps run --out folder.png": (4, "folder.png: is a folder; give another place"),
@@ -132,8 +132,8 @@ REFUSED = {
     "inpaint unsaved picture.png --mask picture.png": (4, "unsaved has no checkpoint yet"),
     "evaluate no-config": (4, "no-config is no run folder: it has no config.json"),
     "info no-config": (4, "no-config is no run folder: it has no config.json"),
-    "info damaged": (4, "damaged/config.json: does not describe a run ("),
-    "info clip.safetensors": (4, "clip must be a number above 0"),
+    "info damaged": (4, "damaged/config.json: object missing required field data"),
+    "info clip.safetensors": (4, "clip.safetensors: clip: expected float > 0.0, found -1"),
     "schedules --embedding --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
     "export unsaved --out new": (4, "unsaved has no checkpoint yet"),
     "export run --out taken": (4, "taken: is a file, give another name"),
@@ -143,7 +143,7 @@ REFUSED = {
     "import empty --out run": (4, "run: holds a run, whose config.json this would replace: give another name"),
     "train --out taken": (4, "taken: is a file, expected a folder or a new name: give another --out"),
     "train --resume --out no-config": (4, "no-config is no run folder: it has no config.json"),
-    "train --resume --out damaged": (4, "the run's config.json does not describe a training: 'training'"),
+    "train --resume --out damaged": (4, "damaged/config.json: object missing required field data"),
 }
 """The words of a command, its exit code, and a part of what it says."""
 

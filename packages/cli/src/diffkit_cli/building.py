@@ -30,6 +30,8 @@ def trainer_of(config: TrainConfig, images: Images, stored: RunConfig | None, wo
             network, schedule = UNet.from_config(stored.network), read_schedule(stored.schedule)
             if config.prediction == "eps" and schedule(1.0).alpha == 0:
                 raise ValueError("its prediction eps says nothing of the pure noise at the end of its schedule")
+            if network.num_classes != (classes or None):
+                raise ValueError(f"its network has num_classes {network.num_classes}, expected {classes}")
         except ValueError as error:
             raise RunError(f"the run's config.json does not describe a training: {error}") from None
     return Trainer(

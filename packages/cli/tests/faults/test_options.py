@@ -163,10 +163,10 @@ def test_one_bit_in_the_only_checkpoint_is_named(digits, tmp_path, name):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({"in_channels": 10**9}, "does not describe a network"),
-        ({"in_channels": 1, "widths": [10**9, 10**9]}, "does not describe a network"),
+        ({"in_channels": 10**9}, "config.json: in_channels: expected 1 channels, as of image, found 1000000000"),
+        ({"in_channels": 1, "widths": [10**9, 10**9]}, "config.json: widths[0] must be an integer from 1"),
         ({"in_channels": 1, "widths": [8, 16]}, "expected "),
-        ("nonsense", "does not describe a network"),
+        ("nonsense", "config.json: network: expected object, got str"),
     ],
 )
 def test_a_shared_run_with_another_network_is_refused(digits, tmp_path, network, message):
