@@ -79,7 +79,8 @@ def mapped(tmp_path_factory):
 
 def untrained(run, network, **other):
     dropout = None if network.num_classes is None else 0.1
-    trainer = Trainer(network, open_images("digits"), offset_cosine(), batch_size=8, class_dropout=dropout)
+    options = {"class_dropout": dropout, "condition": network.condition}
+    trainer = Trainer(network, open_images("digits"), offset_cosine(), batch_size=8, **options)
     config = {
         "data": {"source": "digits", "images": 1797, "fingerprint": "", "classes": [f"digit{i}" for i in range(10)]},
         "image": {"channels": 1, "height": 8, "width": 8},
