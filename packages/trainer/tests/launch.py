@@ -1,13 +1,11 @@
 """Starts ranks.py in one process, or in several: by torchrun, or faster without it where nothing is to go wrong."""
 
 import os
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 from diffkit_trainer import load, read_log
-from forks import Fork
+from forks import Fork, python
 from torch.distributed import TCPStore
 
 TESTS = Path(__file__).parent
@@ -17,8 +15,7 @@ def torchrun(run, processes, fault="none", steps=8, shard=False):
     """What torchrun said. It ends long before the half hour after which torch itself gives up on a process that is gone."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)}
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [sys.executable, *launcher, TESTS / "ranks.py", *_words(run, fault, steps, shard)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return python(*launcher, TESTS / "ranks.py", *_words(run, fault, steps, shard), env=environment)
 
 
 def fine(run, processes, fault="none", steps=8, shard=False):

@@ -6,11 +6,11 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 from contextlib import nullcontext
 
 import pytest
 from diffkit_trainer import load, locked
+from forks import Fork, python
 from PIL import Image
 from running import finished, keys, logged, said_until, start, until, wait_for, what_it_is
 
@@ -18,7 +18,7 @@ from running import finished, keys, logged, said_until, start, until, wait_for, 
 INTERVALS = keys("log_every=1", "save_every=3", "sample_every=1000")
 LEARNING = keys("accumulate=3", "clip=1", "warmup=5", "lr_schedule=cosine", "flip=true")
 TRAIN = ["--size", "8", "--preset", "small", "--batch-size", "8", *INTERVALS, *LEARNING]
-STEPS = 60
+STEPS = 40
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +89,11 @@ SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 
 @pytest.mark.parametrize(("signum", "code"), SIGNALS)
 def test_a_second_signal_ends_an_update_that_takes_long(data, tmp_path, signum, code):
-    """Row 8: an update of 4,096 parts would take a minute; the first signal waits for it, the second one does not."""
+    """Row 8: an update of 1,024 parts would take seconds; the first signal waits for it, the second one does not."""
     run = tmp_path / "run"
-    size = ["--batch-size", 4096, "--set", "accumulate=1"]
+    size = ["--batch-size", 1024, "--set", "accumulate=1"]
     assert train(data, run, 1, *size)[0] == 0
-    process = start("train", "--resume", "--out", run, "--steps", 2, "--set", "accumulate=4096")
+    process = start("train", "--resume", "--out", run, "--steps", 2, "--set", "accumulate=1024")
     said_until(process, "going on from step 1")
     process.send_signal(signum)
     said_until(process, "saving after this update")
@@ -124,8 +124,12 @@ MOMENTS = {
     "about to train": lambda run: (run / "config.json").exists(),
     "saving": lambda run: (run / "checkpoints").is_dir() and any((run / "checkpoints").glob(".[0-9]*")),
     "drawing a preview": lambda run: logged(run) > len(list((run / "samples").glob("*.png"))),
-    "later": lambda run: logged(run) > 6,
+    "later": lambda run: logged(run) > 3,
 }
+
+
+def state(process):
+    return subprocess.run(["ps", "-o", "stat=", "-p", str(process.pid)], capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -136,7 +140,7 @@ def test_a_signal_at_any_time_saves_or_leaves_promptly(data, tmp_path, moment):
     process = start("train", data, "--out", run, *TRAIN, "--steps", 10**6, *(word for key in keys for word in ("--set", key)))
     until(lambda: MOMENTS[moment](run), process)
     process.send_signal(signal.SIGSTOP)
-    os.waitpid(process.pid, os.WUNTRACED)
+    until(lambda: state(process).startswith("T"), process)
     steps = logged(run)
     process.terminate()
     process.send_signal(signal.SIGCONT)
@@ -232,7 +236,7 @@ def test_files_that_change_under_a_run_cost_no_checkpoint(data, straight, tmp_pa
     assert what_it_is(run) == straight
 
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "diffkit_cli", "train"]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "diffkit_cli", "train"]
 
 
 def test_two_processes_train_one_run_and_one_goes_on(data, tmp_path):
@@ -240,7 +244,7 @@ def test_two_processes_train_one_run_and_one_goes_on(data, tmp_path):
     learning rate, because AdamW makes whole steps of gradients that are no more than rounding."""
     run, alone, little = tmp_path / "run", tmp_path / "alone", ("--lr", "1e-7")
     command = [*TORCHRUN, data, "--out", run, *TRAIN, "--set", "accumulate=1", "--steps", "6", *little]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=240, check=False)
+    done = python(*command)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("done: 6 steps") == 1, "one of them speaks"
     assert train(data, alone, 6, "--set", "accumulate=2", *little)[0] == 0
@@ -250,13 +254,14 @@ def test_two_processes_train_one_run_and_one_goes_on(data, tmp_path):
     assert "processes is 1 here and was 2: the same training up to rounding, not bit for bit" in said
 
 
+@pytest.mark.long
 def test_shards_train_as_copies_do_and_anyone_can_draw_from_them(data, tmp_path):
     """With previews, which all processes draw together, and the command's own formats."""
     losses = []
     for shard in ("true", "false"):
         run = tmp_path / shard
         command = [*TORCHRUN, data, "--out", run, *TRAIN, "--steps", "4", "--lr", "1e-7", "--set", "sample_every=2"]
-        done = subprocess.run([*map(str, command), "--set", f"shard={shard}"], capture_output=True, text=True, check=False)
+        done = python(*command, "--set", f"shard={shard}")
         assert done.returncode == 0, done.stderr
         assert len(list((run / "samples").iterdir())) == 2
         assert "warning" not in done.stderr
@@ -276,7 +281,9 @@ REFUSALS = {
 """Why two processes never begin: the exit code, --steps, and what is said; the first three are seen by the first alone."""
 
 
-@pytest.mark.parametrize("why", REFUSALS)
+@pytest.mark.parametrize(
+    "why", ["it is in use", *(pytest.param(why, marks=pytest.mark.long) for why in REFUSALS if why != "it is in use")]
+)
 def test_where_the_first_process_refuses_the_others_end_too(data, tmp_path, why):
     """They would wait for it: torchrun ends them by SIGTERM, and they need no SIGKILL, which would come half a minute later."""
     code, steps, message = REFUSALS[why]
@@ -289,7 +296,7 @@ def test_where_the_first_process_refuses_the_others_end_too(data, tmp_path, why)
         (run / "checkpoints").touch()
     command = [*TORCHRUN, empty if why == "no images" else data, "--out", run, "--steps", steps]
     with locked(run) if why == "it is in use" else nullcontext():
-        done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=240, check=False)
+        done = python(*command)
     assert done.returncode != 0
     assert message in done.stderr
     assert f"exitcode:{code}(pid:" in "".join(done.stderr.split())
@@ -301,11 +308,12 @@ def losses_of(run):
     return [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_orphans_of_a_killed_torchrun_hold_others_off(data, tmp_path):
     """SIGKILL of torchrun leaves its processes behind: they keep the lock until they end."""
     run = tmp_path / "run"
     command = [*TORCHRUN, data, "--out", run, *TRAIN, "--steps", "1000000"]
-    with subprocess.Popen([*map(str, command)], stderr=subprocess.DEVNULL) as torchrun:
+    with Fork(*command) as torchrun:
         wait_for(run, 3, torchrun)
         torchrun.kill()
         torchrun.wait()
