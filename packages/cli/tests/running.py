@@ -12,6 +12,7 @@ from diffkit_trainer import checkpoints
 from forks import Fork, python
 from PIL import Image
 
+COMMAND = [sys.executable, "-m", "diffkit_cli"]
 DIFFKIT = Path(sys.executable).with_name("diffkit")
 """The command as it is installed."""
 

@@ -15,7 +15,6 @@ from collections import Counter
 from diffkit_cli.__main__ import main
 
 MOMENTS = ("import", "exec", "compile", "open", "os.rename")
-signum, every = signal.Signals[sys.argv[1]], int(sys.argv[2])
 ended: Counter[int] = Counter()
 moments = itertools.count()
 in_a_copy = False
@@ -34,10 +33,12 @@ def at(event, arguments):
         signal.raise_signal(signum)
 
 
-sys.argv = ["diffkit", *sys.argv[3:]]
-sys.addaudithook(at)
-try:
-    main()
-finally:
-    in_a_copy = True
-    sys.stdout.write(json.dumps(ended) + "\n")
+if __name__ == "__main__":  # the doctests of all files are looked for
+    signum, every = signal.Signals[sys.argv[1]], int(sys.argv[2])
+    sys.argv = ["diffkit", *sys.argv[3:]]
+    sys.addaudithook(at)
+    try:
+        main()
+    finally:
+        in_a_copy = True
+        sys.stdout.write(json.dumps(ended) + "\n")
