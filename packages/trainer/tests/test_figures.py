@@ -36,16 +36,25 @@ def test_a_note_comes_back(tmp_path):
     save_images(numbered(2), tmp_path / "two", notes=[{"seed": 0}, {"seed": 1}])
     assert [read_note(tmp_path / "two" / f"0000{i}.png")["seed"] for i in (0, 1)] == [0, 1]
     with Image.open(tmp_path / "a.png") as image:
-        assert json.loads(image.text["diffkit"]) == note, "any program that reads PNG finds it"
+        assert json.loads(image.text["diffkit"]) == {"format": 1} | note, "any program that reads PNG finds it"
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", "[" * 3000, "NaN " * 20000])
-def test_a_note_that_is_none(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[1]", "expected a JSON object"),
+        ("{", "not the JSON that was written here"),
+        ("[" * 3000, "not the JSON that was written here"),
+        ("NaN " * 20000, "its note has 80000 characters, expected at most 65536"),
+        ('{"format": 2}', "format 2"),
+    ],
+)
+def test_a_note_that_is_none(tmp_path, text, why):
     info = png_text({})
     info.chunks.clear()
     info.add_text("diffkit", text)
     Image.new("L", (1, 1)).save(tmp_path / "a.png", pnginfo=info)
-    with pytest.raises(DataError, match="no JSON object"):
+    with pytest.raises(DataError, match=why):
         read_note(tmp_path / "a.png")
 
 
