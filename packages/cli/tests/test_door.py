@@ -184,8 +184,8 @@ def test_hostile_names_are_shown_harmless(place, tmp_path, monkeypatch, diffkit,
 @pytest.mark.parametrize("case", ["doctor classes{N} --json", "info note{N}.png --json", "info names.safetensors --json"])
 def test_json_holds_them_and_shows_ascii(place, monkeypatch, diffkit, case):
     monkeypatch.chdir(place)
-    code, out, _ = diffkit(*words_of(case, ""))
-    assert (code, out.isascii(), out.count("\n")) == (0, True, 1)
+    code, out, said = diffkit(*words_of(case, ""))
+    assert (code, out.isascii(), out.count("\n")) == (0, True, 1), said
     assert "\x1b[2J" in str([*flat(json.loads(out))]).encode().decode("unicode_escape")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from diffkit_trainer import DataError, read_note, save_images, to_png
-from diffkit_trainer.typed_json import Count, Line, converted
+from diffkit_trainer.typed_json import Count, Text, converted
 from msgspec import Meta, Struct
 
 from diffkit_cli.console import plural, warn
@@ -19,21 +19,21 @@ __all__ = ["asked_then", "read_drawn", "write_drawn", "write_images"]
 class Drawn(Struct, omit_defaults=True):
     """The note of a picture of `diffkit sample`."""
 
-    command: Line
-    weights: Line
+    command: Text
+    weights: Text
     step: Count
     raw: bool
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     n: Annotated[int, Meta(ge=1, le=10**6)]
     grid: bool
-    classes: list[Line]
+    classes: list[Text]
     size: tuple[Side, Side]
-    sampler: Line
+    sampler: Text
     steps: Annotated[int, Meta(ge=1, le=10**6)]
     eta: Annotated[float, Meta(ge=0, le=1)]
-    spacing: Line
+    spacing: Text
     guidance: float
-    init: Line | None = None
+    init: Text | None = None
     strength: Annotated[float, Meta(gt=0, le=1)] | None = None
 
     def __post_init__(self) -> None:

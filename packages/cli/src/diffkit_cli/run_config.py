@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-from diffkit_trainer.typed_json import Count, Line, as_type, converted
+from diffkit_trainer.typed_json import Count, Text, as_type, converted
 from msgspec import Meta, Struct
 
 __all__ = ["Data", "ImageShape", "Normalised", "RunConfig", "Side", "Trained"]
@@ -18,10 +18,10 @@ Level: TypeAlias = Annotated[float, Meta(ge=-1e6, le=1e6)]
 class Data(Struct, frozen=True):
     """What was trained on; source: "" where that is not known."""
 
-    source: Line
+    source: Text
     images: Count
-    fingerprint: Line
-    classes: list[Line]
+    fingerprint: Text
+    classes: list[Text]
 
 
 class ImageShape(Struct, frozen=True):
@@ -40,7 +40,7 @@ class Normalised(Struct, frozen=True):
 class Trained(Struct, frozen=True):
     """What is told of a training; `settings.typed` reads all of it."""
 
-    preset: Line
+    preset: Text
     batch_size: Count
     lr: float
     ema: float
@@ -65,7 +65,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     condition: Literal["variance", "sigma", "time", "log_snr", "index"]
     training: dict[str, Any] | None = None
     clip: Annotated[float, Meta(gt=0, le=1e30)] | None = None
-    imported: Line | None = None
+    imported: Text | None = None
 
     def __post_init__(self) -> None:
         channels = self.image.channels

@@ -13,7 +13,7 @@ from diffkit_trainer.errors import RunError
 from diffkit_trainer.stored_schedule import MOST_TIMESTEPS
 from diffkit_trainer.strict_json import read_json
 from diffkit_trainer.tensors import read_tensors
-from diffkit_trainer.typed_json import Line, as_type
+from diffkit_trainer.typed_json import Text, as_type
 from diffkit_trainer.whole import written
 
 __all__ = ["Pipeline", "read_pipeline", "write_pipeline"]
@@ -25,7 +25,7 @@ PARTS = {"unet", "scheduler"}
 class Named(Struct):
     """A part that says what it is."""
 
-    name: Line = field(name="_class_name", default="")
+    name: Text = field(name="_class_name", default="")
 
 
 class Scheduler(Named):
@@ -38,7 +38,7 @@ class Scheduler(Named):
     beta_schedule: str | None = None
     prediction_type: str | None = None
     rescale_betas_zero_snr: bool | None = None
-    timestep_spacing: Line | None = None
+    timestep_spacing: Text | None = None
     clip_sample: bool | None = None
 
 

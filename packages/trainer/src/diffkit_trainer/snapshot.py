@@ -11,7 +11,7 @@ from diffkit_trainer.errors import RunError
 from diffkit_trainer.experiment import changes
 from diffkit_trainer.shard import parts_of, whole
 from diffkit_trainer.trainer import Trainer
-from diffkit_trainer.typed_json import Count, Line, as_type
+from diffkit_trainer.typed_json import Count, Text, as_type
 
 __all__ = ["Snapshot", "average_names", "differences", "put_back", "require_numbers", "snapshot"]
 
@@ -29,7 +29,7 @@ class Numbers(Struct):
     streak: Count
     ema_updates: Count
     sums: Annotated[list[Annotated[float, Meta(ge=0, le=LARGEST)]], Meta(max_length=4096)]
-    environment: dict[Line, Line | int | float | bool | None]
+    environment: dict[Text, Text | int | float | bool | None]
     scale: Annotated[float, Meta(gt=0, le=2.0**127)] | None = None
     experiment: dict[str, Any] = {}
 
