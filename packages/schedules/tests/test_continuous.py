@@ -63,7 +63,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "formula"), CASES, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(("schedule", "formula"), CASES, ids=[str(schedule) for schedule, _ in CASES])
 def test_a_schedule_is_its_formula(schedule, formula):
     expected = [formula(t) for t in TIMES]
     assert [tuple(schedule(t)) for t in TIMES] == [pytest.approx(pair, rel=1e-9, abs=2e-8) for pair in expected]

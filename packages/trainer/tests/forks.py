@@ -99,7 +99,7 @@ def _main(words, cwd, env, ends):
         end.close()
     # the server's were opened on something else: whether a file can seek is asked once
     sys.stdout, sys.stderr = (
-        open(number, "w", errors=kind, closefd=False) for number, kind in ((1, None), (2, "backslashreplace"))
+        os.fdopen(number, "w", errors=kind, closefd=False) for number, kind in ((1, None), (2, "backslashreplace"))
     )
     os.chdir(cwd)
     os.environ.clear()

@@ -148,7 +148,7 @@ class UNet(nn.Module):
 
         With it a file can be judged before a network is made for it. Raises as `from_config` does.
 
-        >>> UNet.outline({"in_channels": 3, "widths": [4096, 8192]}).image.weight.device.type
+        >>> UNet.outline({"in_channels": 3, "widths": [2048, 4096]}).image.weight.device.type
         'meta'
         """
         return outline(cls, config)
