@@ -113,9 +113,9 @@ def without_torch(session: nox.Session) -> None:
 
 @nox.session(requires=["build"])
 def extras(session: nox.Session) -> None:
-    """The trainer with what it can do without: TensorBoard, and a C++ compiler for torch.compile."""
-    session.install("-c", CONSTRAINTS, "diffkit-trainer", "tensorboard", *TOOLS)
-    session.run("pytest", "packages/trainer/tests/extra", *session.posargs)
+    """The trainer with what it can do without: the U-Net, TensorBoard, and a C++ compiler for torch.compile."""
+    session.install("-c", CONSTRAINTS, "diffkit-trainer", "diffkit-unet", "tensorboard", *TOOLS)
+    session.run(*PYTEST, "packages/trainer/tests/extra", *session.posargs)
 
 
 @nox.session(requires=["build"])
