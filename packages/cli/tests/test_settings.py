@@ -107,7 +107,10 @@ def test_defaults_then_recipe_then_file_then_flags_then_set(tmp_path, file):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("nowhere.toml", "no such file or directory; expected a TOML file"), (".", "is a directory; expected a TOML file")],
+    [
+        ("nowhere.toml", "cannot be read (No such file or directory); expected a TOML file"),
+        (".", "expected a regular file, found a folder; expected a TOML file"),
+    ],
 )
 def test_a_file_that_is_none(tmp_path, name, message):
     done = process("train", "--config", name, cwd=tmp_path)

@@ -103,7 +103,7 @@ def test_the_posterior_of_ddpm_step_by_step(tmp_path, diffkit):
         mean = scheduler.step(out, index, x, generator=torch.Generator().manual_seed(0)).prev_sample
         spread = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)) if index else torch.zeros_like(x)
         scale = scheduler._get_variance(index) ** 0.5
-        x = mean - scale * spread + scale * source(tuple(x.shape)) if index else found.pred_original_sample
+        x = mean - scale * spread + scale * source.of_step(tuple(x.shape)) if index else found.pred_original_sample
     theirs = ((x / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
     assert near(pixels(tmp_path / "images"), [image.flatten().tolist() for image in theirs])
 

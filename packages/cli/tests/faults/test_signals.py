@@ -31,7 +31,8 @@ def test_a_signal_at_every_moment(tmp_path, signum, every, command):
     assert ended[str(CODES[signum])] >= 9
     word = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}[signum]
     assert done.stderr.count(f"diffkit: {word}\n") + done.stderr.count(f"{signum}: saved step 1 of 1") == sum(ended.values())
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png" if command == DRAW else "run"]
+    # no moment need be so late that a picture is there
+    assert {path.name for path in tmp_path.iterdir()} <= {"a.png" if command == DRAW else "run"}
     assert "Traceback" not in done.stderr
 
 
