@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from diffkit_cli.network import open_run
+from diffkit_cli.sampling.model import open_run
 from diffkit_trainer import open_images
 from torch import Tensor, nn
 from torch.nn import functional

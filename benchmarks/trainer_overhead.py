@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from diffkit_schedules import offset_cosine
 from diffkit_trainer import Images, Saver, Trainer, open_images
-from diffkit_trainer.snapshot import snapshot
+from diffkit_trainer.run.state import snapshot
 from diffkit_unet import preset
 from torch import nn
 from torch.nn import functional
@@ -116,8 +116,8 @@ def formats(pairs: int) -> None:
 
 
 def data_rate(batch: int, step: float) -> None:
-    from diffkit_trainer.draws import Recipe, draw
-    from diffkit_trainer.samples import Samples
+    from diffkit_trainer.training.batch import Recipe, draw
+    from diffkit_trainer.training.batch_tensors import Samples
 
     data = images()
     samples = Samples.of(data, torch.device("cpu"), torch.contiguous_format)

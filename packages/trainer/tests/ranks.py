@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
-from diffkit_trainer import DivergedError, RunError, Saver, append_log, processes, resume
+from diffkit_trainer import DivergedError, RunError, Saver, append_log, process_group, resume
 from tiny_trainer import CONFIG, Tiny, trainer
 
 AT = 4
@@ -26,7 +26,7 @@ class Poisoned(Tiny):
 def main(run: Path, fault: str, steps: int) -> int:
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
-    with processes("cpu", timeout=15.0 if fault in ("stop", "uneven") else 120.0) as (world, device):
+    with process_group("cpu", timeout=15.0 if fault in ("stop", "uneven") else 120.0) as (world, device):
         victim = world.rank == world.size - 1
         network = Poisoned if fault == "nan" and victim else Tiny
         options = {"accumulate": 2 if fault in ("accumulate", "uneven") else 1, "shard": "shard" in sys.argv, "clip": 1.0}

@@ -4,8 +4,8 @@ import os
 import sys
 from itertools import pairwise
 
-from diffkit_cli import stops
-from diffkit_cli.terminal import complain, streams
+from diffkit_cli.terminal import signals as stops
+from diffkit_cli.terminal.streams import complain, streams
 
 __all__ = ["main"]
 
@@ -32,7 +32,7 @@ def _ran() -> int:
         _no_empty_words(sys.argv)
         work = app(prog_name="diffkit", standalone_mode=False)
         if callable(work):  # and not the code of a help that was shown
-            from diffkit_cli.console import warnings_as_lines
+            from diffkit_cli.terminal.console import warnings_as_lines
 
             stops.unwind()
             with warnings_as_lines():
@@ -43,7 +43,7 @@ def _ran() -> int:
         if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # typer makes it an exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain of it when it ends
             return 141
-        from diffkit_cli.failures import explained
+        from diffkit_cli.terminal.failures import explained
 
         said, code = explained(error, debug="--debug" in sys.argv[1:2])
         if said:
@@ -53,7 +53,7 @@ def _ran() -> int:
 
 def _no_empty_words(words: list[str]) -> None:
     """Refuse an empty word, which a path would take for the working directory."""
-    from diffkit_cli.config import UsageError
+    from diffkit_cli.errors import UsageError
 
     for before, word in pairwise(words):
         if not word or (word.startswith("--") and word.endswith("=")):

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from diffkit_cli import app_draw as draw
-from diffkit_cli import app_look as look
-from diffkit_cli.config import UsageError, given, nearest
-from diffkit_cli.numbers import real, whole
-from diffkit_cli.options import Prediction, Preset, Schedule, Settings, Work
-from diffkit_cli.settings import parse_set, read_settings
+from diffkit_cli.commands import app_draw as draw
+from diffkit_cli.commands import app_look as look
+from diffkit_cli.errors import UsageError, given, nearest
+from diffkit_cli.options.numbers import real, whole
+from diffkit_cli.options.shared import Prediction, Preset, Schedule, Settings, Work
+from diffkit_cli.training.settings import parse_set, read_settings
 
 __all__ = ["app"]
 
@@ -40,7 +40,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib import metadata
 
-        from diffkit_cli.console import results
+        from diffkit_cli.terminal.console import results
 
         for package in ("cli", "schedules", "samplers", "unet", "trainer"):
             results().print(f"diffkit-{package} {metadata.version(f'diffkit-{package}')}")
@@ -88,7 +88,7 @@ def train(
         **{"prediction": prediction, "lr": lr, "ema": ema, "seed": seed, "device": device},
     }
     options = (read_settings(config) if config else {}) | given(flags) | parse_set(settings or [])
-    from diffkit_cli.train import train
+    from diffkit_cli.commands.train import train
 
     return partial(train, options, out, resuming=resume, skip_bad=skip_bad, dry=dry_run, as_json=json)
 

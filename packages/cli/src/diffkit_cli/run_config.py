@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-from diffkit_trainer.typed_json import Count, Text, as_type, converted
+from diffkit_trainer.files.typed_json import Count, Text, as_type, converted
 from msgspec import Meta, Struct
 
 __all__ = ["Data", "ImageShape", "Normalised", "RunConfig", "Side", "Trained"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
-from diffkit_trainer import read_features
+from diffkit_trainer import load_feature_network
 from running import near, one_line, pixels, process
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "onnx_numpy.py"
@@ -44,7 +44,7 @@ def test_a_network_with_classes(with_classes, tmp_path, diffkit, example, label)
 @pytest.mark.parametrize("kind", [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT])
 def test_features_of_an_onnx_network(tmp_path, kind):
     """The means of each channel, of known images, whichever numbers the network takes."""
-    features = read_features(means(tmp_path / "means.onnx", kind))
+    features = load_feature_network(means(tmp_path / "means.onnx", kind))
     pixels = torch.randint(0, 256, (70, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(features(pixels), pixels.double().mean(dim=(2, 3)), rtol=1e-6)
     assert features(pixels[:, :1]).shape == (70, 3)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from diffkit_trainer import load
-from diffkit_trainer.whole import sha256
+from diffkit_trainer.files.atomic import sha256
 from PIL import Image
 from running import keys, process
 
@@ -26,9 +26,10 @@ def cost(code):
     """Processor seconds and megabytes of a few lines, beyond what the imports take."""
     script = f"""if True:
         import resource, sys, time
-        import diffkit_cli.train
-        from diffkit_cli.config import TrainConfig, UsageError
-        from diffkit_cli.settings import parse_set
+        import diffkit_cli.commands.train
+        from diffkit_cli.errors import UsageError
+        from diffkit_cli.training.config import TrainConfig
+        from diffkit_cli.training.settings import parse_set
         from diffkit_unet import UNet
         before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
         try:
@@ -90,8 +91,9 @@ def test_enormous_numbers_are_refused_at_once(code):
 )
 def test_settings_are_refused_by_name(setting, name):
     """Row 24, for the settings; a config.json is held to the same in the trainer's tests."""
-    from diffkit_cli.config import TrainConfig, UsageError
-    from diffkit_cli.settings import parse_set
+    from diffkit_cli.errors import UsageError
+    from diffkit_cli.training.config import TrainConfig
+    from diffkit_cli.training.settings import parse_set
 
     with pytest.raises(UsageError) as caught:
         TrainConfig(**parse_set([setting]))

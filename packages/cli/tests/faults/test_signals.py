@@ -76,7 +76,7 @@ def test_a_second_signal_ends_what_does_not_unwind(tmp_path):
     """Here: a directory that is cleaned up for ever."""
     code = """
 import signal, sys
-from diffkit_cli import stops
+from diffkit_cli.terminal import signals as stops
 stops.leave_at_once()
 stops.unwind()
 try:

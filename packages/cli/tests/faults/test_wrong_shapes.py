@@ -7,16 +7,17 @@ from functools import partial
 
 import pytest
 import torch
-from diffkit_cli.building import trainer_of
-from diffkit_cli.config import TrainConfig, UsageError
-from diffkit_cli.info import info
-from diffkit_cli.network import open_run
-from diffkit_cli.notes import asked_then, read_drawn
-from diffkit_cli.recipe import Recipe, parse_size
-from diffkit_cli.recipes import decided
-from diffkit_cli.resuming import resumed
+from diffkit_cli.commands.info import info
+from diffkit_cli.errors import UsageError
 from diffkit_cli.run_config import RunConfig
-from diffkit_cli.settings import read_settings, to_toml
+from diffkit_cli.sampling.metadata import asked_then, read_drawn
+from diffkit_cli.sampling.model import open_run
+from diffkit_cli.sampling.options import Recipe, parse_size
+from diffkit_cli.training.build import trainer_of
+from diffkit_cli.training.config import TrainConfig
+from diffkit_cli.training.presets import decided
+from diffkit_cli.training.resume import resumed
+from diffkit_cli.training.settings import read_settings, to_toml
 from diffkit_schedules import cosine
 from diffkit_trainer import DataError, RunError, World, open_images, read_config, to_png
 from diffkit_unet import UNet

@@ -1,43 +1,43 @@
 """Trains a denoiser on a folder of images: data, loss, EMA, loop, safe checkpoints."""
 
-from diffkit_trainer.animation import ANIMATIONS, save_animation
-from diffkit_trainer.boards import Board
-from diffkit_trainer.cache import cache_folder
-from diffkit_trainer.checkpoint import Loaded, load, resume, save
-from diffkit_trainer.devices import pick_device, seed_weights
-from diffkit_trainer.ema import EMA
+from diffkit_trainer.auto_batch import auto_batch_size
+from diffkit_trainer.data.images import Images
+from diffkit_trainer.data.inspect import DatasetReport, ImageReport, inspect_images
+from diffkit_trainer.data.normalisation import NORMALISATIONS, Normalisation
+from diffkit_trainer.data.packed.cache import cache_folder
+from diffkit_trainer.data.packed.pack import pack
+from diffkit_trainer.data.single_image import read_image, read_mask
+from diffkit_trainer.data.sources import ImageFolder, open_images
+from diffkit_trainer.device import pick_device, seed_weights
+from diffkit_trainer.distributed.processes import World, process_group
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
-from diffkit_trainer.evaluation import Evaluation, Figures, Split, evaluate, split
-from diffkit_trainer.examine import Examined, Found, examine
-from diffkit_trainer.export import Exported, read_export, write_export
-from diffkit_trainer.finding import checkpoints, has_checkpoint
-from diffkit_trainer.fingerprint import weights_hash
-from diffkit_trainer.fitting import batch_that_fits
-from diffkit_trainer.given_features import GivenFeatures, read_features
-from diffkit_trainer.images import Images
-from diffkit_trainer.labels import beside, labelled, save_labelled
-from diffkit_trainer.lock import locked
-from diffkit_trainer.log import append_log, read_log, truncate_log
-from diffkit_trainer.losses import LOSSES, loss, losses
-from diffkit_trainer.normalisation import NORMALISATIONS, Normalisation
-from diffkit_trainer.notes import read_note
-from diffkit_trainer.onnx_file import write_onnx
-from diffkit_trainer.optimiser import LEARNING_RATES
-from diffkit_trainer.pack import pack
-from diffkit_trainer.pictures import grid, save_images, to_png
-from diffkit_trainer.pipelines import Pipeline, read_pipeline, write_pipeline
-from diffkit_trainer.plots import Panel, save_plot
-from diffkit_trainer.possible import PRECISIONS
-from diffkit_trainer.processes import World, processes
-from diffkit_trainer.reading import read_image, read_mask
-from diffkit_trainer.run import holds_run, read_config, require_writable, write_config
-from diffkit_trainer.saver import Saver
-from diffkit_trainer.sources import ImageFolder, open_images
-from diffkit_trainer.stored_schedule import read_schedule
-from diffkit_trainer.tensors import same_tensors
-from diffkit_trainer.times import TIMES
-from diffkit_trainer.trainer import Trainer, TrainStep
-from diffkit_trainer.trial import Trial, trial
+from diffkit_trainer.evaluation.evaluate import Evaluation, Scores, Split, evaluate, split_dataset
+from diffkit_trainer.evaluation.feature_file import FeatureNetwork, load_feature_network
+from diffkit_trainer.export.diffusers import Pipeline, read_pipeline, write_pipeline
+from diffkit_trainer.export.onnx import write_onnx
+from diffkit_trainer.export.single_file import ExportedNetwork, read_export, write_export
+from diffkit_trainer.figures.animation import ANIMATIONS, save_animation
+from diffkit_trainer.figures.captions import save_figure, side_by_side, with_captions
+from diffkit_trainer.figures.grid import grid, save_images, to_png
+from diffkit_trainer.figures.metadata import read_metadata
+from diffkit_trainer.figures.plot import Panel, save_plot
+from diffkit_trainer.files.lock import locked
+from diffkit_trainer.files.stored_schedule import read_schedule
+from diffkit_trainer.files.tensors import require_same_tensors
+from diffkit_trainer.run.background import Saver
+from diffkit_trainer.run.checkpoint import Loaded, load, resume, save
+from diffkit_trainer.run.folder import is_run_folder, read_config, require_writable, write_config
+from diffkit_trainer.run.log import append_log, read_log, truncate_log
+from diffkit_trainer.run.tensorboard import TensorBoardLogger
+from diffkit_trainer.run.verify import checkpoints, has_checkpoint
+from diffkit_trainer.run.weights_hash import weights_hash
+from diffkit_trainer.training.ema import EMA
+from diffkit_trainer.training.estimate import CostEstimate, estimate_cost
+from diffkit_trainer.training.losses import LOSSES, loss, losses
+from diffkit_trainer.training.optimiser import LEARNING_RATES
+from diffkit_trainer.training.timesteps import TIMES
+from diffkit_trainer.training.trainer import Trainer, TrainStep
+from diffkit_trainer.training.validate import PRECISIONS
 
 __all__ = [
     "ANIMATIONS",
@@ -47,16 +47,15 @@ __all__ = [
     "NORMALISATIONS",
     "PRECISIONS",
     "TIMES",
-    "Board",
+    "CostEstimate",
     "DataError",
+    "DatasetReport",
     "DivergedError",
     "Evaluation",
-    "Examined",
-    "Exported",
-    "Figures",
-    "Found",
-    "GivenFeatures",
+    "ExportedNetwork",
+    "FeatureNetwork",
     "ImageFolder",
+    "ImageReport",
     "Images",
     "Loaded",
     "LockedError",
@@ -65,53 +64,54 @@ __all__ = [
     "Pipeline",
     "RunError",
     "Saver",
+    "Scores",
     "Split",
+    "TensorBoardLogger",
     "TrainStep",
     "Trainer",
-    "Trial",
     "World",
     "append_log",
-    "batch_that_fits",
-    "beside",
+    "auto_batch_size",
     "cache_folder",
     "checkpoints",
+    "estimate_cost",
     "evaluate",
-    "examine",
     "grid",
     "has_checkpoint",
-    "holds_run",
-    "labelled",
+    "inspect_images",
+    "is_run_folder",
     "load",
+    "load_feature_network",
     "locked",
     "loss",
     "losses",
     "open_images",
     "pack",
     "pick_device",
-    "processes",
+    "process_group",
     "read_config",
     "read_export",
-    "read_features",
     "read_image",
     "read_log",
     "read_mask",
-    "read_note",
+    "read_metadata",
     "read_pipeline",
     "read_schedule",
+    "require_same_tensors",
     "require_writable",
     "resume",
-    "same_tensors",
     "save",
     "save_animation",
+    "save_figure",
     "save_images",
-    "save_labelled",
     "save_plot",
     "seed_weights",
-    "split",
+    "side_by_side",
+    "split_dataset",
     "to_png",
-    "trial",
     "truncate_log",
     "weights_hash",
+    "with_captions",
     "write_config",
     "write_export",
     "write_onnx",

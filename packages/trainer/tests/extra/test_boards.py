@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from diffkit_trainer import Board
+from diffkit_trainer import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -15,7 +15,7 @@ def events(run):
 
 
 def test_numbers_and_grids_are_in_the_event_files(tmp_path):
-    board = Board(tmp_path)
+    board = TensorBoardLogger(tmp_path)
     for step in (1, 2):
         board.log({"step": step, "loss": step / 4, "loss_by_t": [0.5, None, 2.0 * step], "lr": 1e-3, "skipped": 0})
     board.images(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), 2)
@@ -28,7 +28,7 @@ def test_numbers_and_grids_are_in_the_event_files(tmp_path):
 
 def test_a_resumed_run_shows_no_step_twice(tmp_path):
     for begin, end, value in ((0, 7, 1.0), (4, 9, 2.0)):  # killed at 7, and gone on from the checkpoint of step 4
-        board = Board(tmp_path, begin)
+        board = TensorBoardLogger(tmp_path, begin)
         for step in range(begin + 1, end + 1):
             board.log({"step": step, "loss": value})
             board.images(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), step)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from diffkit_schedules import cosine, offset_cosine, shift
 from diffkit_trainer import Images, RunError, Trainer, open_images, resume, save, write_config
-from diffkit_trainer.experiment import described
-from diffkit_trainer.whole import sha256
+from diffkit_trainer.files.atomic import sha256
+from diffkit_trainer.training.experiment import described
 from diffkit_unet import UNet
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 
@@ -149,7 +149,7 @@ def test_every_option_of_a_trainer_is_told_or_only_rounds():
     """A new option must be put among those that change the result, or said not to."""
     import inspect
 
-    from diffkit_trainer.experiment import OPTIONS
+    from diffkit_trainer.training.experiment import OPTIONS
 
     known = {name for name, each in inspect.signature(Trainer).parameters.items() if each.kind is each.KEYWORD_ONLY}
     elsewhere = {"normalise", "accumulate", "precision", "compiled", "channels_last", "shard", "device", "world"}

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from diffkit_trainer.order import global_randomness
+from diffkit_trainer.rng import global_randomness
 
 pytestmark = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
 

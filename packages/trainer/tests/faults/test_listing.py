@@ -10,7 +10,7 @@ import pytest
 LIST = """
 import os, resource, sys, time
 from pathlib import Path
-from diffkit_trainer.listing import list_images
+from diffkit_trainer.data.listing import list_images
 
 def bare(folder):
     with os.scandir(folder) as entries:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 from diffkit_trainer import RunError, cache_folder, locked, open_images, pack
-from diffkit_trainer.cache import HOUR, MONTH
-from diffkit_trainer.signed_json import signed, verified
+from diffkit_trainer.data.packed.cache import HOUR, MONTH
+from diffkit_trainer.files.signed_json import signed, verified
 from forks import python
 from PIL import Image
 
@@ -183,7 +183,7 @@ def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("diffkit_trainer.lock.fcntl.flock", refuse)
+    monkeypatch.setattr("diffkit_trainer.files.lock.fcntl.flock", refuse)
     with (
         pytest.warns(UserWarning, match=r"run: this file system keeps no locks \(No locks available\)"),
         locked(tmp_path / "run"),

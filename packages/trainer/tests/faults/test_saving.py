@@ -10,7 +10,7 @@ import threading
 import pytest
 import torch
 from diffkit_trainer import DivergedError, RunError, Saver, checkpoints, load, resume, save, to_png, write_config
-from diffkit_trainer.snapshot import snapshot
+from diffkit_trainer.run.state import snapshot
 from forks import python
 from safetensors.torch import load_file, save_file
 from tiny_trainer import CONFIG, everything, run_to, same, trainer
@@ -190,7 +190,7 @@ def test_a_save_never_changes_the_umask_of_other_threads(run, monkeypatch):
 @pytest.mark.parametrize("background", [False, True])
 def test_whatever_ends_a_save_no_temporary_folder_is_left(run, background, monkeypatch):
     it = trainer()
-    monkeypatch.setattr("diffkit_trainer.checkpoint.publish", lambda *_: (_ for _ in ()).throw(MemoryError("too little")))
+    monkeypatch.setattr("diffkit_trainer.run.checkpoint.publish", lambda *_: (_ for _ in ()).throw(MemoryError("too little")))
     with pytest.raises(MemoryError), Saver(run) as saver:
         saver.save(it, CONFIG) if background else save(run, it, CONFIG)
     assert os.listdir(run / "checkpoints") == []
@@ -289,7 +289,7 @@ def test_the_last_few_and_every_nth_are_kept(run):
 
 
 def resign(folder):
-    from diffkit_trainer.whole import sha256
+    from diffkit_trainer.files.atomic import sha256
 
     manifest = {path.name: sha256(path) for path in folder.iterdir() if path.name != "manifest.json"}
     (folder / "manifest.json").write_text(json.dumps({"sha256": manifest}))

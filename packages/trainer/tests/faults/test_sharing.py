@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffkit_trainer import RunError, load, read_config, read_export, save, write_config
-from diffkit_trainer.whole import sha256
+from diffkit_trainer.files.atomic import sha256
 from safetensors.torch import load_file, save_file
 from tiny_trainer import CONFIG, Tiny, run_to, trainer
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffkit_trainer import (
     DataError,
-    Exported,
+    ExportedNetwork,
     Pipeline,
     RunError,
     load,
@@ -17,7 +17,7 @@ from diffkit_trainer import (
     read_config,
     read_export,
     read_log,
-    read_note,
+    read_metadata,
     read_pipeline,
     resume,
     save,
@@ -27,10 +27,10 @@ from diffkit_trainer import (
     write_export,
     write_pipeline,
 )
-from diffkit_trainer.notes import KEY
-from diffkit_trainer.pack_index import open_packed
-from diffkit_trainer.signed_json import signed
-from diffkit_trainer.whole import sha256
+from diffkit_trainer.data.packed.index import open_packed
+from diffkit_trainer.figures.metadata import KEY
+from diffkit_trainer.files.atomic import sha256
+from diffkit_trainer.files.signed_json import signed
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
@@ -136,7 +136,7 @@ def test_the_log(run):
 
 def test_the_header_of_an_export(tmp_path):
     path, outcomes = tmp_path / "net.safetensors", Outcomes(RunError)
-    write_export(path, Exported({"a": torch.ones(2), "b": torch.ones(3)}, CONFIG, 3, raw=False))
+    write_export(path, ExportedNetwork({"a": torch.ones(2), "b": torch.ones(3)}, CONFIG, 3, raw=False))
     data = path.read_bytes()
     length = int.from_bytes(data[:8], "little")
     header, rest = json.loads(data[8 : 8 + length]), data[8 + length :]
@@ -186,12 +186,12 @@ def test_the_note_of_a_picture(tmp_path):
     with little_memory():
         for name, text in TEXTS.items():
             write(text)
-            outcomes.of(name, path.name, read_note, path)
+            outcomes.of(name, path.name, read_metadata, path)
         for name, document in mutations(note):
             write(json.dumps(document))
-            outcomes.of(name, path.name, read_note, path)
+            outcomes.of(name, path.name, read_metadata, path)
         for name in no_files(path):
-            outcomes.of(name, path.name, read_note, path)
+            outcomes.of(name, path.name, read_metadata, path)
     assert outcomes.refused >= len(TEXTS)
 
 
@@ -287,6 +287,6 @@ def test_an_export_is_synced_to_the_disk(tmp_path, monkeypatch):
     synced = []
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", lambda each: (synced.append(os.readlink(f"/proc/self/fd/{each}")), fsync(each))[1])
-    write_export(tmp_path / "net.safetensors", Exported({"a": torch.ones(2)}, {}, 0, raw=True))
+    write_export(tmp_path / "net.safetensors", ExportedNetwork({"a": torch.ones(2)}, {}, 0, raw=True))
     assert synced == [str(tmp_path / f".net.safetensors.{os.getpid()}.tmp"), str(tmp_path)]
     shutil.rmtree(tmp_path)

@@ -1,0 +1,1 @@
+"""One file a command: parse, call, report. Imports every other room; no command imports another."""

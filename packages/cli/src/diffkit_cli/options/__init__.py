@@ -1,0 +1,1 @@
+"""What several commands' options are. Imports neither NumPy nor torch."""

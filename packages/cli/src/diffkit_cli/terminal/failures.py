@@ -1,0 +1,56 @@
+"""What went wrong, in one line with the way out, and the exit code that says of what kind it is."""
+
+import traceback
+from typing import Any
+
+from diffkit_cli.terminal.memory import out_of_memory
+from diffkit_cli.terminal.signals import Stopped
+from diffkit_cli.terminal.streams import visible
+
+__all__ = ["explained"]
+
+CODES = {"DataError": 3, "DivergedError": 5, "LockedError": 6, "RunError": 4, "ValueError": 2}
+"""By the names of their classes: where the trainer cannot be read, that is what is to be said."""
+
+
+def explained(error: BaseException, *, debug: bool = False) -> tuple[str, int]:
+    """What to say of an error, "" for nothing, and the exit code. A fault that is nobody's but ours is told by its traceback,
+    with code 1; where debug is wanted, any error.
+
+    >>> explained(IsADirectoryError(21, "Is a directory", "a.png"))
+    ('diffkit: a.png: Is a directory; give another place', 4)
+    """
+    if isinstance(error, SystemExit) and not isinstance(error, Stopped):
+        return "", error.code if isinstance(error.code, int) else 0
+    message, code = ("", 1) if debug else _line(error)
+    if not message:
+        return "".join(traceback.format_exception(error)).rstrip("\n"), 1
+    return message if message.startswith("Usage: ") else f"diffkit: {visible(message)}", code
+
+
+def _line(error: Any) -> tuple[str, int]:
+    if isinstance(error, Stopped):
+        return error.word, 128 + error.signum
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a wrong command line, in any version of typer
+        return _with_help(error, str(error.format_message())), int(error.exit_code)
+    code = next((CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in CODES), None)
+    if code is not None:
+        return "; ".join([str(error), *getattr(error, "__notes__", [])]), code
+    if said := out_of_memory(error):
+        return said, 4
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename}: a file is where a folder is needed; give another place", 4
+    if isinstance(error, OSError) and error.strerror:
+        wrong_place = isinstance(error, IsADirectoryError | FileNotFoundError | PermissionError)
+        return f"{error.filename or 'the disk'}: {error.strerror}{'; give another place' if wrong_place else ''}", 4
+    if isinstance(error, OSError) and error.filename is not None:  # what was to be written
+        return f"{error.filename}: {str(error).lower()}; give another place", 4
+    return "", 1
+
+
+def _with_help(error: Any, message: str) -> str:
+    """The message of a wrong command line and where to read more, unless it is the help itself, or says enough."""
+    command = getattr(getattr(error, "ctx", None), "command_path", None)
+    if command is None or message.startswith("Usage: ") or "Possible options" in message:
+        return message
+    return f"{message.rstrip('.')}; see {command} --help"

@@ -1,0 +1,131 @@
+"""How far a long work is: a bar on a terminal, plain lines now and then elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from diffkit_cli.terminal.console import console
+from diffkit_cli.terminal.streams import visible
+
+__all__ = ["Smoothed", "TrainingProgress", "counting", "duration", "training_progress"]
+
+SMOOTHING = 0.98
+LINE_SECONDS = 5.0
+
+
+@dataclass
+class Smoothed:
+    """A mean that forgets: an update counts `SMOOTHING` times as much as the one after it, so it is that of the last 50 or so.
+
+        total <- d total + (1 - d) value,   weight <- d weight + (1 - d),   d = SMOOTHING^updates,   mean = total / weight
+
+    weight corrects for the zero it begins with: after one value the mean is that value.
+
+    >>> loss = Smoothed()
+    >>> loss.add(2.0, 50), round(loss.add(1.0, 1), 2)
+    (2.0, 1.97)
+    """
+
+    total: float = 0.0
+    weight: float = 0.0
+
+    def add(self, value: float, updates: int) -> float:
+        """Take in the mean of so many updates; the smoothed mean."""
+        d = SMOOTHING**updates
+        self.total, self.weight = d * self.total + (1 - d) * value, d * self.weight + (1 - d)
+        return self.total / self.weight
+
+
+class TrainingProgress:
+    """What is shown of a training; a loss comes with the log's entries alone, for reading one waits for the device."""
+
+    def __init__(self, steps: int, start: int, epoch: float, bar: Progress | None) -> None:
+        self.steps, self.start, self.epoch, self.bar = steps, start, epoch, bar
+        self._loss, self._logged, self._begun, self._said = Smoothed(), start, time.monotonic(), float("-inf")
+        if bar is not None:
+            self._task = bar.add_task("training", total=steps, completed=start, epoch=self._epoch(start), loss="-", rate="-")
+
+    def at(self, step: int) -> None:
+        """An update was made."""
+        if self.bar is not None:
+            self.bar.update(self._task, completed=step, epoch=self._epoch(step))
+
+    def logged(self, step: int, loss: float | None, rate: float) -> None:
+        """The mean loss since the last time, None where there was none; images a second."""
+        smooth = "-" if loss is None else f"{self._loss.add(loss, max(step - self._logged, 1)):.4f}"
+        self._logged = step
+        if self.bar is not None:
+            self.bar.update(self._task, loss=smooth, rate=f"{rate:.0f}")
+            return
+        now = time.monotonic()
+        if now - self._said < LINE_SECONDS and step < self.steps:
+            return
+        self._said = now
+        left = duration(round((self.steps - step) * (now - self._begun) / max(step - self.start, 1)))
+        console.print(f"step {step}/{self.steps}  epoch {self._epoch(step)}  loss {smooth}  {rate:.0f} images/s  {left} left")
+
+    def _epoch(self, step: int) -> str:
+        return f"{step / self.epoch:.2f}/{self.steps / self.epoch:.2f}"
+
+
+@contextmanager
+def training_progress(steps: int, start: int, epoch: float) -> Iterator[TrainingProgress]:
+    """Progress of a training from step `start` to `steps`; epoch: the number of steps it takes to see every image."""
+    if not console.is_terminal:
+        yield TrainingProgress(steps, start, epoch, None)
+        return
+    columns = (
+        *(BarColumn(20), MofNCompleteColumn(), _text("epoch {task.fields[epoch]}")),
+        *(_text("loss {task.fields[loss]}"), _text("{task.fields[rate]} images/s"), TimeRemainingColumn()),
+    )
+    with Progress(*columns, console=console) as bar:
+        yield TrainingProgress(steps, start, epoch, bar)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """on_progress(done, total) of a work: a bar while it lasts on a terminal, a line every few seconds elsewhere."""
+    if not console.is_terminal:
+        yield _lines(what)
+        return
+    columns = (_text("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(visible(what), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def duration(seconds: float) -> str:
+    """A time, as people say it: two digits of it at most, or two units.
+
+    >>> duration(0.0123), duration(0.42), duration(59.4)
+    ('12 ms', '0.42 s', '59 s')
+    >>> duration(59.6), duration(7000), duration(400000)
+    ('1 min', '1 h 57 min', '4 d 15 h')
+    """
+    if seconds < 59.5:
+        return f"{seconds:.2g} s" if seconds >= 0.0995 or not seconds else f"{1000 * seconds:.2g} ms"
+    minutes = round(seconds / 60)
+    hours, days = minutes // 60, round(minutes / 60) // 24
+    if not hours:
+        return f"{minutes} min"
+    return f"{days} d {round(minutes / 60) % 24} h" if days else f"{hours} h {minutes % 60} min"
+
+
+def _text(format: str) -> TextColumn:
+    return TextColumn(format, markup=False)
+
+
+def _lines(what: str) -> Callable[[int, int], None]:
+    said = time.monotonic()
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= LINE_SECONDS and done < total:
+            said = now
+            console.print(f"{what}: {done} of {total}")
+
+    return on_progress

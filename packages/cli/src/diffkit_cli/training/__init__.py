@@ -1,0 +1,1 @@
+"""From the options of `diffkit train` to a run folder. Imports sampling, for previews, and terminal."""

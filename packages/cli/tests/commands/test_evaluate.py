@@ -1,0 +1,72 @@
+"""diffkit evaluate: figures beside the data's own, and the nearest images."""
+
+import json
+import sys
+
+import pytest
+from diffkit_trainer import read_metadata
+from PIL import Image
+from running import one_line
+
+
+def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffkit):
+    options = ["-n", 60, "--steps", 2, "--out", tmp_path / "near.png"]
+    code, out, _ = diffkit("evaluate", with_classes, "--json", *options)
+    found = json.loads(out)
+    assert code == 0
+    assert (found["data"], found["images"], found["recipe"]["steps"]) == ({"name": "digits", "images": 1797}, 60, 2)
+    assert found["features"]["kind"] == "classifier"
+    assert found["features"]["score"] > 0.9
+    assert found["samples"]["fd"] > 2 * found["real"]["fd"]
+    assert found["samples"]["kid"] > 5 * abs(found["real"]["kid"])
+    assert found["samples"]["nearest_smallest"] > found["real"]["nearest_smallest"] > 0
+    with Image.open(tmp_path / "near.png") as picture:
+        assert picture.height == 6 * 66 + 2
+    assert read_metadata(tmp_path / "near.png")["command"] == "evaluate"
+
+
+def test_figures_for_people(blank, diffkit):
+    code, out, said = diffkit("evaluate", blank, "digits", "-n", 50, "--steps", 1)
+    assert code == 0
+    assert "warning: figures of 50 images scatter widely, take 200 or more" in said
+    rows = [line.split() for line in out.splitlines()]
+    samples, data = (next(row for row in rows if row[: len(name)] == name) for name in (["samples"], ["the", "data"]))
+    assert samples[3:6] == data[4:7] == ["50", ":", "50"]
+    assert "a small classifier trained on half of the 1797 images" in " ".join(out.split())
+
+
+def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, diffkit):
+    code, out, said = diffkit("evaluate", blank, "digits", "-n", 450, "--steps", 1, "--json")
+    assert (code, json.loads(out)["images"]) == (0, 449)
+    assert said == "warning: -n 450 is more than a quarter of digits: 449 are drawn and compared\n"
+    code, out, said = diffkit("evaluate", blank, "digits", "--steps", 1, "--json")
+    assert (code, json.loads(out)["images"], said) == (0, 449, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["-n", 1], 2, "-n must be from 2 to 1000000, got 1"),
+        (["--out", "near.jpg"], 2, "--out must end in .png, got near.jpg"),
+        (["--features", "inception"], 2, "--features: inception must be a .pt file (TorchScript) or .onnx"),
+        (["--features", "nowhere.pt"], 2, "--features: nowhere.pt: no such file"),
+        (["--features", "text.pt"], 2, "--features: text.pt: cannot be read as TorchScript ("),
+        (["--features", "net.onnx"], 2, "--features: net.onnx needs the package onnxruntime: pip install onnxruntime"),
+        (["--sampler", "x"], 2, "--sampler must be one of"),
+        (["nowhere"], 3, "nowhere: no such folder"),
+        (["colour"], 3, "colour: its images are 8 x 8 with 3 channels, the run draws 8 x 8 with 1 channel:"),
+        (["grey"], 3, "grey: too few images to compare with, expected at least 40, found 3"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(blank, tmp_path, monkeypatch, diffkit, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where it is not installed
+    (tmp_path / "text.pt").write_text("no network")
+    (tmp_path / "net.onnx").touch()
+    for name, mode in (("colour", "RGB"), ("grey", "L")):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            Image.new(mode, (8, 8), i).save(tmp_path / name / f"{i}.png")
+    ended, _, said = diffkit("evaluate", blank, *arguments)
+    assert message in one_line(said)
+    assert ended == code

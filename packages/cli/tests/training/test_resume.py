@@ -1,0 +1,154 @@
+"""A run that goes on: what may have changed since it stopped, what must not, and that nobody can tell it from one run."""
+
+import gzip
+import json
+import os
+import shutil
+import struct
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from diffkit_cli.training.config import TrainConfig
+from diffkit_cli.training.resume import MAY_CHANGE
+from diffkit_schedules import offset_cosine
+from diffkit_trainer import load
+from diffkit_trainer.training.experiment import OPTIONS
+from running import TINY, finished, images, keys, one_line, process, start, wait_for, what_it_is
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A run of its own, at step 6, saved at 4 and 6."""
+    shutil.copytree(trained, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_what_the_command_refuses_to_change_is_what_the_trainer_does():
+    """Each by its own names; the schedule, the pixels' scale and the precision the trainer knows by other means."""
+    keys = {field.name for field in fields(TrainConfig)} - set(MAY_CHANGE) | {"condition"}
+    elsewhere = {"size", "preset", "schedule", "normalise", "precision"}
+    assert {"kind" if key == "loss" else key for key in keys - elsewhere} == set(OPTIONS)
+
+
+def last_line(said):
+    return one_line(said.splitlines(keepends=True)[-1])
+
+
+def test_steps_below_the_current_one_are_refused(run, diffkit):
+    before = what_it_is(run)
+    code, _, said = diffkit("train", "--resume", "--out", run, "--steps", 5)
+    assert code == 2
+    assert f"--steps is the total: {run} is at step 6 already, got 5" in last_line(said)
+    assert what_it_is(run) == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[: len(text) // 2], "config.json"),
+        (lambda text: "[]", "config.json"),
+        (lambda text: text.replace('"steps": 6', '"steps": "6"'), "config.json: training: steps: expected int, got str"),
+        (lambda text: text.replace('"steps": 6', '"steps": true'), "config.json: training: steps: expected int, got bool"),
+        (lambda text: text.replace('"keep"', '"kept"'), "unknown key 'kept': did you mean 'keep'?"),
+        (lambda text: text.replace('"lr": 0.001', '"lr": -1.0'), "--lr must be a number above 0, at most 1e+30, got -1.0"),
+        (lambda text: text.replace('"training"', '"trained"'), "does not describe a training: it has none"),
+    ],
+)
+def test_a_damaged_config_is_a_damaged_run(run, diffkit, damage, message):
+    config = run / "config.json"
+    config.write_text(damage(config.read_text()))
+    code, _, said = diffkit("train", "--resume", "--out", run, "--steps", 7)
+    assert code == 4, said
+    assert message in one_line(said)
+
+
+def test_a_log_on_a_full_disk_ends_the_run_and_what_was_trained_is_saved(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("needs Linux's full device")
+    run = tmp_path / "run"
+    training = start("train", "--out", run, *TINY, "--steps", 10**6, *keys("log_every=1", "save_every=1000000"))
+    wait_for(run, 3, training)
+    (run / "full").symlink_to("/dev/full")
+    os.replace(run / "full", run / "log.jsonl")
+    code, said = finished(training)
+    assert code == 4, said
+    assert f"{run / 'log.jsonl'}: cannot be written (No space left on device)" in last_line(said)
+    assert load(run).step >= 3
+    (run / "log.jsonl").unlink()
+    assert process("train", "--resume", "--out", run, "--steps", load(run).step + 1).returncode == 0
+
+
+def test_data_that_moved_is_found_by_its_new_path_and_known_by_its_images(tmp_path):
+    images(tmp_path / "data", [(8, 8)] * 5)
+    assert process("train", tmp_path / "data", "--size", 8, "--out", tmp_path / "run", *TINY).returncode == 0
+    (tmp_path / "data").rename(tmp_path / "moved")
+    lost = process("train", "--resume", "--out", tmp_path / "run", "--steps", 7)
+    assert lost.returncode == 3
+    assert f"{tmp_path / 'data'}: no such folder" in last_line(lost.stderr)
+    assert f"diffkit train NEW_PLACE --resume --out {tmp_path / 'run'}" in last_line(lost.stderr)
+    done = process("train", "moved", "--resume", "--out", tmp_path / "run", "--steps", 7, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["data"]["source"] == str(tmp_path / "moved")
+    assert process("train", "--resume", "--out", tmp_path / "run", "--steps", 8).returncode == 0
+
+
+def test_images_that_are_no_square_stay_as_they_are(tmp_path):
+    (tmp_path / "idx").mkdir()
+    head = struct.pack(">IIII", 0x803, 4, 10, 12)
+    (tmp_path / "idx" / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + bytes(range(240)) * 2))
+    assert process("train", tmp_path / "idx", "--out", tmp_path / "run", *TINY).returncode == 0
+    done = process("train", "--resume", "--out", tmp_path / "run", "--steps", 7)
+    assert done.returncode == 0, done.stderr
+    assert load(tmp_path / "run").step == 7
+
+
+@pytest.mark.parametrize("stop", [5, 7])
+def test_a_log_at_an_interval_is_that_of_one_run(tmp_path, stop):
+    """The mean over steps 6 to 10 is the same where the run stopped between them."""
+    few = [*TINY, *keys("log_every=5")]
+    assert process("train", "--out", tmp_path / "straight", *few, "--steps", 12).returncode == 0
+    assert process("train", "--out", tmp_path / "run", *few, "--steps", stop).returncode == 0
+    assert process("train", "--resume", "--out", tmp_path / "run", "--steps", 12).returncode == 0
+    straight = what_it_is(tmp_path / "straight")
+    assert what_it_is(tmp_path / "run") == straight
+    assert [entry["step"] for entry in straight[2]] == [5, 10, 12]
+
+
+def test_the_same_file_starts_a_run_and_goes_on_with_it(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text('steps = 3\nbatch_size = 8\nclip = 1\nkeep_every = 2\npreset = "small"\nsave_minutes = 0.5\n')
+    assert process("train", "--config", file, "--out", tmp_path / "run").returncode == 0
+    file.write_text(file.read_text().replace("steps = 3", "steps = 4"))
+    unset = keys("keep_every=none", "save_minutes=none", "lr=none")
+    done = process("train", "--config", file, "--resume", "--out", tmp_path / "run", *unset)
+    assert done.returncode == 0, done.stderr
+    training = json.loads((tmp_path / "run" / "config.json").read_text())["training"]
+    assert (training["keep_every"], training["save_minutes"], training["lr"], training["clip"]) == (None, None, 1e-3, 1.0)
+    refused = process("train", "--resume", "--out", tmp_path / "run", *keys("clip=none"))
+    assert refused.returncode == 2
+    assert "clip is 1.0 in the run to be resumed, got none: leave it out, or start another run" in one_line(refused.stderr)
+
+
+def test_a_default_that_has_changed_since_changes_no_run(tmp_path, monkeypatch, diffkit):
+    """The schedule of a run is what its config.json says, not what its name stands for by now."""
+    run, few = tmp_path / "run", ["--batch-size", 8, *keys("log_every=2", "save_every=2", "sample_every=100")]
+    with monkeypatch.context() as before:
+        before.setattr("diffkit_cli.training.build.schedule_named", lambda name: offset_cosine(max_signal=0.9))
+        assert diffkit("train", "--out", run, *few, "--steps", 2)[0] == 0
+        assert diffkit("train", "--out", tmp_path / "straight", *few, "--steps", 4)[0] == 0
+    assert diffkit("train", "--resume", "--out", run, "--steps", 4)[0] == 0
+    schedule = json.loads((run / "config.json").read_text())["schedule"]
+    assert schedule == {"name": "offset_cosine", "max_signal": 0.9, "min_signal": 0.02}
+    assert what_it_is(run) == what_it_is(tmp_path / "straight")
+
+
+def test_info_tells_what_is_saved_from_what_is_logged(run, diffkit):
+    shutil.rmtree(run / "checkpoints" / "6")
+    said = " ".join(diffkit("info", run)[1].split())
+    assert "saved at step 4 of 6; logged to step 6, loss 0." in said
+    found = json.loads(diffkit("info", run, "--json")[1])
+    assert (found["step"], found["last"]["step"], found["checkpoints"]) == (4, 6, [4])
+    shutil.rmtree(run / "checkpoints")
+    (run / "log.jsonl").unlink()
+    assert "nothing saved of 6 steps" in " ".join(diffkit("info", run)[1].split())

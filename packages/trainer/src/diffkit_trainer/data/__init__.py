@@ -1,0 +1,1 @@
+"""Whatever images come from, as one `Images`. Imports files; knows nothing of training."""

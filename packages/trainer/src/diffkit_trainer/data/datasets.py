@@ -1,0 +1,109 @@
+"""Images from a data set object: torch's, Hugging Face's, or any iterable."""
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from diffkit_trainer.data.modes import square, upright_eight_bits
+from diffkit_trainer.errors import DataError
+from diffkit_trainer.pixels import as_image, as_pixels
+
+__all__ = ["read_dataset"]
+
+IMAGE_KEYS, LABEL_KEYS = ("image", "img"), ("label", "labels", "fine_label")
+
+
+def read_dataset(
+    dataset: Iterable[Any], size: int | None = None, on_progress: Callable[[int, int], object] | None = None
+) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
+    """uint8 pixels (N, 1 or 3, H, W), labels (N,) and classes, of everything in a data set.
+
+    An item is an image, a pair (image, label), or a mapping with one of `IMAGE_KEYS` and perhaps one of `LABEL_KEYS`; an image
+    is a Pillow image or a uint8 tensor (1 or 3, H, W), a label a whole number or a class's name; all have one, or none. Classes
+    are the data set's own names (`.classes`, or Hugging Face's `.features`), else those that occur, in the alphabet's order, or
+    "0" to the largest label. Raises DataError, with the item's number, for anything else.
+    """
+    images: list[Tensor] = []
+    labels: list[int | str | None] = []
+    total = len(dataset) if isinstance(dataset, Sized) else 0
+    for i, item in enumerate(_items(dataset)):
+        image, label = _pair(item, i)
+        try:
+            picture = upright_eight_bits(image) if isinstance(image, Image.Image) else as_image(image)
+        except (ValueError, AttributeError, OSError) as error:
+            raise DataError(f"item {i} of the data set: expected a Pillow image or a uint8 tensor ({error})") from None
+        images.append(as_pixels(picture if size is None else square(picture, size)))
+        if images[-1].shape[1:] != images[0].shape[1:]:
+            first, other = (f"{each.shape[2]} x {each.shape[1]}" for each in (images[0], images[-1]))
+            raise DataError(f"item {i} of the data set is {other}, the first is {first}; pass a size to bring them to one")
+        labels.append(_label(label, i))
+        if type(labels[-1]) is not type(labels[0]):
+            first, other = (f"{each!r:.60}" for each in (labels[0], labels[-1]))
+            raise DataError(
+                f"item {i} of the data set has the label {other}, the first {first}; expected all of one kind, or none"
+            )
+        if on_progress is not None:
+            on_progress(i + 1, max(total, i + 1))
+    if not images:
+        raise DataError("the data set is empty; expected images in it")
+    channels = max(image.shape[0] for image in images)
+    pixels = torch.stack([image.expand(channels, -1, -1) for image in images])
+    return pixels, *_classes(labels, _names(dataset))
+
+
+def _items(dataset: Any) -> Iterator[Any]:
+    # torch's data sets have no end of their own: a loop over one goes on until its __getitem__ fails
+    indexed = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+    return (dataset[i] for i in range(len(dataset))) if indexed else iter(dataset)
+
+
+def _pair(item: Any, i: int) -> tuple[Any, Any]:
+    if isinstance(item, Mapping):
+        if not any(key in item for key in IMAGE_KEYS):
+            found = ", ".join(map(repr, item))
+            raise DataError(
+                f"item {i} of the data set: expected one of the keys {', '.join(map(repr, IMAGE_KEYS))}; got {found:.200}"
+            )
+        image, label = (next((item[key] for key in keys if key in item), None) for keys in (IMAGE_KEYS, LABEL_KEYS))
+        return image, label
+    if isinstance(item, tuple | list) and item:
+        return item[0], item[1] if len(item) > 1 else None
+    return item, None
+
+
+def _label(value: Any, i: int) -> int | str | None:
+    """A label as it is counted: a plain integer, also of a tensor or an array that holds one; a name; none."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return int(operator.index(value))
+    except TypeError:
+        raise DataError(f"item {i} of the data set: expected a whole number or a name as its label, got {value!r:.60}") from None
+
+
+def _classes(labels: Sequence[Any], names: tuple[str, ...]) -> tuple[Tensor | None, tuple[str, ...]]:
+    if labels[0] is None:
+        return None, ()
+    if isinstance(labels[0], str):
+        names = names or tuple(sorted(set(labels)))
+        number = {name: k for k, name in enumerate(names)}
+        for i, label in enumerate(labels):
+            if label not in number:
+                raise DataError(f"item {i} of the data set has the label {label!r:.60}; its classes are {', '.join(names):.200}")
+        labels = [number[label] for label in labels]
+    names = names or tuple(map(str, range(max(labels) + 1)))
+    for i, label in enumerate(labels):
+        if not 0 <= label < len(names):
+            raise DataError(f"item {i} of the data set has the label {label}; expected 0 ... {len(names) - 1}, one a class")
+    return torch.tensor(labels), names
+
+
+def _names(dataset: Any) -> tuple[str, ...]:
+    if hasattr(dataset, "classes"):
+        return tuple(map(str, dataset.classes))
+    features = getattr(dataset, "features", None) or {}
+    return next((tuple(features[key].names) for key in LABEL_KEYS if hasattr(features.get(key), "names")), ())

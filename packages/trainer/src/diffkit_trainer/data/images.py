@@ -1,0 +1,104 @@
+"""Images to train on: one array of bytes, and what it is known by."""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from diffkit_trainer.pixels import raw_bytes
+
+__all__ = ["Images"]
+
+CHUNK = 2**24
+
+
+@dataclass(frozen=True, eq=False)  # tensors have no equality that is one bool; compare fingerprints
+class Images:
+    """All images of a data set: uint8 pixels (N, C, H, W), and their labels (int64, (N,)) with the classes' names, if any.
+
+    N >= 1; C is 1 or 3; labels are indices into classes. skipped holds the files that were left out, with the reason. Raises
+    ValueError for anything else.
+
+    >>> from diffkit_trainer import open_images
+    >>> images = open_images("digits")
+    >>> len(images), images.shape, images.classes[:3], images.labels[:5].tolist()
+    (1797, (1, 8, 8), ('0', '1', '2'), [0, 1, 2, 3, 4])
+    """
+
+    pixels: Tensor
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+    name: str = "images"
+    skipped: tuple[tuple[Path, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        p, y = self.pixels, self.labels
+        if p.dtype != torch.uint8 or p.ndim != 4 or p.shape[1] not in (1, 3) or not p.numel():
+            raise ValueError(f"pixels must be torch.uint8 (N, 1 or 3, H, W), none of them 0; got {p.dtype} {tuple(p.shape)}")
+        if y is None:
+            return
+        if y.dtype != torch.int64 or y.shape != (len(p),):
+            raise ValueError(f"labels must be torch.int64 ({len(p)},), one an image; got {y.dtype} {tuple(y.shape)}")
+        if y.min() < 0 or y.max() >= len(self.classes):
+            raise ValueError(
+                f"labels must be in 0 ... {len(self.classes) - 1}, one a class; got {int(y.min())} ... {int(y.max())}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every image."""
+        channels, height, width = self.pixels.shape[1:]
+        return channels, height, width
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256, in hex, of shape, classes, pixels and labels: equal exactly when one trains on the same data.
+
+        Neither the name nor the folder counts. Computed once.
+
+        >>> from diffkit_trainer import open_images
+        >>> open_images("digits").fingerprint[:16]
+        '4c4de7484fa7e891'
+        """
+        head = {"shape": list(self.pixels.shape), "classes": list(self.classes), "labels": self.labels is not None}
+        digest = hashlib.sha256(json.dumps(head).encode())
+        digest.update(raw_bytes(self.pixels))
+        if self.labels is not None:
+            digest.update(json.dumps(self.labels.tolist()).encode())
+        return digest.hexdigest()
+
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel over all pixels, on the scale where 255 is 1.
+
+        The sums are of integers, so the result is exact to a rounding of float64 however many images there are. A channel that
+        is constant gets the deviation 1: dividing by it does no harm. Computed once.
+
+        >>> from diffkit_trainer import open_images
+        >>> mean, std = open_images("digits").statistics()
+        >>> round(mean[0], 4), round(std[0], 4)
+        (0.3053, 0.3759)
+        """
+        return self._statistics
+
+    @cached_property
+    def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        moments = [_moments(self.pixels[:, channel]) for channel in range(self.shape[0])]
+        return tuple(mean for mean, _ in moments), tuple(std or 1.0 for _, std in moments)
+
+
+def _moments(values: Tensor) -> tuple[float, float]:
+    """Mean and deviation of bytes / 255, from how often each of the 256 values occurs."""
+    counts = torch.zeros(256, dtype=torch.int64)
+    for start in range(0, len(values), step := max(1, CHUNK // values[0].numel())):
+        counts += torch.bincount(values[start : start + step].flatten(), minlength=256).cpu()
+    n, total, squares = (sum(v**power * c for v, c in enumerate(counts.tolist())) for power in (0, 1, 2))
+    # n squares - total^2 is n^2 times the variance, a Python integer of any length: no cancellation, and exactly 0 if constant
+    return total / (255 * n), math.sqrt(n * squares - total**2) / (255 * n)

@@ -1,0 +1,63 @@
+"""Between 8-bit pixels and the numbers a network sees."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from diffkit_trainer.data.images import Images
+
+__all__ = ["NORMALISATIONS", "Normalisation"]
+
+NORMALISATIONS = ("data", "range")
+"""By the data's own mean and deviation, as the Keras tutorial does; or to [-1, 1], as DDPM and diffusers do."""
+
+
+class Normalisation(NamedTuple):
+    """x = (pixel / 255 - mean) / std for each channel, and back.
+
+    mean, std: a number a channel, in units of the pixel range [0, 1]; a data set's own make its x of mean 0 and variance 1.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, images: Images, kind: str = "data") -> "Normalisation":
+        """That of images, by one of `NORMALISATIONS`. Raises ValueError for another kind.
+
+        >>> Normalisation.of(Images(torch.zeros(1, 1, 2, 2, dtype=torch.uint8)), "range")
+        Normalisation(mean=(0.5,), std=(0.5,))
+        """
+        if kind not in NORMALISATIONS:
+            raise ValueError(f"normalise must be one of {', '.join(map(repr, NORMALISATIONS))}; got {kind!r}")
+        half = (0.5,) * images.shape[0]
+        return cls(*images.statistics()) if kind == "data" else cls(half, half)
+
+    def to_network(self, pixels: Tensor) -> Tensor:
+        """uint8 pixels (B, C, H, W) as float32 x.
+
+        >>> Normalisation((0.5,), (0.25,)).to_network(torch.tensor([[[[255]]]], dtype=torch.uint8)).item()
+        2.0
+        """
+        mean, std = self._columns(pixels.device)
+        return (pixels.float() / 255 - mean) / std
+
+    def to_pixels(self, x: Tensor) -> Tensor:
+        """x (B, C, H, W) as uint8 pixels: rounded, what lies outside [0, 255] clipped.
+
+        >>> Normalisation((0.5,), (0.25,)).to_pixels(torch.tensor([[[[9.0]]]])).item()
+        255
+        """
+        mean, std = self._columns(x.device)
+        return ((x.float() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+
+    def _columns(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        return _column(tuple(self.mean), device), _column(tuple(self.std), device)
+
+
+@lru_cache(maxsize=16)  # a copy to an accelerator makes the host wait: once, not every step
+def _column(values: tuple[float, ...], device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device).reshape(-1, 1, 1)

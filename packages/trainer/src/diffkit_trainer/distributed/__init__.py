@@ -1,0 +1,1 @@
+"""Several processes that train one network. Imports nothing of this package."""

@@ -1,0 +1,74 @@
+"""Several processes that train one network, as torchrun starts them."""
+
+import datetime
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, distributed
+
+__all__ = ["World", "process_group"]
+
+
+class World(NamedTuple):
+    """This process among all: rank 0 ... size - 1. Rank 0 writes; one process alone needs no partner.
+
+    >>> World().first, World().total(torch.tensor([2.0])).item(), World().any(False)
+    (True, 2.0, False)
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def of_this_process(cls) -> "World":
+        """What torchrun told this process, before it has met the others."""
+        return cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self.rank == 0
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum over all processes, which must all call this; `values` stays as it is."""
+        result = values.clone()
+        if self.size > 1:
+            distributed.all_reduce(result)
+        return result
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is true in any process, which must all call this. Over the CPU: nobody waits for an accelerator."""
+        if self.size == 1:
+            return flag
+        found = torch.tensor(int(flag))
+        distributed.all_reduce(found, op=distributed.ReduceOp.MAX)
+        return bool(found)
+
+
+@contextmanager
+def process_group(device: torch.device | str = "cpu", timeout: float = 600.0) -> Iterator[tuple[World, torch.device]]:
+    """The world that torchrun made, and this process's device; a world of one process where torchrun did not start it.
+
+    timeout: seconds after which a process that waits for another gives up, so that a partner that hangs ends them all.
+    The group is left when the block ends well; when it ends with an error the others may hang, and nothing waits for them.
+
+    >>> with process_group("cpu") as (world, device):
+    ...     print(world.size, device)
+    1 cpu
+    """
+    device = torch.device(device)
+    world = World.of_this_process()
+    if world.size == 1:
+        yield world, device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=datetime.timedelta(seconds=timeout))
+    yield world, device
+    distributed.barrier()  # one that left earlier would close its connections under the others' last message
+    distributed.destroy_process_group()

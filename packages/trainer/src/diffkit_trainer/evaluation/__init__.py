@@ -1,0 +1,1 @@
+"""How good samples are. Imports data; knows nothing of runs."""

@@ -1,0 +1,1 @@
+"""Images as PNG, GIF and WebP: grids, captions, plots, metadata. Imports data and files."""

@@ -1,0 +1,1 @@
+"""The run folder: config, log, checkpoints. Imports training and files."""

@@ -1,0 +1,91 @@
+"""The loss: how well the network says what the noise was."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from diffkit_schedules import Schedule, add_noise, condition_value, target, timesteps_of, weight
+from torch import Tensor
+from torch.nn import functional
+
+from diffkit_trainer.training.timesteps import draw_times
+
+__all__ = ["LOSSES", "loss", "losses"]
+
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "mae": functional.l1_loss,
+    "mse": functional.mse_loss,
+    "huber": functional.smooth_l1_loss,
+}
+"""The errors that have a name; huber is half the squared error up to 1, and the absolute error less one half beyond."""
+
+
+def loss(model: Callable[..., Tensor], schedule: Schedule, x0: Tensor, **options: Any) -> Tensor:
+    """The mean error of the network's output at random noise levels, a scalar with a graph: the mean of `losses`.
+
+    >>> from diffkit_schedules import rectified
+    >>> zero = lambda x, c: torch.zeros_like(x)
+    >>> round(loss(zero, rectified(), torch.zeros(4, 1, 64, 64), kind="mse").item(), 1)
+    1.0
+    """
+    return losses(model, schedule, x0, **options).mean()
+
+
+def losses(
+    model: Callable[..., Tensor],
+    schedule: Schedule,
+    x0: Tensor,
+    *,
+    prediction: str = "eps",
+    condition: str = "variance",
+    kind: str = "mae",
+    weighting: str = "uniform",
+    gamma: float = 5.0,
+    times: str = "uniform",
+    generator: torch.Generator | None = None,
+    t: Tensor | None = None,
+    eps: Tensor | None = None,
+    **model_kwargs: Any,
+) -> Tensor:
+    """Each sample's error at a random noise level, (B,), with a graph.
+
+        w(t) mean | model(alpha x0 + sigma eps, c) - target |,   t ~ times, eps standard normal
+
+    x0: (B, ...); each sample has a t of its own. prediction: what the network says, see diffkit_schedules.target.
+    condition: what it is told, as c of shape (B,), see diffkit_schedules.condition_value; with "index", t is one of the
+    table's. kind: "mae", "mse" or "huber". weighting, gamma: w, see diffkit_schedules.weight, which is meant for squared errors.
+    times: see `draw_times`. generator: of x0's device; or give the draws themselves, t of shape (B, 1, ...) and eps of x0's.
+    model_kwargs go to the model. The error is taken in float32 whatever the model answers in.
+    Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an answer of another shape than x0's.
+    Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
+
+    >>> from diffkit_schedules import rectified
+    >>> right = lambda x, c: x / c.sqrt()[:, None]  # x0 is 0 and x is sigma eps; c is sigma^2
+    >>> losses(right, rectified(), torch.zeros(3, 5), t=torch.full((3, 1), 0.5))
+    tensor([0., 0., 0.])
+    """
+    if kind not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}; got {kind!r}")
+    if t is None:
+        generator = generator or _unseeded(x0.device)
+        t = draw_times(times, (x0.shape[0], *(1,) * (x0.ndim - 1)), generator=generator)
+    if condition == "index":
+        steps = timesteps_of(schedule)
+        t = (t * steps).floor().add(1) / steps
+    if eps is None:
+        generator = generator or _unseeded(x0.device)
+        eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
+    rates = schedule(t)
+    level = condition_value(schedule, t, condition).flatten()
+    level = level.round().long() if condition == "index" else level.to(x0.dtype)
+    out = model(add_noise(x0, eps, rates), level, **model_kwargs)
+    wanted = target(x0, eps, rates, prediction)
+    if out.shape != wanted.shape:  # or torch would make one fit the other
+        raise ValueError(f"the network must answer in its input's shape, {tuple(x0.shape)}; got {tuple(out.shape)}")
+    errors = LOSSES[kind](out.to(wanted.dtype), wanted, reduction="none").flatten(1).mean(1)  # (B,)
+    return errors if weighting == "uniform" else errors * weight(rates, weighting, prediction, gamma).flatten()
+
+
+def _unseeded(device: torch.device) -> torch.Generator:
+    """A generator that goes on from torch's own; asked on the CPU, for nobody is to wait for another device."""
+    return torch.Generator(device).manual_seed(int(torch.randint(2**62, (), device="cpu")))

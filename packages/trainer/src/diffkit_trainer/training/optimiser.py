@@ -1,0 +1,161 @@
+"""AdamW that never takes a step that is not finite, and never waits for the device to know."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from diffkit_trainer.distributed.shard import parted, whole
+from diffkit_trainer.errors import DivergedError
+
+__all__ = ["LEARNING_RATES", "Optimiser"]
+
+LEARNING_RATES = ("constant", "cosine")
+FIRST_SCALE, STREAK = 65536.0, 2000
+
+
+class Optimiser:
+    """Fused AdamW with a warmed-up learning rate, clipping, and a loss scale for float16; every decision is made on the device.
+
+        lr_n = lr min(1, (n + 1) / warmup),   cosine: times (1 + cos(pi n / decay_steps)) / 2,   n = 0, 1, ...
+
+    n counts the updates that were made. clip: the gradients' norm is brought down to it. scaled: the loss is multiplied by a
+    scale for the backward pass, which halves at an overflow and doubles after 2,000 updates without one.
+
+    A gradient norm that is not finite changes nothing: neither weights nor moments nor n. With `scaled` that step is skipped
+    (an overflow, unless the scale is below 1 already); else the training has diverged, and no later update is made either:
+    `check` says where. Raises ValueError for an option out of its range.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float = 1e-3,
+        weight_decay: float = 1e-4,
+        schedule: str = "constant",
+        warmup: int = 0,
+        *,
+        decay_steps: int | None = None,
+        clip: float | None = None,
+        scaled: bool = False,
+    ) -> None:
+        if not 0 < lr < math.inf:
+            raise ValueError(f"lr must be > 0, got {lr}")
+        if schedule not in LEARNING_RATES:
+            raise ValueError(f"lr_schedule must be one of {', '.join(map(repr, LEARNING_RATES))}; got {schedule!r}")
+        if not 0 <= weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be >= 0, got {weight_decay}")
+        if schedule == "cosine" and (decay_steps is None or decay_steps < 1):
+            raise ValueError(f"lr_schedule 'cosine' needs decay_steps >= 1, the updates it takes to fall to 0; got {decay_steps}")
+        if schedule != "cosine" and decay_steps is not None:
+            raise ValueError(
+                f"decay_steps is for lr_schedule 'cosine', got {decay_steps} with {schedule!r}: leave one of them out"
+            )
+        if warmup < 0 or (clip is not None and not clip > 0):
+            raise ValueError(f"warmup must be >= 0 and clip > 0, got {warmup} and {clip}")
+        self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        device = self.parameters[0].device
+        self.peak, self.warmup, self.clip = lr, warmup, clip
+        self.decay_steps = decay_steps
+        self.lr = torch.full((), lr, device=device)
+        self.adamw = torch.optim.AdamW(self.parameters, lr=lr, weight_decay=weight_decay, fused=True)
+        self.adamw.param_groups[0]["lr"] = self.lr  # not at once: it would be looked at
+        self.updates = torch.zeros((), dtype=torch.int64, device=device)
+        self.skipped = torch.zeros_like(self.updates)
+        self.bad_step = torch.zeros_like(self.updates)  # the first update that was not finite, 1, 2, ...; 0 for none
+        self.scale = torch.full((), FIRST_SCALE, device=device) if scaled else None
+        self.streak = torch.zeros_like(self.updates)
+
+    def backward(self, value: Tensor) -> None:
+        """Add the gradients of a loss. One that is not finite makes them NaN on every process that they are averaged over."""
+        # an absolute error of infinity has the finite gradient 1: only so does the norm tell it
+        value = value * torch.where(value.isfinite(), 1.0, torch.nan)
+        (value if self.scale is None else value * self.scale).backward()
+
+    @torch.no_grad()
+    def apply(self, step: int) -> tuple[Tensor, Tensor]:
+        """Make update number `step` unless it is not finite; gives whether it was made, and the norm before clipping."""
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        norm = whole(nn.utils.get_total_norm(gradients)).float()  # the fused kernel divides by nothing else
+        norm = norm if self.scale is None else norm / self.scale
+        finite = norm.isfinite()
+        lost = ~finite if self.scale is None else ~finite & (self.scale < 1)
+        self.bad_step = torch.where(lost & (self.bad_step == 0), step, self.bad_step)
+        good = finite & (self.bad_step == 0)
+        self._set_lr()
+        # what torch's own gradient scaler does: the fused kernel divides by grad_scale and does nothing where found_inf is 1
+        self.adamw.found_inf = (~good).float()  # type: ignore[attr-defined]
+        self.adamw.grad_scale = self._divisor(norm)  # type: ignore[attr-defined]
+        self.adamw.step()
+        self.adamw.zero_grad()
+        self.updates += good
+        self.skipped += ~good
+        self._rescale(good)
+        return good, norm
+
+    def check(self) -> None:
+        """Raises DivergedError where an update was not finite. Waits for the device."""
+        step = int(self.bad_step)
+        if step:
+            raise DivergedError(f"the loss or its gradient was not finite at step {step}: no update was made from there on", step)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Plain numbers, and the moments by name."""
+        numbers: dict[str, Any] = {"updates": int(self.updates), "skipped": int(self.skipped), "streak": int(self.streak)}
+        numbers |= {} if self.scale is None else {"scale": float(self.scale)}
+        slots = [self.adamw.state.get(parameter) or _moments_at_0(parameter) for parameter in self.parameters]
+        return numbers, {f"{i}.{key}": value for i, slot in enumerate(slots) for key, value in slot.items()}
+
+    def expected(self) -> dict[str, Tensor]:
+        """The moments that a state holds, on "meta": their names, shapes and types alone."""
+        one = torch.empty((), device="meta")
+        return {
+            f"{i}.{key}": one if key == "step" else torch.empty(parameter.shape, dtype=parameter.dtype, device="meta")
+            for i, parameter in enumerate(self.parameters)
+            for key in ("step", "exp_avg", "exp_avg_sq")
+        }
+
+    def restore(self, numbers: dict[str, Any], moments: dict[str, Tensor]) -> None:
+        """Take over what `state` gave."""
+        self.adamw.state.clear()
+        for i, parameter in enumerate(self.parameters if moments else []):
+            # in the parameter's own memory format: the fused kernel walks through all of them as they lie
+            both = {key: parted(moments[f"{i}.{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
+            slot = {key: torch.empty_like(parameter).copy_(value) for key, value in both.items()}
+            self.adamw.state[parameter] = {"step": moments[f"{i}.step"].to(parameter.device, copy=True), **slot}
+        for name in ("updates", "skipped", "streak"):
+            getattr(self, name).fill_(numbers[name])
+        if self.scale is not None:
+            self.scale.fill_(numbers.get("scale", FIRST_SCALE))
+        self.bad_step.zero_()
+        self._set_lr()
+
+    def _set_lr(self) -> None:
+        if not self.warmup and self.decay_steps is None:
+            return
+        factor = ((self.updates + 1) / max(self.warmup, 1)).clamp(max=1.0)
+        if self.decay_steps is not None:
+            factor = factor * (1 + torch.cos(math.pi * (self.updates / self.decay_steps).clamp(max=1.0))) / 2
+        self.lr.copy_(self.peak * factor)
+
+    def _divisor(self, norm: Tensor) -> Tensor | None:
+        if self.clip is None:
+            return self.scale
+        clipped = (norm / self.clip).clamp(min=1.0)
+        return clipped if self.scale is None else clipped * self.scale
+
+    def _rescale(self, good: Tensor) -> None:
+        if self.scale is None:
+            return
+        streak = torch.where(good, self.streak + 1, 0)
+        grown = streak == STREAK
+        self.scale.mul_(torch.where(good, torch.where(grown, 2.0, 1.0), 0.5))
+        self.streak = torch.where(grown, 0, streak)
+
+
+def _moments_at_0(parameter: nn.Parameter) -> dict[str, Tensor]:
+    """What AdamW begins with when a parameter has its first gradient, which one that the loss never reaches has not."""
+    zeros = {key: torch.zeros_like(parameter) for key in ("exp_avg", "exp_avg_sq")}
+    return {"step": torch.zeros((), device=parameter.device), **zeros}

@@ -1,0 +1,23 @@
+"""The order of the images, and torch's own randomness put back."""
+
+import pytest
+import torch
+from diffkit_trainer.rng import batch_indices, generator, global_randomness
+
+
+@pytest.mark.parametrize(("batch_size", "images"), [(4, 10), (3, 3), (25, 10), (1, 4)])
+def test_steps_walk_through_one_permutation_after_the_other(batch_size, images):
+    epochs = [torch.randperm(images, generator=generator(5, "order", epoch)) for epoch in range(9)]
+    endless = torch.cat(epochs)
+    for step in range(3):
+        expected = endless[step * batch_size : (step + 1) * batch_size]
+        assert torch.equal(batch_indices(5, step, batch_size, images), expected)
+
+
+def test_inside_global_randomness_torch_draws_from_the_place_and_afterwards_goes_on():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    with global_randomness(0, 7):
+        drawn = torch.rand(3)
+    assert torch.equal(drawn, torch.rand(3, generator=generator(0, "global", 7)))
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,285 @@
+"""The optimiser alone: AdamW's first steps by hand, the learning rate's table, and what an update that is not finite leaves."""
+
+import math
+
+import pytest
+import torch
+from diffkit_trainer import DivergedError
+from diffkit_trainer.training.optimiser import Optimiser
+from torch import nn
+
+
+def weight(*values):
+    return nn.Parameter(torch.tensor(values or (1.0, -2.0)))
+
+
+def update(optimiser, parameter, gradient, step=1):
+    """One update from a loss that has this gradient."""
+    optimiser.backward((parameter * torch.tensor(gradient)).sum())
+    return optimiser.apply(step)
+
+
+def moment(optimiser, parameter, name="exp_avg"):
+    return optimiser.adamw.state[parameter][name]
+
+
+# --- one update
+
+
+def test_two_updates_are_adamw_s_equations():
+    parameter, lr, decay = weight(), 0.1, 0.5
+    optimiser = Optimiser([parameter], lr, decay)
+    w, m, v = torch.tensor([1.0, -2.0]).double(), 0.0, 0.0
+    for n, gradient in enumerate((torch.tensor([3.0, 4.0]), torch.tensor([-1.0, 2.0])), start=1):
+        good, norm = update(optimiser, parameter, gradient.tolist(), n)
+        assert (good.item(), norm.item()) == (True, pytest.approx(gradient.norm().item()))
+        m, v = 0.9 * m + 0.1 * gradient.double(), 0.999 * v + 0.001 * gradient.double() ** 2
+        w = w * (1 - lr * decay) - lr * (m / (1 - 0.9**n)) / ((v / (1 - 0.999**n)).sqrt() + 1e-8)
+        torch.testing.assert_close(parameter.detach().double(), w, rtol=1e-6, atol=1e-7)
+        assert parameter.grad is None
+    assert (int(optimiser.updates), int(optimiser.skipped), int(optimiser.bad_step)) == (2, 0, 0)
+
+
+def test_the_defaults_are_a_thousandth_and_a_ten_thousandth():
+    optimiser = Optimiser([weight()])
+    (group,) = optimiser.adamw.param_groups
+    assert (group["lr"].item(), group["weight_decay"], group["fused"]) == (pytest.approx(1e-3), 1e-4, True)
+    assert (optimiser.scale, optimiser.clip, optimiser.warmup, optimiser.decay_steps) == (None, None, 0, None)
+
+
+def test_what_needs_no_gradient_and_what_got_none_stay():
+    frozen, unused, parameter = weight().requires_grad_(False), weight(), weight()
+    optimiser = Optimiser([frozen, unused, parameter], 0.1)
+    update(optimiser, parameter, [3.0, 4.0])
+    assert [id(each) for each in optimiser.parameters] == [id(unused), id(parameter)]
+    assert (frozen.tolist(), unused.tolist()) == ([1.0, -2.0], [1.0, -2.0])
+    assert parameter.tolist() != [1.0, -2.0]
+
+
+@pytest.mark.parametrize(("clip", "factor"), [(10.0, 1.0), (5.0, 1.0), (2.5, 0.5), (0.5, 0.1)])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_clipping_brings_the_norm_down(clip, factor, scaled):
+    parameter = weight()
+    optimiser = Optimiser([parameter], clip=clip, scaled=scaled)
+    _, norm = update(optimiser, parameter, [3.0, 4.0])
+    assert norm.item() == pytest.approx(5.0)
+    torch.testing.assert_close(moment(optimiser, parameter), factor * torch.tensor([0.3, 0.4]))
+
+
+# --- the learning rate
+
+
+def rates(count, **options):
+    parameter = weight()
+    optimiser = Optimiser([parameter], 2.0, **options)
+    found = []
+    for step in range(1, count + 1):
+        update(optimiser, parameter, [3.0, 4.0], step)
+        found.append(optimiser.lr.item())
+    return found
+
+
+def test_the_learning_rate_follows_its_formula():
+    assert rates(3) == [2.0] * 3
+    assert rates(6, warmup=4) == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+    cosine = [1 + math.cos(math.pi * min(n / 4, 1)) for n in range(7)]
+    assert rates(7, schedule="cosine", decay_steps=4) == pytest.approx(cosine, abs=1e-6)
+    both = [factor * value for factor, value in zip([0.5, 1, 1, 1, 1], cosine, strict=False)]
+    assert rates(5, schedule="cosine", decay_steps=4, warmup=2) == pytest.approx(both, abs=1e-6)
+
+
+def test_the_rate_is_the_one_that_the_update_is_made_with():
+    parameter = weight(1.0)
+    update(Optimiser([parameter], 1.0, 0.0, warmup=4), parameter, [3.0])
+    assert parameter.item() == pytest.approx(1 - 0.25)
+
+
+# --- what is not finite
+
+
+@pytest.mark.parametrize("gradient", [math.nan, math.inf])
+def test_an_update_that_is_not_finite_changes_nothing_and_is_the_last(gradient):
+    parameter = weight()
+    optimiser = Optimiser([parameter], 0.1, warmup=10)
+    update(optimiser, parameter, [3.0, 4.0], 1)
+    before, moments = parameter.detach().clone(), moment(optimiser, parameter).clone()
+    optimiser.check()
+    for step, value in ((2, gradient), (3, 1.0), (4, gradient)):
+        good, _ = update(optimiser, parameter, [1.0, value], step)
+        assert not good
+        assert torch.equal(parameter, before)
+        assert torch.equal(moment(optimiser, parameter), moments)
+    assert (int(optimiser.updates), int(optimiser.skipped), int(optimiser.bad_step)) == (1, 3, 2)
+    with pytest.raises(DivergedError, match=r"^the loss or its gradient was not finite at step 2: no update was") as caught:
+        optimiser.check()
+    assert caught.value.step == 2
+
+
+def test_a_loss_that_is_not_finite_is_seen_in_its_gradient():
+    parameter = weight()
+    optimiser = Optimiser([parameter])
+    optimiser.backward((parameter * torch.tensor([1.0, 2.0])).sum() + math.inf)
+    assert parameter.grad.isnan().all()
+    good, norm = optimiser.apply(1)
+    assert (good.item(), norm.isnan().item()) == (False, True)
+
+
+def test_the_scale_multiplies_the_loss_and_divides_the_gradient():
+    parameter = weight()
+    optimiser = Optimiser([parameter], scaled=True)
+    assert optimiser.scale.item() == 65536
+    optimiser.backward((parameter * torch.tensor([3.0, 4.0])).sum())
+    assert parameter.grad.tolist() == [3 * 65536, 4 * 65536]
+    good, norm = optimiser.apply(1)
+    assert (good.item(), norm.item(), optimiser.scale.item(), int(optimiser.streak)) == (True, pytest.approx(5.0), 65536, 1)
+    torch.testing.assert_close(moment(optimiser, parameter), torch.tensor([0.3, 0.4]))
+
+
+def test_an_overflow_halves_the_scale_and_is_no_divergence():
+    parameter = weight()
+    optimiser = Optimiser([parameter], scaled=True)
+    optimiser.streak.fill_(7)
+    good, _ = update(optimiser, parameter, [math.inf, 1.0])
+    assert (good.item(), optimiser.scale.item(), int(optimiser.streak)) == (False, 32768, 0)
+    assert (int(optimiser.updates), int(optimiser.skipped), int(optimiser.bad_step)) == (0, 1, 0)
+    assert parameter.tolist() == [1.0, -2.0]
+    good, _ = update(optimiser, parameter, [1.0, 1.0], 2)
+    assert (good.item(), optimiser.scale.item(), int(optimiser.updates)) == (True, 32768, 1)
+
+
+@pytest.mark.parametrize(("scale", "bad_step"), [(2.0, 0), (1.0, 0), (0.5, 9)])
+def test_an_overflow_at_a_scale_below_one_is_one(scale, bad_step):
+    parameter = weight()
+    optimiser = Optimiser([parameter], scaled=True)
+    optimiser.scale.fill_(scale)
+    update(optimiser, parameter, [math.inf, 1.0], 9)
+    assert int(optimiser.bad_step) == bad_step
+
+
+def test_two_thousand_good_updates_double_the_scale():
+    parameter = weight()
+    optimiser = Optimiser([parameter], scaled=True)
+    optimiser.streak.fill_(1998)
+    for streak, scale in ((1999, 65536), (0, 131072), (1, 131072)):
+        update(optimiser, parameter, [1.0, 1.0])
+        assert (int(optimiser.streak), optimiser.scale.item()) == (streak, scale)
+
+
+# --- saved and taken over
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_what_is_restored_goes_on_as_if_nothing_had_been(scaled):
+    def fresh():
+        parameter = nn.Parameter(torch.ones(1, 2, 2, 2).contiguous(memory_format=torch.channels_last))
+        options = {"warmup": 6, "schedule": "cosine", "decay_steps": 9, "scaled": scaled}
+        return parameter, Optimiser([parameter, nn.Parameter(torch.ones(2))], 0.1, **options)
+
+    def steps(parameter, optimiser, numbers):
+        for n in numbers:
+            optimiser.backward((parameter * torch.arange(8.0).reshape(1, 2, 2, 2) * n).sum() + optimiser.parameters[1].sum())
+            optimiser.apply(n)
+
+    (one, first), (other, second) = fresh(), fresh()
+    steps(one, first, [1, 2])
+    first.skipped.fill_(5)
+    if scaled:
+        first.scale.fill_(128.0)
+    numbers, moments = first.state()
+    expected = {"updates": 2, "skipped": 5, "streak": 2 if scaled else 0} | ({"scale": 128.0} if scaled else {})
+    assert numbers == expected
+    described = first.expected()
+    assert {name: (value.shape, value.dtype) for name, value in described.items()} == {
+        name: (value.shape, value.dtype) for name, value in moments.items()
+    }
+    assert {value.device.type for value in described.values()} == {"meta"}
+    second.bad_step.fill_(3)
+    moments = {name: value.contiguous().clone() for name, value in moments.items()}
+    with torch.no_grad():
+        other.copy_(one)
+        second.parameters[1].copy_(first.parameters[1])
+    second.restore(numbers, moments)
+    assert second.lr.item() == pytest.approx(0.1 * 0.5 * (1 + math.cos(math.pi * 2 / 9)) / 2)
+    assert second.state()[0] == numbers
+    assert int(second.bad_step) == 0
+    kept = moments["0.exp_avg"].clone()
+    for run in ((one, first), (other, second)):
+        steps(*run, [3, 4])
+    assert torch.equal(one, other)
+    assert torch.equal(first.lr, second.lr)
+    assert moment(second, other).is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(moments["0.exp_avg"], kept), "what was given is not moved along"
+    assert moments["0.step"] == 2
+
+
+def test_a_state_from_before_the_first_update_has_moments_of_zero():
+    numbers, moments = Optimiser([weight(), weight(3.0)], scaled=True).state()
+    assert numbers == {"updates": 0, "skipped": 0, "streak": 0, "scale": 65536.0}
+    assert {name: value.tolist() for name, value in moments.items()} == {
+        "0.step": 0.0, "0.exp_avg": [0.0, 0.0], "0.exp_avg_sq": [0.0, 0.0],
+        "1.step": 0.0, "1.exp_avg": [0.0], "1.exp_avg_sq": [0.0],
+    }  # fmt: skip
+
+
+def test_moments_are_of_their_parameter_s_type_and_device():
+    parameter = nn.Parameter(torch.zeros(2, 3, dtype=torch.float64))
+    optimiser = Optimiser([parameter])
+    for moments in (optimiser.state()[1], optimiser.expected()):
+        assert {name: (value.shape, value.dtype) for name, value in moments.items()} == {
+            "0.step": ((), torch.float32),
+            "0.exp_avg": ((2, 3), torch.float64),
+            "0.exp_avg_sq": ((2, 3), torch.float64),
+        }
+    with torch.device("meta"):
+        assert {value.device.type for value in optimiser.state()[1].values()} == {"cpu"}
+
+
+def test_everything_is_on_the_parameters_device():
+    with torch.device("meta"):
+        optimiser = Optimiser([nn.Parameter(torch.zeros(2, device="cpu"))], scaled=True)
+    tensors = [value for value in vars(optimiser).values() if isinstance(value, torch.Tensor)]
+    assert len(tensors) == 6
+    assert {tensor.device.type for tensor in tensors} == {"cpu"}
+    assert {optimiser.updates.dtype, optimiser.skipped.dtype, optimiser.bad_step.dtype, optimiser.streak.dtype} == {torch.int64}
+
+
+def test_a_state_without_moments_and_scale_is_the_start():
+    parameter = weight()
+    optimiser = Optimiser([parameter], scaled=True)
+    update(optimiser, parameter, [1.0, 1.0])
+    optimiser.scale.fill_(4.0)
+    optimiser.restore({"updates": 0, "skipped": 0, "streak": 0}, {})
+    assert (optimiser.scale.item(), int(optimiser.updates), dict(optimiser.adamw.state)) == (65536.0, 0, {})
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lr": 0.0}, "lr must be > 0, got 0.0"),
+        ({"lr": math.inf}, "lr must be > 0, got inf"),
+        ({"lr": math.nan}, "lr must be > 0, got nan"),
+        ({"schedule": "linear"}, "lr_schedule must be one of 'constant', 'cosine'; got 'linear'"),
+        ({"weight_decay": -0.1}, "weight_decay must be >= 0, got -0.1"),
+        ({"weight_decay": math.inf}, "weight_decay must be >= 0, got inf"),
+        ({"schedule": "cosine"}, "lr_schedule 'cosine' needs decay_steps >= 1, .*; got None"),
+        ({"schedule": "cosine", "decay_steps": 0}, "lr_schedule 'cosine' needs decay_steps >= 1, .*; got 0"),
+        ({"decay_steps": 9}, "decay_steps is for lr_schedule 'cosine', got 9 with 'constant'"),
+        ({"warmup": -1}, "warmup must be >= 0 and clip > 0, got -1 and None"),
+        ({"clip": 0.0}, "warmup must be >= 0 and clip > 0, got 0 and 0.0"),
+        ({"clip": math.nan}, "warmup must be >= 0 and clip > 0, got 0 and nan"),
+    ],
+)
+def test_refusals(options, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        Optimiser([weight()], **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"lr": 2.0}, {"clip": 0.5}, {"warmup": 1}, {"weight_decay": 0.0}, {"schedule": "cosine", "decay_steps": 1}],
+)
+def test_the_ends_of_the_ranges_are_taken(options):
+    assert Optimiser([weight()], **options)
