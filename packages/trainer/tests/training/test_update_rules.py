@@ -8,7 +8,7 @@ from diffkit_schedules import linear_betas, rectified
 from diffkit_trainer import EMA, DivergedError, World, loss, losses
 from diffkit_trainer.data.normalisation import Normalisation
 from diffkit_trainer.training.buffers import Buffers
-from diffkit_trainer.training.metrics import BUCKETS, Metrics
+from diffkit_trainer.training.metrics import BUCKETS, RunningMetrics
 from diffkit_trainer.training.optimiser import FIRST_SCALE, STREAK, Optimiser
 from torch import nn
 
@@ -296,16 +296,16 @@ def test_the_same_generator_draws_times_and_noise_one_after_the_other():
 
 
 def test_the_sums_of_a_log_entry():
-    tally = Metrics(torch.device("cpu"))
+    tally = RunningMetrics(torch.device("cpu"))
     assert BUCKETS == 4
     t = torch.tensor([0.0, 0.25, 0.49, 0.75, 1.0]).reshape(5, 1, 1, 1)
-    tally.add(torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]), t, torch.tensor(3.0), torch.tensor(True))
-    tally.add(torch.full((5,), math.nan), t, torch.tensor(math.nan), torch.tensor(False))
-    tally.add(torch.tensor([9.0]), torch.tensor([0.6]), torch.tensor(5.0), torch.tensor(True))
+    running_metrics.add(torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]), t, torch.tensor(3.0), torch.tensor(True))
+    running_metrics.add(torch.full((5,), math.nan), t, torch.tensor(math.nan), torch.tensor(False))
+    running_metrics.add(torch.tensor([9.0]), torch.tensor([0.6]), torch.tensor(5.0), torch.tensor(True))
     expected = {"loss": 40 / 6, "gradient_norm": 4.0, "loss_by_t": [1.0, 3.0, 9.0, 12.0]}
-    assert tally.read(World(), keep=True) == expected
-    assert tally.read(World()) == expected
-    assert tally.read(World()) == {"loss": None, "gradient_norm": None, "loss_by_t": [None] * 4}
+    assert running_metrics.read(World(), keep=True) == expected
+    assert running_metrics.read(World()) == expected
+    assert running_metrics.read(World()) == {"loss": None, "gradient_norm": None, "loss_by_t": [None] * 4}
 
 
 def test_pixels_are_scaled_by_255_the_mean_and_the_deviation_of_their_channel():

@@ -117,7 +117,7 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
     """
     folder, step, warnings = newest(Path(run))
     numbers = read_document(folder / "state.json")
-    require_numbers(numbers, folder / "state.json", len(trainer.tally.sums))
+    require_numbers(numbers, folder / "state.json", len(trainer.running_metrics.sums))
     if numbers["step"] != step:
         raise RunError(f"{folder / 'state.json'}: step: expected {step}, that of its folder, found {numbers['step']}")
     warnings += _same_experiment(folder, numbers, trainer.experiment)

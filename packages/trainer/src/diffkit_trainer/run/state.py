@@ -88,8 +88,8 @@ def put_back(
     trainer.optimiser.restore(numbers, moments)
     trainer.ema.updates.fill_(numbers["ema_updates"])
     trainer.step = numbers["step"]
-    sums = torch.tensor(numbers["sums"], dtype=trainer.tally.sums.dtype)
-    trainer.tally.sums.copy_(sums if trainer.world.first else torch.zeros_like(sums))
+    sums = torch.tensor(numbers["sums"], dtype=trainer.running_metrics.sums.dtype)
+    trainer.running_metrics.sums.copy_(sums if trainer.world.first else torch.zeros_like(sums))
 
 
 def average_names(trainer: Trainer) -> list[str]:

@@ -8,7 +8,7 @@ from diffkit_schedules import Schedule, add_noise, condition_value, target, time
 from torch import Tensor
 from torch.nn import functional
 
-from diffkit_trainer.training.timesteps import draw_times
+from diffkit_trainer.training.timesteps import sample_times
 
 __all__ = ["LOSSES", "loss", "losses"]
 
@@ -54,7 +54,7 @@ def losses(
     x0: (B, ...); each sample has a t of its own. prediction: what the network says, see diffkit_schedules.target.
     condition: what it is told, as c of shape (B,), see diffkit_schedules.condition_value; with "index", t is one of the
     table's. kind: "mae", "mse" or "huber". weighting, gamma: w, see diffkit_schedules.weight, which is meant for squared errors.
-    times: see `draw_times`. generator: of x0's device; or give the draws themselves, t of shape (B, 1, ...) and eps of x0's.
+    times: see `sample_times`. generator: of x0's device; or give the draws themselves, t of shape (B, 1, ...) and eps of x0's.
     model_kwargs go to the model. The error is taken in float32 whatever the model answers in.
     Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an answer of another shape than x0's.
     Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
@@ -68,7 +68,7 @@ def losses(
         raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}; got {kind!r}")
     if t is None:
         generator = generator or _unseeded(x0.device)
-        t = draw_times(times, (x0.shape[0], *(1,) * (x0.ndim - 1)), generator=generator)
+        t = sample_times(times, (x0.shape[0], *(1,) * (x0.ndim - 1)), generator=generator)
     if condition == "index":
         steps = timesteps_of(schedule)
         t = (t * steps).floor().add(1) / steps
