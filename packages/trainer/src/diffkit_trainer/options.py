@@ -77,6 +77,12 @@ class Option(NamedTuple):
         return _words(self.type)
 
     @property
+    def metavar(self) -> str:
+        """The placeholder of a value: N for a whole number, X for a number, else the name."""
+        kinds = {inspect.IntType: "N", inspect.FloatType: "X"}
+        return next((kinds[type(each)] for each in self.alternatives if type(each) in kinds), self.name.upper())
+
+    @property
     def expected(self) -> str:
         """What a value must be, in words.
 

@@ -111,7 +111,7 @@ def test_an_update_is_made_where_the_network_is(scaled):
         on("meta", each)
     moved(optimiser, network.parameters())
     ema.updates = optimiser.updates.clone()
-    buffers, tally = Buffers(network), RunningMetrics(torch.device("meta"))
+    buffers, metrics = Buffers(network), RunningMetrics(torch.device("meta"))
     errors, t = torch.empty(4, device="meta"), torch.empty(4, 1, 1, 1, device="meta")
     with NoWaiting() as looked:
         for step in (1, 2):
@@ -121,7 +121,7 @@ def test_an_update_is_made_where_the_network_is(scaled):
             good, norm = optimiser.apply(step)
             buffers.put_back(kept, unless=good)
             ema.update(network, good)
-            running_metrics.add(errors, t, norm, good)
+            metrics.add(errors, t, norm, good)
     assert (good.device.type, norm.device.type) == ("meta", "meta")
     assert {"_fused_adamw_", "_foreach_sub", "_foreach_mul_", "_foreach_add_", "_foreach_copy_"} <= looked.seen
 

@@ -296,16 +296,16 @@ def test_the_same_generator_draws_times_and_noise_one_after_the_other():
 
 
 def test_the_sums_of_a_log_entry():
-    tally = RunningMetrics(torch.device("cpu"))
+    metrics = RunningMetrics(torch.device("cpu"))
     assert BUCKETS == 4
     t = torch.tensor([0.0, 0.25, 0.49, 0.75, 1.0]).reshape(5, 1, 1, 1)
-    running_metrics.add(torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]), t, torch.tensor(3.0), torch.tensor(True))
-    running_metrics.add(torch.full((5,), math.nan), t, torch.tensor(math.nan), torch.tensor(False))
-    running_metrics.add(torch.tensor([9.0]), torch.tensor([0.6]), torch.tensor(5.0), torch.tensor(True))
+    metrics.add(torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]), t, torch.tensor(3.0), torch.tensor(True))
+    metrics.add(torch.full((5,), math.nan), t, torch.tensor(math.nan), torch.tensor(False))
+    metrics.add(torch.tensor([9.0]), torch.tensor([0.6]), torch.tensor(5.0), torch.tensor(True))
     expected = {"loss": 40 / 6, "gradient_norm": 4.0, "loss_by_t": [1.0, 3.0, 9.0, 12.0]}
-    assert running_metrics.read(World(), keep=True) == expected
-    assert running_metrics.read(World()) == expected
-    assert running_metrics.read(World()) == {"loss": None, "gradient_norm": None, "loss_by_t": [None] * 4}
+    assert metrics.read(World(), keep=True) == expected
+    assert metrics.read(World()) == expected
+    assert metrics.read(World()) == {"loss": None, "gradient_norm": None, "loss_by_t": [None] * 4}
 
 
 def test_pixels_are_scaled_by_255_the_mean_and_the_deviation_of_their_channel():

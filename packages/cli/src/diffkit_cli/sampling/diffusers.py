@@ -38,8 +38,8 @@ def pipeline_of(network: UNet, config: RunConfig) -> Pipeline:
     height, width = config.image.height, config.image.width
     layers, weights = network_to_diffusers(network)
     scheduler = to_diffusers(from_config(config.schedule), config.prediction)
-    if config.clip:
-        scheduler |= {"clip_sample": True, "clip_sample_range": config.clip}
+    if config.clip_x0:
+        scheduler |= {"clip_sample": True, "clip_sample_range": config.clip_x0}
     size = {"sample_size": height if height == width else [height, width]}
     return Pipeline("DDIMPipeline", layers | size, weights, scheduler)
 

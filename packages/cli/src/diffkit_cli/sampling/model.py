@@ -15,9 +15,9 @@ from diffkit_trainer import (
     read_schedule,
     weights_hash,
 )
-from diffkit_unet import UNet
 
 from diffkit_cli.errors import UsageError
+from diffkit_cli.networks import network_of, outline_of
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.options import Recipe
 from diffkit_cli.sampling.pretrained import named
@@ -96,7 +96,7 @@ class Sampler:
 
     def _clipped(self, denoise: Denoise, sampler: str) -> Denoise:
         """denoise, clipped where the config says so; DDIM goes on with the noise of the x0 before, as diffusers' does."""
-        bound = self.config.clip
+        bound = self.config.clip_x0
         return denoise if bound is None else clip(denoise, -bound, bound, keep_eps=self.schedule if sampler == "ddim" else None)
 
     def _denoiser(self, labels: Sequence[int] | None = None) -> Denoise:
@@ -138,7 +138,7 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
     def expected(document: dict[str, Any]) -> Any:
         config = RunConfig.of(document)
         found.append((config, read_schedule(config.schedule)))
-        return UNet.outline(config.network).state_dict()
+        return outline_of(config.network)
 
     where = pick_device(device)
     run = exported_in(run) or run
@@ -149,7 +149,7 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
         holds_raw = raw
         step, _, weights, warnings = load(run, "model" if raw else "ema", expected)
     config, schedule = found[-1]
-    network = UNet.from_config(config.network)
+    network = network_of(config.network)
     network.load_state_dict(weights)
     sampler = Sampler(network.to(where).eval(), schedule, config)
     if raw and not holds_raw:

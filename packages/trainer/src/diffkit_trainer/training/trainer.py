@@ -111,10 +111,10 @@ class Trainer:
         self.optimiser.check()
 
     def metrics(self, *, keep: bool = False) -> dict[str, Any]:
-        """Means since this was last asked, over all processes, which must all call it: "loss", "gradient_norm", "loss_by_t"
-        (by `running_metrics.BUCKETS` equal parts of t), and the learning rate "lr"; with fp16, how many updates were "skipped" so far.
+        """Means since the last call, over all processes, which must all call it: "loss", "gradient_norm", "loss_by_t" (by
+        `metrics.BUCKETS` equal parts of t), and the learning rate "lr"; with fp16, "skipped", the number of skipped updates.
 
-        keep: leave the sums as they are, for a look in between. Raises DivergedError as `check` does. Waits for the device.
+        keep: leave the sums as they are. Raises DivergedError as `check` does. Waits for the device.
         """
         self.check()
         more = {"skipped": int(self.optimiser.skipped)} if self.options.precision == "fp16" else {}

@@ -1,0 +1,125 @@
+from .auto_batch import auto_batch_size
+from .data.images import Images
+from .data.inspect import DatasetReport, ImageReport, inspect_images
+from .data.normalisation import NORMALISATIONS, Normalisation
+from .data.packed.cache import cache_folder
+from .data.packed.pack import pack
+from .data.single_image import read_image, read_mask
+from .data.sources import ImageFolder, open_images
+from .device import pick_device, seed_weights
+from .distributed.processes import World, process_group
+from .errors import DataError, DivergedError, LockedError, RunError
+from .evaluation.evaluate import Evaluation, Scores, Split, evaluate, split_dataset
+from .evaluation.feature_file import FeatureNetwork, load_feature_network
+from .export.diffusers import Pipeline, read_pipeline, write_pipeline
+from .export.onnx import write_onnx
+from .export.single_file import ExportedNetwork, read_export, write_export
+from .figures.animation import ANIMATIONS, save_animation
+from .figures.captions import save_figure, side_by_side, with_captions
+from .figures.grid import grid, save_images, to_png
+from .figures.metadata import read_metadata
+from .figures.plot import Panel, save_plot
+from .files.lock import locked
+from .files.stored_schedule import read_schedule
+from .files.tensors import require_same_tensors
+from .options import Option, OptionError, Options
+from .run.background import Saver
+from .run.checkpoint import Loaded, load, resume, save
+from .run.folder import is_run_folder, read_config, require_writable, write_config
+from .run.log import append_log, read_log, truncate_log
+from .run.loggers import LOGGERS, Logger, open_loggers
+from .run.tensorboard import TensorBoardLogger
+from .run.verify import checkpoints, has_checkpoint
+from .run.weights_hash import weights_hash
+from .training.ema import EMA
+from .training.estimate import CostEstimate, estimate_cost
+from .training.losses import LOSSES, loss, losses
+from .training.lr_schedules import LR_SCHEDULES
+from .training.timesteps import TIMES
+from .training.trainer import Trainer, TrainStep
+from .training.validate import PRECISIONS
+
+__all__ = [
+    "ANIMATIONS",
+    "EMA",
+    "LOGGERS",
+    "LOSSES",
+    "LR_SCHEDULES",
+    "NORMALISATIONS",
+    "PRECISIONS",
+    "TIMES",
+    "CostEstimate",
+    "DataError",
+    "DatasetReport",
+    "DivergedError",
+    "Evaluation",
+    "ExportedNetwork",
+    "FeatureNetwork",
+    "ImageFolder",
+    "ImageReport",
+    "Images",
+    "Loaded",
+    "LockedError",
+    "Logger",
+    "Normalisation",
+    "Option",
+    "OptionError",
+    "Options",
+    "Panel",
+    "Pipeline",
+    "RunError",
+    "Saver",
+    "Scores",
+    "Split",
+    "TensorBoardLogger",
+    "TrainStep",
+    "Trainer",
+    "World",
+    "append_log",
+    "auto_batch_size",
+    "cache_folder",
+    "checkpoints",
+    "estimate_cost",
+    "evaluate",
+    "grid",
+    "has_checkpoint",
+    "inspect_images",
+    "is_run_folder",
+    "load",
+    "load_feature_network",
+    "locked",
+    "loss",
+    "losses",
+    "open_images",
+    "open_loggers",
+    "pack",
+    "pick_device",
+    "process_group",
+    "read_config",
+    "read_export",
+    "read_image",
+    "read_log",
+    "read_mask",
+    "read_metadata",
+    "read_pipeline",
+    "read_schedule",
+    "require_same_tensors",
+    "require_writable",
+    "resume",
+    "save",
+    "save_animation",
+    "save_figure",
+    "save_images",
+    "save_plot",
+    "seed_weights",
+    "side_by_side",
+    "split_dataset",
+    "to_png",
+    "truncate_log",
+    "weights_hash",
+    "with_captions",
+    "write_config",
+    "write_export",
+    "write_onnx",
+    "write_pipeline",
+]
