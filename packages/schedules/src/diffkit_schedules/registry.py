@@ -1,8 +1,8 @@
 """Registries: the parts of one kind by name, those of this project and those of other installed distributions."""
 
-import pkgutil
 from collections.abc import Iterator, Mapping
 from contextlib import ContextDecorator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,24 +28,30 @@ class Registry(Mapping[str, Any]):
         self.group = group
         self.kind = group.rpartition(".")[2].removesuffix("s")
         self._builtin = dict(builtin)
-        self._installed: dict[str, list[EntryPoint]] | None = None
         self._loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         """The object of this name."""
+        entry = self._entry(name)
         if name not in self._loaded:
-            self._loaded[name] = self._load(name)
+            try:
+                self._loaded[name] = entry.load()
+            except Exception as error:
+                if name in self._builtin:
+                    raise
+                owner, reason = " ".join(self.origin(name)), f"{type(error).__name__}: {error}"
+                raise ImportError(f"{self.kind} {name!r} of {owner} cannot be imported from {entry.value!r}: {reason}") from error
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
         yield from self._builtin
-        yield from sorted(self._others().keys() - self._builtin.keys())
+        yield from sorted(self._entries.keys() - self._builtin.keys())
 
     def __len__(self) -> int:
-        return len(self._builtin.keys() | self._others().keys())
+        return len(self._entries)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (name in self._builtin or name in self._others())
+        return isinstance(name, str) and (name in self._builtin or name in self._entries)
 
     def get(self, name: str, default: Any = None) -> Any:
         """The object of this name, or the default where no distribution registers it."""
@@ -57,7 +63,7 @@ class Registry(Mapping[str, Any]):
         >>> Registry("diffkit.schedules", {"cosine": "diffkit_schedules.continuous:cosine"}).origin("cosine")[0]
         'diffkit-schedules'
         """
-        return self._registered(name)[0]
+        return _distribution(self._entry(name))
 
     def name_of(self, part: Any) -> str | None:
         """The name under which this object is registered, or None; imports only what has the object's own name.
@@ -67,64 +73,36 @@ class Registry(Mapping[str, Any]):
         'root'
         """
         attribute = getattr(part, "__qualname__", None)
-        return next((name for name in self if self._is_called(name, attribute) and self[name] is part), None)
+        names = (name for name, entries in self._entries.items() if any(entry.attr == attribute for entry in entries))
+        return next((name for name in names if self[name] is part), None)
 
     def naming(self, name: str) -> "_Noting":
         """A context, or a decorator, in which an error of another distribution's object gets a note that names it.
 
         >>> with Registry("diffkit.numbers", {"pi": "math:pi"}).naming("pi"):
-        ...     pass  # an error in here is of our own, and passes as it is
+        ...     pass  # pi is ours: an error in here would pass as it is
         """
-        if name in self._builtin:
-            return _Noting(None)
-        distribution, version = self.origin(name)
-        return _Noting(f"raised by {self.kind} {name!r} of {distribution} {version}")
+        theirs = name not in self._builtin
+        return _Noting(f"raised by {self.kind} {name!r} of {' '.join(self.origin(name))}" if theirs else None)
 
-    def _load(self, name: str) -> Any:
-        (distribution, version), value = self._registered(name)
-        if name in self._builtin:
-            return pkgutil.resolve_name(value)
-        try:
-            return pkgutil.resolve_name(value)
-        except Exception as error:
-            raise ImportError(
-                f"{self.kind} {name!r} of {distribution} {version} cannot be imported from {value!r}:"
-                f" {type(error).__name__}: {error}"
-            ) from error
-
-    def _registered(self, name: str) -> tuple[tuple[str, str], str]:
-        """(distribution, version) and "module:attribute" of a name."""
+    def _entry(self, name: str) -> "EntryPoint":
         if name not in self:
-            raise ValueError(f"{self.kind} must be one of {', '.join(self)}; got {name!r:.60}{self._hint(name)}")
-        found = [(_distribution_of(entry), entry.value) for entry in self._others().get(name, [])]
-        if name in self._builtin:
-            value = self._builtin[name]
-            found.insert(0, (_distribution_of_module(value.partition(":")[0]), value))
-        if len(found) > 1:
-            owners = " and ".join(" ".join(origin) for origin, _ in found)
+            raise ValueError(f"{self.kind} must be one of {', '.join(self)}; got {name!r:.60}{_hint(name, self)}")
+        entries = self._entries[name]
+        if len(entries) > 1:
+            owners = " and ".join(" ".join(_distribution(entry)) for entry in entries)
             raise ValueError(f"{self.kind} {name!r} is registered by {owners}: uninstall all of these but one")
-        return found[0]
+        return entries[0]
 
-    def _is_called(self, name: str, attribute: str | None) -> bool:
-        values = [entry.value for entry in self._others().get(name, [])] + [self._builtin.get(name, "")]
-        return any(value.partition(":")[2] == attribute for value in values)
+    @cached_property
+    def _entries(self) -> "dict[str, list[EntryPoint]]":
+        """Every entry point by its name: ours first, more than one where distributions disagree."""
+        from importlib.metadata import EntryPoint, entry_points  # here: a package that makes a registry is imported sooner
 
-    def _hint(self, name: object) -> str:
-        import difflib  # here, as importlib.metadata below: importing a registry takes no time
-
-        nearest = difflib.get_close_matches(str(name), self, n=1)
-        return f", did you mean {nearest[0]!r}?" if nearest else ""
-
-    def _others(self) -> "Mapping[str, list[EntryPoint]]":
-        """The entry points of other distributions by name, more than one where they disagree."""
-        if self._installed is None:
-            from importlib.metadata import entry_points
-
-            found: dict[str, list[EntryPoint]] = {}
-            for entry in entry_points(group=self.group):
-                found.setdefault(entry.name, []).append(entry)
-            self._installed = found
-        return self._installed
+        found = {name: [EntryPoint(name, value, self.group)] for name, value in self._builtin.items()}
+        for entry in entry_points(group=self.group):
+            found.setdefault(entry.name, []).append(entry)
+        return found
 
 
 class _Noting(ContextDecorator):
@@ -141,16 +119,19 @@ class _Noting(ContextDecorator):
             error.add_note(self.note)
 
 
-def _distribution_of(entry: "EntryPoint") -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist is not None else ("an unknown distribution", "?")
+def _distribution(entry: "EntryPoint") -> tuple[str, str]:
+    """The name and the version of an entry point's distribution; ours have the name of the package that is imported."""
+    from importlib.metadata import PackageNotFoundError, distribution
 
-
-def _distribution_of_module(module: str) -> tuple[str, str]:
-    """Ours are named as their package is imported."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    distribution = module.partition(".")[0].replace("_", "-")
     try:
-        return distribution, version(distribution)
+        owner = entry.dist or distribution(entry.module.partition(".")[0])
     except PackageNotFoundError:
-        return distribution, "(not installed)"
+        return entry.module.partition(".")[0], "(not installed)"
+    return owner.name, owner.version
+
+
+def _hint(name: object, names: Mapping[str, Any]) -> str:
+    import difflib
+
+    nearest = difflib.get_close_matches(str(name), names, n=1)
+    return f", did you mean {nearest[0]!r}?" if nearest else ""
