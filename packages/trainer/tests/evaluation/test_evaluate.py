@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from diffkit_trainer import DataError, Images, evaluate, open_images, split_dataset
-from diffkit_trainer import features as learning
+from diffkit_trainer import DataError, Images, evaluate, features as learning, open_images, split_dataset
 from diffkit_trainer.evaluation.distances import frechet_distance, kernel_distance, nearest
 from diffkit_trainer.evaluation.features import learn_features
 from torch.utils._python_dispatch import TorchDispatchMode

@@ -49,7 +49,7 @@ class NoWaiting(TorchDispatchMode):
         return result
 
 
-SEVERAL = {"clip": 1.0, "warmup": 3, "lr_schedule": "cosine", "decay_steps": 10, "ema": (0.9, 0.999)}
+SEVERAL = {"clip_grad_norm": 1.0, "warmup": 3, "lr_schedule": "cosine", "decay_steps": 10, "ema": (0.9, 0.999)}
 
 
 @pytest.mark.parametrize("schedule", [offset_cosine(), linear_betas()], ids=["continuous", "table"])
@@ -101,11 +101,11 @@ def moved(optimiser, parameters):
     return optimiser
 
 
-@pytest.mark.parametrize("scaled", [False, True])
-def test_an_update_is_made_where_the_network_is(scaled):
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_update_is_made_where_the_network_is(precision):
     """Clipping, the optimiser, the averages, the buffers and the log's sums."""
     network = UNet(1, (4, 8), 1, 4)
-    options = {"warmup": 2, "clip": 1.0, "scaled": scaled, "schedule": "cosine", "decay_steps": 9}
+    options = {"warmup": 2, "clip_grad_norm": 1.0, "precision": precision, "lr_schedule": "cosine", "decay_steps": 9}
     optimiser, ema = Optimiser(network.parameters(), **options), EMA(network, (0.9, 0.999), warmup=True)
     for each in (network, *ema.models):
         on("meta", each)
@@ -119,7 +119,7 @@ def test_an_update_is_made_where_the_network_is(scaled):
                 parameter.grad = torch.empty_like(parameter)
             kept = buffers.values()
             good, norm = optimiser.apply(step)
-            buffers.put_back(kept, unless=good)
+            buffers.restore(kept, unless=good)
             ema.update(network, good)
             metrics.add(errors, t, norm, good)
     assert (good.device.type, norm.device.type) == ("meta", "meta")

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from diffkit_trainer import Images
+from diffkit_trainer.options import Options
 from diffkit_trainer.rng import batch_indices, generator, global_randomness
 from diffkit_trainer.training import batch as draws
 from diffkit_trainer.training.batch import BatchSpec, part_bounds, random_batch
@@ -31,7 +32,7 @@ def test_a_place_s_numbers_are_what_they_always_were():
 
 def test_a_draw_is_what_it_always_was():
     drawn = random_batch(SPEC, 4)
-    assert drawn.images.tolist() == [5, 1, 6, 2, 3, 8]
+    assert drawn.indices.tolist() == [5, 1, 6, 2, 3, 8]
     assert drawn.t.flatten().tolist() == pytest.approx([0.8763401, 0.5800858, 0.5216464, 0.9893402, 0.3200434, 0.2157787])
     assert drawn.eps[0].flatten().tolist() == pytest.approx([1.6755315, 0.6683704, -0.006006, -2.3288679], abs=1e-6)
     assert drawn.flipped.tolist() == [True, False, False, False, False, False]
@@ -44,7 +45,7 @@ def test_a_draw_is_made_by_generators_of_its_own_for_each_thing():
     assert torch.equal(drawn.eps, torch.randn((6, 1, 2, 2), generator=noise))
     assert torch.equal(drawn.flipped, torch.rand(6, generator=generator(0, "flip", 9)) < 0.5)
     assert torch.equal(drawn.label_dropped, torch.rand(6, generator=generator(0, "label", 9)) < 0.3)
-    assert torch.equal(drawn.images, batch_indices(0, 9, 6, 10))
+    assert torch.equal(drawn.indices, batch_indices(0, 9, 6, 10))
 
 
 def test_what_is_never_asked_for_is_not_drawn():
@@ -182,7 +183,7 @@ def test_stratified_times_are_one_number_shifted():
 def test_a_mirrored_image_is_mirrored_from_left_to_right_and_no_other_way():
     pixels = torch.arange(2 * 2 * 3, dtype=torch.uint8).reshape(2, 1, 2, 3)
     images = Images(pixels, torch.tensor([1, 0]), ("a", "b"))
-    samples = TrainingData.of(images, "range", torch.device("cpu"), torch.contiguous_format)
+    samples = TrainingData.of(images, Options(normalise="range"), torch.device("cpu"))
     drawn = draws.RandomBatch(
         torch.tensor([1, 0, 1]),
         torch.zeros(3, 1, 1, 1),

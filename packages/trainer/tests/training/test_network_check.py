@@ -92,7 +92,7 @@ UNUSUAL = [Masked, lambda: Masked(persistent=False), Idle, Tied, Mixed, Replaced
 @pytest.mark.parametrize("network", UNUSUAL, ids=["masked", "unsaved mask", "idle", "tied", "mixed", "replaced"])
 def test_it_is_saved_and_resumed_bit_for_bit(run, network, background):
     if background:
-        make = lambda: trainer(network=network, clip=1.0, channels_last=True, batch_size=4)  # noqa: E731
+        make = lambda: trainer(network=network, clip_grad_norm=1.0, channels_last=True, batch_size=4)  # noqa: E731
     else:
         make = lambda: trainer(network=network, batch_size=4)  # noqa: E731
     straight, first, second = make(), make(), make()

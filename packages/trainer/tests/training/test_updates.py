@@ -27,15 +27,15 @@ def weights_of(it):
 def test_training_is_the_plain_loop(shape, clip):
     steps, warmup, decay = 12, 4, 10
     falling = {"decay_steps": decay} if shape == "cosine" else {}
-    it = plain(flip=False, clip=clip, lr_schedule=shape, warmup=warmup, ema=0.9, **falling)
+    it = plain(flip=False, clip_grad_norm=clip, lr_schedule=shape, warmup=warmup, ema=0.9, **falling)
     torch.manual_seed(0)
     network, average = Tiny(norm=False), Tiny(norm=False)
     average.load_state_dict(network.state_dict())
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-4, foreach=False)
     found, norms = [], []
     for n in range(steps):
-        drawn = random_batch(it.spec, n)
-        x0 = it.normalisation.to_network(it.images.pixels[drawn.images])
+        drawn = random_batch(it.batch_spec, n)
+        x0 = it.normalisation.to_network(it.images.pixels[drawn.indices])
         value = losses(network, offset_cosine(), x0, t=drawn.t, eps=drawn.eps).mean()
         optimizer.zero_grad()
         value.backward()
@@ -257,7 +257,7 @@ def test_labels_are_those_of_the_images_and_some_are_dropped():
     it = trainer(network=Labelled, batch_size=500, class_dropout=0.2)
     run_to(it, 4)
     seen = torch.cat(it.model.seen)
-    true = torch.cat([it.images.labels[random_batch(it.spec, step).images] for step in range(4)])
+    true = torch.cat([it.images.labels[random_batch(it.batch_spec, step).indices] for step in range(4)])
     dropped = seen == 10
     assert torch.equal(seen[~dropped], true[~dropped])
     assert dropped.float().mean().item() == pytest.approx(0.2, abs=0.03)

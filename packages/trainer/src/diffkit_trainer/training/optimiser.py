@@ -26,12 +26,12 @@ class Optimiser:
 
     A gradient norm that is not finite changes nothing: neither weights nor moments nor n. With fp16 that step is skipped (an
     overflow, unless the scale is below 1 already); else the training has diverged, and no later update is made either: `check`
-    names the step. options: see `Options`.
+    names the step. options, changes: as for `Trainer`.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], options: Options) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter], options: Options | None = None, **changes: Any) -> None:
+        self.options = options = (options or Options()).changed(**changes)
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
-        self.options = options
         device = self.parameters[0].device
         self.lr = torch.full((), options.lr, device=device)
         self.adamw = torch.optim.AdamW(self.parameters, lr=options.lr, weight_decay=options.weight_decay, fused=True)
