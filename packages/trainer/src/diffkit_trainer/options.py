@@ -206,7 +206,7 @@ def _in_words(alternatives: tuple[inspect.Type, ...]) -> list[str]:
             case inspect.FloatType():
                 words.append(f"a number {_interval(each)}")
             case inspect.VarTupleType():
-                words[-1] += ", or several of them"
+                words = [f"{words[-1]}, or several of them"] if words else ["a list of texts"]
             case inspect.NoneType():
                 words.append("none")
             case _:

@@ -74,6 +74,8 @@ def to_toml(options: TrainOptions) -> str:
 
 def _value(key: str, text: str) -> Any:
     """The number, truth value or list that a text stands for where the option takes one; else the text."""
+    if text == "none":
+        return text
     kinds = {type(each) for each in OPTIONS[key].alternatives} if key in OPTIONS else set()
     if inspect.VarTupleType in kinds and ("," in text or kinds == {inspect.VarTupleType}):
         return [_number(part.strip(), {inspect.FloatType} & kinds) for part in text.split(",")]

@@ -26,7 +26,7 @@ def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
     (3000, 0.001)
     """
     preset = given.get("preset") or ("small" if side <= SMALL_SIDE else "tutorial")
-    values = _set({**preset_named(preset).options, "preset": preset} | given | {"size": size})
+    values = {**preset_named(preset).options, **_set(given), "preset": preset, "size": size}
     values.setdefault("prediction", _prediction_for(_schedule(values)))
     if values.get("lr_schedule", "constant") != "constant":
         # fixed at the start: a run that is resumed for more steps must not jump to another learning rate
