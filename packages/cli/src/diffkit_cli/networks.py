@@ -5,20 +5,18 @@ from typing import Any
 
 import torch
 from diffkit_unet import UNet
-from torch import Tensor, nn
+from torch import nn
 
-from diffkit_cli.presets import PRESETS, Preset
+from diffkit_cli.presets import PRESETS, preset_named
 
-__all__ = ["network_of", "new_network", "outline_of"]
+__all__ = ["network_config", "network_of", "outline_of"]
 
 
-def new_network(name: str, preset: Preset, in_channels: int, num_classes: int | None) -> tuple[nn.Module, dict[str, Any]]:
-    """An untrained network of the preset, and what config.json holds of it; see `network_of`."""
-    if preset.unet is not None:
-        unet = UNet.from_config(dict(preset.unet) | {"in_channels": in_channels, "num_classes": num_classes})
-        return unet, unet.to_config()
-    config = {"name": name, "in_channels": in_channels, "num_classes": num_classes}
-    return network_of(config), config
+def network_config(name: str, in_channels: int, num_classes: int | None) -> dict[str, Any]:
+    """What config.json holds of the untrained network of a preset, see `network_of`."""
+    unet = preset_named(name).unet
+    shape = {"in_channels": in_channels, "num_classes": num_classes}
+    return {"name": name} | shape if unet is None else UNet.outline(dict(unet) | shape).to_config()
 
 
 def network_of(config: Mapping[str, Any]) -> nn.Module:
@@ -38,9 +36,9 @@ def network_of(config: Mapping[str, Any]) -> nn.Module:
     return network
 
 
-def outline_of(config: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The names, shapes and types of the network's tensors, without memory. Raises ValueError as `network_of`."""
+def outline_of(config: Mapping[str, Any]) -> nn.Module:
+    """The network of a config without memory, on the device "meta". Raises ValueError as `network_of`."""
     if "name" not in config:
-        return dict(UNet.outline(config).state_dict())
+        return UNet.outline(config)
     with torch.device("meta"):
-        return dict(network_of(config).state_dict())
+        return network_of(config)

@@ -13,7 +13,7 @@ from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.metadata import asked_then, read_drawn
 from diffkit_cli.sampling.model import open_run
 from diffkit_cli.sampling.options import Recipe, parse_size
-from diffkit_cli.training.build import build_trainer
+from diffkit_cli.training.build import build_trainer, network_config_of
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 from diffkit_cli.training.parse import read_toml, to_toml
 from diffkit_cli.training.resolve import resolve, resolve_resumed
@@ -109,7 +109,7 @@ def test_the_config_of_a_run(config, tmp_path):
         stored = RunConfig.in_folder(tmp_path, read_config(tmp_path))
         going_on = resolve_resumed(stored, {})
         if builds:
-            build_trainer(going_on, images, stored, World(), "cpu")
+            build_trainer(going_on, network_config_of(going_on, images, stored), images, stored, World(), "cpu")
 
     with little_memory():
         for what, document in mutations(config):

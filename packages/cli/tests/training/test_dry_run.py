@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from diffkit_cli.training.build import build_trainer, config_of
+from diffkit_cli.training.build import build_trainer, config_of, network_config_of
 from diffkit_cli.training.parse import read_toml
 from diffkit_cli.training.resolve import resolve
 from diffkit_trainer import World, open_images
@@ -94,5 +94,7 @@ def test_every_recipe_makes_steps(tmp_path, name):
 @pytest.mark.parametrize(("name", "condition"), [("small", "variance"), ("ddpm-cifar10", "index")])
 def test_a_network_is_told_what_it_was_made_for(name, condition):
     options = resolve({"preset": name}, side=8, size=None)
-    trainer, network = build_trainer(options, open_images("digits"), None, World(), "cpu")
+    images = open_images("digits")
+    network = network_config_of(options, images, None)
+    trainer = build_trainer(options, network, images, None, World(), "cpu")
     assert trainer.options.condition == config_of(options, trainer, network).condition == condition

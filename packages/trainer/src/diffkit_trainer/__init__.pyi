@@ -1,4 +1,4 @@
-from .auto_batch import auto_batch_size
+from .auto_batch import Activations, activations, auto_batch_size
 from .data.images import Images
 from .data.inspect import DatasetReport, ImageReport, inspect_images
 from .data.normalisation import NORMALISATIONS, Normalisation
@@ -14,14 +14,16 @@ from .evaluation.feature_file import FeatureNetwork, load_feature_network
 from .export.diffusers import Pipeline, read_pipeline, write_pipeline
 from .export.onnx import write_onnx
 from .export.single_file import ExportedNetwork, read_export, write_export
-from .figures.animation import ANIMATIONS, save_animation
+from .figures.animation import ANIMATIONS, animation_size, save_animation
 from .figures.captions import save_figure, side_by_side, with_captions
-from .figures.grid import grid, save_images, to_png
+from .figures.grid import grid, grid_size, save_images, to_png
 from .figures.metadata import read_metadata
 from .figures.plot import Panel, save_plot
+from .files.atomic import require_place
 from .files.lock import locked
 from .files.stored_schedule import read_schedule
 from .files.tensors import require_same_tensors
+from .free_memory import free_memory
 from .options import Option, OptionError, Options
 from .run.background import Saver
 from .run.checkpoint import Loaded, load, resume, save
@@ -48,6 +50,7 @@ __all__ = [
     "NORMALISATIONS",
     "PRECISIONS",
     "TIMES",
+    "Activations",
     "CostEstimate",
     "DataError",
     "DatasetReport",
@@ -75,13 +78,17 @@ __all__ = [
     "TrainStep",
     "Trainer",
     "World",
+    "activations",
+    "animation_size",
     "append_log",
     "auto_batch_size",
     "cache_folder",
     "checkpoints",
     "estimate_cost",
     "evaluate",
+    "free_memory",
     "grid",
+    "grid_size",
     "has_checkpoint",
     "inspect_images",
     "is_run_folder",
@@ -103,6 +110,7 @@ __all__ = [
     "read_metadata",
     "read_pipeline",
     "read_schedule",
+    "require_place",
     "require_same_tensors",
     "require_writable",
     "resume",

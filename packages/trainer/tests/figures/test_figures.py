@@ -7,7 +7,9 @@ import torch
 from diffkit_trainer import (
     DataError,
     Panel,
+    activations,
     auto_batch_size,
+    free_memory,
     grid,
     read_image,
     read_mask,
@@ -151,8 +153,34 @@ def test_what_fits_is_half_of_what_is_free(monkeypatch):
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1), torch.nn.ReLU())
     x = torch.zeros(1, 1, 8, 8)  # 64 numbers in, 256 and 256 inside: 2,304 bytes
     for free, expected in ((2304 * 20, 10), (100, 1), (10**9, 64)):
-        monkeypatch.setattr("diffkit_trainer.auto_batch._free", lambda device, free=free: free)
+        monkeypatch.setattr("diffkit_trainer.auto_batch.free_memory", lambda device, free=free: free)
         assert auto_batch_size(network, x) == expected
+
+
+def test_what_layers_take_is_counted_without_taking_it():
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1), torch.nn.ReLU(), torch.nn.Conv2d(4, 1, 1))
+    x = torch.zeros(1, 1, 8, 8)  # 64 numbers in, 256, 256 and 64 out
+    assert activations(network, x) == (4 * 512, 4 * (64 + 256), 4 * (64 + 256 + 256 + 64))
+    assert activations(network, torch.zeros(2**40, 1, 1, 1, device="meta")).least == 32 * 2**40
+
+
+def test_free_memory_is_what_the_machine_and_the_groups_leave(tmp_path):
+    def said(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return free_memory("cpu", tmp_path)
+
+    assert said({}) is None
+    assert said({"proc/meminfo": "MemTotal: 9000 kB\nMemAvailable: 5000 kB\n"}) == 5000 * 1024
+    second = {"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "max\n", "sys/fs/cgroup/a/b/memory.current": "7\n"}
+    assert said(second) == 5000 * 1024
+    above = {"memory.max": "4000\n", "memory.current": "3500\n", "memory.stat": "anon 3000\ninactive_file 200\n"}
+    assert said({f"sys/fs/cgroup/a/{name}": text for name, text in above.items()}) == 700
+    first = {"memory.limit_in_bytes": "900\n", "memory.usage_in_bytes": "400\n", "memory.stat": "total_inactive_file 50\n"}
+    named = {f"sys/fs/cgroup/memory/{name}": text for name, text in first.items()}
+    assert said({"proc/self/cgroup": "4:memory:/\n0::/\n", **named}) == 550
 
 
 def test_a_hash_is_of_names_shapes_and_values():

@@ -4,7 +4,7 @@ import os
 
 import pytest
 import torch
-from diffkit_trainer import grid, save_images, to_png
+from diffkit_trainer import animation_size, grid, grid_size, require_place, save_images, to_png
 from diffkit_trainer.pixels import as_image, as_pixels, raw_bytes
 from PIL import Image
 
@@ -41,6 +41,35 @@ def test_near_a_square(count, cells):
 @pytest.mark.parametrize(("height", "scale"), [(8, 8), (28, 3), (32, 2), (64, 1), (100, 1)])
 def test_visible_by_default(height, scale):
     assert grid(numbered(1, height=height, width=height), padding=0).size == (height * scale, height * scale)
+
+
+def test_the_size_of_a_grid_is_known_before_it():
+    for count, size, columns in ((1, (8, 8), None), (7, (5, 40), 3), (12, (70, 9), 12)):
+        assert grid(numbered(count, 1, *size), columns).size == grid_size(count, size, columns)
+
+
+def test_a_grid_has_no_more_pixels_than_are_read_back():
+    assert grid_size(20000, (8, 8)) == (142 * 66 + 2, 141 * 66 + 2)
+    assert grid_size(40000, (8, 8)) == (200 * 10 + 2, 200 * 10 + 2), "not enlarged, where that would be too many"
+    with pytest.raises(ValueError, match="1000000 images of 8x8 in one grid make 10002x10002 pixels, more than the 89478485"):
+        grid_size(10**6, (8, 8))
+
+
+def test_no_side_of_an_animation_is_longer_than_its_format_takes():
+    assert animation_size(1, (16379, 64), "a.webp") == (68, 16383)
+    with pytest.raises(ValueError, match="make 68x16384 pixels, at most 16383 a side"):
+        animation_size(1, (16380, 64), "a.webp")
+    assert animation_size(1, (16380, 64), "a.gif") == (68, 16384)
+
+
+def test_a_place_is_tried_and_left_as_it_was(tmp_path):
+    (tmp_path / "file").touch()
+    for path in ("a.png", "new/er/a.png"):
+        require_place(tmp_path / path)
+    with pytest.raises(NotADirectoryError) as caught:
+        require_place(tmp_path / "file" / "new" / "a.png")
+    assert caught.value.filename == str(tmp_path / "file")
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_colour_and_grey():

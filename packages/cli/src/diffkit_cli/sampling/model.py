@@ -8,6 +8,7 @@ from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, resamp
 from diffkit_schedules import Schedule, as_array_of, namespace
 from diffkit_trainer import (
     Normalisation,
+    activations,
     auto_batch_size,
     load,
     pick_device,
@@ -19,8 +20,10 @@ from diffkit_trainer import (
 from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import network_of, outline_of
 from diffkit_cli.run_config import RunConfig
+from diffkit_cli.sampling.memory import require_memory
 from diffkit_cli.sampling.options import Recipe
 from diffkit_cli.sampling.pretrained import named
+from diffkit_cli.terminal.console import plural
 
 __all__ = ["Opened", "Sampler", "exported_in", "open_run"]
 
@@ -49,7 +52,7 @@ class Sampler:
     ) -> Any:
         """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM."""
         x0 = ddim(self._clipped(self.denoise, "ddim"), self.schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
-        return self.normalisation.to_pixels(x0)
+        return self.pixels(x0)
 
     def states(
         self,
@@ -80,14 +83,26 @@ class Sampler:
             noise=noise,
         )
 
-    def batch_size(self, size: tuple[int, int]) -> int:
-        """The number of images of a size whose activations fit the free memory; see `auto_batch_size`."""
+    def pixels(self, x0: Any) -> Any:
+        """Clean data as uint8 pixels in the host's memory."""
+        pixels = self.normalisation.to_pixels(x0)
+        return namespace(pixels).asarray(pixels, device="cpu")
+
+    def batch_size(self, size: tuple[int, int], asked: int | None = None) -> int:
+        """The number of images of a size to draw at a time: as asked, or those whose activations fit, see `auto_batch_size`.
+
+        Raises UsageError where even a lower bound of what they take does not fit.
+        """
         xp = namespace(self.like)
         kind = {"dtype": self.like.dtype, "device": self.like.device}
         inputs = [xp.zeros((1, self.shape[0], *size), **kind), xp.ones((1,), **kind)]
         if self.config.num_classes:
             inputs.append(xp.zeros((1,), dtype=xp.int64, device=self.like.device))
-        return auto_batch_size(self.network, *inputs)
+        least, images = activations(self.network, *inputs).least, asked or 1
+        smaller = "take a smaller --size" if images == 1 else "take fewer of them or a smaller --size"
+        what = f"{plural(images, 'image')} of {size[1]}x{size[0]} at a time"
+        require_memory(what, images * least, smaller, self.like.device)
+        return asked or auto_batch_size(self.network, *inputs)
 
     def _guided(self, labels: Sequence[int], scale: float) -> Denoise:
         """The class's denoise, led away from that of "no class" by the scale; 1 is off."""
@@ -138,7 +153,7 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
     def expected(document: dict[str, Any]) -> Any:
         config = RunConfig.of(document)
         found.append((config, read_schedule(config.schedule)))
-        return outline_of(config.network)
+        return outline_of(config.network).state_dict()
 
     where = pick_device(device)
     run = exported_in(run) or run

@@ -1,5 +1,6 @@
 """From the options of a run to its trainer, and to its config.json."""
 
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -8,42 +9,51 @@ import msgspec
 from diffkit_schedules import from_config, to_config
 from diffkit_trainer import LOGGERS, Images, RunError, Trainer, World, read_schedule, seed_weights
 
-from diffkit_cli.networks import network_of, new_network
-from diffkit_cli.presets import PRESETS, preset_named
+from diffkit_cli.networks import network_config, network_of
+from diffkit_cli.presets import PRESETS
 from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 
-__all__ = ["build_trainer", "config_of"]
+__all__ = ["build_trainer", "config_of", "network_config_of"]
+
+NO_TRAINING = "the run's config.json does not describe a training"
 
 PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
 
 
+def network_config_of(options: TrainOptions, images: Images, stored: RunConfig | None) -> dict[str, Any]:
+    """The config of the network to train. stored: the run to be resumed, whose network it is then.
+
+    Raises RunError for a stored network that does not fit the images' classes.
+    """
+    classes = (len(images.classes) or None) if options.class_dropout is not None else None
+    if stored is None:
+        return network_config(options.preset, images.shape[0], classes)
+    if stored.num_classes != classes:
+        raise RunError(f"{NO_TRAINING}: its network has num_classes {stored.num_classes}, expected {classes}")
+    return stored.network
+
+
 def build_trainer(
-    options: TrainOptions, images: Images, stored: RunConfig | None, world: World, device: Any
-) -> tuple[Trainer, dict[str, Any]]:
-    """The trainer of a run, and its network's config. stored: the run to be resumed: its network and schedule are those of its
-    config.json, whatever their names stand for by now.
+    options: TrainOptions, network: Mapping[str, Any], images: Images, stored: RunConfig | None, world: World, device: Any
+) -> Trainer:
+    """The trainer of a run. network: its config. stored: the run to be resumed: the schedule is that of its config.json,
+    whatever the schedule's name stands for by now.
 
     Raises RunError for a stored run without such a network or schedule.
     """
     seed_weights(options.seed)
-    classes = (len(images.classes) or None) if options.class_dropout is not None else None
     if stored is None:
-        preset = preset_named(options.preset)
-        network, config = new_network(options.preset, preset, images.shape[0], classes)
-        schedule = from_config({"name": options.schedule})
+        schedule, model = from_config({"name": options.schedule}), network_of(network)
     else:
         try:
-            network, config, schedule = network_of(stored.network), stored.network, read_schedule(stored.schedule)
+            schedule, model = read_schedule(stored.schedule), network_of(network)
             if options.prediction == "eps" and schedule(1.0).alpha == 0:
                 raise ValueError("eps is undefined at zero terminal SNR, which its schedule has")
-            if config.get("num_classes") != classes:
-                raise ValueError(f"its network has num_classes {config.get('num_classes')}, expected {classes}")
         except ValueError as error:
-            raise RunError(f"the run's config.json does not describe a training: {error}") from None
-    condition = getattr(network, "condition", options.condition)
-    trainer = Trainer(network, images, schedule, options.changed(condition=condition), device=device, world=world)
-    return trainer, config
+            raise RunError(f"{NO_TRAINING}: {error}") from None
+    condition = getattr(model, "condition", options.condition)
+    return Trainer(model, images, schedule, options.changed(condition=condition), device=device, world=world)
 
 
 def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any]) -> RunConfig:

@@ -25,13 +25,15 @@ from diffkit_trainer import (
 from diffkit_unet import keep_memory
 
 from diffkit_cli.errors import UsageError
+from diffkit_cli.networks import outline_of
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import command, console, plural, warn
 from diffkit_cli.terminal.signals import caught_signals, left_to_the_system
-from diffkit_cli.training.build import build_trainer, config_of
+from diffkit_cli.training.build import build_trainer, config_of, network_config_of
 from diffkit_cli.training.data import open_data
 from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.loop import training_loop
+from diffkit_cli.training.memory import require_training_memory
 from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
 from diffkit_cli.training.resolve import check_together, resolve, resolve_resumed
 
@@ -62,6 +64,8 @@ def train(given: Given, out: Path | None, *, resuming: bool, skip_bad: bool, dry
         if stored is not None and images.fingerprint != stored.data.fingerprint:
             raise UsageError(f"{early['data']}: not the images that {run} was trained on: give these, or another --out")
         options = before or resolve(given, min(images.shape[1:]), size)
+        network = network_config_of(options, images, stored)
+        require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
         if first and not dry:
             if stored is None:
                 held.enter_context(locked(run))  # after the data was read: without data no folder is made
@@ -70,7 +74,7 @@ def train(given: Given, out: Path | None, *, resuming: bool, skip_bad: bool, dry
         with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
             world, device = held.enter_context(process_group(device, options.process_timeout))
         stopped = None if dry else held.enter_context(caught_signals(silent=not first))
-        trainer, network = build_trainer(options, images, stored, world, device)
+        trainer = build_trainer(options, network, images, stored, world, device)
         if stored is not None:
             _restore(run, trainer, options.steps)
         if stopped is None:

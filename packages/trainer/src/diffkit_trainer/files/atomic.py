@@ -1,5 +1,6 @@
 """Files and folders that are whole or not there, whenever the process or the machine ends."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.regular import opened
 
-__all__ = ["publish", "remove", "require_room", "sha256", "sync", "write_whole", "written"]
+__all__ = ["publish", "remove", "require_place", "require_room", "sha256", "sync", "write_whole", "written"]
 
 
 def publish(temporary: Path, final: Path) -> None:
@@ -32,6 +33,20 @@ def remove(folder: Path) -> None:
     trash = _aside(folder)
     folder.rename(trash)
     shutil.rmtree(trash)
+
+
+def require_place(path: Path) -> None:
+    """Raises OSError, which names the place, where no file of that name can be made, by making one beside it: of its folders the
+    nearest that is there is tried. Nothing is left, no folder is made."""
+    folder = next((each for each in path.parents if os.path.lexists(each)), path.parent)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    probe = folder / _temporary_name(path)
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
 
 
 def require_room(folder: Path, needed: int) -> None:
@@ -65,7 +80,7 @@ def written(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # not tempfile: its files are readable by their owner alone, whatever the umask
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(_temporary_name(path))
     try:
         yield temporary
         sync(temporary)  # or a power cut leaves the new name on an empty file
@@ -83,6 +98,10 @@ def write_whole(path: Path, text: str) -> None:
     """Replace a file by one with this text, see `written`."""
     with written(path) as temporary:
         temporary.write_text(text, "utf-8")
+
+
+def _temporary_name(path: Path) -> str:
+    return f".{path.name}.{os.getpid()}.tmp"
 
 
 def _aside(folder: Path) -> Path:
