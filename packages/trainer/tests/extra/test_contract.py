@@ -128,5 +128,5 @@ def test_a_network_that_no_checkpoint_could_hold_is_refused_before_the_first_ste
 
 @pytest.mark.parametrize("shape", [(4, 1, 8, 8), (4, 3, 8, 1), (1, 3, 8, 8)])
 def test_an_answer_of_another_shape_is_refused_although_torch_would_stretch_it(shape):
-    with pytest.raises(ValueError, match=rf"answer in its input's shape, \(4, 3, 8, 8\); got \({shape[0]}, {shape[1]}, "):
+    with pytest.raises(ValueError, match=rf"must have its input's shape, \(4, 3, 8, 8\); got \({shape[0]}, {shape[1]}, "):
         losses(lambda x, level: torch.zeros(shape), offset_cosine(), torch.zeros(4, 3, 8, 8))

@@ -67,7 +67,7 @@ def run(tmp_path_factory):
 def test_what_would_change_the_result_is_refused_by_name(run, options, said):
     it = make(**options)
     before = everything(it)
-    with pytest.raises(ValueError, match=rf"checkpoints/1: .*{said}.*: resume with what the run was trained with") as caught:
+    with pytest.raises(ValueError, match=rf"checkpoints/1: .*{said}.*: resume with the run's own options") as caught:
         resume(run, it)
     assert "\n" not in str(caught.value)
     same(everything(it), before)
@@ -112,7 +112,7 @@ def rewritten(run, tmp_path, change):
 
 def test_a_checkpoint_that_does_not_say_what_it_was_trained_with_is_resumed_with_a_word(run, tmp_path):
     (warning,) = resume(rewritten(run, tmp_path, lambda numbers: numbers.pop("experiment")), make())
-    assert warning.endswith("checkpoints/1 does not say what it was trained with: whether it was the same could not be compared")
+    assert warning.endswith("checkpoints/1 has no record of its experiment: it could not be compared")
 
 
 @pytest.mark.parametrize("value", [None, [], 1, "lr"])

@@ -125,7 +125,7 @@ def test_the_loss_is_the_mean_of_the_losses():
 
 
 def test_an_answer_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"^the network must answer in its input's shape, \(2, 3\); got \(2, 1\)$"):
+    with pytest.raises(ValueError, match=r"^the network's output must have its input's shape, \(2, 3\); got \(2, 1\)$"):
         shown(rectified(), torch.zeros(2, 3), answer=lambda x: x[:, :1])
 
 

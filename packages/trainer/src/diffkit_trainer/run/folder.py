@@ -1,4 +1,4 @@
-"""The run folder: config.json, log.jsonl (`log`), samples/, checkpoints/ (`checkpoint`), and its lock (`lock`)."""
+"""The run folder: config.json, log.jsonl (see `log`), samples/, checkpoints/ (see `checkpoint`)."""
 
 import json
 import os
@@ -13,12 +13,12 @@ __all__ = ["is_run_folder", "read_config", "require_writable", "write_config"]
 
 
 def is_run_folder(run: Path | str) -> bool:
-    """Whether the folder already holds a run: it has a config.json."""
+    """Whether the folder holds a run: whether it has a config.json."""
     return (Path(run) / "config.json").exists()
 
 
 def write_config(run: Path | str, config: dict[str, Any]) -> None:
-    """Write the resolved config, whole or not at all.
+    """Write the resolved config, atomically.
 
     Raises RunError where the folder cannot be made or written.
     """
@@ -31,15 +31,15 @@ def write_config(run: Path | str, config: dict[str, Any]) -> None:
 
 
 def read_config(run: Path | str) -> dict[str, Any]:
-    """The config of a run; RunError for a folder that is none, and for a config in a format that is not known here."""
+    """The config of a run; RunError for a folder that is not a run, and for a config of a newer format."""
     run = Path(run)
     if not is_run_folder(run):
-        raise RunError(f"{run} is no run folder: it has no config.json" if run.is_dir() else f"{run}: no such run folder")
+        raise RunError(f"{run} is not a run folder: it has no config.json" if run.is_dir() else f"{run}: no such run folder")
     return read_document(run / "config.json")
 
 
 def require_writable(run: Path | str) -> None:
-    """Raises RunError where the run folder or its checkpoints could not be written, by writing there."""
+    """Raises RunError where the run folder or its checkpoints cannot be written, by trying it."""
     run = Path(run)
     for folder in (run, run / "checkpoints"):
         probe = folder / f".probe.{os.getpid()}"

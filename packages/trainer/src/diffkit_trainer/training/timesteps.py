@@ -11,7 +11,7 @@ __all__ = ["TIMES", "sample_times"]
 def sample_times(kind: str, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
     """Times in [0, 1), float32 on the generator's device, one a sample.
 
-    uniform: t ~ U[0, 1). logit_normal: t = 1 / (1 + exp(-z)), z standard normal, which prefers the middle. stratified: t_i =
+    uniform: t ~ U[0, 1). logit_normal: t = 1 / (1 + exp(-z)), z standard normal: more of the middle. stratified: t_i =
     (u + i) / B modulo 1 with a single u, in random order: each is uniform, and together they cover [0, 1) evenly, which takes
     most of the noise of t out of the batch's mean loss.
     Raises ValueError for an unknown kind.
