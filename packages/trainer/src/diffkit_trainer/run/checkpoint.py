@@ -19,7 +19,7 @@ from diffkit_trainer.errors import DivergedError, RunError
 from diffkit_trainer.files.atomic import publish, remove, require_room, sha256
 from diffkit_trainer.files.tensors import note_infinite, read_tensors
 from diffkit_trainer.files.typed_json import read_document, with_format
-from diffkit_trainer.run.folder import write_config
+from diffkit_trainer.run.folder import is_run_folder, write_config
 from diffkit_trainer.run.state import Snapshot, average_names, restore, rounding_warning, snapshot, validate_numbers
 from diffkit_trainer.run.verify import checkpoints, is_valid, latest_checkpoint, remove_trash, remove_unfinished
 from diffkit_trainer.training.experiment import changes
