@@ -18,8 +18,7 @@ from pathlib import Path
 
 import torch
 from diffkit_schedules import offset_cosine
-from diffkit_trainer import Images, Saver, Trainer, open_images
-from diffkit_trainer.run.state import snapshot
+from diffkit_trainer import Images, Normalisation, Saver, Trainer, open_images
 from diffkit_unet import preset
 from torch import nn
 from torch.nn import functional
@@ -116,29 +115,32 @@ def formats(pairs: int) -> None:
 
 
 def data_rate(batch: int, step: float) -> None:
-    from diffkit_trainer.training.batch import Recipe, draw
-    from diffkit_trainer.training.batch_tensors import Samples
-
     data = images()
-    samples = Samples.of(data, torch.device("cpu"), torch.contiguous_format)
-    part = draw(Recipe(0, batch, len(data), data.shape, flip=True), 0)
-    rate = batch / statistics.median(seconds(lambda: samples.of_draw(part)) for _ in range(100))
-    print(f"packed data alone: {rate:.0f} images/s; the network uses {batch / step:.1f}: {rate * step / batch:.0f} times that")
+    normalisation, index = Normalisation.of(data), torch.randint(len(data), (batch,))
+    rate = batch / statistics.median(seconds(lambda: normalisation.to_network(data.pixels[index]).flip(-1)) for _ in range(100))
+    print(f"packed images: {rate:.0f} images/s; the network uses {batch / step:.1f}: {rate * step / batch:.0f} times that")
 
 
-def saving(batch: int) -> None:
+def copied(trainer: Trainer) -> list[torch.Tensor]:
+    """One copy in memory of all tensors of a checkpoint."""
+    _, moments = trainer.state()
+    tensors = (moments, *(network.state_dict() for network in (trainer.model, *trainer.ema.models)))
+    return [value.clone() for each in tensors for value in each.values()]
+
+
+def saving() -> None:
     trainer = Trainer(preset("tutorial"), images(200), offset_cosine(), batch_size=2)
     next(iter(trainer.run(1)))
-    copies, blocked, whole = [], [], []
+    copies, blocked, written = [], [], []
     with tempfile.TemporaryDirectory() as run, Saver(run) as saver:
         for _ in range(9):
-            copies.append(seconds(lambda: snapshot(trainer, copied=True)))
+            copies.append(seconds(lambda: copied(trainer)))
             begun = time.perf_counter()
             saver.save(trainer, {})
             blocked.append(time.perf_counter() - begun)
             saver.wait()
-            whole.append(time.perf_counter() - begun)
-    one, two, three = (statistics.median(each) * 1e3 for each in (copies, blocked, whole))
+            written.append(time.perf_counter() - begun)
+    one, two, three = (statistics.median(each) * 1e3 for each in (copies, blocked, written))
     print(f"a save: one copy in memory {one:.1f} ms, training waits {two:.1f} ms, on the disk after {three:.0f} ms")
 
 
@@ -167,7 +169,7 @@ def main() -> None:
     step = overhead(options.batch, options.pairs)
     formats(options.pairs)
     data_rate(options.batch, step)
-    saving(options.batch)
+    saving()
     peaks = {}
     for kind in ("bare", "trainer"):
         command = [sys.executable, __file__, "--memory", kind, "--batch", "32"]
