@@ -1,5 +1,6 @@
 """The project's checks. `nox` runs all but the long ones, `nox -s faults` these; `nox -s "tests(samplers)"` runs those of one
-package, against its built wheel."""
+package, against its built wheel.
+"""
 
 import os
 from pathlib import Path
@@ -8,7 +9,7 @@ import nox
 
 PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
 DIST = Path("dist").resolve()
-CONSTRAINTS = DIST / "constraints.txt"
+CONSTRAINTS = str(DIST / "constraints.txt")
 PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal")
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
@@ -46,7 +47,7 @@ def build(session: nox.Session) -> None:
         session.run("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", DIST, f"packages/{package}", silent=True)
     wheels = {package: max(DIST.glob(f"diffkit_{package}-*.whl"), key=os.path.getmtime) for package in PACKAGES}
     siblings = [f"diffkit-{package} @ {wheel.as_uri()}\n" for package, wheel in wheels.items()]
-    CONSTRAINTS.write_text("".join(siblings) + Path("constraints.txt").read_text())
+    Path(CONSTRAINTS).write_text("".join(siblings) + Path("constraints.txt").read_text())
 
 
 @nox.session(requires=["build"])

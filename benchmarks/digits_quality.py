@@ -73,12 +73,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args()
     real = open_images("digits")
+    pixels, labels = real.pixels, torch.as_tensor(real.labels)
     order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
     held_out, training = order[: len(real) // 5], order[len(real) // 5 :]
-    model = classifier(real.pixels[training], real.labels[training])
-    correct = (model(real.pixels[held_out] / 255).argmax(dim=1) == real.labels[held_out]).float().mean()
+    model = classifier(pixels[training], labels[training])
+    correct = (model(pixels[held_out] / 255).argmax(dim=1) == labels[held_out]).float().mean()
     print(f"classifier: {100 * correct:.1f}% of held-out digits classified correctly")
-    report("real digits held out", model, real.pixels[held_out])
+    report("real digits held out", model, pixels[held_out])
     report(f"samples of {options.run}", model, samples(options.run, options.steps, raw=options.raw))
 
 

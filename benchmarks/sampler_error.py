@@ -13,6 +13,7 @@ import types
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffkit_samplers import trajectory
@@ -77,7 +78,8 @@ def k_sampling() -> types.ModuleType:
     found = importlib.util.find_spec("k_diffusion")
     if found is None or found.origin is None:
         raise ImportError("k-diffusion")
-    package, utils = types.ModuleType("k_diffusion"), types.ModuleType("k_diffusion.utils")
+    package: Any = types.ModuleType("k_diffusion")
+    utils: Any = types.ModuleType("k_diffusion.utils")
     package.__path__ = [str(Path(found.origin).parent)]
     utils.append_dims = lambda x, n: x.reshape(x.shape + (1,) * (n - x.ndim))
     sys.modules |= {"k_diffusion": package, "k_diffusion.utils": utils}

@@ -14,7 +14,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffkit_schedules import offset_cosine
@@ -78,7 +80,7 @@ def in_turn(make: Callable[[], nn.Module], data: Images, batch: int, pairs: int)
     found = []
     for n in range(pairs):
         order = (by_hand, ours) if n % 2 else (ours, by_hand)
-        took = {id(loop): seconds(lambda loop=loop: next(loop)) for loop in order}
+        took = {id(loop): seconds(partial(next, loop)) for loop in order}
         found.append((took[id(by_hand)], took[id(ours)]))
     return (*(statistics.median(each) for each in zip(*found, strict=True)), statistics.median(b / a for a, b in found))
 
@@ -98,17 +100,17 @@ def overhead(batch: int, pairs: int) -> float:
 
 def formats(pairs: int) -> None:
     digits, photographs = open_images("digits"), images()
-    cases = {"plain": {}, "channels_last": {"channels_last": True}, "bf16": {"precision": "bf16"}}
+    cases: dict[str, dict[str, Any]] = {"plain": {}, "channels_last": {"channels_last": True}, "bf16": {"precision": "bf16"}}
     cases["both"] = cases["channels_last"] | cases["bf16"]
     for name, data, batch, rounds in (("tutorial", photographs, 8, pairs), ("small", digits, 64, 8 * pairs)):
         loops = {
             case: Trainer(preset(name, in_channels=data.shape[0]), data, offset_cosine(), batch_size=batch, **options).run(10**9)
             for case, options in cases.items()
         }
-        took = {case: [seconds(lambda loop=loop: next(loop)) for _ in range(2)] for case, loop in loops.items()}
+        took = {case: [seconds(partial(next, loop)) for _ in range(2)] for case, loop in loops.items()}
         for _ in range(rounds):
             for case, loop in loops.items():
-                took[case].append(seconds(lambda loop=loop: next(loop)))
+                took[case].append(seconds(partial(next, loop)))
         plain = took["plain"]
         ratios = {case: statistics.median(a / b for a, b in zip(each[2:], plain[2:], strict=True)) for case, each in took.items()}
         print(f"{name}, time beside float32: " + ", ".join(f"{case} {ratio:.2f}" for case, ratio in ratios.items()))

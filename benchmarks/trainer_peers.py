@@ -12,7 +12,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -91,7 +93,15 @@ def example(network: nn.Module, data: Path, size: int, batch: int) -> Iterator[N
 
 def ours(network: nn.Module, data: Path, size: int, batch: int) -> Iterator[None]:
     """The same with the trainer, in the command's default memory format; its loss is read as often as the command reads it."""
-    options = {"kind": "mse", "condition": "time", "lr": 1e-4, "weight_decay": 1e-6, "clip": 1.0, "ema": 0.9999, "flip": True}
+    options: dict[str, Any] = {
+        "kind": "mse",
+        "condition": "time",
+        "lr": 1e-4,
+        "weight_decay": 1e-6,
+        "clip": 1.0,
+        "ema": 0.9999,
+        "flip": True,
+    }
     options |= {"lr_schedule": "cosine", "warmup": 500, "decay_steps": 100_000, "channels_last": True}
     trainer = Trainer(network, pack(data, size), linear_betas(), batch_size=batch, **options)
     for step, _ in trainer.run(10**9):
@@ -124,7 +134,7 @@ def compare(name: str, data: Path, pairs: int) -> None:
     taken: list[list[tuple[float, float]]] = [[], []]
     for n in range(pairs):
         for k in (0, 1) if n % 2 else (1, 0):
-            taken[k].append(timed(lambda k=k: next(loops[k])))
+            taken[k].append(timed(partial(next, loops[k])))
     for clock, what in enumerate(("elapsed", "processor")):
         theirs, mine = ([each[clock] for each in side] for side in taken)
         ratio = statistics.median(a / b for a, b in zip(theirs, mine, strict=True))

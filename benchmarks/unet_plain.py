@@ -43,7 +43,7 @@ class Plain(nn.Module):
         level = torch.cat([angles.sin(), angles.cos()], dim=1)[:, :, None, None]
         x, kept = torch.cat([self.image(x), level.expand(-1, -1, *x.shape[2:])], dim=1), []
         for blocks in self.down:
-            for block in blocks:
+            for block in blocks.children():
                 x = block(x)
                 kept.append(x)
             x = functional.avg_pool2d(x, 2)
@@ -51,6 +51,6 @@ class Plain(nn.Module):
             x = block(x)
         for blocks in self.up:
             x = functional.interpolate(x, scale_factor=2.0, mode="bilinear")
-            for block in blocks:
+            for block in blocks.children():
                 x = block(torch.cat([x, kept.pop()], dim=1))
         return self.out(x)

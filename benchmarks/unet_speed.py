@@ -75,12 +75,13 @@ def race(names: list[str], options: argparse.Namespace, batch: int, size: int) -
         for name in names:
             print(f"  {kind:8} {name:17} {rates[name]:6.1f} images/s   x {ratios[name]:.2f}", flush=True)
     for process in processes.values():
-        process.stdin.close()
-        process.wait()
+        process.communicate()
 
 
-def once(process: subprocess.Popen, kind: str) -> float:
+def once(process: subprocess.Popen[str], kind: str) -> float:
     """Have a contender do one step; its seconds."""
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(f"{kind}\n")
     process.stdin.flush()
     return float(process.stdout.readline())
@@ -122,7 +123,9 @@ def contender(name: str) -> nn.Module:
         network = theirs if name == "diffusers" else from_diffusers(dict(theirs.config), theirs.state_dict())
     else:
         network = Plain() if name == "plain" else preset("tutorial")
-    return torch.compile(network) if name.endswith("compiled") else network
+    if name.endswith("compiled"):
+        network.compile()
+    return network
 
 
 if __name__ == "__main__":
