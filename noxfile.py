@@ -17,25 +17,13 @@ SCRIPTS = ("noxfile.py", "conftest.py", "benchmarks", "examples", "packages/trai
 DIST = Path("dist").resolve()
 CONSTRAINTS = str(DIST / "constraints.txt")
 PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal", "--durations", "5")
+CHEAP = ("lint", "build", "types", "tests(schedules)", "tests(samplers)", "lowest", "tests(unet)")
+COSTLY = ("plugin", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.10.16"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = [
-    *(
-        "lint",
-        "build",
-        "types",
-        "tests(schedules)",
-        "tests(samplers)",
-        "lowest",
-        "tests(unet)",
-        "plugin",
-        "onnx",
-        "without_torch",
-    ),
-    *("plugin", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)"),
-]
+nox.options.sessions = [*CHEAP, *COSTLY]
 
 for pips, uvs in {"PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_CERT": "SSL_CERT_FILE"}.items():
     if pips in os.environ:  # uv reads none of pip's settings
