@@ -17,7 +17,7 @@ def run_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def diffkit() -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """The installed command, called as diffkit(*arguments, path=None); path is a folder for PYTHONPATH."""
+    """The installed command as a function of its arguments; path: a folder for PYTHONPATH."""
 
     def run(*arguments: object, path: Path | None = None) -> "subprocess.CompletedProcess[str]":
         environment = os.environ | ({"PYTHONPATH": str(path)} if path else {}) | {"COLUMNS": "400"}
