@@ -1,8 +1,7 @@
-"""What the trainer costs beside the loop one would write by hand: python benchmarks/trainer_overhead.py [--batch 8] [--pairs 15].
+"""The trainer's overhead over a loop in plain torch: python benchmarks/trainer_overhead.py [--batch 8] [--pairs 15].
 
-The same network, optimiser, average and data, a step of one and a step of the other in turn, so that whatever else the machine
-does meets both; medians. Then the packed data alone, what a save costs the training, and the peak of memory, each in a process of
-its own.
+Both have the same network, optimiser, EMA and data. They take turns, one step each, so that other load affects both; medians.
+Then the rate of packed images, the time that a save blocks training, and peak memory, measured in separate processes.
 """
 
 import argparse
@@ -35,7 +34,7 @@ def images(count: int = 2000, size: int = 64) -> Images:
 
 
 def bare(network: nn.Module, data: Images, batch: int) -> Iterator[None]:
-    """The tutorial's training in plain torch: one draw of everything, AdamW, and an average of weights and statistics."""
+    """The tutorial's training in plain torch: random batch, AdamW, EMA of weights and statistics."""
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-4, fused=True)
     values = [*network.parameters(), *(buffer for buffer in network.buffers() if buffer.is_floating_point())]
@@ -55,7 +54,7 @@ def bare(network: nn.Module, data: Images, batch: int) -> Iterator[None]:
 
 
 class Pixel(nn.Module):
-    """Next to no network: what is left is the loop."""
+    """A network of 12 numbers, so that the loop dominates."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,10 +89,10 @@ def overhead(batch: int, pairs: int) -> float:
     one, other, ratio = in_turn(lambda: preset("tutorial"), data, batch, pairs)
     print(f"tutorial network, batch {batch}: bare {one * 1e3:.0f} ms, trainer {other * 1e3:.0f} ms, ratio {ratio:.3f}")
     small, ours, _ = in_turn(Pixel, data, batch, 20 * pairs)
-    share = (ours - small) / one
+    fraction = (ours - small) / one
     print(
         f"the loop alone (a network of 12 numbers): bare {small * 1e3:.2f} ms, trainer {ours * 1e3:.2f} ms: "
-        f"{(ours - small) * 1e3:.2f} ms more, {share:.2%} of the tutorial's step"
+        f"{(ours - small) * 1e3:.2f} ms more, {fraction:.2%} of the tutorial's step"
     )
     return other
 
@@ -113,7 +112,7 @@ def formats(pairs: int) -> None:
                 took[case].append(seconds(partial(next, loop)))
         plain = took["plain"]
         ratios = {case: statistics.median(a / b for a, b in zip(each[2:], plain[2:], strict=True)) for case, each in took.items()}
-        print(f"{name}, time beside float32: " + ", ".join(f"{case} {ratio:.2f}" for case, ratio in ratios.items()))
+        print(f"{name}, time relative to float32: " + ", ".join(f"{case} {ratio:.2f}" for case, ratio in ratios.items()))
 
 
 def data_rate(batch: int, step: float) -> None:
