@@ -11,7 +11,7 @@ from example_plugin.midpoint import midpoint
 from example_plugin.quadratic import quadratic
 from PIL import Image
 
-PARTS = ("--preset", "example-convolutions", "--schedule", "example-quadratic", "--set", "log_to=example-csv")
+PARTS = ("--preset", "example-convolutions", "--schedule", "example_quadratic", "--set", "log_to=example-csv")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_schedule_rates():
 
 def test_config_has_the_names_and_the_distribution(run):
     config = (run / "config.json").read_text()
-    assert json.loads(config)["schedule"] == {"name": "example-quadratic", "max_signal": 0.999, "min_signal": 0.02}
+    assert json.loads(config)["schedule"] == {"name": "example_quadratic", "max_signal": 0.999, "min_signal": 0.02}
     assert "example-convolutions" in config
     assert "diffkit-example-plugin" in config
     assert "1.2.3" in config
@@ -57,19 +57,19 @@ def test_training_resumes(run, diffkit, tmp_path):
 
 
 def test_sampling_by_the_sampler(run, diffkit, tmp_path):
-    for sampler in ("example-midpoint", "ddim"):
+    for sampler in ("example_midpoint", "ddim"):
         out = tmp_path / f"{sampler}.png"
         sampled = diffkit("sample", run, "-n", "4", "--steps", "4", "--seed", "0", "--sampler", sampler, "--out", out)
         assert sampled.returncode == 0, sampled.stderr
-    ours, theirs = (np.asarray(Image.open(tmp_path / f"{sampler}.png")) for sampler in ("ddim", "example-midpoint"))
+    ours, theirs = (np.asarray(Image.open(tmp_path / f"{sampler}.png")) for sampler in ("ddim", "example_midpoint"))
     assert ours.shape == theirs.shape
     assert (ours != theirs).any()
 
 
 def test_similar_names_are_suggested(run, diffkit, tmp_path):
-    refused = diffkit("sample", run, "--sampler", "example-midpint", "--out", tmp_path / "grid.png")
+    refused = diffkit("sample", run, "--sampler", "example_midpint", "--out", tmp_path / "grid.png")
     assert refused.returncode == 2
-    assert "'example-midpoint'" in refused.stderr
+    assert "'example_midpoint'" in refused.stderr
 
 
 def test_error_of_a_part_names_its_distribution(diffkit, tmp_path):

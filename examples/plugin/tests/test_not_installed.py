@@ -14,7 +14,7 @@ def test_this_environment_is_without_the_distribution():
 
 @pytest.mark.parametrize(
     "options",
-    [("--preset", "example-convolutions"), ("--schedule", "example-quadratic"), ("--set", "log_to=example-csv")],
+    [("--preset", "example-convolutions"), ("--schedule", "example_quadratic"), ("--set", "log_to=example-csv")],
     ids=["preset", "schedule", "logger"],
 )
 def test_training_refuses_the_name(options, diffkit, tmp_path):
@@ -26,9 +26,9 @@ def test_training_refuses_the_name(options, diffkit, tmp_path):
 
 
 def test_sampling_refuses_the_name(diffkit, tmp_path):
-    refused = diffkit("sample", "--sampler", "example-midpoint", "--out", tmp_path / "grid.png")
+    refused = diffkit("sample", "--sampler", "example_midpoint", "--out", tmp_path / "grid.png")
     assert refused.returncode == 2
-    assert "example-midpoint" in refused.stderr
+    assert "example_midpoint" in refused.stderr
     assert not (tmp_path / "grid.png").exists()
 
 
@@ -37,5 +37,5 @@ def test_a_run_with_the_names_is_refused_by_name(command, run_folder, diffkit, t
     assert run_folder.is_dir(), "test_installed.py trains it first"
     refused = diffkit(command, run_folder, *(("--out", tmp_path / "grid.png") if command == "sample" else ()))
     assert refused.returncode == 4
-    assert "example-convolutions" in refused.stderr or "example-quadratic" in refused.stderr
+    assert "example-convolutions" in refused.stderr or "example_quadratic" in refused.stderr
     assert "Traceback" not in refused.stderr
