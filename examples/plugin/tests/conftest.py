@@ -21,7 +21,7 @@ def diffkit() -> Callable[..., "subprocess.CompletedProcess[str]"]:
 
     def run(*arguments: object, path: Path | None = None) -> "subprocess.CompletedProcess[str]":
         environment = os.environ | ({"PYTHONPATH": str(path)} if path else {}) | {"COLUMNS": "400"}
-        command = [Path(sys.executable).with_name("diffkit"), *map(str, arguments)]
+        command = [str(Path(sys.executable).with_name("diffkit")), *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     return run
