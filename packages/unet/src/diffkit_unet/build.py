@@ -43,7 +43,7 @@ def outline(cls: type[Network], config: Mapping[str, Any]) -> Network:
 class _WithoutNormal(TorchFunctionMode):
     """Skips normal_: on the meta device it has no effect but the import of torch's compiler, a second of every start."""
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") == "normal_":
             return args[0] if args else kwargs["tensor"]
