@@ -49,3 +49,20 @@ def test_the_generator_of_another_device_than_the_current_one_is_seeded_and_put_
         assert torch.equal(two_devices[0].get_state(), first)
     assert torch.equal(drawn, torch.rand(3, generator=generator(0, "global", 7)))
     assert torch.equal(two_devices[1].get_state(), second)
+
+
+def test_the_order_is_the_same_under_any_default_device():
+    with torch.device("meta"):
+        found = batch_indices(11, 0, 4, 10)
+    assert torch.equal(found, torch.randperm(10, generator=generator(11, "order", 0))[:4])
+
+
+def test_a_generator_is_on_the_device_that_is_asked_for():
+    with pytest.raises(RuntimeError, match="META device"):  # which has no numbers
+        generator(0, device="meta")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about a CUDA device that is missing")
+def test_the_generator_of_a_cuda_device_is_needed_for_one():
+    with pytest.raises((AssertionError, RuntimeError), match=r"CUDA|NVIDIA"), global_randomness(0, device="cuda"):
+        pass

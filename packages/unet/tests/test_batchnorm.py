@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from diffkit_unet.batchnorm import BatchNorm
+from diffkit_unet.batchnorm import BatchNorm, _Normalised
+from torch import nn
 
 ORDERS = [torch.contiguous_format, torch.channels_last]
 
@@ -30,6 +31,14 @@ def test_training_matches_the_formula(order):
     assert norm.num_batches_tracked == 1
 
 
+def test_contiguous_images_are_normalised_by_torch_s_own_kernel():
+    """Bit for bit: a formula of our own rounds otherwise."""
+    torch.manual_seed(0)
+    norm, plain, x = BatchNorm(3, eps=0.5), nn.BatchNorm2d(3, eps=0.5, momentum=0.01, affine=False), torch.randn(4, 3, 8, 8) + 2
+    assert torch.equal(norm(x), plain(x))
+    assert torch.equal(norm.running_var, plain.running_var)
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_backward_matches_the_formula(order):
     torch.manual_seed(0)
@@ -46,6 +55,11 @@ def test_backward_with_a_gradient_in_another_memory_format():
     for leaf, order in zip(given, ORDERS, strict=True):
         BatchNorm(3)(leaf).backward(weight.contiguous(memory_format=order))
     assert torch.equal(given[0].grad, given[1].grad)
+
+
+def test_no_gradient_goes_back_through_the_statistics():
+    values = _Normalised.apply(torch.randn(2, 3, 4, 5, requires_grad=True), 1e-3)
+    assert [value.requires_grad for value in values] == [True, False, False]
 
 
 @pytest.mark.parametrize("order", ORDERS)
