@@ -32,7 +32,8 @@ def network_of(config: Mapping[str, Any]) -> nn.Module:
         raise ValueError(f"network: expected a name, in_channels and num_classes, found {', '.join(map(str, config))!r:.60}")
     if name not in PRESETS:
         raise ValueError(f"network {name!r:.60} is not installed: install the distribution that registers it")
-    network: nn.Module = PRESETS[name](channels, classes)
+    with PRESETS.naming(name):
+        network: nn.Module = PRESETS[name](channels, classes)
     return network
 
 

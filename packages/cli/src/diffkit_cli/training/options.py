@@ -72,8 +72,8 @@ def check(name: str, value: Any, *, where: str) -> Any:
     if value is None or (value == "none" and name != "data"):
         return None
     words = choices(name)
-    if isinstance(value, str) and words:
-        value = value.replace("-", "_") if value not in words else value
+    if isinstance(value, str) and value not in words and value.replace("-", "_") in words:
+        value = value.replace("-", "_")
     try:
         value = OPTIONS[name].check(value)
         found = value if isinstance(value, tuple) else (value,)

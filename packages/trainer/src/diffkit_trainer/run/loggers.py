@@ -30,9 +30,32 @@ LOGGERS: Registry = Registry("diffkit.loggers", {"tensorboard": "diffkit_trainer
 """The loggers by name: factory(run, step) -> `Logger`."""
 
 
+class _Named:
+    """A logger whose errors name the distribution that registers it."""
+
+    def __init__(self, name: str, run: Path, step: int) -> None:
+        self._name = name
+        with LOGGERS.naming(name):
+            self._logger: Logger = LOGGERS[name](run, step)
+
+    def log(self, entry: Mapping[str, Any]) -> None:
+        with LOGGERS.naming(self._name):
+            self._logger.log(entry)
+
+    def images(self, pixels: "Tensor", step: int) -> None:
+        with LOGGERS.naming(self._name):
+            self._logger.images(pixels, step)
+
+    def close(self) -> None:
+        with LOGGERS.naming(self._name):
+            self._logger.close()
+
+
 @contextmanager
 def open_loggers(names: Iterable[str], run: Path, step: int) -> Iterator[list[Logger]]:
-    """The loggers of those names, closed after the block. Raises ValueError for an unknown name, and where one needs a package
-    that is not installed."""
+    """The loggers of those names, closed after the block.
+
+    Raises ValueError for an unknown name, and where one needs a package that is not installed.
+    """
     with ExitStack() as stack:
-        yield [stack.enter_context(closing(LOGGERS[name](run, step))) for name in names]
+        yield [stack.enter_context(closing(_Named(name, run, step))) for name in names]
