@@ -11,19 +11,21 @@ from diffkit_trainer.data.sources import ImageFolder, open_images
 from diffkit_trainer.device import pick_device, seed_weights
 from diffkit_trainer.distributed.processes import World, process_group
 from diffkit_trainer.errors import DataError, DivergedError, LockedError, RunError
-from diffkit_trainer.evaluation.evaluate import Evaluation, Scores, Split, evaluate, split_dataset
+from diffkit_trainer.evaluation.evaluate import Evaluation, Split, evaluate, split_dataset
 from diffkit_trainer.evaluation.feature_file import FeatureNetwork, load_feature_network
+from diffkit_trainer.evaluation.metrics import Scores
 from diffkit_trainer.export.diffusers import Pipeline, read_pipeline, write_pipeline
 from diffkit_trainer.export.onnx import write_onnx
 from diffkit_trainer.export.single_file import ExportedNetwork, read_export, write_export
-from diffkit_trainer.figures.animation import ANIMATIONS, save_animation
-from diffkit_trainer.figures.captions import save_figure, side_by_side, with_captions
-from diffkit_trainer.figures.grid import grid, save_images, to_png
+from diffkit_trainer.figures.animation import ANIMATION_FORMATS, save_animation
+from diffkit_trainer.figures.captions import labelled_grid, side_by_side
+from diffkit_trainer.figures.grid import grid
 from diffkit_trainer.figures.metadata import read_metadata
 from diffkit_trainer.figures.plot import Panel, save_plot
+from diffkit_trainer.figures.png import save_images, save_png
 from diffkit_trainer.files.lock import locked
-from diffkit_trainer.files.stored_schedule import read_schedule
-from diffkit_trainer.files.tensors import require_same_tensors
+from diffkit_trainer.files.schedule import read_schedule
+from diffkit_trainer.files.tensors import require_matching_tensors
 from diffkit_trainer.run.background import Saver
 from diffkit_trainer.run.checkpoint import Loaded, load, resume, save
 from diffkit_trainer.run.folder import is_run_folder, read_config, require_writable, write_config
@@ -40,7 +42,7 @@ from diffkit_trainer.training.trainer import Trainer, TrainStep
 from diffkit_trainer.training.validate import PRECISIONS
 
 __all__ = [
-    "ANIMATIONS",
+    "ANIMATION_FORMATS",
     "EMA",
     "LEARNING_RATES",
     "LOSSES",
@@ -80,6 +82,7 @@ __all__ = [
     "has_checkpoint",
     "inspect_images",
     "is_run_folder",
+    "labelled_grid",
     "load",
     "load_feature_network",
     "locked",
@@ -97,21 +100,19 @@ __all__ = [
     "read_metadata",
     "read_pipeline",
     "read_schedule",
-    "require_same_tensors",
+    "require_matching_tensors",
     "require_writable",
     "resume",
     "save",
     "save_animation",
-    "save_figure",
     "save_images",
     "save_plot",
+    "save_png",
     "seed_weights",
     "side_by_side",
     "split_dataset",
-    "to_png",
     "truncate_log",
     "weights_hash",
-    "with_captions",
     "write_config",
     "write_export",
     "write_onnx",

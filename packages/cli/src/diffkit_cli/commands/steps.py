@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_schedules import namespace
-from diffkit_trainer import save_figure, with_captions
+from diffkit_trainer import labelled_grid, save_png
 
 from diffkit_cli.commands.sample import check_counts, check_seeds, opened, recipe_of
 from diffkit_cli.errors import UsageError
@@ -54,7 +54,7 @@ def steps_figure(
         rows.append(pixels)
         labels.append(f"{plural(recipe.steps, 'step')}\n{duration(min(seconds))}")
     note = {"command": "steps", **source.note(), "seed": seed, "n": n, "counts": counts, **_shared(recipes[0])}
-    save_figure(out, with_captions(namespace(rows[0]).concat(rows), labels, columns=n), note)
+    save_png(labelled_grid(namespace(rows[0]).concat(rows), labels, columns=n), out, note)
     console.print(
         f"{plural(len(counts), 'row')} of {plural(n, 'image')} from one noise each, {recipes[0].sampler}, seed {seed}: {out}"
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from diffkit_trainer import DataError, read_metadata, save_images, to_png
-from diffkit_trainer.files.typed_json import Count, Text, converted
+from diffkit_trainer import DataError, read_metadata, save_images, save_png
+from diffkit_trainer.files import Count, Text, convert
 from msgspec import Meta, Struct
 
 from diffkit_cli.options.choices import SAMPLERS, SPACINGS
@@ -59,14 +59,14 @@ def write_drawn(pixels: Any, out: Path, note: Mapping[str, Any], *, lone: bool =
         for i in range(len(pixels))
     ]
     if lone:
-        to_png(pixels[0], out, notes[0])
+        save_png(pixels[0], out, notes[0])
     else:
         write_images(pixels, out, notes)
 
 
 def write_images(pixels: Any, out: Path, notes: Sequence[Mapping[str, Any]], *, columns: int | None = None) -> None:
     """The images as a grid or a folder, see `save_images`; says how many others such a folder holds."""
-    written = save_images(pixels, out, columns=columns, notes=notes)
+    written = save_images(pixels, out, columns=columns, metadata=notes)
     others = len(set(out.glob("*.png")) - set(written)) if out.is_dir() else 0
     if others:
         warn(f"{out} holds {plural(others, 'other PNG')} too, from before")
@@ -81,7 +81,7 @@ def read_drawn(path: Path) -> dict[str, Any]:
     if note.get("command") != "sample":
         raise DataError(f"{path}: was drawn by diffkit {note.get('command')!r:.60}, expected a picture of diffkit sample")
     try:
-        drawn: dict[str, Any] = msgspec.to_builtins(converted(note, Drawn))
+        drawn: dict[str, Any] = msgspec.to_builtins(convert(note, Drawn))
     except ValueError as error:
         raise DataError(f"{path}: its note: {error}") from None
     return drawn

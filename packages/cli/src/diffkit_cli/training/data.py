@@ -1,11 +1,10 @@
 """The images of a training, read with its progress on view."""
 
 import dataclasses
-from pathlib import Path
 
 from diffkit_trainer import Images, open_images, pack
-from diffkit_trainer.data.idx import find_idx
-from diffkit_trainer.data.listing import printable
+from diffkit_trainer.data import source_kind
+from diffkit_trainer.files import printable
 
 from diffkit_cli.terminal.console import console, plural, warn
 from diffkit_cli.terminal.progress import counting
@@ -39,4 +38,4 @@ def open_data(config: TrainConfig, *, skip_bad: bool) -> tuple[Images, TrainConf
 
 def of_files(data: str) -> bool:
     """Whether the data is a folder of images, a file each, which are of any size; not IDX files, not the digits."""
-    return Path(data).is_dir() and find_idx(Path(data)) is None
+    return source_kind(data) == "folder"

@@ -30,7 +30,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     a value that its key does not take.
     """
     from diffkit_trainer import RunError  # here, so that --help does not wait for torch
-    from diffkit_trainer.files.regular import read_file
+    from diffkit_trainer.files import read_file
 
     try:
         values = tomllib.loads(read_file(path, LARGEST, links=True).decode("utf-8"))

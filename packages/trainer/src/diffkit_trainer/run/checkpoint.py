@@ -16,8 +16,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from diffkit_trainer.errors import DivergedError, RunError
-from diffkit_trainer.files.atomic import publish, remove, require_room, sha256
-from diffkit_trainer.files.tensors import note_infinite, read_tensors
+from diffkit_trainer.files.atomic import commit_folder as publish
+from diffkit_trainer.files.atomic import remove_folder as remove
+from diffkit_trainer.files.atomic import require_free_space as require_room
+from diffkit_trainer.files.atomic import sha256
+from diffkit_trainer.files.tensors import infinity_metadata as note_infinite
+from diffkit_trainer.files.tensors import read_tensors
 from diffkit_trainer.files.typed_json import read_document, with_format
 from diffkit_trainer.run.folder import is_run_folder, write_config
 from diffkit_trainer.run.state import Snapshot, average_names, differences, put_back, require_numbers, snapshot

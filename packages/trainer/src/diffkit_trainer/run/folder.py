@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.atomic import write_whole
+from diffkit_trainer.files.atomic import atomic_write_text as write_whole
 from diffkit_trainer.files.typed_json import read_document, with_format
 
 __all__ = ["is_run_folder", "read_config", "require_writable", "write_config"]

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.atomic import write_whole
+from diffkit_trainer.files.atomic import atomic_write_text as write_whole
 from diffkit_trainer.files.regular import read_file
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.typed_json import Count, as_type

@@ -7,7 +7,8 @@ import torch
 from msgspec import Meta, Struct
 from torch import Tensor
 
-from diffkit_trainer.distributed.shard import parts_of, whole
+from diffkit_trainer.distributed.shard import full_tensor as whole
+from diffkit_trainer.distributed.shard import shard_state_dict as parts_of
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.typed_json import Count, Text, as_type
 from diffkit_trainer.training.experiment import changes

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from diffkit_trainer.data.images import Images
 from diffkit_trainer.data.normalisation import Normalisation
-from diffkit_trainer.device import near, send
+from diffkit_trainer.device import place_dataset as near
+from diffkit_trainer.device import to_device as send
 from diffkit_trainer.training.batch import Draw
 
 __all__ = ["Samples"]

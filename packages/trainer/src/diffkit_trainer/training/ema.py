@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from diffkit_trainer.distributed.shard import own
+from diffkit_trainer.distributed.shard import local_tensor as own
 from diffkit_trainer.training.foreach import by_kind
 
 __all__ = ["EMA"]

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from diffkit_trainer.data.images import Images
-from diffkit_trainer.files.tensors import DTYPES, MOST_TENSORS
+from diffkit_trainer.files.tensors import DTYPES
+from diffkit_trainer.files.tensors import MAX_TENSORS as MOST_TENSORS
 
 __all__ = ["refuse_network"]
 

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diffkit_trainer.distributed.shard import parted, whole
+from diffkit_trainer.distributed.shard import full_tensor as whole
+from diffkit_trainer.distributed.shard import shard_like as parted
 from diffkit_trainer.errors import DivergedError
 
 __all__ = ["LEARNING_RATES", "Optimiser"]
