@@ -1,0 +1,12 @@
+"""The batch size that fits the free memory."""
+
+import torch
+from diffkit_trainer import auto_batch_size
+
+
+def test_activations_fill_half_of_the_free_memory(monkeypatch):
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1), torch.nn.ReLU())
+    x = torch.zeros(1, 1, 8, 8)  # 64 numbers in, 256 and 256 inside: 2,304 bytes
+    for free, expected in ((2304 * 20, 10), (100, 1), (10**9, 64)):
+        monkeypatch.setattr("diffkit_trainer.auto_batch._free_bytes", lambda device, free=free: free)
+        assert auto_batch_size(network, x) == expected
