@@ -1,52 +1,33 @@
 """Writes a packed file, and continues one whose process was stopped: no image is decoded twice."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing
 from itertools import compress
 from pathlib import Path
-from typing import Annotated
 
 import torch
-from msgspec import Meta, Struct
 from PIL import Image
 from torch import Tensor
 
 from diffkit_trainer.data.decode import decode_all
-from diffkit_trainer.data.packed.index import MAX_BYTES
+from diffkit_trainer.data.packed.journal import BAD, COLOUR, GREY, append_entry, read_valid_entries
 from diffkit_trainer.data.packed.memory_map import map_tensor
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import require_free_space
-from diffkit_trainer.files.checksum_json import verify_checksum, with_checksum
-from diffkit_trainer.files.regular import read_file
-from diffkit_trainer.files.strict_json import parse_object
-from diffkit_trainer.files.typed_json import as_type
 from diffkit_trainer.pixels import image_to_tensor, raw_bytes
 
 __all__ = ["PackWriter"]
 
 FILES_PER_ENTRY = 512
-GREY, COLOUR, BAD = "g", "c", "b"
-
-
-class Entry(Struct):
-    """A line of the journal: the kind of each file as one letter, and the reason for each bad file."""
-
-    kinds: Annotated[str, Meta(pattern=f"^[{GREY}{COLOUR}{BAD}]*\\Z")]
-    bad: list[tuple[str, str]]
-
-    def __post_init__(self) -> None:
-        if self.kinds.count(BAD) != len(self.bad):
-            raise ValueError(f"expected {self.kinds.count(BAD)} bad files, found {len(self.bad)}")
 
 
 class PackWriter:
     """Writes a folder with the files `pixels` and `journal`.
 
-    pixels: three planes of size x size for each image; of a grey image only the first is written. journal: a JSON line for
-    every 512 files, see `Entry`. The pixels are synced to the disk before their line is written.
+    pixels: three planes of size x size for each image; of a grey image only the first is written. journal: an
+    entry for every 512 files. The pixels are synced to the disk before their entry is written.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -80,7 +61,8 @@ class PackWriter:
                     if len(kinds) == FILES_PER_ENTRY or len(self.kinds) + len(kinds) == len(names):
                         pixels.flush()
                         os.fsync(pixels.fileno())
-                        self._append(kinds, bad)
+                        append_entry(self.folder / "journal", kinds, bad)
+                        self.kinds, self.bad = self.kinds + kinds, self.bad + bad
                         kinds, bad = "", []
                     on_progress(len(self.kinds) + len(kinds))
                 pixels.truncate(3 * plane * position)  # the last image may be grey
@@ -119,36 +101,19 @@ class PackWriter:
         self.folder.mkdir()
 
     def _resume(self) -> None:
-        """Continue after the last valid line of the journal; cut off the rest."""
+        """Continue after the last valid entry of the journal."""
         self.folder.mkdir(parents=True, exist_ok=True)
         journal, pixels, plane = self.folder / "journal", self.folder / "pixels", self.size * self.size
         if not os.path.lexists(journal):
             return
         try:
-            lines, valid = read_file(journal, MAX_BYTES).splitlines(keepends=True), 0
-            for line in lines:
-                try:
-                    entry = as_type(verify_checksum(parse_object(line, journal), journal), Entry, journal)
-                except RunError:
-                    break
-                self.kinds += entry.kinds
-                self.bad += entry.bad
-                valid += len(line)
-            os.truncate(journal, valid)
+            self.kinds, self.bad = read_valid_entries(journal)
             position = len(self.kinds) - len(self.bad)
             expected = 3 * plane * (position - 1) + plane if position else 0  # the last image may be grey
             if position and not (pixels.is_file() and pixels.stat().st_size >= expected):
                 self.discard()
         except RunError:  # the journal is not a file
             self.discard()
-
-    def _append(self, kinds: str, bad: list[tuple[str, str]]) -> None:
-        with (self.folder / "journal").open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps(with_checksum({"kinds": kinds, "bad": bad})) + "\n")
-            journal.flush()
-            os.fsync(journal.fileno())
-        self.kinds += kinds
-        self.bad += bad
 
     def _write_error(self, error: OSError, count: int) -> RunError:
         needed = 4 * self.size * self.size * count
