@@ -1,6 +1,8 @@
 """The public names of the package."""
 
 import diffkit_trainer
+import pytest
+from diffkit_trainer import data, files
 
 
 def test_the_contract_s_names_are_public():
@@ -9,3 +11,9 @@ def test_the_contract_s_names_are_public():
     )
     assert sorted(diffkit_trainer.__all__) == sorted(set(diffkit_trainer.__all__))
     assert all(hasattr(diffkit_trainer, name) for name in diffkit_trainer.__all__)
+
+
+@pytest.mark.parametrize("room", [data, files])
+def test_a_room_hands_on_the_names_of_its_stub(room):
+    assert room.__all__
+    assert all(getattr(room, name) is not None for name in room.__all__)

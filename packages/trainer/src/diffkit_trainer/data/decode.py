@@ -75,7 +75,7 @@ def open_image(file: BufferedReader, formats: tuple[str, ...] = tuple(FORMATS)) 
         image = Image.open(file, formats=formats)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RefusedError(f"too large{_declared_size(file)}") from error
-    # up to twice its limit Pillow only warns, and a file of 492 kB can then take 1.3 GB
+    # up to twice its limit Pillow only warns, and a file of 492 kB then takes 1.3 GB
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise RefusedError(f"too large: {image.width} x {image.height}, at most {limit} pixels")

@@ -17,5 +17,5 @@ def is_digits(source: Any) -> bool:
 
 
 def open_digits(_source: Any, size: int | None, *, skip_bad: bool = False, on_progress: Progress | None = None) -> Images:
-    """The digits, with their labels; see `open_images`."""
+    """The digits with their labels; see `open_images`."""
     return open_idx(FOLDER / "images-idx3-ubyte.gz", FOLDER / "labels-idx1-ubyte.gz", "digits", size, on_progress)

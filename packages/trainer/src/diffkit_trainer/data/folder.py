@@ -20,7 +20,7 @@ MAX_LISTED = 20
 
 
 def is_folder(source: Any) -> bool:
-    """Whether the source is a path. `open_folder` says what is wrong with one that leads to no folder."""
+    """Whether the source is a path. `open_folder` reports a path that leads to no folder."""
     return isinstance(source, str | Path)
 
 

@@ -18,7 +18,7 @@ SOURCES: dict[str, tuple[Callable[[Any], bool], Callable[..., Images]]] = {
     "dataset": (is_dataset, open_dataset),
     "digits": (is_digits, open_digits),
     "idx": (is_idx_folder, open_idx_folder),
-    "folder": (is_folder, open_folder),  # last: it takes any path, and says what is wrong with it
+    "folder": (is_folder, open_folder),  # last: it takes any path, and reports what is wrong with it
 }
 """Name: (whether a source is of this kind, its reader). The first kind that fits is used.
 

@@ -1,4 +1,4 @@
-"""JSON objects with a checksum of their own content, so that a reader notices any change."""
+"""JSON objects with a checksum of their content, so that a reader notices any change."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The cache folder of packed images, and the removal of packs that nobody uses."""
+"""The cache folder of packed images, and the removal of unused packs."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def mark_used(path: Path) -> None:
 
 
 def remove_unused(folder: Path, key: str) -> None:
-    """Remove the packs and leftovers other than `key` that nobody opened for 30 days.
+    """Remove the packs and leftovers other than `key` that were not opened for 30 days.
 
     A pack of the same data (the same part of the key before the "-") in an earlier state goes after an hour: the data will not
     have its former times of change again. An hour, so that no process is just about to map it; a process that has mapped it

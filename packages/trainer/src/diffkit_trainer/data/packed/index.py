@@ -26,7 +26,7 @@ Side: TypeAlias = Annotated[int, Meta(ge=0, lt=2**40)]
 
 
 class FileState(NamedTuple):
-    """What stat says of a file. It changes whenever somebody writes to the file."""
+    """What stat says of a file. It differs after any write to the file."""
 
     size: int
     inode: int
