@@ -116,13 +116,13 @@ def formats(pairs: int) -> None:
 
 
 def data_rate(batch: int, step: float) -> None:
-    from diffkit_trainer.training.batch import Recipe, draw
-    from diffkit_trainer.training.batch_tensors import Samples
+    from diffkit_trainer.training.batch import BatchSpec, random_batch
+    from diffkit_trainer.training.training_data import TrainingData
 
     data = images()
-    samples = Samples.of(data, torch.device("cpu"), torch.contiguous_format)
-    part = draw(Recipe(0, batch, len(data), data.shape, flip=True), 0)
-    rate = batch / statistics.median(seconds(lambda: samples.of_draw(part)) for _ in range(100))
+    samples = TrainingData.of(data, torch.device("cpu"), torch.contiguous_format)
+    part = random_batch(BatchSpec(0, batch, len(data), data.shape, flip=True), 0)
+    rate = batch / statistics.median(seconds(lambda: samples.tensors(part)) for _ in range(100))
     print(f"packed data alone: {rate:.0f} images/s; the network uses {batch / step:.1f}: {rate * step / batch:.0f} times that")
 
 

@@ -29,7 +29,11 @@ def main(run: Path, fault: str, steps: int) -> int:
     with process_group("cpu", timeout=15.0 if fault in ("stop", "uneven") else 120.0) as (world, device):
         victim = world.rank == world.size - 1
         network = Poisoned if fault == "nan" and victim else Tiny
-        options = {"accumulate": 2 if fault in ("accumulate", "uneven") else 1, "shard": "shard" in sys.argv, "clip": 1.0}
+        options = {
+            "accumulate": 2 if fault in ("accumulate", "uneven") else 1,
+            "shard": "shard" in sys.argv,
+            "clip_grad_norm": 1.0,
+        }
         options |= {"batch_size": 3} if fault == "uneven" else {}
         it = trainer(network=lambda: network(norm=False), world=world, device=device, **options)
         if (run / "checkpoints").is_dir():

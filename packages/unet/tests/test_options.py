@@ -7,8 +7,7 @@ import torch
 from diffkit_unet import FREQUENCIES, ResidualBlock, UNet, UpBlock
 from diffkit_unet.layers import Attention, GroupNorm
 from diffkit_unet.resample import Upsample, downsample
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch.nn import functional
 
 OPTIONS = {

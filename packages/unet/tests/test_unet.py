@@ -6,8 +6,7 @@ import diffkit_unet
 import pytest
 import torch
 from diffkit_unet import UNet, preset
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 
 def small(**parameters):

@@ -1,12 +1,11 @@
 """Options that cannot be taken as they are, and what to say of them."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["UsageError", "flag", "given", "nearest"]
+from diffkit_trainer.options import nearest
 
-LISTED = 50
+__all__ = ["UsageError", "flag", "given", "nearest"]
 
 
 class UsageError(ValueError):
@@ -25,15 +24,3 @@ def flag(key: str) -> str:
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given, of those whose default is None."""
     return {key: value for key, value in options.items() if value is not None}
-
-
-def nearest(word: str, known: Iterable[str], what: str) -> str:
-    """What to say to a word that is not known: the nearest one that is, or all of them.
-
-    >>> nearest("smaple", ["sample", "train"], "commands"), nearest("x", ["sample", "train"], "commands")
-    ("did you mean 'sample'?", 'the commands are sample, train')
-    """
-    names = list(known)
-    near = difflib.get_close_matches(word, names, n=1)
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"did you mean {near[0]!r}?" if near else f"the {what} are {', '.join(names[:LISTED])}{more}"

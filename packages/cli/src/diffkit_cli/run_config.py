@@ -38,12 +38,12 @@ class Normalised(Struct, frozen=True):
 
 
 class Trained(Struct, frozen=True):
-    """What is told of a training; `settings.typed` reads all of it."""
+    """What `diffkit info` shows of a training."""
 
     preset: Text
     batch_size: Count
     lr: float
-    ema: float
+    ema: float | list[float]
     seed: Count
     steps: Count
 
@@ -51,9 +51,9 @@ class Trained(Struct, frozen=True):
 class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything resolved, as it stands in config.json and travels in each checkpoint and export.
 
-    network: see `diffkit_unet.UNet.from_config`. schedule: see `diffkit_trainer.read_schedule`. training: the keys of
-    `TrainConfig` but data. clip: x0 is kept within -clip ... clip, as the library does that the network is from. imported: what
-    it was imported from. Raises ValueError where the parts do not fit together.
+    network: see `networks.network_of`. schedule: see `diffkit_trainer.read_schedule`. training: `TrainOptions` without data.
+    clip_x0: x0 is clipped to [-clip_x0, clip_x0] at each step. imported: the library and pipeline that it was imported from.
+    versions: of the distributions that trained it. Raises ValueError where the parts do not fit together.
     """
 
     data: Data
@@ -64,8 +64,9 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     prediction: Literal["eps", "x0", "v", "flow"]
     condition: Literal["variance", "sigma", "time", "log_snr", "index"]
     training: dict[str, Any] | None = None
-    clip: Annotated[float, Meta(gt=0, le=1e30)] | None = None
+    clip_x0: Annotated[float, Meta(gt=0, le=1e30)] | None = None
     imported: Text | None = None
+    versions: Annotated[dict[Text, Text], Meta(max_length=100)] = {}
 
     def __post_init__(self) -> None:
         channels = self.image.channels
@@ -100,7 +101,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def trained(self) -> Trained | None:
-        """What is told of the training; None for a network that was imported."""
+        """What is known of the training; None for a network that was imported."""
         return None if self.training is None else msgspec.convert(self.training, Trained)
 
     @property

@@ -96,6 +96,7 @@ REFUSED = {
     "export run": (2, "--out"),
     "import run": (2, "--out"),
     "import --out new": (2, "FOLDER"),
+    "train --device meta": (2, "device meta cannot be used here ("),
     "train --set": (2, "--set"),
     "train --set nonsense": (2, "--set takes KEY=VALUE, got 'nonsense'"),
     "train --set flip=1": (2, "--set: flip must be true or false, got '1'"),

@@ -171,7 +171,7 @@ FLOW_SIGMAS = {"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": 
         (lambda folder: changed(folder / "unet/config.json", act_fn="gelu"), "act_fn must be 'silu' or 'swish'"),
         (lambda folder: changed(folder / "unet/config.json", block_out_channels=[16, 64]), "must be (64,"),
         (lambda folder: changed(folder / "unet/config.json", in_channels=6), "a learned variance is not taken over"),
-        (lambda folder: changed(folder / "unet/config.json", block_out_channels=[2**20, 2**20]), "parameters, the most is"),
+        (lambda folder: changed(folder / "unet/config.json", block_out_channels=[2**20, 2**20]), "parameters, the maximum is"),
         (lambda folder: (folder / "unet/config.json").unlink(), "config.json: cannot be read"),
         (lambda folder: changed(folder / "scheduler/scheduler_config.json", beta_schedule="odd"), "got 'odd'"),
         (

@@ -1,7 +1,7 @@
 """Runs a command, and wherever it imports, executes or opens something a copy of the process to which a signal comes there.
 
-python at_every_moment.py SIGNAL EVERY WORDS...: of every EVERYth such moment; the last line on stdout is how many copies ended
-with which code, as JSON.
+python at_every_moment.py SIGNAL EVERY FILE WORDS...: of every EVERYth such moment, from when FILE is there; the last line on
+stdout is how many copies ended with which code, as JSON.
 """
 
 import itertools
@@ -23,7 +23,7 @@ in_a_copy = False
 def at(event, arguments):
     global in_a_copy
     alone = threading.active_count() == 1  # a copy has no other threads, and would wait for them
-    if in_a_copy or not alone or event not in MOMENTS or next(moments) % every:
+    if in_a_copy or not alone or event not in MOMENTS or not os.path.exists(file) or next(moments) % every:
         return
     copy = os.fork()
     if copy:
@@ -34,8 +34,8 @@ def at(event, arguments):
 
 
 if __name__ == "__main__":  # the doctests of all files are looked for
-    signum, every = signal.Signals[sys.argv[1]], int(sys.argv[2])
-    sys.argv = ["diffkit", *sys.argv[3:]]
+    signum, every, file = signal.Signals[sys.argv[1]], int(sys.argv[2]), sys.argv[3]
+    sys.argv = ["diffkit", *sys.argv[4:]]
     sys.addaudithook(at)
     try:
         main()

@@ -16,7 +16,7 @@ from running import finished, keys, logged, said_until, start, until, wait_for, 
 
 # 20 images in batches of 8: an epoch ends with step 2.5, 5, 7.5, 10; every update takes three parts
 INTERVALS = keys("log_every=1", "save_every=3", "sample_every=1000")
-LEARNING = keys("accumulate=3", "clip=1", "warmup=5", "lr_schedule=cosine", "flip=true")
+LEARNING = keys("accumulate=3", "clip_grad_norm=1", "warmup=5", "lr_schedule=cosine", "flip=true")
 TRAIN = ["--size", "8", "--preset", "small", "--batch-size", "8", *INTERVALS, *LEARNING]
 STEPS = 40
 
@@ -154,7 +154,7 @@ def test_a_signal_at_any_time_saves_or_leaves_promptly(data, tmp_path, moment):
 def test_a_run_that_diverges_says_where_and_keeps_the_last_good_checkpoint(data, tmp_path):
     """Row 40: exit code 5."""
     run = tmp_path / "run"
-    others = keys("save_every=1", "log_every=7", "clip=1", "warmup=0", "lr_schedule=constant")
+    others = keys("save_every=1", "log_every=7", "clip_grad_norm=1", "warmup=0", "lr_schedule=constant")
     options = ["--lr", "1e30", "--steps", "60", *others]
     code, said = finished(start("train", data, "--out", run, *TRAIN, *options))
     assert code == 5, said

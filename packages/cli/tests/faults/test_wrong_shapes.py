@@ -1,10 +1,10 @@
 """Every field of what the command reads, through wrong types and extremes: taken and harmless, or one line with its name."""
 
-import dataclasses
 import json
 import os
 from functools import partial
 
+import msgspec
 import pytest
 import torch
 from diffkit_cli.commands.info import info
@@ -13,11 +13,10 @@ from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.metadata import asked_then, read_drawn
 from diffkit_cli.sampling.model import open_run
 from diffkit_cli.sampling.options import Recipe, parse_size
-from diffkit_cli.training.build import trainer_of
-from diffkit_cli.training.config import TrainConfig
-from diffkit_cli.training.presets import decided
-from diffkit_cli.training.resume import resumed
-from diffkit_cli.training.settings import read_settings, to_toml
+from diffkit_cli.training.build import build_trainer, network_config_of
+from diffkit_cli.training.options import OPTIONS, TrainOptions
+from diffkit_cli.training.parse import read_toml, to_toml
+from diffkit_cli.training.resolve import resolve, resolve_resumed
 from diffkit_schedules import cosine
 from diffkit_trainer import DataError, RunError, World, open_images, read_config, save_png
 from diffkit_unet import UNet
@@ -34,7 +33,8 @@ def network():
 @pytest.fixture(scope="module")
 def config(network):
     """A config as `diffkit train` writes it, and two keys of imported networks."""
-    training = dataclasses.asdict(decided({}, preset="small"))
+    options = resolve({"preset": "small"}, side=8, size=None)
+    training = {name: value for name, value in msgspec.to_builtins(options).items() if name in OPTIONS}
     inner = {"name": "offset_cosine", "max_signal": 0.95, "min_signal": 0.02}
     return {
         "data": {"source": training.pop("data"), "images": 1797, "fingerprint": "", "classes": ["a", "b"]},
@@ -45,7 +45,7 @@ def config(network):
         "prediction": "eps",
         "condition": "variance",
         "training": training | {"schedule": "shift"},
-        "clip": 1.5,
+        "clip_x0": 1.5,
         "imported": "of a test",
     }
 
@@ -107,9 +107,9 @@ def test_the_config_of_a_run(config, tmp_path):
 
     def resume(builds):
         stored = RunConfig.in_folder(tmp_path, read_config(tmp_path))
-        going_on = resumed(stored, {})
+        going_on = resolve_resumed(stored, {})
         if builds:
-            trainer_of(going_on, images, stored, World(), "cpu")
+            build_trainer(going_on, network_config_of(going_on, images, stored), images, stored, World(), "cpu")
 
     with little_memory():
         for what, document in mutations(config):
@@ -173,17 +173,17 @@ WORDS = [
 
 def test_the_file_of_settings(tmp_path):
     path, outcomes = tmp_path / "a.toml", Outcomes(UsageError)
-    lines = to_toml(TrainConfig()).splitlines()
+    lines = to_toml(TrainOptions()).splitlines()
     texts = ["", "x", "= 1", "[a]", "a = 1\na = 2", "size = " + "[" * 10**5, "\x00", 'size = "', "size = 64\n" * 2, "#" * 2**21]
     texts += [f"{line.split(' ')[0]} = {word}" for line in lines for word in WORDS]
     with little_memory():
         for text in texts:
             path.write_text(text)
-            outcomes.of(text[:60], path.name, read_settings, path)
+            outcomes.of(text[:60], path.name, read_toml, path)
         path.write_bytes(b"\xff")
-        outcomes.of("no UTF-8", path.name, read_settings, path)
+        outcomes.of("no UTF-8", path.name, read_toml, path)
         for what in no_files(path):
-            outcomes.of(what, path.name, read_settings, path)
+            outcomes.of(what, path.name, read_toml, path)
     assert outcomes.refused > 300
 
 

@@ -14,8 +14,8 @@ import diffkit_cli
 import pytest
 from diffkit_cli.terminal.console import command
 from diffkit_cli.terminal.streams import visible
-from diffkit_cli.training.config import TrainConfig
-from diffkit_cli.training.settings import to_toml
+from diffkit_cli.training.options import TrainOptions
+from diffkit_cli.training.parse import to_toml
 from diffkit_trainer import ExportedNetwork, load, write_export
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -45,14 +45,14 @@ def test_a_command_can_be_pasted_into_a_shell(word):
 
 
 def test_a_config_that_is_shown_reads_back():
-    text = to_toml(TrainConfig(data='\x1b[2J\u202e\x9b😄\\"'))
+    text = to_toml(TrainOptions(data='\x1b[2J\u202e\x9b😄\\"'))
     assert all(visible(line) == line for line in text.split("\n"))
     assert tomllib.loads(text)["data"] == '\x1b[2J\u202e\x9b😄\\"'
-    assert "data" not in tomllib.loads(to_toml(TrainConfig(data="\udce9")))
+    assert "data" not in tomllib.loads(to_toml(TrainOptions(data="\udce9")))
 
 
 OTHER_WAYS = {"print", "input", "echo", "secho", "stderr", "__stdout__", "__stderr__", "Console", "rich", "logging", "click"}
-DOORS = {"terminal.py", "console.py", "progress.py"}
+DOORS = {"streams.py", "console.py", "progress.py"}
 
 
 @pytest.mark.parametrize("path", sorted(Path(diffkit_cli.__file__).parent.rglob("*.py")), ids=lambda path: path.name)

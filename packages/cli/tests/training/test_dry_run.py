@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from diffkit_cli.training.build import resolved, trainer_of
-from diffkit_cli.training.presets import decided
-from diffkit_cli.training.settings import read_settings
+from diffkit_cli.training.build import build_trainer, config_of, network_config_of
+from diffkit_cli.training.parse import read_toml
+from diffkit_cli.training.resolve import resolve
 from diffkit_trainer import World, open_images
 from diffkit_unet import preset
 from running import TINY, images, keys, on_a_terminal, one_line, process
@@ -37,7 +37,9 @@ def test_what_it_prints_is_a_file_for_config(tmp_path):
     assert "# network: 517,153 parameters" in done.stdout
     (tmp_path / "a.toml").write_text(done.stdout)
     again = process("train", "--config", "a.toml", "--dry-run", "--json", cwd=tmp_path)
-    assert json.loads(again.stdout)["config"] == read_settings(tmp_path / "a.toml")
+    assert json.loads(again.stdout)["config"] == {
+        k: list(v) if isinstance(v, tuple) else v for k, v in read_toml(tmp_path / "a.toml").items()
+    }
     assert json.loads(again.stdout)["config"]["save_every"] == 4
     assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]
 
@@ -68,8 +70,8 @@ def test_of_a_run_it_counts_the_steps_that_are_left(trained):
         (["--dry-run", "nowhere"], 3, "nowhere"),
         (["--dry-run", "--device", "gpu"], 2, "got 'gpu'"),
         (["--dry-run", "--resume", "--out", "RUN", "--lr", "0.5"], 2, "lr is 0.001 in the run to be resumed, got 0.5"),
-        (["--dry-run", *keys("class_dropout=2")], 2, "class_dropout must be in [0, 1], got 2.0"),
-        (["--json"], 2, "--json goes with --dry-run"),
+        (["--dry-run", *keys("class_dropout=2")], 2, "class_dropout must be a number in [0, 1] or none, got 2.0"),
+        (["--json"], 2, "--json needs --dry-run"),
     ],
 )
 def test_it_refuses_what_the_training_would_refuse(trained, tmp_path, arguments, code, message):
@@ -91,6 +93,8 @@ def test_every_recipe_makes_steps(tmp_path, name):
 
 @pytest.mark.parametrize(("name", "condition"), [("small", "variance"), ("ddpm-cifar10", "index")])
 def test_a_network_is_told_what_it_was_made_for(name, condition):
-    config = decided({"preset": name})
-    trainer = trainer_of(config, open_images("digits"), None, World(), "cpu")
-    assert trainer.loss_options["condition"] == resolved(config, trainer).condition == condition
+    options = resolve({"preset": name}, side=8, size=None)
+    images = open_images("digits")
+    network = network_config_of(options, images, None)
+    trainer = build_trainer(options, network, images, None, World(), "cpu")
+    assert trainer.options.condition == config_of(options, trainer, network).condition == condition

@@ -5,15 +5,13 @@ import json
 import os
 import shutil
 import struct
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from diffkit_cli.training.config import TrainConfig
-from diffkit_cli.training.resume import MAY_CHANGE
+from diffkit_cli.training.options import OPTIONS, RESUMABLE
 from diffkit_schedules import offset_cosine
 from diffkit_trainer import load
-from diffkit_trainer.training.experiment import OPTIONS
+from diffkit_trainer.options import ROUNDING, Options, options_of
 from running import TINY, finished, images, keys, one_line, process, start, wait_for, what_it_is
 
 
@@ -24,11 +22,10 @@ def run(trained, tmp_path):
     return tmp_path / "run"
 
 
-def test_what_the_command_refuses_to_change_is_what_the_trainer_does():
-    """Each by its own names; the schedule, the pixels' scale and the precision the trainer knows by other means."""
-    keys = {field.name for field in fields(TrainConfig)} - set(MAY_CHANGE) | {"condition"}
-    elsewhere = {"size", "preset", "schedule", "normalise", "precision"}
-    assert {"kind" if key == "loss" else key for key in keys - elsewhere} == set(OPTIONS)
+def test_the_command_refuses_to_change_what_the_trainer_does():
+    """The schedule, the size and the network are known to the trainer by other names."""
+    fixed = set(OPTIONS) - set(RESUMABLE)
+    assert fixed - {"size", "preset", "schedule", "precision"} == set(options_of(Options)) - set(ROUNDING) - {"condition"}
 
 
 def last_line(said):
@@ -50,8 +47,8 @@ def test_steps_below_the_current_one_are_refused(run, diffkit):
         (lambda text: "[]", "config.json"),
         (lambda text: text.replace('"steps": 6', '"steps": "6"'), "config.json: training: steps: expected int, got str"),
         (lambda text: text.replace('"steps": 6', '"steps": true'), "config.json: training: steps: expected int, got bool"),
-        (lambda text: text.replace('"keep"', '"kept"'), "unknown key 'kept': did you mean 'keep'?"),
-        (lambda text: text.replace('"lr": 0.001', '"lr": -1.0'), "--lr must be a number above 0, at most 1e+30, got -1.0"),
+        (lambda text: text.replace('"keep"', '"kept"'), "unknown option 'kept': did you mean 'keep'"),
+        (lambda text: text.replace('"lr": 0.001', '"lr": -1.0'), "lr must be a number above 0, at most 1e+30, got -1.0"),
         (lambda text: text.replace('"training"', '"trained"'), "does not describe a training: it has none"),
     ],
 )
@@ -117,24 +114,31 @@ def test_a_log_at_an_interval_is_that_of_one_run(tmp_path, stop):
 
 def test_the_same_file_starts_a_run_and_goes_on_with_it(tmp_path):
     file = tmp_path / "a.toml"
-    file.write_text('steps = 3\nbatch_size = 8\nclip = 1\nkeep_every = 2\npreset = "small"\nsave_minutes = 0.5\n')
+    file.write_text('steps = 3\nbatch_size = 8\nclip_grad_norm = 1\nkeep_every = 2\npreset = "small"\nsave_minutes = 0.5\n')
     assert process("train", "--config", file, "--out", tmp_path / "run").returncode == 0
     file.write_text(file.read_text().replace("steps = 3", "steps = 4"))
     unset = keys("keep_every=none", "save_minutes=none", "lr=none")
     done = process("train", "--config", file, "--resume", "--out", tmp_path / "run", *unset)
     assert done.returncode == 0, done.stderr
     training = json.loads((tmp_path / "run" / "config.json").read_text())["training"]
-    assert (training["keep_every"], training["save_minutes"], training["lr"], training["clip"]) == (None, None, 1e-3, 1.0)
-    refused = process("train", "--resume", "--out", tmp_path / "run", *keys("clip=none"))
+    assert (training["keep_every"], training["save_minutes"], training["lr"], training["clip_grad_norm"]) == (
+        None,
+        None,
+        1e-3,
+        1.0,
+    )
+    refused = process("train", "--resume", "--out", tmp_path / "run", *keys("clip_grad_norm=none"))
     assert refused.returncode == 2
-    assert "clip is 1.0 in the run to be resumed, got none: leave it out, or start another run" in one_line(refused.stderr)
+    assert "clip_grad_norm is 1.0 in the run to be resumed, got none: leave it out, or start another run" in one_line(
+        refused.stderr
+    )
 
 
 def test_a_default_that_has_changed_since_changes_no_run(tmp_path, monkeypatch, diffkit):
     """The schedule of a run is what its config.json says, not what its name stands for by now."""
     run, few = tmp_path / "run", ["--batch-size", 8, *keys("log_every=2", "save_every=2", "sample_every=100")]
     with monkeypatch.context() as before:
-        before.setattr("diffkit_cli.training.build.schedule_named", lambda name: offset_cosine(max_signal=0.9))
+        before.setattr("diffkit_cli.training.build.from_config", lambda config: offset_cosine(max_signal=0.9))
         assert diffkit("train", "--out", run, *few, "--steps", 2)[0] == 0
         assert diffkit("train", "--out", tmp_path / "straight", *few, "--steps", 4)[0] == 0
     assert diffkit("train", "--resume", "--out", run, "--steps", 4)[0] == 0

@@ -1,51 +1,78 @@
-"""The batch size for sampling that fits the free memory."""
+"""The memory that a network's layers take, and the batch size for sampling that fits the free memory."""
 
-import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
-__all__ = ["auto_batch_size"]
+from diffkit_trainer.free_memory import free_memory
+
+__all__ = ["Activations", "activations", "auto_batch_size"]
 
 MAX_BATCH_CPU = 64  # all cores are busy with fewer; a larger batch only delays the first image
 MAX_BATCH = 512
 MAX_MEMORY_FRACTION = 0.5
+UNKNOWN_FREE_MEMORY = 2**31
+
+
+class Activations(NamedTuple):
+    """Bytes of the inputs and outputs of a network's layers.
+
+    least: the largest input and output of one layer, which exist at the same time. kept: the inputs of all layers with weights,
+    which training keeps for the gradients. most: the network's inputs and the outputs of all layers.
+    """
+
+    least: int
+    kept: int
+    most: int
+
+
+def activations(network: nn.Module, *inputs: Tensor) -> Activations:
+    """The memory that the layers take for these inputs, counted on the device "meta", without computation or memory.
+
+    network: called as network(*inputs). If it reads the value of a tensor, it is called on its own device instead.
+
+    >>> activations(nn.Linear(2, 3), torch.zeros(1, 2))
+    Activations(least=20, kept=8, most=20)
+    """
+    least, kept, most = 0, dict[int, Tensor](), sum(each.nbytes for each in inputs)
+
+    def count(module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+        nonlocal least, most
+        if isinstance(output, Tensor):
+            tensors = [each for each in given if isinstance(each, Tensor)]
+            least, most = max(least, output.nbytes + sum(each.nbytes for each in tensors)), most + output.nbytes
+            if module._parameters:
+                kept.update({id(each): each for each in tensors})  # the tensor is held, so its id stays unique
+
+    hooks = [module.register_forward_hook(count) for module in network.modules() if not any(module.children())]
+    tensors = {name: tensor.to("meta") for name, tensor in (*network.named_parameters(), *network.named_buffers())}
+    try:
+        with torch.no_grad():
+            try:
+                functional_call(network, tensors, tuple(each.to("meta") for each in inputs))
+            except (NotImplementedError, RuntimeError):  # the network reads a value, which "meta" does not have
+                least, most = 0, sum(each.nbytes for each in inputs)
+                kept.clear()
+                network(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Activations(least, sum(each.nbytes for each in kept.values()), most)
 
 
 def auto_batch_size(network: nn.Module, *inputs: Tensor) -> int:
     """The number of images, at least 1, whose activations fill at most half of the free memory.
 
-    inputs: the network's inputs for one image. The network is called once, and the bytes of its layers' outputs are added up:
-    an upper bound of what one image takes without gradients. At most 64 on a CPU and 512 on other devices.
+    inputs: the network's inputs for one image. The outputs of all layers are counted, see `activations`: an upper bound of what
+    one image takes without gradients. At most 64 on a CPU and 512 on other devices.
 
     >>> auto_batch_size(nn.Linear(2, 3), torch.zeros(1, 2))
     64
     """
-    sizes = [each.nbytes for each in inputs]
-
-    def count(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
-            sizes.append(output.nbytes)
-
-    hooks = [module.register_forward_hook(count) for module in network.modules() if not any(module.children())]
-    try:
-        with torch.no_grad():
-            network(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
     device = inputs[0].device
-    fitting = int(MAX_MEMORY_FRACTION * _free_bytes(device) / sum(sizes))
+    free = free_memory(device)
+    available = MAX_MEMORY_FRACTION * (UNKNOWN_FREE_MEMORY if free is None else free)
+    fitting = int(available / activations(network, *inputs).most)
     return max(1, min(fitting, MAX_BATCH_CPU if device.type == "cpu" else MAX_BATCH))
-
-
-def _free_bytes(device: torch.device) -> int:
-    """Free memory of a CUDA device; for other devices that of the machine."""
-    if device.type == "cuda":
-        free: int = torch.cuda.mem_get_info(device)[0]
-        return free
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # this system does not tell
-        return 2**31

@@ -1,7 +1,7 @@
-"""What a step sees, as a function of (seed, step) alone: nothing to save, and the same after any stop.
+"""Random numbers as functions of (seed, step): no generator's state is saved, and a resumed run has the same numbers.
 
-The data is one endless sequence of epochs, each a permutation of all images; a step takes the next batch_size positions of it,
-across the end of an epoch where one falls inside a batch.
+The data is an endless sequence of epochs, each a permutation of all images. A step takes the next batch_size positions, also
+across the end of an epoch.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ def batch_indices(seed: int, step: int, batch_size: int, images: int) -> Tensor:
 
 
 def generator(seed: int, *place: int | str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator whose numbers depend on the seed and the place they are drawn for, such as ("noise", step).
+    """A generator seeded by the seed and by the use of its numbers, such as ("noise", step).
 
     >>> a, b = generator(0, "noise", 7), generator(0, "noise", 7)
     >>> bool((torch.rand(3, generator=a) == torch.rand(3, generator=b)).all())
@@ -42,9 +42,9 @@ def generator(seed: int, *place: int | str, device: torch.device | str = "cpu") 
 
 @contextmanager
 def global_randomness(seed: int, *place: int | str, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Torch's own generators, which dropout draws from, made a function of the seed and the place; after it as they were before.
+    """Torch's global generators, which dropout uses, seeded for the block and restored after it.
 
-    Those of the CPU and of a CUDA device; nothing is done about other devices' generators.
+    Those of the CPU and of a CUDA device; the generators of other devices stay as they are.
 
     >>> with global_randomness(0, 7):
     ...     first = torch.rand(3)

@@ -9,7 +9,8 @@ import torch
 from diffkit_schedules import cosine, offset_cosine, shift
 from diffkit_trainer import Images, RunError, Trainer, open_images, resume, save, write_config
 from diffkit_trainer.files.atomic import sha256
-from diffkit_trainer.training.experiment import described
+from diffkit_trainer.options import ROUNDING, Options, options_of
+from diffkit_trainer.training.experiment import experiment
 from diffkit_unet import UNet
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 
@@ -44,7 +45,7 @@ def run(tmp_path_factory):
         ({"schedule": shift(offset_cosine(), 2.0)}, "schedule.name is shift"),
         ({"prediction": "x0"}, "prediction is x0 here and was v"),
         ({"condition": "time"}, "condition is time here and was variance"),
-        ({"kind": "mse"}, "kind is mse here and was mae"),
+        ({"loss": "mse"}, "loss is mse here and was mae"),
         ({"weighting": "snr"}, "weighting is snr here and was uniform"),
         ({"gamma": 4.0}, "gamma is 4.0 here and was 5.0"),
         ({"times": "stratified"}, "times is stratified here and was uniform"),
@@ -60,13 +61,13 @@ def run(tmp_path_factory):
             "lr_schedule is cosine here and was constant, decay_steps is 9 here and was None",
         ),
         ({"warmup": 3}, "warmup is 3 here and was 0"),
-        ({"clip": 1.0}, "clip is 1.0 here and was None"),
+        ({"clip_grad_norm": 1.0}, "clip_grad_norm is 1.0 here and was None"),
     ],
 )
 def test_what_would_change_the_result_is_refused_by_name(run, options, said):
     it = make(**options)
     before = everything(it)
-    with pytest.raises(ValueError, match=rf"checkpoints/1: .*{said}.*: resume with what the run was trained with") as caught:
+    with pytest.raises(ValueError, match=rf"checkpoints/1: .*{said}.*: resume with the run's own options") as caught:
         resume(run, it)
     assert "\n" not in str(caught.value)
     same(everything(it), before)
@@ -111,7 +112,7 @@ def rewritten(run, tmp_path, change):
 
 def test_a_checkpoint_that_does_not_say_what_it_was_trained_with_is_resumed_with_a_word(run, tmp_path):
     (warning,) = resume(rewritten(run, tmp_path, lambda numbers: numbers.pop("experiment")), make())
-    assert warning.endswith("checkpoints/1 does not say what it was trained with: whether it was the same could not be compared")
+    assert warning.endswith("checkpoints/1 has no record of its experiment: it could not be compared")
 
 
 @pytest.mark.parametrize("value", [None, [], 1, "lr"])
@@ -131,7 +132,7 @@ def angles(last):
 
 def test_a_schedule_of_somebody_else_is_compared_by_its_rates():
     one, same_again, other = (
-        described({}, "", ((0.5,), (0.5,)), angles(last), torch.nn.Identity())["schedule"] for last in (1.5, 1.5, 1.4)
+        experiment(Options(), "", ((0.5,), (0.5,)), angles(last), torch.nn.Identity())["schedule"] for last in (1.5, 1.5, 1.4)
     )
     assert one == same_again != other
     assert json.loads(json.dumps(one, allow_nan=False)) == one
@@ -142,18 +143,12 @@ def test_a_config_that_wants_arguments_is_none_of_ours():
         def to_config(self, path):
             raise AssertionError(path)
 
-    assert "network" not in described({"clip": math.inf}, "", ((0.5,), (0.5,)), offset_cosine(), Writer())
+    assert "network" not in experiment(Options(), "", ((0.5,), (0.5,)), offset_cosine(), Writer())
 
 
-def test_every_option_of_a_trainer_is_told_or_only_rounds():
-    """A new option must be put among those that change the result, or said not to."""
-    import inspect
-
-    from diffkit_trainer.training.experiment import OPTIONS
-
-    known = {name for name, each in inspect.signature(Trainer).parameters.items() if each.kind is each.KEYWORD_ONLY}
-    elsewhere = {"normalise", "accumulate", "precision", "compiled", "channels_last", "shard", "device", "world"}
-    assert known == elsewhere | set(OPTIONS)
+def test_every_option_is_part_of_the_experiment_or_changes_it_by_rounding():
+    of_the_data = {"images", "normalisation", "schedule"}
+    assert set(make().experiment) == set(options_of(Options)) - set(ROUNDING) - {"normalise"} | of_the_data
 
 
 def test_moving_on_with_another_rate_is_a_new_run_from_the_weights(run):

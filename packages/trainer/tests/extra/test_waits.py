@@ -9,7 +9,7 @@ import torch
 from diffkit_schedules import cosine, linear_betas, offset_cosine
 from diffkit_trainer import EMA, Trainer, losses, open_images
 from diffkit_trainer.training.buffers import Buffers
-from diffkit_trainer.training.metrics import Metrics
+from diffkit_trainer.training.metrics import RunningMetrics
 from diffkit_trainer.training.optimiser import Optimiser, _moments_at_0
 from diffkit_unet import UNet
 from tiny_trainer import Tiny, run_to, trainer
@@ -49,7 +49,7 @@ class NoWaiting(TorchDispatchMode):
         return result
 
 
-SEVERAL = {"clip": 1.0, "warmup": 3, "lr_schedule": "cosine", "decay_steps": 10, "ema": (0.9, 0.999)}
+SEVERAL = {"clip_grad_norm": 1.0, "warmup": 3, "lr_schedule": "cosine", "decay_steps": 10, "ema": (0.9, 0.999)}
 
 
 @pytest.mark.parametrize("schedule", [offset_cosine(), linear_betas()], ids=["continuous", "table"])
@@ -101,17 +101,17 @@ def moved(optimiser, parameters):
     return optimiser
 
 
-@pytest.mark.parametrize("scaled", [False, True])
-def test_an_update_is_made_where_the_network_is(scaled):
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_update_is_made_where_the_network_is(precision):
     """Clipping, the optimiser, the averages, the buffers and the log's sums."""
     network = UNet(1, (4, 8), 1, 4)
-    options = {"warmup": 2, "clip": 1.0, "scaled": scaled, "schedule": "cosine", "decay_steps": 9}
+    options = {"warmup": 2, "clip_grad_norm": 1.0, "precision": precision, "lr_schedule": "cosine", "decay_steps": 9}
     optimiser, ema = Optimiser(network.parameters(), **options), EMA(network, (0.9, 0.999), warmup=True)
     for each in (network, *ema.models):
         on("meta", each)
     moved(optimiser, network.parameters())
     ema.updates = optimiser.updates.clone()
-    buffers, tally = Buffers(network), Metrics(torch.device("meta"))
+    buffers, metrics = Buffers(network), RunningMetrics(torch.device("meta"))
     errors, t = torch.empty(4, device="meta"), torch.empty(4, 1, 1, 1, device="meta")
     with NoWaiting() as looked:
         for step in (1, 2):
@@ -119,9 +119,9 @@ def test_an_update_is_made_where_the_network_is(scaled):
                 parameter.grad = torch.empty_like(parameter)
             kept = buffers.values()
             good, norm = optimiser.apply(step)
-            buffers.put_back(kept, unless=good)
+            buffers.restore(kept, unless=good)
             ema.update(network, good)
-            tally.add(errors, t, norm, good)
+            metrics.add(errors, t, norm, good)
     assert (good.device.type, norm.device.type) == ("meta", "meta")
     assert {"_fused_adamw_", "_foreach_sub", "_foreach_mul_", "_foreach_add_", "_foreach_copy_"} <= looked.seen
 

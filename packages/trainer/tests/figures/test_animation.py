@@ -1,7 +1,7 @@
 """Animations, frame by frame."""
 
 import pytest
-from diffkit_trainer import grid, save_animation
+from diffkit_trainer import animation_size, grid, save_animation
 from PIL import Image
 
 
@@ -25,3 +25,10 @@ def test_other_suffixes_and_no_frames_are_refused(tmp_path, numbered):
     with pytest.raises(ValueError, match="at least one frame"):
         save_animation([], tmp_path / "a.gif")
     assert not any(tmp_path.iterdir())
+
+
+def test_a_side_beyond_the_format_s_limit_is_refused():
+    assert animation_size(1, (16379, 64), "a.webp") == (68, 16383)
+    with pytest.raises(ValueError, match="make 68x16384 pixels, at most 16383 a side"):
+        animation_size(1, (16380, 64), "a.webp")
+    assert animation_size(1, (16380, 64), "a.gif") == (68, 16384)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from diffkit_trainer import grid
+from diffkit_trainer import grid, grid_size
 from diffkit_trainer.pixels import image_to_tensor
 
 
@@ -54,3 +54,15 @@ def test_grid_keeps_grey_and_colour(numbered):
 def test_grid_refuses_other_pixels_and_options(pixels, options):
     with pytest.raises(ValueError, match="must be"):
         grid(pixels, **options)
+
+
+def test_grid_size_is_the_size_of_the_grid(numbered):
+    for count, size, columns in ((1, (8, 8), None), (7, (5, 40), 3), (12, (70, 9), 12)):
+        assert grid(numbered(count, 1, *size), columns).size == grid_size(count, size, columns)
+
+
+def test_a_grid_with_too_many_pixels_is_refused():
+    assert grid_size(20000, (8, 8)) == (142 * 66 + 2, 141 * 66 + 2)
+    assert grid_size(40000, (8, 8)) == (200 * 10 + 2, 200 * 10 + 2), "not enlarged, because that would be too many"
+    with pytest.raises(ValueError, match="1000000 images of 8x8 in one grid make 10002x10002 pixels, more than the 89478485"):
+        grid_size(10**6, (8, 8))

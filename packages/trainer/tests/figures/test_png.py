@@ -70,3 +70,10 @@ def test_a_failed_write_leaves_no_temporary_file(tmp_path, numbered):
     with pytest.raises(OSError, match=r"a\.png"):
         save_png(numbered(1)[0], tmp_path / "a.png")
     assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_a_folder_can_be_continued_at_a_number(tmp_path, numbered):
+    save_images(numbered(2), tmp_path)
+    paths = save_images(numbered(3), tmp_path, first=2)
+    assert [path.name for path in paths] == ["00002.png", "00003.png", "00004.png"]
+    assert len(os.listdir(tmp_path)) == 5

@@ -10,6 +10,7 @@ from diffkit_trainer.files.atomic import (
     commit_folder,
     remove_folder,
     require_free_space,
+    require_place,
     sha256,
 )
 
@@ -68,3 +69,13 @@ def test_too_little_space_is_refused(tmp_path):
 def test_sha256_of_a_file(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
+
+
+def test_a_path_is_tried_without_leaving_files(tmp_path):
+    (tmp_path / "file").touch()
+    for path in ("a.png", "new/er/a.png"):
+        require_place(tmp_path / path)
+    with pytest.raises(NotADirectoryError) as caught:
+        require_place(tmp_path / "file" / "new" / "a.png")
+    assert caught.value.filename == str(tmp_path / "file")
+    assert os.listdir(tmp_path) == ["file"]

@@ -36,13 +36,13 @@ def test_they_are_put_back_each_in_its_place():
     for n, buffer in enumerate(model.buffers()):
         buffer.fill_(100 + n)
     after = statistics(model)
-    buffers.put_back(values, unless=torch.tensor(True))
+    buffers.restore(values, unless=torch.tensor(True))
     assert statistics(model) == after
-    buffers.put_back(values, unless=torch.tensor(False))
+    buffers.restore(values, unless=torch.tensor(False))
     assert statistics(model) == before
 
 
-def test_a_network_without_them_has_nothing_to_put_back():
+def test_a_network_without_them_has_nothing_to_restore():
     buffers = Buffers(nn.Linear(2, 2))
     assert buffers.values() == []
-    buffers.put_back([], unless=torch.tensor(False))
+    buffers.restore([], unless=torch.tensor(False))

@@ -7,7 +7,7 @@ import torch
 from diffkit_schedules import linear_betas, offset_cosine, rectified
 from diffkit_trainer import EMA, Normalisation, loss, open_images, pick_device
 from diffkit_trainer.rng import batch_indices, generator
-from diffkit_trainer.training.timesteps import draw_times
+from diffkit_trainer.training.timesteps import sample_times
 from torch import nn
 
 
@@ -147,7 +147,7 @@ def test_an_update_that_is_not_good_moves_nothing():
 
 
 def times(kind, count=4096):
-    return draw_times(kind, (count, 1, 1, 1), generator=torch.Generator().manual_seed(0)).flatten()
+    return sample_times(kind, (count, 1, 1, 1), generator=torch.Generator().manual_seed(0)).flatten()
 
 
 @pytest.mark.parametrize("kind", ["uniform", "logit_normal", "stratified"])
@@ -165,7 +165,7 @@ def test_stratified_times_make_the_mean_loss_less_noisy():
 
     def deviation(kind):
         draws = torch.Generator().manual_seed(0)
-        values = [draw_times(kind, (64, 1), generator=draws).square().mean() for _ in range(200)]
+        values = [sample_times(kind, (64, 1), generator=draws).square().mean() for _ in range(200)]
         return torch.stack(values).std().item()
 
     assert deviation("stratified") < 0.2 * deviation("uniform")

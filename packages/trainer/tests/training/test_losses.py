@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffkit_schedules import linear_betas, rectified
 from diffkit_trainer import loss, losses
-from diffkit_trainer.training.timesteps import draw_times
+from diffkit_trainer.training.timesteps import sample_times
 
 
 def seeded():
@@ -42,7 +42,7 @@ def test_without_options_it_is_the_mean_absolute_error_of_eps():
 @pytest.mark.parametrize("shape", [(6, 2, 2, 2), (6, 3)])
 def test_draws_that_are_not_given_come_from_the_generator(shape, times):
     replay, x0 = seeded(), torch.ones(shape)
-    t = draw_times(times, (6, *(1,) * (len(shape) - 1)), generator=replay)
+    t = sample_times(times, (6, *(1,) * (len(shape) - 1)), generator=replay)
     eps = torch.randn(shape, generator=replay)
     given, _ = shown(rectified(), x0, times=times, generator=seeded(), condition="time", answer=torch.clone)
     torch.testing.assert_close(given["x"], (1 - t) * x0 + t * eps)
@@ -125,7 +125,7 @@ def test_the_loss_is_the_mean_of_the_losses():
 
 
 def test_an_answer_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"^the network must answer in its input's shape, \(2, 3\); got \(2, 1\)$"):
+    with pytest.raises(ValueError, match=r"^the network's output must have its input's shape, \(2, 3\); got \(2, 1\)$"):
         shown(rectified(), torch.zeros(2, 3), answer=lambda x: x[:, :1])
 
 

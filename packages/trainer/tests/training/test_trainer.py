@@ -80,12 +80,15 @@ def test_stopped_and_resumed_is_the_same_as_never_stopped(run, stop):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"lr": 0.0}, "lr must be > 0, got 0.0"),
-        ({"kind": "l1"}, "loss must be one of .*; got 'l1'"),
+        ({"batch_size": 0}, "batch_size must be a whole number from 1 to 65536, got 0"),
+        ({"lr": 0.0}, "lr must be a number above 0, .*, got 0.0"),
+        ({"loss": "l1"}, "loss must be one of mae, mse, huber, got 'l1'"),
         ({"prediction": "noise"}, "prediction must be one of"),
         ({"condition": "level"}, "condition must be one of"),
-        ({"ema": 1.5}, "decay must be in"),
+        ({"ema": 1.5}, r"ema must be a number in \[0, 1\), or several of them, got 1.5"),
+        ({"lr_schedule": "cosine"}, "lr_schedule 'cosine' needs decay_steps >= 1"),
+        ({"decay_steps": 9}, "decay_steps is for lr_schedule 'cosine', got 9 with 'constant'"),
+        ({"compile": True, "shard": True}, "compile and shard cannot be combined"),
     ],
 )
 def test_what_a_trainer_refuses(options, message):

@@ -8,7 +8,7 @@ from diffkit_schedules import linear_betas, rectified
 from diffkit_trainer import EMA, DivergedError, World, loss, losses
 from diffkit_trainer.data.normalisation import Normalisation
 from diffkit_trainer.training.buffers import Buffers
-from diffkit_trainer.training.metrics import BUCKETS, Metrics
+from diffkit_trainer.training.metrics import BUCKETS, RunningMetrics
 from diffkit_trainer.training.optimiser import FIRST_SCALE, STREAK, Optimiser
 from torch import nn
 
@@ -46,8 +46,8 @@ def test_the_defaults_are_the_tutorial_s():
         ({}, [1, 1, 1, 1]),
         ({"warmup": 4}, [0.25, 0.5, 0.75, 1.0, 1.0]),
         ({"warmup": 1}, [1, 1]),
-        ({"schedule": "cosine", "decay_steps": 2}, [1, 0.5, 0, 0, 0]),
-        ({"schedule": "cosine", "decay_steps": 3, "warmup": 2}, [0.5, 0.75, 0.25, 0, 0]),
+        ({"lr_schedule": "cosine", "decay_steps": 2}, [1, 0.5, 0, 0, 0]),
+        ({"lr_schedule": "cosine", "decay_steps": 3, "warmup": 2}, [0.5, 0.75, 0.25, 0, 0]),
     ],
 )
 def test_the_rate_of_each_update(options, rates):
@@ -59,11 +59,11 @@ def test_the_rate_of_each_update(options, rates):
 
 
 @pytest.mark.parametrize(("clip", "seen"), [(None, 4.0), (8.0, 4.0), (4.0, 4.0), (1.0, 1.0)])
-@pytest.mark.parametrize("scaled", [False, True])
-def test_a_gradient_is_brought_down_to_the_clip_and_never_up(clip, seen, scaled):
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_gradient_is_brought_down_to_the_clip_and_never_up(clip, seen, precision):
     parameter = weight()
-    optimiser = Optimiser([parameter], clip=clip, scaled=scaled)
-    _, norm = step(optimiser, parameter, 4.0 * (FIRST_SCALE if scaled else 1.0))
+    optimiser = Optimiser([parameter], clip_grad_norm=clip, precision=precision)
+    _, norm = step(optimiser, parameter, 4.0 * (FIRST_SCALE if precision == "fp16" else 1.0))
     assert norm.item() == 4.0
     moments = optimiser.state()[1]
     assert moments["0.exp_avg"].item() == pytest.approx(0.1 * seen, rel=1e-5)
@@ -82,7 +82,7 @@ def test_the_norm_is_that_of_all_parameters_together():
 
 def test_the_scale_halves_at_an_overflow_and_doubles_after_a_streak():
     parameter = weight()
-    optimiser = Optimiser([parameter], scaled=True)
+    optimiser = Optimiser([parameter], precision="fp16")
     assert (FIRST_SCALE, STREAK, optimiser.scale.item()) == (65536.0, 2000, 65536.0)
     step(optimiser, parameter, 1.0)
     step(optimiser, parameter, math.inf)
@@ -102,7 +102,7 @@ def test_the_scale_halves_at_an_overflow_and_doubles_after_a_streak():
 
 def test_an_overflow_is_no_divergence_down_to_a_scale_of_1():
     parameter = weight()
-    optimiser = Optimiser([parameter], scaled=True)
+    optimiser = Optimiser([parameter], precision="fp16")
     optimiser.scale.fill_(1.0)
     step(optimiser, parameter, math.inf, 7)
     optimiser.check()
@@ -126,18 +126,18 @@ def test_after_the_first_bad_gradient_no_update_is_made():
 
 
 @pytest.mark.parametrize(("value", "gradient"), [(3.0, 2.0), (math.inf, math.nan), (math.nan, math.nan)])
-@pytest.mark.parametrize("scaled", [False, True])
-def test_a_loss_that_is_not_finite_has_no_gradient_that_is(value, gradient, scaled):
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_loss_that_is_not_finite_has_no_gradient_that_is(value, gradient, precision):
     parameter = weight()
-    optimiser = Optimiser([parameter], scaled=scaled)
+    optimiser = Optimiser([parameter], precision=precision)
     optimiser.backward(2 * parameter.sum() + value)
-    expected = gradient * (FIRST_SCALE if scaled else 1.0)
+    expected = gradient * (FIRST_SCALE if precision == "fp16" else 1.0)
     torch.testing.assert_close(parameter.grad, torch.tensor([expected]), equal_nan=True)
 
 
 def test_a_state_goes_over_to_another_optimiser_whole():
     one, other = weight(), weight()
-    options = {"lr": 0.5, "warmup": 4, "clip": 1.0, "scaled": True}
+    options = {"lr": 0.5, "warmup": 4, "clip_grad_norm": 1.0, "precision": "fp16"}
     first, second = Optimiser([one], **options), Optimiser([other], **options)
     for _ in range(2):
         step(first, one, 3.0)
@@ -163,7 +163,7 @@ def test_a_state_goes_over_to_another_optimiser_whole():
 
 
 def test_a_state_without_a_scale_begins_with_the_first_one():
-    optimiser = Optimiser([weight()], scaled=True)
+    optimiser = Optimiser([weight()], precision="fp16")
     optimiser.scale.fill_(2.0)
     optimiser.restore({"updates": 0, "skipped": 0, "streak": 0}, {})
     assert optimiser.scale.item() == FIRST_SCALE
@@ -209,7 +209,7 @@ def test_buffers_of_every_kind_are_put_back_and_left_alone_where_all_is_well():
         before = buffers.values()
         for buffer in model.buffers():
             buffer.copy_(torch.zeros_like(buffer))
-        buffers.put_back(before, unless=torch.tensor(good))
+        buffers.restore(before, unless=torch.tensor(good))
         now = {name: buffer.tolist() for name, buffer in model.named_buffers()}
         assert now == (
             {"a": [0.0, 0.0], "b": [0.0], "count": 0, "flag": [False], "wide": [[0.0], [0.0]], "turn": [0]} if good else held
@@ -218,12 +218,12 @@ def test_buffers_of_every_kind_are_put_back_and_left_alone_where_all_is_well():
             buffer.copy_(torch.tensor(held[name]))
 
 
-def test_a_buffer_that_was_replaced_meanwhile_is_put_back():
+def test_a_buffer_that_was_replaced_meanwhile_is_restore():
     norm = nn.BatchNorm1d(2)
     buffers = Buffers(norm)
     before = buffers.values()
     norm.running_mean = torch.full((2,), math.nan)
-    buffers.put_back(before, unless=torch.tensor(False))
+    buffers.restore(before, unless=torch.tensor(False))
     assert norm.running_mean.tolist() == [0.0, 0.0]
 
 
@@ -296,16 +296,16 @@ def test_the_same_generator_draws_times_and_noise_one_after_the_other():
 
 
 def test_the_sums_of_a_log_entry():
-    tally = Metrics(torch.device("cpu"))
+    metrics = RunningMetrics(torch.device("cpu"))
     assert BUCKETS == 4
     t = torch.tensor([0.0, 0.25, 0.49, 0.75, 1.0]).reshape(5, 1, 1, 1)
-    tally.add(torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]), t, torch.tensor(3.0), torch.tensor(True))
-    tally.add(torch.full((5,), math.nan), t, torch.tensor(math.nan), torch.tensor(False))
-    tally.add(torch.tensor([9.0]), torch.tensor([0.6]), torch.tensor(5.0), torch.tensor(True))
+    metrics.add(torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]), t, torch.tensor(3.0), torch.tensor(True))
+    metrics.add(torch.full((5,), math.nan), t, torch.tensor(math.nan), torch.tensor(False))
+    metrics.add(torch.tensor([9.0]), torch.tensor([0.6]), torch.tensor(5.0), torch.tensor(True))
     expected = {"loss": 40 / 6, "gradient_norm": 4.0, "loss_by_t": [1.0, 3.0, 9.0, 12.0]}
-    assert tally.read(World(), keep=True) == expected
-    assert tally.read(World()) == expected
-    assert tally.read(World()) == {"loss": None, "gradient_norm": None, "loss_by_t": [None] * 4}
+    assert metrics.read(World(), keep=True) == expected
+    assert metrics.read(World()) == expected
+    assert metrics.read(World()) == {"loss": None, "gradient_norm": None, "loss_by_t": [None] * 4}
 
 
 def test_pixels_are_scaled_by_255_the_mean_and_the_deviation_of_their_channel():

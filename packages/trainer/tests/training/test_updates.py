@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffkit_schedules import offset_cosine
 from diffkit_trainer import DivergedError, World, losses, resume, save, write_config
-from diffkit_trainer.training.batch import Recipe, draw, share
+from diffkit_trainer.training.batch import BatchSpec, part_bounds, random_batch
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 from torch import nn
 
@@ -27,15 +27,15 @@ def weights_of(it):
 def test_training_is_the_plain_loop(shape, clip):
     steps, warmup, decay = 12, 4, 10
     falling = {"decay_steps": decay} if shape == "cosine" else {}
-    it = plain(flip=False, clip=clip, lr_schedule=shape, warmup=warmup, ema=0.9, **falling)
+    it = plain(flip=False, clip_grad_norm=clip, lr_schedule=shape, warmup=warmup, ema=0.9, **falling)
     torch.manual_seed(0)
     network, average = Tiny(norm=False), Tiny(norm=False)
     average.load_state_dict(network.state_dict())
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-4, foreach=False)
     found, norms = [], []
     for n in range(steps):
-        drawn = draw(it.recipe, n)
-        x0 = it.normalisation.to_network(it.images.pixels[drawn.images])
+        drawn = random_batch(it.batch_spec, n)
+        x0 = it.normalisation.to_network(it.images.pixels[drawn.indices])
         value = losses(network, offset_cosine(), x0, t=drawn.t, eps=drawn.eps).mean()
         optimizer.zero_grad()
         value.backward()
@@ -65,8 +65,8 @@ def test_training_is_the_plain_loop(shape, clip):
 @pytest.mark.parametrize("parts", [1, 2, 3, 5, 16])
 @pytest.mark.parametrize("times", ["uniform", "logit_normal", "stratified"])
 def test_the_parts_of_a_draw_are_the_draw(parts, times):
-    whole = draw(Recipe(3, 16, 100, (1, 4, 4), times, flip=True, class_dropout=0.2), 9)
-    pieces = [whole.part(*share(16, part, parts)) for part in range(parts)]
+    whole = random_batch(BatchSpec(3, 16, 100, (1, 4, 4), times, flip=True, class_dropout=0.2), 9)
+    pieces = [whole.part(*part_bounds(16, part, parts)) for part in range(parts)]
     assert max(len(piece.t) for piece in pieces) - min(len(piece.t) for piece in pieces) <= 1
     for k, values in enumerate(whole):
         assert torch.equal(torch.cat([piece[k] for piece in pieces]), values)
@@ -100,10 +100,10 @@ def test_every_process_makes_as_many_parts(batch_size, processes, accumulate, pa
 
 
 def test_asking_for_one_random_thing_leaves_the_others_alone():
-    bare = draw(Recipe(0, 8, 50, (1, 2, 2)), 3)
-    more = draw(Recipe(0, 8, 50, (1, 2, 2), flip=True, class_dropout=0.5), 3)
+    bare = random_batch(BatchSpec(0, 8, 50, (1, 2, 2)), 3)
+    more = random_batch(BatchSpec(0, 8, 50, (1, 2, 2), flip=True, class_dropout=0.5), 3)
     assert all(torch.equal(bare[k], more[k]) for k in range(3))
-    assert (bare.mirrored, bare.unlabelled) == (None, None)
+    assert (bare.flipped, bare.label_dropped) == (None, None)
 
 
 # --- resuming with dropout, inside an accumulation, and elsewhere
@@ -257,7 +257,7 @@ def test_labels_are_those_of_the_images_and_some_are_dropped():
     it = trainer(network=Labelled, batch_size=500, class_dropout=0.2)
     run_to(it, 4)
     seen = torch.cat(it.model.seen)
-    true = torch.cat([it.images.labels[draw(it.recipe, step).images] for step in range(4)])
+    true = torch.cat([it.images.labels[random_batch(it.batch_spec, step).indices] for step in range(4)])
     dropped = seen == 10
     assert torch.equal(seen[~dropped], true[~dropped])
     assert dropped.float().mean().item() == pytest.approx(0.2, abs=0.03)

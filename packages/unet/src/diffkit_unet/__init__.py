@@ -1,26 +1,8 @@
-"""A small U-Net for diffusion: sinusoidal embedding, residual, down and up blocks, presets."""
+"""A small U-Net for diffusion: sinusoidal embedding, residual, down and up blocks, presets.
 
-from diffkit_unet.blocks import DownBlock, UpBlock
-from diffkit_unet.config import CONDITIONS, FREQUENCIES, MAX_PARAMETERS
-from diffkit_unet.diffusers import from_diffusers, to_diffusers
-from diffkit_unet.embedding import SinusoidalEmbedding
-from diffkit_unet.memory import keep_memory
-from diffkit_unet.presets import PRESETS, preset
-from diffkit_unet.residual import ResidualBlock
-from diffkit_unet.unet import UNet
+The public names stand in `__init__.pyi`. Each is loaded on first use: names and configs of presets need no torch.
+"""
 
-__all__ = [
-    "CONDITIONS",
-    "FREQUENCIES",
-    "MAX_PARAMETERS",
-    "PRESETS",
-    "DownBlock",
-    "ResidualBlock",
-    "SinusoidalEmbedding",
-    "UNet",
-    "UpBlock",
-    "from_diffusers",
-    "keep_memory",
-    "preset",
-    "to_diffusers",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Batch normalisation as Keras has it, exact in either order of memory."""
+"""Batch normalisation as in Keras, exact in both memory formats."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ __all__ = ["BatchNorm"]
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalisation without scale and centre: (x - mean) / sqrt(variance + eps), per channel over B, H and W.
 
-    The running statistics move by 1% a batch: Keras's momentum 0.99 is torch's 0.01. In training a single value a channel
-    (one sample, 1x1 pixels) has no variance; it is normalised with the running statistics, which then stay as they are.
+    The running statistics move by 1% per batch: Keras's momentum 0.99 is torch's 0.01. A single value per channel (one sample of
+    1x1 pixels) has no variance: in training it is normalised with the running statistics, which it does not update.
     x (B, channels, H, W) -> same shape. Source: Ioffe and Szegedy 2015, algorithm 1.
 
     >>> BatchNorm(1)(torch.tensor([-1.0, 1.0]).reshape(2, 1, 1, 1)).flatten()
@@ -24,7 +24,7 @@ class BatchNorm(nn.BatchNorm2d):
         super().__init__(channels, eps=eps, momentum=0.01, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Without this the last batch of an epoch stops the training wherever it happens to hold one sample.
+        # Without this branch training would fail where the last batch of an epoch has one sample.
         if self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1:
             return functional.batch_norm(x, self.running_mean, self.running_var, eps=self.eps)
         if not self.training or x.device.type != "cpu" or x.is_contiguous():
@@ -36,7 +36,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics, the variance without bias, as torch's batch norm does."""
+        """Update the running statistics, with the unbiased variance, as torch's batch norm does."""
         if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), 0.01)
@@ -44,10 +44,10 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class _Normalised(torch.autograd.Function):
-    """(x - mean) / sqrt(variance + eps), mean, variance, for channels last on a processor.
+    """(x - mean) / sqrt(variance + eps), mean, variance, for channels last on a CPU.
 
-    torch's own kernel adds up a channel there one value after the other: over 32 x 64 x 64 of them the answer is off by 1e-4.
-    Its kernel for the way back is kept, whose sums are small beside what they are subtracted from.
+    There torch's forward kernel sums a channel sequentially: over 32 x 64 x 64 values its output is off by 1e-4. The backward
+    pass uses torch's kernel: its sums are small compared with the gradient that they are subtracted from.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The ways down and up the U-Net: residual blocks at one size, and the step to the next size."""
+"""The down and up blocks of the U-Net: residual blocks at one size, then the change to the next size."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -13,13 +13,13 @@ __all__ = ["DownBlock", "UpBlock"]
 
 
 class DownBlock(nn.Module):
-    """`depth` residual blocks, each output kept as a skip, then half the size.
+    """`depth` residual blocks, whose outputs are the skips, then downsampling to half the size.
 
         x (B, in, H, W) -- residual -- residual -- down -- (B, out, ceil(H / 2), ceil(W / 2))
                |               |           |
            (skips[0])      skips[-2]   skips[-1]           (B, out, H, W)
 
-    `down`: see `downsample`; None stays at H x W. `keep_input`: x is the first skip. `block`: choices of `ResidualBlock`.
+    `down`: see `downsample`; None keeps H x W. `keep_input`: x is the first skip. `block`: keyword arguments of `ResidualBlock`.
 
     >>> x, skips = DownBlock(8, 16, depth=2)(torch.randn(2, 8, 5, 7))
     >>> x.shape, [skip.shape for skip in skips]
@@ -52,14 +52,14 @@ class DownBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Up to the skips' size, then once a skip, the last kept first: concatenate it, residual block.
+    """Upsampling to the size of the skips, then for each skip, last to first, concatenation and a residual block.
 
         x (B, in, h, w) -- up -- (B, in, H, W) -- concatenate -- residual -- concatenate -- residual -- (B, out, H, W)
                                                       |                          |
                                                   skips[1]                   skips[0]                   (B, out, H, W)
 
-    `up`: see `Upsample`; None where x has that size already. `first_skip`: the channels of one more skip, skips[0], where the
-    `DownBlock` kept its input. `block`: choices of `ResidualBlock`.
+    `up`: see `Upsample`; None where x has the size of the skips. `first_skip`: the channels of one more skip, skips[0], where
+    the `DownBlock` has `keep_input`. `block`: keyword arguments of `ResidualBlock`.
 
     >>> UpBlock(16, 8, depth=1)(torch.randn(2, 16, 3, 4), [torch.randn(2, 8, 5, 7)]).shape
     torch.Size([2, 8, 5, 7])

@@ -1,10 +1,10 @@
-"""The config of diffusers' UNet2DModel as ours, and back; what cannot be mapped is named."""
+"""Conversion of the config of diffusers' UNet2DModel to a `UNet` config, and back."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from diffkit_unet import checks
+from diffkit_unet import validate
 
 __all__ = ["config_from_diffusers", "config_to_diffusers"]
 
@@ -29,9 +29,9 @@ DEFAULTS: dict[str, Any] = {
     "add_attention": True,
     "num_class_embeds": None,
 }
-"""What UNet2DModel takes for a key that is not in its config, of those that are mapped."""
+"""UNet2DModel's defaults of the keys that are converted."""
 
-FIXED: dict[str, tuple[Any, ...]] = {
+CONVERTIBLE: dict[str, tuple[Any, ...]] = {
     "_class_name": ("UNet2DModel",),
     "center_input_sample": (False,),
     "time_embedding_type": ("positional",),
@@ -42,70 +42,70 @@ FIXED: dict[str, tuple[Any, ...]] = {
     "act_fn": ("silu", "swish"),
     "class_embed_type": (None,),
 }
-"""What can be mapped of the other keys; those that change nothing, or follow from these, are in `config_from_diffusers`."""
+"""The values that can be converted of the other keys. Keys that follow from these are in `config_from_diffusers`."""
 
 LEVELS = {"default": "add", "scale_shift": "scale_shift"}
 PADDINGS = {1: "strided", 0: "strided_same"}
 
 
 def config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a `UNet`, from UNet2DModel's; ValueError names the key that cannot be mapped, and what could be.
+    """The config of a `UNet` from UNet2DModel's; ValueError names a key that cannot be converted, and the values that can.
 
     >>> config_from_diffusers({"block_out_channels": [32, 64, 64, 64], "norm_eps": 1e-6})["attention"]
     [1, 2, 3]
     """
-    given = {key: value for key, value in config.items() if key in FIXED or not key.startswith("_")}
-    read = DEFAULTS | given
-    widths = checks.integers("block_out_channels", read["block_out_channels"], least=1, most=12)
-    free = {"sample_size", "num_train_timesteps"}  # neither changes a layer
-    derived = {"time_embedding_dim": (None, 4 * widths[0]), "attn_norm_num_groups": (None, read["norm_num_groups"])}
+    given = {key: value for key, value in config.items() if key in CONVERTIBLE or not key.startswith("_")}
+    full = DEFAULTS | given
+    widths = validate.integers("block_out_channels", full["block_out_channels"], min_length=1, max_length=12)
+    ignored = {"sample_size", "num_train_timesteps"}  # neither changes a layer
+    derived = {"time_embedding_dim": (None, 4 * widths[0]), "attn_norm_num_groups": (None, full["norm_num_groups"])}
     for key, value in given.items():
-        if key not in DEFAULTS and key not in free:
-            _one_of(key, value, (FIXED | derived).get(key, ()))
-    level = LEVELS[_one_of("resnet_time_scale_shift", read["resnet_time_scale_shift"], tuple(LEVELS))]
-    if level == "scale_shift" and read["add_attention"]:  # its attention in the middle has no norm unless told
-        _one_of("attn_norm_num_groups", read.get("attn_norm_num_groups"), (read["norm_num_groups"],))
-    attention = _attention("down_block_types", read["down_block_types"], (DOWN, DOWN_ATTENTION))
-    back = [len(widths) - 1 - i for i in _attention("up_block_types", read["up_block_types"], (UP, UP_ATTENTION))]
-    if attention != back[::-1] or not len(widths) == len(read["down_block_types"]) == len(read["up_block_types"]):
-        raise ValueError(f"up_block_types must mirror down_block_types, one of each a level, got {read['up_block_types']!r:.200}")
+        if key not in DEFAULTS and key not in ignored:
+            _one_of(key, value, (CONVERTIBLE | derived).get(key, ()))
+    level = LEVELS[_one_of("resnet_time_scale_shift", full["resnet_time_scale_shift"], tuple(LEVELS))]
+    if level == "scale_shift" and full["add_attention"]:  # without this key its middle attention has no norm
+        _one_of("attn_norm_num_groups", full.get("attn_norm_num_groups"), (full["norm_num_groups"],))
+    attention = _attention("down_block_types", full["down_block_types"], (DOWN, DOWN_ATTENTION))
+    back = [len(widths) - 1 - i for i in _attention("up_block_types", full["up_block_types"], (UP, UP_ATTENTION))]
+    if attention != back[::-1] or not len(widths) == len(full["down_block_types"]) == len(full["up_block_types"]):
+        raise ValueError(f"up_block_types must mirror down_block_types, one per level, got {full['up_block_types']!r:.200}")
     return {
-        "in_channels": read["in_channels"],
-        "out_channels": read["out_channels"],
+        "in_channels": full["in_channels"],
+        "out_channels": full["out_channels"],
         "widths": list(widths),
-        "block_depth": read["layers_per_block"],
+        "block_depth": full["layers_per_block"],
         "embedding": widths[0] // 2 * 2,
-        "frequencies": list(_frequencies(widths[0], read["freq_shift"])),
+        "frequencies": list(_frequencies(widths[0], full["freq_shift"])),
         "condition": "index",
-        "num_classes": read["num_class_embeds"],
+        "num_classes": full["num_class_embeds"],
         "layout": "ddpm",
         "norms": 2,
         "norm": "group",
-        "groups": read["norm_num_groups"],
-        "eps": read["norm_eps"],
+        "groups": full["norm_num_groups"],
+        "eps": full["norm_eps"],
         "level": level,
-        "dropout": read["dropout"],
+        "dropout": full["dropout"],
         "attention": attention,
-        "middle_attention": read["add_attention"],
-        "head_channels": read["attention_head_dim"],
-        "down": PADDINGS[_one_of("downsample_padding", read["downsample_padding"], tuple(PADDINGS))],
+        "middle_attention": full["add_attention"],
+        "head_channels": full["attention_head_dim"],
+        "down": PADDINGS[_one_of("downsample_padding", full["downsample_padding"], tuple(PADDINGS))],
         "up": "nearest",
-        "cosine_first": read["flip_sin_to_cos"],
+        "cosine_first": full["flip_sin_to_cos"],
         "null_class": False,
     }
 
 
 def config_to_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
-    """UNet2DModel's config, from that of a `UNet`; ValueError names the parameter that cannot be mapped, and what could be.
+    """UNet2DModel's config from that of a `UNet`; ValueError names a parameter that cannot be converted, and the values that can.
 
     >>> from diffkit_unet import preset
     >>> config_to_diffusers(preset("ddpm-cifar10").to_config())["down_block_types"]
     ['DownBlock2D', 'AttnDownBlock2D', 'DownBlock2D', 'DownBlock2D']
     """
     widths, classes = config["widths"], config["num_classes"]
-    mapped = {"condition": ("index",), "layout": ("ddpm",), "norms": (2,), "norm": ("group",), "up": ("nearest",)}
+    fixed = {"condition": ("index",), "layout": ("ddpm",), "norms": (2,), "norm": ("group",), "up": ("nearest",)}
     derived = {"level": tuple(LEVELS.values()), "down": tuple(PADDINGS.values()), "embedding": (widths[0] // 2 * 2,)}
-    for key, allowed in (mapped | derived).items():
+    for key, allowed in (fixed | derived).items():
         _one_of(key, config[key], allowed)
     shifts = [shift for shift in (0, 1) if _close(config["frequencies"], _frequencies(widths[0], shift))]
     if not shifts:
@@ -149,7 +149,7 @@ def _attention(key: str, types: Any, choices: tuple[str, str]) -> list[int]:
 
 def _one_of(key: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     if value not in allowed:
-        expected = f"must be {' or '.join(map(repr, allowed))} to be mapped" if allowed else "cannot be mapped"
+        expected = f"must be {' or '.join(map(repr, allowed))} for this conversion" if allowed else "cannot be converted"
         raise ValueError(f"{key} {expected}, got {value!r:.60}")
     return value
 

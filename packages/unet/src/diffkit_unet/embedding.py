@@ -1,4 +1,4 @@
-"""A number as sines and cosines of many frequencies, which a network reads better than the number."""
+"""The sinusoidal embedding of the noise level."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from diffkit_unet import checks
+from diffkit_unet import validate
 
 __all__ = ["SinusoidalEmbedding"]
 
@@ -15,11 +15,11 @@ class SinusoidalEmbedding(nn.Module):
     """The vector (sin 2 pi f_1 v, ..., sin 2 pi f_n v, cos 2 pi f_1 v, ..., cos 2 pi f_n v), n = length / 2.
 
     f_i = first (last / first)^((i - 1) / (n - 1)): log-spaced from first to last, in turns per unit of v. `length` is even.
-    With `cosine_first` the cosines stand before the sines.
+    With `cosine_first` the cosines precede the sines.
 
-    v (B,) or (B, 1, ..., 1) -> (B, length), in v's dtype, float32 where v is narrower or integer. The angle reaches thousands
-    of radians, where float32 is off by 4e-4, so it is computed in float64 (float32 on devices that have nothing wider).
-    `frequencies` is a constant: not trained, not saved, and untouched by `module.to(torch.bfloat16)`.
+    v (B,) or (B, 1, ..., 1) -> (B, length), in v's dtype, at least float32. The angle reaches thousands of radians, where
+    float32 has errors of 4e-4, so it is computed in float64 (float32 on devices without float64).
+    `frequencies` is a constant: not trained, not saved, and not cast by `module.to(torch.bfloat16)`.
 
     Raises ValueError for an odd length, and for frequencies that are not finite numbers above 0.
     Source: Vaswani et al. 2017, section 3.5; the frequencies of the Keras tutorial "Denoising Diffusion Implicit Models".
@@ -33,10 +33,10 @@ class SinusoidalEmbedding(nn.Module):
     def __init__(self, length: int, first: float = 1.0, last: float = 1000.0, *, cosine_first: bool = False) -> None:
         super().__init__()
         self.cosine_first = cosine_first
-        self.length = checks.integer("length", length, low=2)
+        self.length = validate.integer("length", length, low=2)
         if length % 2:
             raise ValueError(f"length must be even (half sines, half cosines), got {length}")
-        self.first, self.last = checks.positive_pair("(first, last)", (first, last))
+        self.first, self.last = validate.positive_pair("(first, last)", (first, last))
         self.register_buffer("frequencies", self._table(torch.get_default_device()), persistent=False)
 
     def forward(self, v: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class SinusoidalEmbedding(nn.Module):
         return table.to(device, torch.float32 if device.type == "mps" else torch.float64)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SinusoidalEmbedding":
-        # Every move and cast of a module comes through here. The table is made anew where the module now lives: a cast would
-        # round it, and a module built on the meta device has no values to move (they are not in the state dict either).
+        # Every move and cast of a module calls this. The table is computed again on the new device: a cast would round it, and a
+        # module built on the meta device has no values to move (nor has the state dict).
         self.frequencies = self._table(fn(torch.empty(0, device=self.frequencies.device)).device)
         return self

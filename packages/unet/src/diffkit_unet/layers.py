@@ -1,4 +1,4 @@
-"""The layers everything here is made of: convolution, normalisation, self-attention."""
+"""The basic layers: convolution, linear layer, normalisation, self-attention."""
 
 import math
 from typing import Literal, TypeVar
@@ -17,8 +17,8 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 class GroupNorm(nn.GroupNorm):
     """Group normalisation: weight (x - mean) / sqrt(variance + eps) + bias, mean and variance of each sample and group.
 
-    There are gcd(groups, channels) groups, so that any number of channels will do.
-    x (B, channels, H, W) -> same shape; no sample sees another. Source: Wu and He 2018, equations 1 to 3.
+    The number of groups is gcd(groups, channels), so any number of channels is valid.
+    x (B, channels, H, W) -> same shape; samples are independent. Source: Wu and He 2018, equations 1 to 3.
 
     >>> GroupNorm(48, groups=32).num_groups
     16
@@ -28,12 +28,12 @@ class GroupNorm(nn.GroupNorm):
         super().__init__(math.gcd(groups, channels), channels, eps=eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Not functional.group_norm, which refuses a single value a group: its answer, the bias, is as good as any.
+        # Not functional.group_norm, which refuses a single value per group. Here its output is the bias.
         return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
 def normalisation(kind: Literal["batch", "group"], channels: int, groups: int = 32, eps: float | None = None) -> nn.Module:
-    """`BatchNorm` or `GroupNorm` with that eps; None is Keras's 1e-3 for batches and torch's 1e-5 for groups.
+    """`BatchNorm` or `GroupNorm` by name; eps None is Keras's 1e-3 for "batch" and torch's 1e-5 for "group".
 
     >>> normalisation("group", 8, groups=4)  # doctest: +ELLIPSIS
     GroupNorm(4, 8, eps=1e-05, affine=True, ...)
@@ -44,7 +44,7 @@ def normalisation(kind: Literal["batch", "group"], channels: int, groups: int = 
 
 
 def glorot(layer: Layer) -> Layer:
-    """The layer, its weights drawn anew, uniform in +-sqrt(6 / (fan_in + fan_out)), its bias 0.
+    """The same layer, reinitialised: weights uniform in +-sqrt(6 / (fan_in + fan_out)), bias 0.
 
     Source: Glorot and Bengio 2010, equation 16.
 
@@ -58,7 +58,7 @@ def glorot(layer: Layer) -> Layer:
 
 
 def convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Conv2d:
-    """A convolution that keeps the image's size: odd kernel, zero padding; see `glorot` for its start.
+    """A convolution that keeps the image's size: odd kernel, zero padding, initialised by `glorot`.
 
     >>> convolution(3, 8, kernel=3)
     Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
@@ -67,7 +67,7 @@ def convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Conv2d:
 
 
 def linear(in_features: int, out_features: int) -> nn.Linear:
-    """A linear layer, x (..., in) -> (..., out); see `glorot` for its start.
+    """A linear layer, x (..., in) -> (..., out), initialised by `glorot`.
 
     >>> linear(3, 8)
     Linear(in_features=3, out_features=8, bias=True)
@@ -76,13 +76,13 @@ def linear(in_features: int, out_features: int) -> nn.Linear:
 
 
 class Attention(nn.Module):
-    """x + out(softmax(q k^T / sqrt(d)) v): every pixel takes from every other what it asks for, d = channels / heads.
+    """Self-attention over pixels: x + out(softmax(q k^T / sqrt(d)) v), d = channels / heads.
 
         x (B, C, H, W) --+-- norm -- (B, H W, C) -- q, k, v in heads (B, heads, H W, d) -- attention -- out --+-- (B, C, H, W)
                          +------------------------------------------------------------------------------------+
 
-    Fused attention: memory grows with H W, not with its square. `channels` must be a multiple of `heads`, else ValueError.
-    Source: Vaswani et al. 2017, equation 1; placed as in Ho, Jain and Abbeel 2020.
+    Fused attention: memory grows with H W, not with its square. Raises ValueError if `heads` does not divide `channels`.
+    Source: Vaswani et al. 2017, equation 1; in a U-Net: Ho, Jain and Abbeel 2020.
 
     >>> Attention(8, heads=2)(torch.randn(2, 8, 5, 7)).shape
     torch.Size([2, 8, 5, 7])

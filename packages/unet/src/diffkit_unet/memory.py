@@ -1,4 +1,4 @@
-"""Keeping freed memory for the next step, on processors that would return it to the system each time."""
+"""Memory that is freed and allocated again at every step stays in the process."""
 
 import ctypes
 import sys
@@ -6,15 +6,15 @@ import sys
 __all__ = ["keep_memory"]
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-"""The names that glibc's malloc.h gives its settings."""
+"""Names and numbers of the settings in glibc's malloc.h."""
 
 
 def keep_memory() -> bool:
-    """Have this process keep freed memory instead of returning it to the system; True where that could be done (glibc).
+    """Keep freed memory in this process instead of returning it to the system; True where the system supports it (glibc).
 
-    Every step of a network frees tensors of megabytes and asks for them again. By default each goes back to the system and
-    comes back as empty pages, which cost a fifth of a training step on a processor. For the whole process, until it ends: call
-    it once at a program's start; the process then stays as large as its largest moment. Results are the same, bit for bit.
+    Each step of a network frees and allocates tensors of megabytes. By default the system takes each back and gives out empty
+    pages again, which costs a fifth of a training step on a CPU. Call it once at a program's start. It holds until the process
+    ends, whose memory then stays at its peak. Results are the same, bit for bit.
 
     >>> keep_memory() in (True, False)
     True

@@ -1,8 +1,9 @@
-"""Networks that have a name."""
+"""Networks by name: plain configs, which need no torch, and `preset`, which builds them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from diffkit_unet.unet import UNet
+if TYPE_CHECKING:
+    from diffkit_unet.unet import UNet
 
 __all__ = ["PRESETS", "preset"]
 
@@ -17,7 +18,7 @@ DDPM: dict[str, Any] = {
     "up": "nearest",
     "zero_init": True,
 }
-"""What the networks after the DDPM paper have in common."""
+"""The parameters common to all networks with the DDPM paper's layout."""
 
 PAPER: dict[str, Any] = DDPM | {
     "embedding": 128,
@@ -26,7 +27,7 @@ PAPER: dict[str, Any] = DDPM | {
     "dropout": 0.1,
     "down": "strided_same",
 }
-"""What those of the papers themselves have in common."""
+"""The parameters common to the networks of the papers."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tutorial": {"in_channels": 3, "widths": (32, 64, 96, 128), "block_depth": 2, "embedding": 32},
@@ -36,27 +37,29 @@ PRESETS: dict[str, dict[str, Any]] = {
     "ddpm-cifar10": PAPER | {"widths": (128, 256, 256, 256), "attention": (1,)},
     "ddpm-64": PAPER | {"widths": (128, 256, 256, 256, 512), "attention": (2,)},
 }
-"""The parameters of every preset, by its name."""
+"""The config of each preset, by name."""
 
 
-def preset(name: str, **overrides: Any) -> UNet:
-    """A network by its name, with any parameter of `UNet` changed.
+def preset(name: str, **overrides: Any) -> "UNet":
+    """The network of that name, with any parameter of `UNet` overridden.
 
-    | name | parameters | take it for |
+    | name | parameters | use |
     |---|---|---|
     | "tutorial" | 1,950,627 | photographs at about 64x64: the Keras tutorial's "Denoising Diffusion Implicit Models" |
-    | "small" | 517,283 | 8x8 to 32x32 where there is no accelerator |
+    | "small" | 517,283 | 8x8 to 32x32 without an accelerator |
     | "tiny" | 411,715 | 8x8 to 16x16, in a file of less than a megabyte |
     | "medium" | 6,140,675 | 16x16 to 64x64 on a small accelerator: group norm, attention in the middle, any batch size |
     | "ddpm-cifar10" | 35,746,307 | 32x32, to compare with papers: the network of Ho, Jain and Abbeel 2020 |
-    | "ddpm-64" | 78,700,803 | 64x64, likewise: that of Song, Meng and Ermon 2021 for CelebA |
+    | "ddpm-64" | 78,700,803 | 64x64, to compare with papers: the network of Song, Meng and Ermon 2021 for CelebA |
 
-    All are for 3 channels unless `in_channels` is given. The two of the papers are told the index, and drop a tenth in training.
+    All have 3 channels unless `in_channels` is given. The two "ddpm" networks are conditioned on the index and have dropout 0.1.
     Raises ValueError for an unknown name, and as `UNet.from_config` does.
 
     >>> preset("small", in_channels=1, num_classes=10).in_channels
     1
     """
+    from diffkit_unet.unet import UNet
+
     if name not in PRESETS:
         raise ValueError(f"preset must be one of {', '.join(map(repr, PRESETS))}; got {name!r}")
     return UNet.from_config(PRESETS[name] | overrides)

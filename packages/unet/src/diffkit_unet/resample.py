@@ -1,4 +1,4 @@
-"""Half the size and back: the ways down and up."""
+"""Downsampling to half the size, and upsampling to a given size."""
 
 from typing import Literal
 
@@ -11,11 +11,11 @@ __all__ = ["Upsample", "downsample"]
 
 
 class Upsample(nn.Module):
-    """Up to a given size: "bilinear", or "nearest" and then a 3x3 convolution, which smooths its blocks.
+    """Upsampling to a given size: "bilinear", or "nearest" followed by a 3x3 convolution.
 
         x (B, C, h, w), size (H, W) -> (B, C, H, W)
 
-    Pixels are squares with their values in the middle (half-pixel centres), so H = 2 h is the usual 2x upsampling.
+    Pixel values lie at pixel centres (align_corners=False).
 
     >>> import torch
     >>> Upsample("nearest", 8)(torch.randn(2, 8, 3, 4), (5, 7)).shape
@@ -34,11 +34,11 @@ class Upsample(nn.Module):
 
 
 def downsample(kind: Literal["average", "strided", "strided_same"], channels: int) -> nn.Module:
-    """To half the size, rounded up: x (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2)).
+    """Downsampling to half the size, rounded up: x (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2)).
 
-    "average": the mean of 2x2 pixels, at an odd edge of those that are there. "strided": a 3x3 convolution with stride 2 and a
-    pixel of zeros all around. "strided_same": TensorFlow's SAME, as in the DDPM paper's networks: where the size is even the
-    zeros stand at the right and at the bottom only.
+    "average": the mean of 2x2 pixels, at an odd edge of the one or two inside the image. "strided": a 3x3 convolution with
+    stride 2 and one pixel of zero padding on each side. "strided_same": the same with TensorFlow's SAME padding, as in the DDPM
+    paper's networks: for an even size the zeros are at the right and the bottom only.
 
     >>> import torch
     >>> downsample("strided_same", 8)(torch.randn(2, 8, 5, 6)).shape

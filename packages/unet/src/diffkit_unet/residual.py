@@ -1,4 +1,4 @@
-"""The residual block: where all the network's work is done, and where the noise level may enter."""
+"""The residual block, with the noise level as an optional input."""
 
 from typing import Literal
 
@@ -11,18 +11,19 @@ __all__ = ["ResidualBlock"]
 
 
 class ResidualBlock(nn.Module):
-    """skip(x) + conv(swish(conv(norm(x)))): a correction to its input, from a 5x5 neighbourhood.
+    """skip(x) + conv(swish(conv(norm(x)))), with a receptive field of 5x5 pixels.
 
         norms=1    x (B, in, H, W) --+-- norm ---------- 3x3 ------------------ swish -- 3x3 --+-- (B, out, H, W)
         norms=2    x (B, in, H, W) --+-- norm -- swish -- 3x3 -- norm ---------- swish -- 3x3 --+-- (B, out, H, W)
                                      +------------------- identity or 1x1 ----------------------+
 
-    The skip is a 1x1 convolution where the width changes, else the identity. Choices:
+    The skip is a 1x1 convolution where the width changes, else the identity.
 
-    `norm`, `groups`, `eps`: see `normalisation`. `dropout`: before the last convolution, the share of values dropped in training.
-    `level`: how the vector `forward` is given, (B, level_width), enters: through a linear layer to (B, out), "add"ed after
-    the first convolution; or to a scale s and a shift b, h -> (1 + s) h + b before the second swish, "scale_shift".
-    `heads`: from 1, an `Attention` follows. `zero_init`: the last layers start at 0, so that a new block is its skip.
+    `norm`, `groups`, `eps`: see `normalisation`. `dropout`: the dropout probability, before the last convolution.
+    `level`: how the second argument of `forward`, (B, level_width), conditions the block. "add": a linear layer's output is added
+    after the first convolution. "scale_shift": a linear layer gives a scale s and a shift b, and h -> (1 + s) h + b before the
+    second swish. `heads`: the heads of an `Attention` after the block; 0 is no attention. `zero_init`: the last layers are
+    initialised to 0, so that a new block is the identity or its skip.
 
     Source: He et al. 2016, "Identity mappings in deep residual networks"; norms=1 is the Keras tutorial's "Denoising Diffusion
     Implicit Models", norms=2 with "add" that of Ho, Jain and Abbeel 2020, "scale_shift" Nichol and Dhariwal 2021, section 3.
@@ -81,7 +82,7 @@ class ResidualBlock(nn.Module):
         return result if self.attention is None else self.attention(result)
 
     def _vector(self, level: Tensor | None) -> Tensor | None:
-        """What the level says to each channel, (B, out or 2 out, 1, 1)."""
+        """The level's contribution per channel, (B, out or 2 out, 1, 1)."""
         if (level is None) != (self.level is None):
             expected = "takes no level" if self.level is None else f"needs a level, (B, {self.level.in_features})"
             raise ValueError(f"this block {expected}; got {None if level is None else tuple(level.shape)}")

@@ -1,4 +1,4 @@
-"""The network: an image and its noise level in, an image of the same shape out."""
+"""The U-Net: from a noisy image and its noise level to an image of the same shape."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -7,42 +7,43 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffkit_unet.architecture import block_arguments
 from diffkit_unet.blocks import DownBlock, UpBlock
-from diffkit_unet.config import build, outline, resolved
+from diffkit_unet.build import build, outline
+from diffkit_unet.conditioning import class_vectors, concatenate_map, noise_levels
+from diffkit_unet.config import resolve
 from diffkit_unet.embedding import SinusoidalEmbedding
-from diffkit_unet.inputs import class_vectors, noise_levels, with_map
 from diffkit_unet.layers import convolution, linear, normalisation
-from diffkit_unet.plan import plan_of
 from diffkit_unet.residual import ResidualBlock
 
 __all__ = ["UNet"]
 
 
 class UNet(nn.Module):
-    """A U-Net that answers with an image of its input's shape, for any height and width from 1.
+    """A U-Net whose output has the shape of its input, for any height and width from 1.
 
         layout "tutorial"                                       layout "ddpm"
         image   1x1 to widths[0]                                3x3 to widths[0]
-        down    widths[0] ... widths[-2], block_depth blocks    widths[0] ... widths[-1], and keeps each level's input
+        down    widths[0] ... widths[-2], block_depth blocks    widths[0] ... widths[-1], each level's input is a skip too
         middle  widths[-1], block_depth blocks                  widths[-1], two blocks
         up      widths[-2] ... widths[0], block_depth blocks    widths[-1] ... widths[0], block_depth + 1 blocks
         out     1x1 to (B, out_channels, H, W)                  norm, swish, 3x3 to (B, out_channels, H, W)
 
-    Level i works at 1 / 2^i of the image's size. The last convolution starts at 0: a new network answers exactly 0.
+    Level i has 1 / 2^i of the image's size. The last convolution is initialised to 0: the output of a new network is exactly 0.
 
-    The noise level is embedded (see `SinusoidalEmbedding`; `embedding`, `frequencies`, `cosine_first`). It enters by `level`:
-    "map", repeated over the image and concatenated behind the first convolution; "add" or "scale_shift", through two linear
-    layers of 4 widths[0] into each block. `condition` says what the number means (see `CONDITIONS`), chooses the frequencies
-    unless given, and travels in the config, so that whoever loads the network knows what to give.
+    `embedding`, `frequencies`, `cosine_first`: the embedding of the noise level, see `SinusoidalEmbedding`. `level`: how the
+    embedding conditions the network. "map": it is repeated over the image and concatenated after the first convolution. "add" and
+    "scale_shift": two linear layers of 4 widths[0] pass it to each block, see `ResidualBlock`. `condition`: the meaning of the
+    noise level, see `CONDITIONS`; it sets the default of `frequencies` and is stored in the config.
 
-    `num_classes`: each class has a learned vector, added to the level's; so has "no class", label `num_classes`, for guidance,
-    unless `null_class` is false. `attention`: the levels whose blocks are followed by attention; `middle_attention`: the
-    middle's first block too; `head_channels`: the channels a head, all of them unless given. `norms`, `norm`, `groups`,
-    `eps`, `dropout`, `zero_init`: see `ResidualBlock`; `down`, `up`: see `downsample` and `Upsample`.
+    `num_classes`: each class has a learned vector, which is added to the level's. Label `num_classes` is the null class of
+    classifier-free guidance, unless `null_class` is false. `attention`: the levels whose blocks are followed by attention.
+    `middle_attention`: attention after the first block of the middle. `head_channels`: the channels per head; None is one head.
+    `norms`, `norm`, `groups`, `eps`, `dropout`, `zero_init`: see `ResidualBlock`. `down`, `up`: see `downsample` and `Upsample`.
 
-    The parameters move and cast as any module's; the embedding stays in float32 or wider. Raises ValueError for a parameter
-    outside its range. Source: Ronneberger, Fischer and Brox 2015; "tutorial" is the Keras tutorial's "Denoising Diffusion
-    Implicit Models", "ddpm" that of Ho, Jain and Abbeel 2020, appendix B; the null class is of Ho and Salimans 2022.
+    The embedding stays in float32 or wider when the module is cast. Raises ValueError for a parameter outside its range.
+    Source: Ronneberger, Fischer and Brox 2015; "tutorial" is the network of the Keras tutorial "Denoising Diffusion Implicit
+    Models", "ddpm" that of Ho, Jain and Abbeel 2020, appendix B; the null class is of Ho and Salimans 2022.
 
     >>> unet = UNet(3, widths=(8, 16), block_depth=1)
     >>> unet(torch.randn(4, 3, 5, 7), torch.rand(4)).shape
@@ -78,46 +79,46 @@ class UNet(nn.Module):
     ) -> None:
         given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        self.config = resolved(given)
+        self.config = resolve(given)
         self.in_channels, self.out_channels, self.widths = in_channels, self.config["out_channels"], self.config["widths"]
         self.condition, self.num_classes, self.null_class = condition, num_classes, null_class
         ddpm, hidden = layout == "ddpm", None if level == "map" else 4 * self.widths[0]
-        plan = plan_of(self.config, hidden)
+        arguments = block_arguments(self.config, hidden)
 
         self.embedding = SinusoidalEmbedding(embedding, *self.config["frequencies"], cosine_first=cosine_first)
         self.classes = None if num_classes is None else nn.Embedding(num_classes + null_class, hidden or embedding)
         self.level = None if hidden is None else nn.Sequential(linear(embedding, hidden), nn.SiLU(), linear(hidden, hidden))
         self.image = convolution(in_channels, self.widths[0], kernel=3 if ddpm else 1)
-        self.down = nn.ModuleList(DownBlock(**each) for each in plan.down)
-        self.middle = nn.ModuleList(ResidualBlock(**each) for each in plan.middle)
-        self.up = nn.ModuleList(UpBlock(**each) for each in plan.up)
+        self.down = nn.ModuleList(DownBlock(**block) for block in arguments.down)
+        self.middle = nn.ModuleList(ResidualBlock(**block) for block in arguments.middle)
+        self.up = nn.ModuleList(UpBlock(**block) for block in arguments.up)
         self.out_norm = normalisation(norm, self.widths[0], groups, eps) if ddpm else None
         self.out = convolution(self.widths[0], self.out_channels, kernel=3 if ddpm else 1)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Tensor, condition: Tensor | float, class_labels: Tensor | None = None) -> Tensor:
-        """The network's answer, (B, out_channels, H, W), for images x (B, in_channels, H, W) at a noise level.
+        """The network's output, (B, out_channels, H, W), for images x (B, in_channels, H, W) at a noise level.
 
-        `condition`: (B,) or (B, 1, 1, 1), or one number for all. `class_labels`: (B,) integers in 0...num_classes, where
-        num_classes means "no class", which None means for all. Raises ValueError for any other shape.
+        `condition`: (B,) or (B, 1, 1, 1), or one number for the batch. `class_labels`: (B,) integers in 0...num_classes, where
+        num_classes is the null class; None is the null class for the batch. Raises ValueError for any other shape.
         """
-        # Not len(x), here and in what it calls: torch.export would take it for a constant.
+        # Not len(x), here and in the functions below: torch.export would make it a constant.
         if x.ndim != 4 or x.shape[1] != self.in_channels or not x.shape[2] or not x.shape[3]:
             raise ValueError(f"x must be (B, {self.in_channels}, H, W) with H and W from 1, got {tuple(x.shape)}")
         vector = self._vector(condition, x, class_labels)  # (B, ...), or (1, ...)
         h = self.image(x)
-        # On a processor convolutions are fastest with channels last, and what follows keeps to the order that it is given.
+        # On a CPU convolutions are fastest with channels last, and all later layers keep the memory format of their input.
         h = h.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else h
         if self.level is None:
-            h = with_map(h, vector.to(h.dtype))
+            h = concatenate_map(h, vector.to(h.dtype))
         level = None if self.level is None else vector
-        kept = []
+        skips_of_levels = []
         for down in self.down:
             h, skips = down(h, level)
-            kept.append(skips)
+            skips_of_levels.append(skips)
         for block in self.middle:
             h = block(h, level)
-        for up, skips in zip(self.up, reversed(kept), strict=True):
+        for up, skips in zip(self.up, reversed(skips_of_levels), strict=True):
             h = up(h, skips, level)
         result: Tensor = self.out(h if self.out_norm is None else functional.silu(self.out_norm(h)))
         return result.contiguous()
@@ -132,10 +133,10 @@ class UNet(nn.Module):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "UNet":
-        """The network of a config, with new weights; what is left out takes its default.
+        """The network of a config, with new weights. Missing parameters have their defaults.
 
-        Safe on a file from anywhere: the parameters are counted before memory is taken for them. Raises ValueError for a config
-        that is no mapping, an unknown key, a value of the wrong type or range, and more than `MAX_PARAMETERS`.
+        Safe for untrusted configs: the parameters are counted before memory is allocated. Raises ValueError for a config that is
+        not a mapping, an unknown key, a value of the wrong type or range, and more than `MAX_PARAMETERS` parameters.
 
         >>> UNet.from_config({"in_channels": 3}).widths
         (32, 64, 96, 128)
@@ -144,9 +145,9 @@ class UNet(nn.Module):
 
     @classmethod
     def outline(cls, config: Mapping[str, Any]) -> "UNet":
-        """The network of a config on the device "meta": its names, shapes and types, without memory for them.
+        """The network of a config on the device "meta": names, shapes and dtypes of the weights, without memory.
 
-        With it a file can be judged before a network is made for it. Raises as `from_config` does.
+        Use it to validate a checkpoint before memory is allocated. Raises as `from_config` does.
 
         >>> UNet.outline({"in_channels": 3, "widths": [2048, 4096]}).image.weight.device.type
         'meta'
@@ -154,9 +155,9 @@ class UNet(nn.Module):
         return outline(cls, config)
 
     def _vector(self, condition: Tensor | float, x: Tensor, labels: Tensor | None) -> Tensor:
-        """What the blocks are told: the noise level's vector and the class's, (B, ...) or, one for all, (1, ...)."""
+        """The sum of the noise level's and the class's vector, (B, ...), or (1, ...) where the batch has one."""
         if labels is not None and self.classes is None:
-            raise ValueError("class_labels were given to a network without classes: build it with num_classes, or leave them out")
+            raise ValueError("class_labels were given to a network without classes: build it with num_classes, or omit them")
         vector: Tensor = self.embedding(noise_levels(condition, x))
         if self.level is not None:
             vector = self.level(vector.to(self.image.weight.dtype))

@@ -7,8 +7,8 @@ from diffkit_trainer import DatasetReport, inspect_images
 
 from diffkit_cli.terminal.console import answer, plural, show, table
 from diffkit_cli.terminal.progress import counting
-from diffkit_cli.training.config import TrainConfig
-from diffkit_cli.training.data import SIZE, of_files
+from diffkit_cli.training.data import SIZE, is_image_folder
+from diffkit_cli.training.options import check
 
 __all__ = ["doctor", "suggestions"]
 
@@ -22,11 +22,11 @@ def doctor(data: str, *, size: int | None, as_json: bool) -> int:
     size: what training will cut and resize to, 64 unless given (for IDX files and the digits: their own). Raises UsageError for
     a size outside 1 ... 4096, DataError where there is nothing to look at.
     """
-    TrainConfig(size=size)
+    check("size", size, where="")
     with counting(f"reading {data}") as on_progress:
         found = inspect_images(data, on_progress=on_progress)
     sides = Counter(image.size for image in found.images)
-    size = size or (SIZE if of_files(data) else max(max(side) for side in sides))
+    size = size or (SIZE if is_image_folder(data) else max(max(side) for side in sides))
     trains = bool(found.images) and not found.bad
     document = {
         **{"data": data, "images": len(found.images), "trains": trains},

@@ -5,13 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_schedules import namespace
-from diffkit_trainer import DataError, FeatureNetwork, Images, evaluate, load_feature_network, open_images, split_dataset
+from diffkit_trainer import (
+    DataError,
+    FeatureNetwork,
+    Images,
+    evaluate,
+    load_feature_network,
+    open_images,
+    require_place,
+    split_dataset,
+)
 
 from diffkit_cli.commands.evaluation_report import document, picture, print_figures
 from diffkit_cli.commands.sample import check_counts, check_seeds, opened, recipe_of
 from diffkit_cli.errors import UsageError
 from diffkit_cli.sampling.classes import class_labels
-from diffkit_cli.sampling.generate import draw
+from diffkit_cli.sampling.generate import draw, joined
+from diffkit_cli.sampling.memory import require_memory
 from diffkit_cli.sampling.pretrained import named
 from diffkit_cli.terminal.console import answer, console, plural, warn
 
@@ -55,8 +65,11 @@ def evaluate_run(
     n = _number(n, len(split.reference), data)
     every = [str(k) for k in range(sampler.config.num_classes or 0)]
     labels = class_labels(sampler.config.network, sampler.config.data.classes, every, n)
-    samples = draw(sampler, recipe, range(seed, seed + n), labels=labels).pixels
-    samples = namespace(samples).asarray(samples, device="cpu")
+    channels, height, width = sampler.shape
+    require_memory(plural(n, "image"), n * channels * height * width, "take a smaller -n")
+    if out is not None:
+        require_place(out)
+    samples = joined([part.pixels for part in draw(sampler, recipe, range(seed, seed + n), labels=labels)])
     with console.status("comparing" if network else "learning features, comparing"):
         found = evaluate(samples, images, split, features=network)
     if as_json:

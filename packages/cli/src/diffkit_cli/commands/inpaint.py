@@ -11,8 +11,9 @@ from diffkit_trainer import read_mask, save_animation
 
 from diffkit_cli.commands.sample import check_counts, check_seeds, opened, recipe_of
 from diffkit_cli.sampling.editing import clean
-from diffkit_cli.sampling.generate import draw
-from diffkit_cli.sampling.metadata import write_images
+from diffkit_cli.sampling.generate import draw, number_of_frames
+from diffkit_cli.sampling.memory import require_animations, require_picture
+from diffkit_cli.sampling.writer import write_images
 from diffkit_cli.terminal.console import console, plural, warn
 
 __all__ = ["inpaint"]
@@ -51,6 +52,10 @@ def inpaint(
     if share in (0, 1):
         warn(f"{mask} is all {'white: nothing of the image is kept' if share else 'black: nothing is drawn anew'}")
     known = as_array_of(~white, sampler.like)
+    shape = (sampler.shape[0], *recipe.size)
+    require_picture(out, n, shape)
+    if animations:
+        require_animations(animations, number_of_frames(sampler, recipe), n, shape)
     drawn = draw(
         sampler,
         recipe,
@@ -60,8 +65,8 @@ def inpaint(
         frames=bool(animations),
     )
     note = {"command": "inpaint", **source.note(), "n": n, "rounds": rounds, **recipe.note()}
-    write_images(drawn.pixels, out, [{**note, "seed": seed + i} for i in range(n)])
+    frames = write_images(drawn, out, lambda i: {**note, "seed": seed + i})
     for path in animations:
-        save_animation(drawn.frames, path)
+        save_animation(frames, path)
     how = f"{share:.0%} drawn anew, {recipe}, {plural(rounds, 'round')} each, seed {seed}"
     console.print(f"{plural(n, 'image')}, {how}: {', '.join(map(str, (out, *animations)))}")

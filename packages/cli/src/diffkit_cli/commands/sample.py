@@ -11,11 +11,13 @@ from diffkit_unet import keep_memory
 from diffkit_cli.errors import UsageError
 from diffkit_cli.sampling.classes import class_labels
 from diffkit_cli.sampling.editing import start_from
-from diffkit_cli.sampling.generate import draw
-from diffkit_cli.sampling.metadata import asked_then, read_drawn, write_drawn
+from diffkit_cli.sampling.generate import draw, number_of_frames
+from diffkit_cli.sampling.memory import require_animations, require_picture
+from diffkit_cli.sampling.metadata import asked_then, note_of_image, read_drawn
 from diffkit_cli.sampling.model import Opened, open_run
 from diffkit_cli.sampling.options import Recipe, parse_size
 from diffkit_cli.sampling.pretrained import named
+from diffkit_cli.sampling.writer import write_images
 from diffkit_cli.terminal.console import console, plural, warn
 
 __all__ = ["Edit", "check_counts", "check_seeds", "opened", "recipe_of", "sample"]
@@ -59,6 +61,10 @@ def sample(
         warn(f"{like} was drawn by other weights ({then['weights']}) than {named(run)} holds ({source.weights}): it will differ")
     recipe, config = recipe_of(asked, source), source.sampler.config
     start, said = start_from(source.sampler, recipe.size, edit.init, edit.strength, like, then)
+    shape = (source.sampler.shape[0], *recipe.size)
+    require_picture(out, n, shape)
+    if animations:
+        require_animations(animations, number_of_frames(source.sampler, recipe, start), n, shape)
     drawn = draw(
         source.sampler,
         recipe,
@@ -69,9 +75,11 @@ def sample(
         frames=bool(animations),
     )
     note = {"command": "sample", **source.note(), "seed": seed, "n": n, "classes": asked["classes"], **recipe.note(), **said}
-    write_drawn(drawn.pixels, out, note, lone=n == 1 and then is not None and not then["grid"])
+    lone = n == 1 and then is not None and not then["grid"]
+    one_grid = out.suffix.lower() == ".png" and not lone
+    frames = write_images(drawn, out, lambda i: {**note, "grid": True} if one_grid else note_of_image(note, i), lone=lone)
     for path in animations:
-        save_animation(drawn.frames, path)
+        save_animation(frames, path)
     console.print(f"{plural(n, 'image')}, {recipe}, seed {seed}: {', '.join(map(str, (out, *animations)))}")
 
 

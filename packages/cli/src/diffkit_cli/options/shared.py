@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from diffkit_cli.options.choices import PREDICTIONS, PRESETS, SAMPLERS, SCHEDULE_NAMES, SPACINGS
+from diffkit_cli.options.choices import SAMPLERS, SPACINGS
 from diffkit_cli.options.numbers import real, whole
 from diffkit_cli.options.outputs import ending_in, png_or_folder
-from diffkit_cli.training.settings import KEYS, words_of
 
 __all__ = [
-    *("Device", "Eta", "Gif", "Json", "Number", "Out", "Prediction", "Preset", "Raw", "Run", "Sampler", "Schedule"),
-    *("Seed", "Settings", "Size", "Spacing", "Steps", "WebP", "Work", "films", "one_of"),
+    *("Device", "Eta", "Gif", "Json", "Number", "Out", "Raw", "Run", "Sampler"),
+    *("Seed", "Size", "Spacing", "Steps", "WebP", "Work", "films", "one_of"),
 ]
 
 Work = Callable[[], int | None]
@@ -63,21 +62,6 @@ Gif = Annotated[Path | None, typer.Option(metavar="FILE.gif", help="An animation
 WebP = Annotated[
     Path | None,
     typer.Option("--webp", metavar="FILE.webp", help="An animation too, without loss.", callback=ending_in("--webp", ".webp")),
-]
-
-Preset = Annotated[str | None, typer.Option(help=f"The network: {', '.join(PRESETS)}.", autocompletion=one_of(PRESETS))]
-Schedule = Annotated[str | None, typer.Option(help=f"One of {', '.join(SCHEDULE_NAMES)}.", autocompletion=one_of(SCHEDULE_NAMES))]
-Prediction = Annotated[
-    str | None, typer.Option(help="What the network says: eps, x0, v or flow.", autocompletion=one_of(PREDICTIONS))
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Any other key, such as save_every=500; wins over all else.",
-        autocompletion=one_of(f"{key}={word}" for key in KEYS for word in words_of(key)),
-    ),
 ]
 
 

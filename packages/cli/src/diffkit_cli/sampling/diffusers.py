@@ -6,9 +6,7 @@ from typing import Any
 
 from diffkit_schedules import from_config, from_diffusers, to_config, to_diffusers
 from diffkit_trainer import Pipeline
-from diffkit_unet import UNet
-from diffkit_unet import from_diffusers as network_from_diffusers
-from diffkit_unet import to_diffusers as network_to_diffusers
+from diffkit_unet import UNet, from_diffusers as network_from_diffusers, to_diffusers as network_to_diffusers
 
 from diffkit_cli.run_config import RunConfig
 
@@ -38,8 +36,8 @@ def pipeline_of(network: UNet, config: RunConfig) -> Pipeline:
     height, width = config.image.height, config.image.width
     layers, weights = network_to_diffusers(network)
     scheduler = to_diffusers(from_config(config.schedule), config.prediction)
-    if config.clip:
-        scheduler |= {"clip_sample": True, "clip_sample_range": config.clip}
+    if config.clip_x0:
+        scheduler |= {"clip_sample": True, "clip_sample_range": config.clip_x0}
     size = {"sample_size": height if height == width else [height, width]}
     return Pipeline("DDIMPipeline", layers | size, weights, scheduler)
 

@@ -1,6 +1,6 @@
 """Images of many seeds in batches, with the frames of how they came about."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,13 +12,14 @@ from diffkit_cli.sampling.model import Sampler
 from diffkit_cli.sampling.options import Recipe
 from diffkit_cli.terminal.progress import counting
 
-__all__ = ["Drawn", "Start", "draw", "frames_to_keep"]
+__all__ = ["Drawn", "Start", "draw", "frames_to_keep", "joined", "number_of_frames"]
 
 MOST_FRAMES = 100
 
 
 class Drawn(NamedTuple):
-    """uint8 pixels (N, C, H, W), and the same of each frame's x0 estimate; the last frame is the pixels."""
+    """A batch's uint8 pixels (B, C, H, W) in the host's memory, and the same of each frame's x0 estimate where they are kept; the
+    last frame is the pixels."""
 
     pixels: Any
     frames: list[Any]
@@ -42,17 +43,15 @@ def draw(
     wrap: Callable[[Denoise], Denoise] | None = None,
     rounds: int = 1,
     frames: bool = False,
-) -> Drawn:
-    """The image of each seed, image i of seeds[i] alone, batch_size at a time (what fits, unless given).
+) -> Iterator[Drawn]:
+    """The image of each seed, image i of seeds[i] alone, batch after batch of batch_size (what fits, unless given).
 
     labels: a class for each seed. start, wrap, rounds: see `Start` and `Sampler.states`. frames: keep them too, at most 100.
+    Raises UsageError where not even a batch fits the memory.
     """
-    times = grid(sampler.schedule, recipe.steps, recipe.spacing)
-    if start is not None:
-        times = _times_from(times, start.strength, recipe.steps)
-    batch_size = batch_size or sampler.batch_size(recipe.size)
+    times = _times(sampler, recipe, start)
+    batch_size = sampler.batch_size(recipe.size, batch_size and min(batch_size, len(seeds)))
     kept = frames_to_keep(len(times) - 1) if frames else {len(times) - 2}
-    batches: list[list[Any]] = []
     starts = range(0, len(seeds), batch_size)
     with counting("sampling steps") as on_progress:
         for done, first in enumerate(starts):
@@ -63,14 +62,22 @@ def draw(
             x = rates.sigma * z if start is None else add_noise(start.x0 + 0 * z, z, rates)
             given = None if labels is None else labels[first : first + batch_size]
             states = sampler.states(x, recipe, noise=noise, times=times, labels=given, wrap=wrap, rounds=rounds)
-            batches.append([])
+            pixels = list[Any]()
             for k, state in enumerate(states):
                 if k in kept:
-                    batches[-1].append(sampler.normalisation.to_pixels(state.x0))
+                    pixels.append(sampler.pixels(state.x0))
                 on_progress(done * (len(times) - 1) + k + 1, len(starts) * (len(times) - 1))
-    concat = namespace(batches[0][0]).concat
-    whole = [concat(list(parts)) for parts in zip(*batches, strict=True)]
-    return Drawn(whole[-1], whole)
+            yield Drawn(pixels[-1], pixels if frames else [])
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """The images of several batches as one array."""
+    return namespace(parts[0]).concat(list(parts))
+
+
+def number_of_frames(sampler: Sampler, recipe: Recipe, start: Start | None = None) -> int:
+    """How many frames `draw` keeps of each image."""
+    return len(frames_to_keep(len(_times(sampler, recipe, start)) - 1))
 
 
 def frames_to_keep(steps: int) -> set[int]:
@@ -83,9 +90,12 @@ def frames_to_keep(steps: int) -> set[int]:
     return {round((k + 1) * steps / count) - 1 for k in range(count)}
 
 
-def _times_from(times: list[float], strength: float, steps: int) -> list[float]:
-    kept = [t for t in times if t <= strength]
-    if len(kept) < 2:
-        smallest = min(t for t, _ in pairwise(times))
-        raise UsageError(f"--strength {strength:g} leaves none of {steps} steps: take at least {smallest:.3g}, or more --steps")
+def _times(sampler: Sampler, recipe: Recipe, start: Start | None) -> list[float]:
+    times = grid(sampler.schedule, recipe.steps, recipe.spacing)
+    kept = [t for t in times if start is None or t <= start.strength]
+    if start is not None and len(kept) < 2:
+        least = f"{min(t for t, _ in pairwise(times)):.3g}"
+        raise UsageError(
+            f"--strength {start.strength:g} leaves none of {recipe.steps} steps: take at least {least}, or more --steps"
+        )
     return kept

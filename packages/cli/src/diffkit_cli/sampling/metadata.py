@@ -1,19 +1,18 @@
-"""What a picture says of how it was drawn, and the pictures that say it."""
+"""What a picture says of how it was drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from diffkit_trainer import DataError, read_metadata, save_images, save_png
+from diffkit_trainer import DataError, read_metadata
 from diffkit_trainer.files import Count, Text, convert
 from msgspec import Meta, Struct
 
 from diffkit_cli.options.choices import SAMPLERS, SPACINGS
 from diffkit_cli.run_config import Side
-from diffkit_cli.terminal.console import plural, warn
 
-__all__ = ["asked_then", "read_drawn", "write_drawn", "write_images"]
+__all__ = ["asked_then", "note_of_image", "read_drawn"]
 
 
 class Drawn(Struct, omit_defaults=True):
@@ -45,31 +44,15 @@ class Drawn(Struct, omit_defaults=True):
 ASKED = ("seed", "n", "raw", "classes", "sampler", "steps", "eta", "spacing", "guidance")
 
 
-def write_drawn(pixels: Any, out: Path, note: Mapping[str, Any], *, lone: bool = False) -> None:
-    """The images as a grid or a folder, see `save_images`, each with the note; in a folder with its own seed and class.
+def note_of_image(note: Mapping[str, Any], i: int) -> dict[str, Any]:
+    """The note of image i alone, of those that one of `diffkit sample` is about: with its own seed and class.
 
-    lone: one image that is written at its own size, not as a grid, where `out` ends in .png.
+    >>> note_of_image({"seed": 4, "n": 3, "grid": True, "classes": ["cat", "dog"]}, 1)
+    {'seed': 5, 'n': 1, 'grid': False, 'classes': ['dog']}
     """
-    if out.suffix.lower() == ".png" and not lone:
-        write_images(pixels, out, [{**note, "grid": True}])
-        return
-    classes: Sequence[str] = note["classes"]
-    notes = [
-        {**note, "seed": note["seed"] + i, "n": 1, "grid": False, "classes": [classes[i % len(classes)]] if classes else []}
-        for i in range(len(pixels))
-    ]
-    if lone:
-        save_png(pixels[0], out, notes[0])
-    else:
-        write_images(pixels, out, notes)
-
-
-def write_images(pixels: Any, out: Path, notes: Sequence[Mapping[str, Any]], *, columns: int | None = None) -> None:
-    """The images as a grid or a folder, see `save_images`; says how many others such a folder holds."""
-    written = save_images(pixels, out, columns=columns, metadata=notes)
-    others = len(set(out.glob("*.png")) - set(written)) if out.is_dir() else 0
-    if others:
-        warn(f"{out} holds {plural(others, 'other PNG')} too, from before")
+    classes = note["classes"]
+    own = [classes[i % len(classes)]] if classes else []
+    return {**note, "seed": note["seed"] + i, "n": 1, "grid": False, "classes": own}
 
 
 def read_drawn(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, resamp
 from diffkit_schedules import Schedule, as_array_of, namespace
 from diffkit_trainer import (
     Normalisation,
+    activations,
     auto_batch_size,
     load,
     pick_device,
@@ -15,12 +16,14 @@ from diffkit_trainer import (
     read_schedule,
     weights_hash,
 )
-from diffkit_unet import UNet
 
 from diffkit_cli.errors import UsageError
+from diffkit_cli.networks import network_of, outline_of
 from diffkit_cli.run_config import RunConfig
+from diffkit_cli.sampling.memory import require_memory
 from diffkit_cli.sampling.options import Recipe
 from diffkit_cli.sampling.pretrained import named
+from diffkit_cli.terminal.console import plural
 
 __all__ = ["Opened", "Sampler", "exported_in", "open_run"]
 
@@ -49,7 +52,7 @@ class Sampler:
     ) -> Any:
         """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM."""
         x0 = ddim(self._clipped(self.denoise, "ddim"), self.schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
-        return self.normalisation.to_pixels(x0)
+        return self.pixels(x0)
 
     def states(
         self,
@@ -80,14 +83,26 @@ class Sampler:
             noise=noise,
         )
 
-    def batch_size(self, size: tuple[int, int]) -> int:
-        """The number of images of a size whose activations fit the free memory; see `auto_batch_size`."""
+    def pixels(self, x0: Any) -> Any:
+        """Clean data as uint8 pixels in the host's memory."""
+        pixels = self.normalisation.to_pixels(x0)
+        return namespace(pixels).asarray(pixels, device="cpu")
+
+    def batch_size(self, size: tuple[int, int], asked: int | None = None) -> int:
+        """The number of images of a size to draw at a time: as asked, or those whose activations fit, see `auto_batch_size`.
+
+        Raises UsageError where even a lower bound of what they take does not fit.
+        """
         xp = namespace(self.like)
         kind = {"dtype": self.like.dtype, "device": self.like.device}
         inputs = [xp.zeros((1, self.shape[0], *size), **kind), xp.ones((1,), **kind)]
         if self.config.num_classes:
             inputs.append(xp.zeros((1,), dtype=xp.int64, device=self.like.device))
-        return auto_batch_size(self.network, *inputs)
+        least, images = activations(self.network, *inputs).least, asked or 1
+        smaller = "take a smaller --size" if images == 1 else "take fewer of them or a smaller --size"
+        what = f"{plural(images, 'image')} of {size[1]}x{size[0]} at a time"
+        require_memory(what, images * least, smaller, self.like.device)
+        return asked or auto_batch_size(self.network, *inputs)
 
     def _guided(self, labels: Sequence[int], scale: float) -> Denoise:
         """The class's denoise, led away from that of "no class" by the scale; 1 is off."""
@@ -96,7 +111,7 @@ class Sampler:
 
     def _clipped(self, denoise: Denoise, sampler: str) -> Denoise:
         """denoise, clipped where the config says so; DDIM goes on with the noise of the x0 before, as diffusers' does."""
-        bound = self.config.clip
+        bound = self.config.clip_x0
         return denoise if bound is None else clip(denoise, -bound, bound, keep_eps=self.schedule if sampler == "ddim" else None)
 
     def _denoiser(self, labels: Sequence[int] | None = None) -> Denoise:
@@ -138,7 +153,7 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
     def expected(document: dict[str, Any]) -> Any:
         config = RunConfig.of(document)
         found.append((config, read_schedule(config.schedule)))
-        return UNet.outline(config.network).state_dict()
+        return outline_of(config.network).state_dict()
 
     where = pick_device(device)
     run = exported_in(run) or run
@@ -149,7 +164,7 @@ def open_run(run: Path, *, raw: bool, device: str) -> Opened:
         holds_raw = raw
         step, _, weights, warnings = load(run, "model" if raw else "ema", expected)
     config, schedule = found[-1]
-    network = UNet.from_config(config.network)
+    network = network_of(config.network)
     network.load_state_dict(weights)
     sampler = Sampler(network.to(where).eval(), schedule, config)
     if raw and not holds_raw:

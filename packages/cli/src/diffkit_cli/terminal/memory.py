@@ -2,16 +2,12 @@
 
 import re
 
-__all__ = ["OutOfMemoryError", "out_of_memory"]
+__all__ = ["out_of_memory"]
 
 PHRASES = ("allocate memory", "out of memory", "failed to map segment", "bad_alloc", "can't start new thread")
 """What torch, the system's loader and Python's threads say of it."""
 
 ASKED = re.compile(r"(?:allocate|allocate:?) (\d+ bytes|[\d.]+ [KMGT]i?B)")
-
-
-class OutOfMemoryError(MemoryError):
-    """What does not fit the memory, and the way out."""
 
 
 def out_of_memory(error: BaseException) -> str:
@@ -23,8 +19,6 @@ def out_of_memory(error: BaseException) -> str:
     ''
     """
     said = str(error)
-    if isinstance(error, OutOfMemoryError):
-        return said
     if not isinstance(error, MemoryError) and not any(phrase in said.lower() for phrase in PHRASES):
         return ""
     asked = ASKED.search(said)

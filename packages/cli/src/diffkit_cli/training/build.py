@@ -1,75 +1,65 @@
-"""From a config to what trains, and to what is written down of it."""
+"""From the options of a run to its trainer, and to its config.json."""
 
-import dataclasses
+from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from diffkit_schedules import to_config
-from diffkit_trainer import Images, RunError, Trainer, World, read_schedule, seed_weights
-from diffkit_unet import UNet, preset
+import msgspec
+from diffkit_schedules import from_config, to_config
+from diffkit_trainer import LOGGERS, Images, RunError, Trainer, World, read_schedule, seed_weights
 
+from diffkit_cli.networks import network_config, network_of
+from diffkit_cli.presets import PRESETS
 from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig
-from diffkit_cli.training.config import TrainConfig, schedule_named
+from diffkit_cli.training.options import OPTIONS, TrainOptions
 
-__all__ = ["resolved", "trainer_of"]
+__all__ = ["build_trainer", "config_of", "network_config_of"]
+
+NO_TRAINING = "the run's config.json does not describe a training"
+
+PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
 
 
-def trainer_of(config: TrainConfig, images: Images, stored: RunConfig | None, world: World, device: Any) -> Trainer:
-    """The trainer of a config in which everything is decided; network and schedule are those of the stored run where there is
-    one, whatever their names stand for by now.
+def network_config_of(options: TrainOptions, images: Images, stored: RunConfig | None) -> dict[str, Any]:
+    """The config of the network to train. stored: the run to be resumed, whose network it is then.
 
-    Raises RunError for a stored run that has no such network or schedule.
+    Raises RunError for a stored network that does not fit the images' classes.
     """
-    seed_weights(config.seed)
-    classes = len(images.classes) if config.class_dropout is not None else None
+    classes = (len(images.classes) or None) if options.class_dropout is not None else None
     if stored is None:
-        network = preset(str(config.preset), in_channels=images.shape[0], num_classes=classes or None)
-        schedule = schedule_named(config.schedule)
+        return network_config(options.preset, images.shape[0], classes)
+    if stored.num_classes != classes:
+        raise RunError(f"{NO_TRAINING}: its network has num_classes {stored.num_classes}, expected {classes}")
+    return stored.network
+
+
+def build_trainer(
+    options: TrainOptions, network: Mapping[str, Any], images: Images, stored: RunConfig | None, world: World, device: Any
+) -> Trainer:
+    """The trainer of a run. network: its config. stored: the run to be resumed: the schedule is that of its config.json,
+    whatever the schedule's name stands for by now.
+
+    Raises RunError for a stored run without such a network or schedule.
+    """
+    seed_weights(options.seed)
+    if stored is None:
+        schedule, model = from_config({"name": options.schedule}), network_of(network)
     else:
         try:
-            network, schedule = UNet.from_config(stored.network), read_schedule(stored.schedule)
-            if config.prediction == "eps" and schedule(1.0).alpha == 0:
-                raise ValueError("its prediction eps says nothing of the pure noise at the end of its schedule")
-            if network.num_classes != (classes or None):
-                raise ValueError(f"its network has num_classes {network.num_classes}, expected {classes}")
+            schedule, model = read_schedule(stored.schedule), network_of(network)
+            if options.prediction == "eps" and schedule(1.0).alpha == 0:
+                raise ValueError("eps is undefined at zero terminal SNR, which its schedule has")
         except ValueError as error:
-            raise RunError(f"the run's config.json does not describe a training: {error}") from None
-    return Trainer(
-        network,
-        images,
-        schedule,
-        prediction=str(config.prediction),
-        condition=network.condition,
-        kind=config.loss,
-        weighting=config.weighting,
-        gamma=config.gamma,
-        times=config.times,
-        normalise=config.normalise,
-        batch_size=int(config.batch_size or 1),
-        accumulate=config.accumulate,
-        ema=config.ema,
-        flip=config.flip,
-        class_dropout=config.class_dropout,
-        precision=config.precision,
-        compiled=config.compile,
-        channels_last=config.channels_last,
-        shard=config.shard,
-        seed=config.seed,
-        device=device,
-        world=world,
-        lr=float(config.lr or 0),
-        weight_decay=config.weight_decay,
-        lr_schedule=config.lr_schedule,
-        warmup=config.warmup,
-        decay_steps=config.decay_steps,
-        clip=config.clip,
-    )
+            raise RunError(f"{NO_TRAINING}: {error}") from None
+    condition = getattr(model, "condition", options.condition)
+    return Trainer(model, images, schedule, options.changed(condition=condition), device=device, world=world)
 
 
-def resolved(config: TrainConfig, trainer: Trainer) -> RunConfig:
+def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any]) -> RunConfig:
     """Everything resolved, as it stands in config.json and travels in each checkpoint."""
     images = trainer.images
-    training = dataclasses.asdict(config)
+    training = {name: value for name, value in msgspec.to_builtins(options).items() if name in OPTIONS}
     source = training.pop("data")
     return RunConfig(
         data=Data(
@@ -80,9 +70,19 @@ def resolved(config: TrainConfig, trainer: Trainer) -> RunConfig:
         ),
         image=ImageShape(*images.shape),
         normalisation=Normalised(list(trainer.normalisation.mean), list(trainer.normalisation.std)),
-        network=trainer.model.to_config(),
+        network=network,
         schedule=to_config(trainer.schedule),
-        prediction=trainer.loss_options["prediction"],
-        condition=trainer.loss_options["condition"],
+        prediction=trainer.options.prediction,
+        condition=trainer.options.condition,
         training=training,
+        versions=_versions(options),
     )
+
+
+def _versions(options: TrainOptions) -> dict[str, str]:
+    """The version of every distribution that takes part: ours, and those that registered a part of this run."""
+    from diffkit_schedules import SCHEDULES
+
+    parts = [PRESETS.origin(options.preset), SCHEDULES.origin(options.schedule), *map(LOGGERS.origin, options.log_to)]
+    ours = {f"diffkit-{package}": metadata.version(f"diffkit-{package}") for package in PACKAGES}
+    return ours | dict(parts)

@@ -1,6 +1,4 @@
-"""The images of a training, read with its progress on view."""
-
-import dataclasses
+"""The images of a training, read with progress."""
 
 from diffkit_trainer import Images, open_images, pack
 from diffkit_trainer.data import source_kind
@@ -8,34 +6,33 @@ from diffkit_trainer.files import printable
 
 from diffkit_cli.terminal.console import console, plural, warn
 from diffkit_cli.terminal.progress import counting
-from diffkit_cli.training.config import TrainConfig
 
-__all__ = ["SIZE", "of_files", "open_data"]
+__all__ = ["SIZE", "is_image_folder", "open_data"]
 
 SIZE = 64
-"""What a folder of images is resized to unless told otherwise."""
+"""The default size of a folder of images."""
 
 
-def open_data(config: TrainConfig, *, skip_bad: bool) -> tuple[Images, TrainConfig]:
-    """The images of config.data, and the config with their size; says what was left out, and what there is.
+def open_data(data: str, size: int | None, *, packed: bool, skip_bad: bool) -> tuple[Images, int | None]:
+    """The images of the data, and the size that they were resized to, None where they were not; prints what was left out.
 
-    A folder of images is resized, to `SIZE` unless config.size says otherwise, and packed; IDX files and the digits stay as they
-    are unless it does. Raises DataError, see `diffkit_trainer.open_images`.
+    A folder of images is resized, to `SIZE` by default, and packed; IDX files and the digits keep their size unless one is
+    given. Raises DataError, see `diffkit_trainer.open_images`.
     """
-    files = of_files(config.data)
-    size = config.size or (SIZE if files else None)
-    with counting(f"reading {config.data}") as on_progress:
-        if files and config.pack:
-            images = pack(config.data, size or SIZE, skip_bad=skip_bad, on_progress=on_progress)
+    folder = is_image_folder(data)
+    size = size or (SIZE if folder else None)
+    with counting(f"reading {data}") as on_progress:
+        if folder and packed:
+            images = pack(data, size or SIZE, skip_bad=skip_bad, on_progress=on_progress)
         else:
-            images = open_images(config.data, size, skip_bad=skip_bad, on_progress=on_progress)
+            images = open_images(data, size, skip_bad=skip_bad, on_progress=on_progress)
     for path, reason in images.skipped:
         warn(f"left out {printable(path)}: {reason}")
     channels, height, width = images.shape
-    console.print(f"{plural(len(images), 'image')} of {width}x{height}, {plural(channels, 'channel')}, from {config.data}")
-    return images, dataclasses.replace(config, size=size)
+    console.print(f"{plural(len(images), 'image')} of {width}x{height}, {plural(channels, 'channel')}, from {data}")
+    return images, size
 
 
-def of_files(data: str) -> bool:
-    """Whether the data is a folder of images, a file each, which are of any size; not IDX files, not the digits."""
+def is_image_folder(data: str) -> bool:
+    """Whether the data is a folder of image files, which are of any size; not IDX files, not the digits."""
     return source_kind(data) == "folder"

@@ -1,32 +1,32 @@
-"""diffkit train --dry-run: what a training will be and take, and nothing written."""
+"""diffkit train --dry-run: the resolved options, and what the training will cost; nothing is written."""
 
-import dataclasses
 from typing import Any
 
+import msgspec
 from diffkit_trainer import CostEstimate, Trainer, estimate_cost
 
 from diffkit_cli.terminal.console import answer, console, plural, write
 from diffkit_cli.terminal.progress import duration
-from diffkit_cli.training.config import TrainConfig
-from diffkit_cli.training.settings import to_toml
+from diffkit_cli.training.options import OPTIONS, TrainOptions
+from diffkit_cli.training.parse import to_toml
 
 __all__ = ["dry_run"]
 
 MEGABYTE = 2**20
 
 
-def dry_run(config: TrainConfig, trainer: Trainer, *, as_json: bool) -> None:
-    """Make a few updates, and print the decided config on stdout, as a file for --config, with what it will take as comments.
+def dry_run(options: TrainOptions, trainer: Trainer, *, as_json: bool) -> None:
+    """Make a few updates, and print the resolved options on stdout, as a file for --config, with the costs as comments.
 
-    trainer: at the step it would begin with; it is used up. as_json: one JSON object instead, times in seconds, memory in bytes.
-    The time is that of the updates alone, without previews and checkpoints.
+    trainer: at its first step; its state is lost. as_json: one JSON object instead, times in seconds, memory in bytes. The time
+    is that of the updates alone, without previews and checkpoints.
     """
-    start, steps = trainer.step, int(config.steps or 0)
+    start, steps = trainer.step, options.steps
     with console.status("measuring a few steps"):
         found = estimate_cost(trainer)
     if not trainer.world.first:
         return
-    document = _document(config, trainer, found, start)
+    document = _document(options, trainer, found, start)
     if as_json:
         answer(document)
         return
@@ -34,30 +34,30 @@ def dry_run(config: TrainConfig, trainer: Trainer, *, as_json: bool) -> None:
     state = sum(document["memory"][part] for part in ("weights", "gradients", "moments", "average"))
     peak = f"; {_megabytes(found.peak)} at most, {document['memory']['peak_is']}" if found.peak is not None else ""
     lines = [
-        f"{plural(len(trainer.images), 'image')} of {size}; a step is {config.batch_size} of them, an epoch"
+        f"{plural(len(trainer.images), 'image')} of {size}; a step is {options.batch_size} of them, an epoch"
         f" {document['steps_per_epoch']:.1f} steps, {plural(steps, 'step')} are {steps / document['steps_per_epoch']:.1f} epochs",
         f"network: {document['parameters']:,} parameters",
         f"memory: {_megabytes(state)} of weights, gradients, AdamW's moments and the average{peak}",
         f"time: {duration(document['seconds'])} for {plural(steps - start, 'step')} at {found.seconds:.3g} s (measured: "
         f"{plural(found.updates, 'step')} after a first one), without previews and checkpoints",
     ]
-    write("\n".join([to_toml(config).rstrip("\n"), *(f"# {line}" for line in lines)]))
+    write("\n".join([to_toml(options).rstrip("\n"), *(f"# {line}" for line in lines)]))
 
 
-def _document(config: TrainConfig, trainer: Trainer, found: CostEstimate, start: int) -> dict[str, Any]:
+def _document(options: TrainOptions, trainer: Trainer, found: CostEstimate, start: int) -> dict[str, Any]:
     memory = {part: getattr(found, part) for part in ("weights", "gradients", "moments", "average", "peak")}
     where = "of the device's memory" if trainer.device.type == "cuda" else "by the whole process"
     return {
-        "config": dataclasses.asdict(config),
+        "config": {name: value for name, value in msgspec.to_builtins(options).items() if name in OPTIONS},
         "images": len(trainer.images),
         "shape": list(trainer.images.shape),
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "memory": memory | {"peak_is": where},
-        "steps_per_epoch": len(trainer.images) / trainer.batch_size,
+        "steps_per_epoch": len(trainer.images) / options.batch_size,
         "seconds_per_step": found.seconds,
         "measured_steps": found.updates,
         "start": start,
-        "seconds": found.seconds * (int(config.steps or 0) - start),
+        "seconds": found.seconds * (options.steps - start),
     }
 
 

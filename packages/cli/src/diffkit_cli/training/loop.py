@@ -1,35 +1,32 @@
-"""The steps of a run: when it logs, saves and draws a preview, and when it stops."""
+"""The steps of a run: when it logs, saves and samples a preview, and when it stops."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import DivergedError, RunError, Saver, TensorBoardLogger, Trainer, append_log, checkpoints
+from diffkit_trainer import DivergedError, Logger, RunError, Saver, Trainer, append_log, checkpoints, open_loggers
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.progress import training_progress
-from diffkit_cli.training.config import TrainConfig
+from diffkit_cli.training.options import TrainOptions
 from diffkit_cli.training.preview import preview
 
-__all__ = ["train_to_the_end"]
+__all__ = ["training_loop"]
 
 
-def train_to_the_end(run: Path, config: TrainConfig, trainer: Trainer, resolved: RunConfig, stopped: Callable[[], int]) -> None:
-    """Train until config.steps, or until a signal came to any process; what was trained is saved.
+def training_loop(run: Path, options: TrainOptions, trainer: Trainer, config: RunConfig, stopped: Callable[[], int]) -> None:
+    """Train to options.steps, or until any process received a signal; what was trained is saved.
 
     Raises DivergedError, which names the step and the last good checkpoint.
     """
     try:
         with ExitStack() as held:
-            saver = held.enter_context(Saver(run, keep=config.keep, keep_every=config.keep_every))
-            board = (
-                held.enter_context(closing(TensorBoardLogger(run, trainer.step)))
-                if config.tensorboard and trainer.world.first
-                else None
-            )
-            _loop(run, config, trainer, resolved, stopped, saver, board)
+            saver = held.enter_context(Saver(run, keep=options.keep, keep_every=options.keep_every))
+            names = options.log_to if trainer.world.first else ()
+            loggers = held.enter_context(open_loggers(names, run, trainer.step))
+            _loop(run, options, trainer, config, stopped, saver, loggers)
     except DivergedError as error:
         good = next((f"the last good checkpoint is {path}" for _, path in checkpoints(run)), "there is no checkpoint yet")
         raise DivergedError(f"{error}: {good}; try a lower --lr", error.step) from None
@@ -37,39 +34,41 @@ def train_to_the_end(run: Path, config: TrainConfig, trainer: Trainer, resolved:
 
 def _loop(
     run: Path,
-    config: TrainConfig,
+    options: TrainOptions,
     trainer: Trainer,
-    resolved: RunConfig,
+    config: RunConfig,
     stopped: Callable[[], int],
     saver: Saver,
-    board: TensorBoardLogger | None,
+    loggers: Sequence[Logger],
 ) -> None:
-    document = resolved.document()
-    world, steps, begun, first = trainer.world, int(config.steps or 0), time.monotonic(), trainer.step
-    epoch = len(trainer.images) / trainer.batch_size
+    document, world, steps = config.document(), trainer.world, options.steps
+    begun, first = time.monotonic(), trainer.step
     saved, saved_at = first or -1, begun
-    with training_progress(steps, first, epoch) as progress, _saving_what_is_there(trainer, saver, document):
+    with (
+        training_progress(steps, first, len(trainer.images) / options.batch_size) as progress,
+        _saved_on_error(trainer, saver, document),
+    ):
         for step, _ in trainer.run(steps):
             progress.at(step)
-            whole = step % config.log_every == 0
-            if whole or step == steps:
-                # off the interval the window goes on: a run that is resumed from here logs as one that never stopped
-                entry = {"step": step} | trainer.metrics(keep=not whole) | ({} if whole else {"last": True})
+            interval = step % options.log_every == 0
+            if interval or step == steps:
+                # off the interval the sums are kept: a run that is resumed from here logs as one that never stopped
+                entry = {"step": step} | trainer.metrics(keep=not interval) | ({} if interval else {"last": True})
                 seconds = time.monotonic() - begun
-                rate = (step - first) * trainer.batch_size / seconds
+                rate = (step - first) * options.batch_size / seconds
                 entry |= {"images_per_second": round(rate, 1), "seconds": round(seconds, 2)}
                 if world.first:
                     append_log(run, entry)
-                if board:
-                    board.log(entry)
+                for logger in loggers:
+                    logger.log(entry)
                 progress.logged(step, entry["loss"], rate)
             stop = world.any(bool(stopped()))
-            if not stop and (step % config.save_every == 0 or step == steps or _due(config.save_minutes, saved_at, trainer)):
+            if not stop and (step % options.save_every == 0 or step == steps or _due(options.save_minutes, saved_at, trainer)):
                 saver.save(trainer, document)
                 saved, saved_at = step, time.monotonic()
-            drawing = world.first or config.shard  # of a sharded network every process holds a part
-            if drawing and not stop and (step % config.sample_every == 0 or step == steps):
-                preview(run, trainer, resolved, board)
+            sampling = world.first or options.shard  # every process holds a part of a sharded network
+            if sampling and not stop and (step % options.sample_every == 0 or step == steps):
+                preview(run, trainer, config, loggers)
             if stop:
                 break
     if saved != trainer.step:
@@ -77,13 +76,13 @@ def _loop(
 
 
 def _due(minutes: float | None, since: float, trainer: Trainer) -> bool:
-    """Whether the first process's clock says so: all must save the same step."""
+    """Whether the minutes have passed by the first process's clock: all must save the same step."""
     return minutes is not None and trainer.world.any(trainer.world.first and time.monotonic() - since >= 60 * minutes)
 
 
 @contextmanager
-def _saving_what_is_there(trainer: Trainer, saver: Saver, document: dict[str, Any]) -> Iterator[None]:
-    """Save before an error of the disk or the log ends the run: the updates since the last save are not its fault."""
+def _saved_on_error(trainer: Trainer, saver: Saver, document: dict[str, Any]) -> Iterator[None]:
+    """Save before an error of the disk or the log ends the run: the updates since the last checkpoint are good."""
     try:
         yield
     except (OSError, RunError):

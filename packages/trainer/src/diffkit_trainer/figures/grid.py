@@ -1,6 +1,7 @@
 """A grid of images as one image."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -8,19 +9,20 @@ from torch import Tensor
 
 from diffkit_trainer.pixels import tensor_to_image
 
-__all__ = ["grid"]
+__all__ = ["MAX_PIXELS", "grid", "grid_size"]
 
-WHITE = 255
 MIN_HEIGHT = 64
+MAX_PIXELS = 2**30 // 12
+"""Of a grid: Pillow's default MAX_IMAGE_PIXELS, so that `read_metadata` and `read_image` can read it."""
 
 
 def grid(pixels: Tensor, columns: int | None = None, padding: int = 2, scale: int | None = None) -> Image.Image:
     """The images row after row, with `padding` white pixels around each.
 
     pixels: uint8 (N, 1 or 3, H, W). columns: default ceil(sqrt(N)), the nearest to a square.
-    scale: each pixel becomes scale x scale; by default the smallest that makes an image at least 64 high. Unused cells are
-    white. Size: columns (scale W + padding) + padding by rows (scale H + padding) + padding.
-    Raises ValueError for other pixels, and unless columns >= 1, padding >= 0 and scale >= 1.
+    scale: each pixel becomes scale x scale; by default the smallest that makes an image at least 64 high, or 1 if the grid would
+    have too many pixels. Unused cells are white. Size: see `grid_size`. Raises ValueError for other pixels, and as `grid_size`
+    does.
 
     >>> grid(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).size
     (200, 134)
@@ -29,15 +31,46 @@ def grid(pixels: Tensor, columns: int | None = None, padding: int = 2, scale: in
         found = f"{pixels.dtype} of shape {tuple(pixels.shape)}"
         raise ValueError(f"pixels must be torch.uint8 of shape (N, 1 or 3, H, W), none of them 0; got {found}")
     count, channels, height, width = pixels.shape
+    layout = _layout(count, (height, width), columns, padding, scale)
+    right, down = layout.scale * width + padding, layout.scale * height + padding
+    canvas = Image.new("L" if channels == 1 else "RGB", layout.size, "white")
+    for i, image in enumerate(pixels.cpu()):  # one at a time: only the canvas holds all of them enlarged
+        enlarged = tensor_to_image(image).resize((layout.scale * width, layout.scale * height), Image.Resampling.NEAREST)
+        canvas.paste(enlarged, (i % layout.columns * right + padding, i // layout.columns * down + padding))
+    return canvas
+
+
+def grid_size(
+    count: int, size: tuple[int, int], columns: int | None = None, padding: int = 2, scale: int | None = None
+) -> tuple[int, int]:
+    """Width and height of the `grid` of `count` images of size (H, W).
+
+    columns (scale W + padding) + padding by rows (scale H + padding) + padding. Raises ValueError unless columns >= 1,
+    padding >= 0 and scale >= 1, and for more than `MAX_PIXELS` pixels.
+
+    >>> grid_size(5, (8, 8))
+    (200, 134)
+    """
+    return _layout(count, size, columns, padding, scale).size
+
+
+class _Layout(NamedTuple):
+    columns: int
+    scale: int
+    size: tuple[int, int]
+
+
+def _layout(count: int, size: tuple[int, int], columns: int | None, padding: int, scale: int | None) -> _Layout:
+    height, width = size
     columns = math.ceil(math.sqrt(count)) if columns is None else columns
-    scale = math.ceil(MIN_HEIGHT / height) if scale is None else scale
-    for name, value, minimum in (("columns", columns, 1), ("padding", padding, 0), ("scale", scale, 1)):
+    scales = (math.ceil(MIN_HEIGHT / height), 1) if scale is None else (scale,)
+    for name, value, minimum in (("columns", columns, 1), ("padding", padding, 0), ("scale", scales[0], 1)):
         if value < minimum:
             raise ValueError(f"{name} must be >= {minimum}, got {value}")
-    rows, down, right = math.ceil(count / columns), scale * height + padding, scale * width + padding
-    canvas = torch.full((channels, rows * down + padding, columns * right + padding), WHITE, dtype=torch.uint8)
-    enlarged = pixels.detach().cpu().repeat_interleave(scale, 2).repeat_interleave(scale, 3)
-    for i, image in enumerate(enlarged):
-        top, left = i // columns * down + padding, i % columns * right + padding
-        canvas[:, top : top + scale * height, left : left + scale * width] = image
-    return tensor_to_image(canvas)
+    rows = math.ceil(count / columns)
+    for each in scales:
+        across, down = columns * (each * width + padding) + padding, rows * (each * height + padding) + padding
+        if across * down <= MAX_PIXELS:
+            return _Layout(columns, each, (across, down))
+    found = f"{count} images of {width}x{height} in one grid make {across}x{down} pixels"
+    raise ValueError(f"{found}, more than the {MAX_PIXELS} that can be read back")

@@ -27,18 +27,23 @@ def save_png(image: Tensor | Image.Image, path: str | Path, metadata: Mapping[st
 
 
 def save_images(
-    pixels: Tensor, out: str | Path, *, columns: int | None = None, metadata: Sequence[Mapping[str, Any]] | None = None
+    pixels: Tensor,
+    out: str | Path,
+    *,
+    columns: int | None = None,
+    metadata: Sequence[Mapping[str, Any]] | None = None,
+    first: int = 0,
 ) -> list[Path]:
     """Write images, uint8 (N, 1 or 3, H, W): one grid if `out` ends in .png, else a folder of 00000.png, 00001.png, ...
 
     `grid` may enlarge the images; in a folder each has its own size. metadata: one mapping for the grid, or one for each image
-    of a folder. Gives the paths of the files. Raises as `grid` and `save_png` do.
+    of a folder. first: the number of the first image in a folder. Gives the paths. Raises as `grid` and `save_png` do.
     """
     out = Path(out)
     if out.suffix.lower() == ".png":
         save_png(grid(pixels, columns), out, metadata[0] if metadata else None)
         return [out]
-    paths = [out / f"{i:05d}.png" for i in range(len(pixels))]
+    paths = [out / f"{i:05d}.png" for i in range(first, first + len(pixels))]
     for i, path in enumerate(paths):
         save_png(pixels[i], path, metadata[i] if metadata else None)
     return paths

@@ -1,5 +1,6 @@
 """Atomic writes: a file or folder is complete under its name, or absent, whenever the process or the machine stops."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -18,6 +19,7 @@ __all__ = [
     "commit_folder",
     "remove_folder",
     "require_free_space",
+    "require_place",
     "sha256",
 ]
 
@@ -31,7 +33,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # not tempfile: only the owner could read its files, whatever the umask
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(_temporary_name(path))
     try:
         yield temporary
         _sync(temporary)  # or a power cut leaves the new name on an empty file
@@ -83,6 +85,22 @@ def require_free_space(folder: Path, needed: int) -> None:
         raise RunError(f"{folder}: {needed} bytes are needed, {free} are free on this disk; make room")
 
 
+def require_place(path: Path) -> None:
+    """Raises OSError, naming the path, if no file can be created there.
+
+    It is tried in the nearest parent folder that exists. No file and no folder is left behind.
+    """
+    folder = next((each for each in path.parents if os.path.lexists(each)), path.parent)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    probe = folder / _temporary_name(path)
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+
+
 def sha256(path: Path) -> str:
     """The sha256 of a regular file, in hex. Raises RunError for anything else."""
     with open_run_file(path) as file:
@@ -96,6 +114,10 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _temporary_name(path: Path) -> str:
+    return f".{path.name}.{os.getpid()}.tmp"
 
 
 def _trash(folder: Path) -> Path:

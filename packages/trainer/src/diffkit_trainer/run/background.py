@@ -1,4 +1,4 @@
-"""Saving while training goes on."""
+"""Saving in the background."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,11 +13,11 @@ __all__ = ["Saver"]
 
 
 class Saver:
-    """Writes checkpoints as `save` does, in a thread of its own: a call takes one copy in memory and returns.
+    """Writes checkpoints as `save` does, in a thread: a call copies the state to memory and returns.
 
-    There is one copy at most: a call that comes while the last one is written waits for it. What went wrong in the thread is
-    raised by the next call, after that has begun to write its own, or at the end of the `with` block, which waits for what is
-    under way; where the block ends with an error of its own, that error gets a note of it.
+    There is at most one copy: a call waits until the previous one is written. An error in the thread is raised by the next call,
+    after it has started to write its own checkpoint, or at the end of the `with` block, which waits for the thread. Where the
+    block ends with another error, that error gets a note.
     """
 
     def __init__(self, run: Path | str, *, keep: int = 2, keep_every: int | None = None) -> None:
@@ -26,11 +26,11 @@ class Saver:
         self._pending: Future[Path] | None = None
 
     def save(self, trainer: Trainer, config: dict[str, Any]) -> None:
-        """Take a copy of the trainer's state and begin to write it. All processes must call it; the first one writes.
+        """Copy the trainer's state and start to write it. All processes must call this; the first one writes.
 
-        Raises DivergedError as `Trainer.check` does, and whatever the last writing met.
+        Raises DivergedError as `Trainer.check` does, and the error of the previous call's writing.
         """
-        failure = self._failure()  # raised at the end: the disk may have room again, and the updates since then are worth a try
+        failure = self._failure()  # raised at the end: the disk may have room by now
         try:
             state = snapshot(trainer, copied=trainer.world.first)
         except Exception as error:
@@ -42,7 +42,7 @@ class Saver:
             raise failure
 
     def wait(self) -> None:
-        """Until what was begun is on the disk; raises what went wrong with it."""
+        """Wait until the last checkpoint is on the disk; raises the error of its writing."""
         failure = self._failure()
         if failure is not None:
             raise failure
@@ -60,7 +60,7 @@ class Saver:
             self._thread.shutdown(wait=True)
 
     def _failure(self) -> BaseException | None:
-        """What went wrong with the writing that was begun, once it has ended."""
+        """The error of the last writing, once it has ended; None for none."""
         pending, self._pending = self._pending, None
         return None if pending is None else pending.exception()
 

@@ -1,4 +1,4 @@
-"""The run's log: a JSON object a line, in step with the checkpoint that is gone on from."""
+"""log.jsonl: one JSON object a line."""
 
 import json
 import os
@@ -9,18 +9,18 @@ from typing import Any
 from msgspec import Struct
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.atomic import atomic_write_text as write_whole
+from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.regular import read_file
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.typed_json import Count, as_type
 
 __all__ = ["append_log", "read_log", "truncate_log"]
 
-LARGEST = 2**30
+MAX_BYTES = 2**30
 
 
 class Entry(Struct):
-    """What is read of a line of the log; `Trainer.metrics` and whoever logs add more."""
+    """The keys of an entry that are read; `Trainer.metrics` and others add more."""
 
     step: Count
     loss: float | None = None
@@ -38,12 +38,12 @@ def append_log(run: Path | str, entry: dict[str, Any]) -> None:
 
 
 def read_log(run: Path | str) -> list[dict[str, Any]]:
-    """The entries of log.jsonl, objects with a step; a line that is no such thing, as one that was cut off, is left out.
+    """The entries of log.jsonl; a line that is not an entry, such as one that was cut off, is skipped.
 
-    Raises RunError where there is something else than a file of at most 1 GiB.
+    Raises RunError for anything but a file of at most 1 GiB.
     """
     path = Path(run) / "log.jsonl"
-    lines = read_file(path, LARGEST, links=True).splitlines() if path.exists() else []
+    lines = read_file(path, MAX_BYTES, links=True).splitlines() if path.exists() else []
     entries = []
     for line in lines:
         with suppress(RunError):
@@ -54,8 +54,8 @@ def read_log(run: Path | str) -> list[dict[str, Any]]:
 
 
 def truncate_log(run: Path | str, step: int) -> None:
-    """Drop what was logged after `step`, which a run resumed from there will log again, and the "last" entry of an end that was
-    none: it stands off the interval. Raises RunError where the disk refuses.
+    """Remove the entries after `step`, which the resumed run logs again, and the "last" entry of the former end, which is off the
+    interval. Raises RunError where the disk refuses.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as run:
@@ -68,11 +68,11 @@ def truncate_log(run: Path | str, step: int) -> None:
     path = Path(run) / "log.jsonl"
     kept = [entry for entry in read_log(run) if entry["step"] <= step and not entry.get("last")]
     try:
-        write_whole(path, "".join(json.dumps(entry) + "\n" for entry in kept))
+        atomic_write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Opens a FIFO that nobody reads as the error that it is."""
+    """Open without waiting: a FIFO that nobody reads is an error."""
     return os.open(path, flags | os.O_NONBLOCK, 0o666)

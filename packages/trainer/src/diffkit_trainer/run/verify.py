@@ -1,4 +1,4 @@
-"""Which checkpoints a run has, and which of them are whole."""
+"""The checkpoints of a run, and which of them are complete."""
 
 import os
 import re
@@ -14,34 +14,34 @@ from diffkit_trainer.files.atomic import sha256
 from diffkit_trainer.files.typed_json import as_type, read_document
 from diffkit_trainer.run.folder import read_config
 
-__all__ = ["checkpoints", "clear", "has_checkpoint", "newest", "verifies"]
+__all__ = ["checkpoints", "has_checkpoint", "is_valid", "latest_checkpoint", "remove_trash", "remove_unfinished"]
 
-FILES = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
-FURTHER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-"""The names of other files that a checkpoint may have: further averages, and what later versions add."""
-MOST = 1000
+REQUIRED = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
+EXTRA = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+"""Names of other files that a checkpoint may have: further averages, and what later versions add."""
+MAX_FILES = 1000
 UNFINISHED = re.compile(r"\.[0-9]{1,19}\.[0-9]+")
-REMOVED = re.compile(r"\.trash\.([0-9]{1,19})\.[0-9]+")
+TRASH = re.compile(r"\.trash\.([0-9]{1,19})\.[0-9]+")
 
 
 class Manifest(Struct):
-    """The sum of each file of a checkpoint, by its name."""
+    """The sha256 of each file of a checkpoint, by its name."""
 
-    sha256: Annotated[dict[str, str], Meta(max_length=MOST)]
+    sha256: Annotated[dict[str, str], Meta(max_length=MAX_FILES)]
 
 
 def checkpoints(run: Path | str) -> Iterator[tuple[int, Path]]:
-    """(step, folder) of each checkpoint of a run, newest first; other things that lie there are passed over."""
+    """(step, folder) of each checkpoint of a run, newest first; anything else in the folder is skipped."""
     yield from _named(Path(run) / "checkpoints", re.compile(r"([0-9]{1,19})"))
 
 
 def has_checkpoint(run: Path | str) -> bool:
-    """Whether there is anything to resume or to sample from, whole or not."""
+    """Whether the run has a checkpoint, complete or damaged."""
     return bool(_candidates(Path(run)))
 
 
-def newest(run: Path) -> tuple[Path, int, list[str]]:
-    """The newest checkpoint that verifies, its step, and what is wrong with those that were passed over; RunError for none."""
+def latest_checkpoint(run: Path) -> tuple[Path, int, list[str]]:
+    """The newest valid checkpoint, its step, and a warning for each newer one that is damaged; RunError where none is valid."""
     read_config(run)
     warnings: list[str] = []
     for step, folder in _candidates(run):
@@ -54,8 +54,8 @@ def newest(run: Path) -> tuple[Path, int, list[str]]:
     raise RunError(warnings[0] if warnings else f"{run} has no checkpoint yet")
 
 
-def verifies(folder: Path) -> bool:
-    """Whether its manifest names the right files, and all their sums are right."""
+def is_valid(folder: Path) -> bool:
+    """Whether its manifest lists the required files and every sha256 matches."""
     try:
         _verify(folder)
     except RunError:
@@ -63,17 +63,25 @@ def verifies(folder: Path) -> bool:
     return True
 
 
-def clear(folder: Path, *, unfinished: bool) -> None:
-    """Remove what a process left that was killed while it saved (unfinished) or removed; the run's lock keeps others out."""
-    pattern = UNFINISHED if unfinished else REMOVED
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process left that was killed while it saved; the run's lock keeps others out."""
+    _remove(folder, UNFINISHED)
+
+
+def remove_trash(folder: Path) -> None:
+    """Remove what a process left that was killed while it removed a checkpoint."""
+    _remove(folder, TRASH)
+
+
+def _remove(folder: Path, pattern: re.Pattern[str]) -> None:
     for name in os.listdir(folder):
         if pattern.fullmatch(name):
             shutil.rmtree(folder / name)
 
 
 def _candidates(run: Path) -> list[tuple[int, Path]]:
-    """The checkpoints, newest first; then those that were about to be replaced or removed when their process was killed."""
-    return [*checkpoints(run), *_named(run / "checkpoints", REMOVED)]
+    """The checkpoints, newest first; then those that a killed process was about to replace or remove."""
+    return [*checkpoints(run), *_named(run / "checkpoints", TRASH)]
 
 
 def _named(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
@@ -86,8 +94,8 @@ def _verify(folder: Path) -> None:
         raise RunError(f"{folder}: expected a folder, found a link")
     path = folder / "manifest.json"
     sums = as_type(read_document(path), Manifest, path).sha256
-    if not set(FILES) <= sums.keys() or not all(FURTHER.fullmatch(name) for name in sums):
-        raise RunError(f"{path}: expected the sums of {', '.join(FILES)} and of other files beside it")
+    if not set(REQUIRED) <= sums.keys() or not all(EXTRA.fullmatch(name) for name in sums):
+        raise RunError(f"{path}: expected the sums of {', '.join(REQUIRED)}")
     for name, expected in sums.items():
         if sha256(folder / name) != expected:
             raise RunError(f"sha256 mismatch {folder / name}")

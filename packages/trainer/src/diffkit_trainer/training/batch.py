@@ -1,4 +1,4 @@
-"""Everything random about one update, a function of the place in the global batch: any split of it sees the same samples."""
+"""The random choices of one update: a function of the place in the global batch, so that any split of it is the same samples."""
 
 import math
 from typing import NamedTuple
@@ -6,18 +6,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from diffkit_trainer.data.images import Images
+from diffkit_trainer.options import Options
 from diffkit_trainer.rng import batch_indices, generator
-from diffkit_trainer.training.timesteps import draw_times
+from diffkit_trainer.training.timesteps import sample_times
 
-__all__ = ["Draw", "Recipe", "draw", "share"]
+__all__ = ["BatchSpec", "RandomBatch", "part_bounds", "random_batch"]
 
 BLOCK = 2**24
-"""The numbers of noise that one generator draws, 64 MB: of smaller blocks a batch takes more launches, of larger ones a process
-throws more away."""
+"""Numbers of noise from one generator, 64 MB: smaller blocks take more launches, of larger ones a process discards more."""
 
 
-class Recipe(NamedTuple):
-    """What a global batch is drawn by; `times` is a name of `timesteps.TIMES`, class_dropout None for no labels."""
+class BatchSpec(NamedTuple):
+    """What a global batch is chosen by. times: see `sample_times`. class_dropout: None for no labels."""
 
     seed: int
     batch_size: int
@@ -27,70 +28,79 @@ class Recipe(NamedTuple):
     flip: bool = False
     class_dropout: float | None = None
 
+    @classmethod
+    def of(cls, options: Options, images: Images) -> "BatchSpec":
+        """That of a training with these options on these images."""
+        chosen = (options.times, options.flip, options.class_dropout)
+        return cls(options.seed, options.batch_size, len(images), images.shape, *chosen)
 
-class Draw(NamedTuple):
-    """What b samples get: the images' indices (b,), times (b, 1, 1, 1), noise (b, C, H, W), and whether each is mirrored or
-    loses its label, (b,), None where none ever is."""
 
-    images: Tensor
+class RandomBatch(NamedTuple):
+    """The random choices of b samples: indices of the images (b,), times (b, 1, 1, 1), noise (b, C, H, W); whether each is
+    flipped and whether its label is dropped, (b,), None where none ever is."""
+
+    indices: Tensor
     t: Tensor
     eps: Tensor
-    mirrored: Tensor | None
-    unlabelled: Tensor | None
+    flipped: Tensor | None
+    label_dropped: Tensor | None
 
-    def part(self, start: int, stop: int) -> "Draw":
+    def part(self, start: int, stop: int) -> "RandomBatch":
         """The samples start ... stop - 1."""
-        return Draw(*(None if each is None else each[start:stop] for each in self))  # type: ignore[arg-type]
+        return RandomBatch(*(None if each is None else each[start:stop] for each in self))  # type: ignore[arg-type]
 
 
-def draw(recipe: Recipe, step: int, device: torch.device | str = "cpu", start: int = 0, stop: int | None = None) -> Draw:
-    """The draws of a step (0, 1, ...) for the places start ... stop - 1 of the global batch, all of them unless given: a function
-    of (seed, step), the place and the kind of device alone.
+def random_batch(
+    spec: BatchSpec, step: int, device: torch.device | str = "cpu", start: int = 0, stop: int | None = None
+) -> RandomBatch:
+    """The random choices of a step (0, 1, ...) for the places start ... stop - 1 of the global batch (default: all of them).
 
-    Times, noise, mirroring and labels have generators of their own, so that asking for one leaves the others as they are. Of the
-    noise, by far the most, no more is drawn than the blocks that these places lie in.
+    They are a function of (seed, step), the place and the kind of device alone. Times, noise, flips and labels each have their
+    own generator, so that an option changes nothing but its own choices. Noise is generated in blocks, and only those blocks
+    that these places lie in.
 
-    >>> recipe = Recipe(seed=0, batch_size=4, images=10, shape=(1, 2, 2))
-    >>> torch.equal(draw(recipe, 7).eps, draw(recipe, 7).eps), torch.equal(draw(recipe, 7).eps, draw(recipe, 8).eps)
+    >>> spec = BatchSpec(seed=0, batch_size=4, images=10, shape=(1, 2, 2))
+    >>> one, again, next_step = random_batch(spec, 7), random_batch(spec, 7), random_batch(spec, 8)
+    >>> torch.equal(one.eps, again.eps), torch.equal(one.eps, next_step.eps)
     (True, False)
-    >>> torch.equal(draw(recipe, 7, start=1, stop=3).eps, draw(recipe, 7).eps[1:3])
+    >>> torch.equal(random_batch(spec, 7, start=1, stop=3).eps, one.eps[1:3])
     True
     """
-    size, seed = recipe.batch_size, recipe.seed
+    size, seed = spec.batch_size, spec.seed
     stop = size if stop is None else stop
     noise = generator(seed, "noise", step, device=device)
-    t = draw_times(recipe.times, (size, 1, 1, 1), generator=noise)
-    index = batch_indices(seed, step, size, recipe.images)
-    mirrored = _chance(recipe.flip * 0.5, seed, "flip", step, size)
-    unlabelled = _chance(recipe.class_dropout, seed, "label", step, size)
+    t = sample_times(spec.times, (size, 1, 1, 1), generator=noise)
+    index = batch_indices(seed, step, size, spec.images)
+    flipped = _chance(spec.flip * 0.5, seed, "flip", step, size)
+    label_dropped = _chance(spec.class_dropout, seed, "label", step, size)
     one = slice(start, stop)
-    return Draw(
+    return RandomBatch(
         index[one],
         t[one],
-        _noise(recipe, step, noise, start, stop),
-        None if mirrored is None else mirrored[one],
-        None if unlabelled is None else unlabelled[one],
+        _noise(spec, step, noise, start, stop),
+        None if flipped is None else flipped[one],
+        None if label_dropped is None else label_dropped[one],
     )
 
 
-def share(count: int, part: int, parts: int) -> tuple[int, int]:
-    """Where part 0 ... parts - 1 of `count` things begins and ends; the parts differ by one at most.
+def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
+    """(start, stop) of part 0 ... parts - 1 of `count` items; the parts differ in size by one at most.
 
-    >>> [share(10, part, 3) for part in range(3)]
+    >>> [part_bounds(10, part, 3) for part in range(3)]
     [(0, 3), (3, 6), (6, 10)]
     """
     return count * part // parts, count * (part + 1) // parts
 
 
-def _noise(recipe: Recipe, step: int, first: torch.Generator, start: int, stop: int) -> Tensor:
+def _noise(spec: BatchSpec, step: int, first: torch.Generator, start: int, stop: int) -> Tensor:
     """Standard normal numbers for the places start ... stop - 1, by `first` in the first block, by its own in each other."""
-    rows = max(1, BLOCK // math.prod(recipe.shape))
+    rows = max(1, BLOCK // math.prod(spec.shape))
     parts = []
     for block in range(start // rows, -(-stop // rows)):
-        begin, end = block * rows, min((block + 1) * rows, recipe.batch_size)
-        source = generator(recipe.seed, "noise", step, block, device=first.device) if block else first
-        whole = torch.randn((end - begin, *recipe.shape), generator=source, device=first.device)
-        parts.append(whole[max(start - begin, 0) : stop - begin])
+        begin, end = block * rows, min((block + 1) * rows, spec.batch_size)
+        source = generator(spec.seed, "noise", step, block, device=first.device) if block else first
+        noise = torch.randn((end - begin, *spec.shape), generator=source, device=first.device)
+        parts.append(noise[max(start - begin, 0) : stop - begin])
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

@@ -1,4 +1,4 @@
-"""A network's buffers, to be put back after a forward pass that was not finite."""
+"""A network's buffers, restored after a forward pass that was not finite."""
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +9,13 @@ __all__ = ["Buffers"]
 
 
 class Buffers:
-    """The buffers of a network as one flat copy of each kind, and back: a skipped update does not undo the forward pass.
+    """The buffers of a network as one flat copy of each type: a skipped update alone would not undo the forward pass.
 
     >>> norm = nn.BatchNorm1d(2)
     >>> buffers = Buffers(norm)
     >>> before = buffers.values()
     >>> _ = norm(torch.full((4, 2), torch.nan))
-    >>> buffers.put_back(before, unless=torch.tensor(False))
+    >>> buffers.restore(before, unless=torch.tensor(False))
     >>> norm.running_mean
     tensor([0., 0.])
     """
@@ -28,7 +28,7 @@ class Buffers:
         return [torch.cat([buffer.detach().flatten() for buffer in group]) for (group,) in by_kind(self._model.buffers())]
 
     @torch.no_grad()
-    def put_back(self, values: list[Tensor], unless: Tensor) -> None:
+    def restore(self, values: list[Tensor], unless: Tensor) -> None:
         """Make them what `values` gave, unless that bool on the device is true. Nobody waits for it."""
         for (group,), now, before in zip(by_kind(self._model.buffers()), self.values(), values, strict=True):
             chosen = torch.where(unless, now, before).split([buffer.numel() for buffer in group])

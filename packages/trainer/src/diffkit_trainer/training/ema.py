@@ -1,4 +1,4 @@
-"""The exponential moving average of a network: the one to sample from."""
+"""The exponential moving average of a network's weights, which is sampled from."""
 
 import copy
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from diffkit_trainer.distributed.shard import local_tensor as own
+from diffkit_trainer.distributed.shard import local_tensor
 from diffkit_trainer.training.foreach import by_kind
 
 __all__ = ["EMA"]
@@ -17,11 +17,10 @@ class EMA:
 
     decay: d in [0, 1), or several of them: `models` has an average for each, `model` is the first's. warmup: d_n = min(decay,
     (1 + n) / (10 + n)) at update n = 0, 1, ..., so that the average forgets the untrained weights at once.
-    Weights in float16 or bfloat16 are averaged in float32: at d = 0.999 an update is smaller than their rounding. Buffers of
-    floats (batch norm's running statistics) are averaged as the weights are: they describe the activations of those weights,
-    and so must lag as they do. Other buffers are copied, and so are those that hold infinities at the start, as a mask does, for
-    no average leads from one to another: `infinite` has their names. `updates`, how many there were, is a number on the
-    network's device.
+    Weights in float16 or bfloat16 are averaged in float32: at d = 0.999 an update is smaller than their rounding. Floating-point
+    buffers (batch norm's running statistics) are averaged like the weights, because they describe the activations of these
+    weights. Other buffers are copied, and so are those that hold infinities at the start, such as masks: `infinite` has their
+    names. `updates` is their number, a tensor on the network's device.
     Raises ValueError for a decay outside [0, 1).
     Source: Polyak and Juditsky 1992; the warm-up is TensorFlow's ExponentialMovingAverage (num_updates).
 
@@ -49,14 +48,14 @@ class EMA:
 
     @property
     def model(self) -> nn.Module:
-        """The average with the first decay, in evaluation mode: the network itself, not a copy."""
+        """The average with the first decay, in evaluation mode; not a copy."""
         return self.models[0]
 
     @property
     def warm_until(self) -> float:
-        """The number of updates from which on d_n is the first decay: (10 d - 1) / (1 - d), and 0 without a warm-up.
+        """The number of updates after which d_n is the first decay: (10 d - 1) / (1 - d), and 0 without a warm-up.
 
-        Until then the average is young: it is that of the last tenth or so of all updates.
+        Until then the average is mostly that of the last tenth of all updates.
         """
         decay = self.decays[0]
         return max(0.0, (10 * decay - 1) / (1 - decay)) if self.warmup else 0.0
@@ -65,7 +64,7 @@ class EMA:
     def update(self, model: nn.Module, good: Tensor | None = None) -> None:
         """Move the averages towards `model`, the network they were made from.
 
-        good: a bool on the device; where it is false nothing moves. Nobody waits for it.
+        good: a bool on the device; where it is false nothing changes. The host does not wait for it.
         """
         for decay, average in zip(self.decays, self.models, strict=True):
             # 1 - d at once: in float32 the difference of 1 and 0.999999 is off by 1.3%
@@ -78,7 +77,7 @@ class EMA:
         self.updates += 1 if good is None else good
 
     def _move(self, average: nn.Module, model: nn.Module, weight: Tensor) -> None:
-        """average += weight (value - average), a list of one kind at a time: one call on a CPU, three launches elsewhere."""
+        """average += weight (value - average), one call on a CPU and three launches elsewhere for all tensors of one type."""
         values, averaged, copied = _tensors(model), dict[str, Tensor](), dict[str, Tensor]()
         for name, tensor in _tensors(average).items():
             moves = (tensor.is_floating_point() or tensor.is_complex()) and name not in self.infinite
@@ -90,9 +89,9 @@ class EMA:
 
 
 def _infinite_buffers(model: nn.Module) -> list[str]:
-    """The names of the buffers that hold what is no finite number. Waits for the device."""
+    """The names of the buffers that hold a value that is not finite. Waits for the device."""
     buffers = model.named_buffers(remove_duplicate=False)
-    return [name for name, buffer in buffers if not own(buffer).isfinite().all()]
+    return [name for name, buffer in buffers if not local_tensor(buffer).isfinite().all()]
 
 
 def _average_of(model: nn.Module) -> nn.Module:
@@ -113,5 +112,5 @@ def _lerp(averages: list[Tensor], values: list[Tensor], weight: Tensor) -> None:
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    """All parameters and buffers by name; of a sharded network what this process has."""
-    return {name: own(each) for named in (model.named_parameters(), model.named_buffers()) for name, each in named}
+    """All parameters and buffers by name; of a sharded network this process's part."""
+    return {name: local_tensor(each) for named in (model.named_parameters(), model.named_buffers()) for name, each in named}

@@ -1,4 +1,4 @@
-"""What a training will take, from a few of its steps."""
+"""The cost of a training, estimated from a few steps."""
 
 import time
 from pathlib import Path
@@ -15,10 +15,9 @@ STATUS = Path("/proc/self/status")
 
 
 class CostEstimate(NamedTuple):
-    """The mean time of an update, in seconds, over so many of them; and memory, in bytes.
-
-    weights, average: with their buffers, batch norm's statistics. gradients; moments: AdamW's two. peak: the most that was taken
-    so far, on a CUDA device of its memory, on a CPU by the whole process, libraries included; None where the system does not say.
+    """seconds: mean time of an update, over `updates` of them. Memory in bytes: weights and average with their buffers,
+    gradients, and AdamW's two moments. peak: the largest use so far, of a CUDA device's memory or of the process on a CPU, with
+    its libraries; None where the system does not report it.
     """
 
     seconds: float
@@ -30,11 +29,11 @@ class CostEstimate(NamedTuple):
     peak: int | None
 
 
-def estimate_cost(trainer: Trainer, *, updates: int = 8, most_seconds: float = 15.0) -> CostEstimate:
-    """Make up to `updates` updates more, fewer where they take longer than most_seconds together, and say what they took.
+def estimate_cost(trainer: Trainer, *, updates: int = 8, max_seconds: float = 15.0) -> CostEstimate:
+    """Measure up to `updates` updates, fewer where they take longer than max_seconds together.
 
-    One update before them is not counted: it makes the optimiser's moments, and compiles. The trainer is another afterwards: take
-    one for this alone. All processes must call it.
+    The first update is not counted: it allocates the moments, and compiles. The trainer's state changes: make a trainer for this
+    alone. All processes must call it.
     """
     run = trainer.run(trainer.step + 1 + updates)
     next(run)
@@ -43,7 +42,7 @@ def estimate_cost(trainer: Trainer, *, updates: int = 8, most_seconds: float = 1
     for _ in run:
         made += 1
         _wait(trainer.device)
-        if trainer.world.any(time.perf_counter() - begun > most_seconds):
+        if trainer.world.any(time.perf_counter() - begun > max_seconds):
             break
     seconds = (time.perf_counter() - begun) / made
     moments = trainer.optimiser.state()[1].values()

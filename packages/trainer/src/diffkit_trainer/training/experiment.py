@@ -1,4 +1,4 @@
-"""What a training is: all that would change its result. A run goes on with the same, or it would be another one."""
+"""Everything that the result of a training depends on: a run is resumed with the same, or it would be another experiment."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -7,29 +7,29 @@ from typing import Any
 from diffkit_schedules import Schedule, to_config
 from torch import nn
 
-__all__ = ["OPTIONS", "changes", "described", "plain"]
+from diffkit_trainer.data.normalisation import Normalisation
+from diffkit_trainer.options import ROUNDING, Options, options_of
 
-OPTIONS = (
-    *("batch_size", "seed", "times", "flip", "class_dropout", "ema"),
-    *("prediction", "condition", "kind", "weighting", "gamma"),
-    *("lr", "weight_decay", "lr_schedule", "warmup", "decay_steps", "clip"),
-)
-"""The options of a `Trainer` that change the result; the others round differently at most, and stand in its `environment`."""
+__all__ = ["changes", "experiment", "plain"]
 
 LEVELS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 
 
-def described(options: Mapping[str, Any], fingerprint: str, normalisation: Any, schedule: Schedule, model: nn.Module) -> Any:
-    """The options, the images' fingerprint, the normalisation, the schedule and, where it tells it, the network's config, as
-    plain JSON."""
+def experiment(
+    options: Options, fingerprint: str, normalisation: Normalisation, schedule: Schedule, model: nn.Module
+) -> dict[str, Any]:
+    """The options that change the result, the images' fingerprint, the normalisation, the schedule and the network's config
+    (where it has `to_config`), as plain JSON."""
     mean, std = normalisation
     parts = {"images": fingerprint, "normalisation": {"mean": mean, "std": std}, "schedule": _schedule(schedule)}
     network = _called(getattr(model, "to_config", None))
-    return plain(dict(options) | parts | ({"network": network} if isinstance(network, Mapping) else {}))
+    chosen = {name: getattr(options, name) for name in options_of(Options) if name not in (*ROUNDING, "normalise")}
+    found: dict[str, Any] = plain(chosen | parts | ({"network": network} if isinstance(network, Mapping) else {}))
+    return found
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Each thing that both tell and that differs, in words.
+    """Every value that both have and that differs, in words.
 
     >>> changes({"lr": 0.1, "network": {"dropout": 0.0}}, {"lr": 0.1, "network": {"dropout": 0.5}, "seed": 0})
     ['network.dropout is 0.5 here and was 0.0']
@@ -67,7 +67,7 @@ def _short(value: Any) -> str:
 
 
 def _schedule(schedule: Schedule) -> Any:
-    """Its config; of one that is somebody else's, the rates at nine times."""
+    """Its config; of a schedule without one, the rates at nine times."""
     try:
         return to_config(schedule)
     except TypeError:
@@ -77,5 +77,5 @@ def _schedule(schedule: Schedule) -> Any:
 def _called(method: Callable[[], Any] | None) -> Any:
     try:
         return method() if callable(method) else None
-    except TypeError:  # one that wants arguments is something else of that name
+    except TypeError:  # a method of that name that needs arguments is something else
         return None

@@ -1,4 +1,4 @@
-"""The loss: how well the network says what the noise was."""
+"""The training loss."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from diffkit_schedules import Schedule, add_noise, condition_value, target, time
 from torch import Tensor
 from torch.nn import functional
 
-from diffkit_trainer.training.timesteps import draw_times
+from diffkit_trainer.training.timesteps import sample_times
 
 __all__ = ["LOSSES", "loss", "losses"]
 
@@ -51,12 +51,12 @@ def losses(
 
         w(t) mean | model(alpha x0 + sigma eps, c) - target |,   t ~ times, eps standard normal
 
-    x0: (B, ...); each sample has a t of its own. prediction: what the network says, see diffkit_schedules.target.
-    condition: what it is told, as c of shape (B,), see diffkit_schedules.condition_value; with "index", t is one of the
-    table's. kind: "mae", "mse" or "huber". weighting, gamma: w, see diffkit_schedules.weight, which is meant for squared errors.
-    times: see `draw_times`. generator: of x0's device; or give the draws themselves, t of shape (B, 1, ...) and eps of x0's.
-    model_kwargs go to the model. The error is taken in float32 whatever the model answers in.
-    Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an answer of another shape than x0's.
+    x0: (B, ...); each sample has its own t. prediction: see diffkit_schedules.target. condition: c of shape (B,), see
+    diffkit_schedules.condition_value; with "index", t is one of the table's. kind: "mae", "mse" or "huber". weighting, gamma: w,
+    see diffkit_schedules.weight, which is meant for squared errors. times: see `sample_times`. generator: on x0's device; or
+    give t of shape (B, 1, ...) and eps of x0's shape. model_kwargs are passed to the model. The error is computed in float32
+    whatever the type of the output.
+    Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an output whose shape is not x0's.
     Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
 
     >>> from diffkit_schedules import rectified
@@ -68,7 +68,7 @@ def losses(
         raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}; got {kind!r}")
     if t is None:
         generator = generator or _unseeded(x0.device)
-        t = draw_times(times, (x0.shape[0], *(1,) * (x0.ndim - 1)), generator=generator)
+        t = sample_times(times, (x0.shape[0], *(1,) * (x0.ndim - 1)), generator=generator)
     if condition == "index":
         steps = timesteps_of(schedule)
         t = (t * steps).floor().add(1) / steps
@@ -80,12 +80,12 @@ def losses(
     level = level.round().long() if condition == "index" else level.to(x0.dtype)
     out = model(add_noise(x0, eps, rates), level, **model_kwargs)
     wanted = target(x0, eps, rates, prediction)
-    if out.shape != wanted.shape:  # or torch would make one fit the other
-        raise ValueError(f"the network must answer in its input's shape, {tuple(x0.shape)}; got {tuple(out.shape)}")
+    if out.shape != wanted.shape:  # or torch would broadcast one to the other
+        raise ValueError(f"the network's output must have its input's shape, {tuple(x0.shape)}; got {tuple(out.shape)}")
     errors = LOSSES[kind](out.to(wanted.dtype), wanted, reduction="none").flatten(1).mean(1)  # (B,)
     return errors if weighting == "uniform" else errors * weight(rates, weighting, prediction, gamma).flatten()
 
 
 def _unseeded(device: torch.device) -> torch.Generator:
-    """A generator that goes on from torch's own; asked on the CPU, for nobody is to wait for another device."""
+    """A generator seeded from torch's global one; on the CPU, so that the host does not wait for a device."""
     return torch.Generator(device).manual_seed(int(torch.randint(2**62, (), device="cpu")))

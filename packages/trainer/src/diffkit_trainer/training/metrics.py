@@ -1,4 +1,4 @@
-"""What a log entry tells of the updates since the last one, summed on the device."""
+"""The metrics of the updates since the last log entry, summed on the device."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ from torch import Tensor
 
 from diffkit_trainer.distributed.processes import World
 
-__all__ = ["BUCKETS", "Metrics"]
+__all__ = ["BUCKETS", "RunningMetrics"]
 
 BUCKETS = 4
 
 
-class Metrics:
-    """Sums of losses, gradient norms and the losses by noise level; looked at only when somebody asks.
+class RunningMetrics:
+    """Sums of losses, of gradient norms and of the losses by noise level; the host reads them only when it logs.
 
-    The plain loss says little of a denoiser: most of it is the noise level that was drawn. Bucket k of `BUCKETS` holds the
-    samples with t in [k, k + 1) / BUCKETS, so the first is nearly clean data and the last nearly noise.
+    The mean loss hardly measures a denoiser: most of it is the noise level. Bucket k of `BUCKETS` holds the samples with t in
+    [k, k + 1) / BUCKETS: the first is nearly clean data, the last nearly pure noise.
 
-    >>> tally = Metrics(torch.device("cpu"))
-    >>> tally.add(torch.tensor([1.0, 3.0]), torch.tensor([0.1, 0.9]), torch.tensor(5.0), torch.tensor(True))
-    >>> tally.read(World())
+    >>> metrics = RunningMetrics(torch.device("cpu"))
+    >>> metrics.add(torch.tensor([1.0, 3.0]), torch.tensor([0.1, 0.9]), torch.tensor(5.0), torch.tensor(True))
+    >>> metrics.read(World())
     {'loss': 2.0, 'gradient_norm': 5.0, 'loss_by_t': [1.0, None, None, 3.0]}
     """
 

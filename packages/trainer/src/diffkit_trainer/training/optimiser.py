@@ -1,72 +1,45 @@
 """AdamW that never takes a step that is not finite, and never waits for the device to know."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from diffkit_trainer.distributed.shard import full_tensor as whole
-from diffkit_trainer.distributed.shard import shard_like as parted
+from diffkit_trainer.distributed.shard import full_tensor, shard_like
 from diffkit_trainer.errors import DivergedError
+from diffkit_trainer.options import Options
+from diffkit_trainer.training.lr_schedules import LR_SCHEDULES
 
-__all__ = ["LEARNING_RATES", "Optimiser"]
+__all__ = ["Optimiser"]
 
-LEARNING_RATES = ("constant", "cosine")
 FIRST_SCALE, STREAK = 65536.0, 2000
 
 
 class Optimiser:
     """Fused AdamW with a warmed-up learning rate, clipping, and a loss scale for float16; every decision is made on the device.
 
-        lr_n = lr min(1, (n + 1) / warmup),   cosine: times (1 + cos(pi n / decay_steps)) / 2,   n = 0, 1, ...
+        lr_n = lr min(1, (n + 1) / warmup) f(min(n / decay_steps, 1)),   n = 0, 1, ...,   f of `LR_SCHEDULES`
 
-    n counts the updates that were made. clip: the gradients' norm is brought down to it. scaled: the loss is multiplied by a
-    scale for the backward pass, which halves at an overflow and doubles after 2,000 updates without one.
+    n counts the updates that were made. With fp16 the loss is multiplied by a scale for the backward pass, which halves at an
+    overflow and doubles after 2,000 updates without one.
 
-    A gradient norm that is not finite changes nothing: neither weights nor moments nor n. With `scaled` that step is skipped
-    (an overflow, unless the scale is below 1 already); else the training has diverged, and no later update is made either:
-    `check` says where. Raises ValueError for an option out of its range.
+    A gradient norm that is not finite changes nothing: neither weights nor moments nor n. With fp16 that step is skipped (an
+    overflow, unless the scale is below 1 already); else the training has diverged, and no later update is made either: `check`
+    names the step. options, changes: as for `Trainer`.
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[nn.Parameter],
-        lr: float = 1e-3,
-        weight_decay: float = 1e-4,
-        schedule: str = "constant",
-        warmup: int = 0,
-        *,
-        decay_steps: int | None = None,
-        clip: float | None = None,
-        scaled: bool = False,
-    ) -> None:
-        if not 0 < lr < math.inf:
-            raise ValueError(f"lr must be > 0, got {lr}")
-        if schedule not in LEARNING_RATES:
-            raise ValueError(f"lr_schedule must be one of {', '.join(map(repr, LEARNING_RATES))}; got {schedule!r}")
-        if not 0 <= weight_decay < math.inf:
-            raise ValueError(f"weight_decay must be >= 0, got {weight_decay}")
-        if schedule == "cosine" and (decay_steps is None or decay_steps < 1):
-            raise ValueError(f"lr_schedule 'cosine' needs decay_steps >= 1, the updates it takes to fall to 0; got {decay_steps}")
-        if schedule != "cosine" and decay_steps is not None:
-            raise ValueError(
-                f"decay_steps is for lr_schedule 'cosine', got {decay_steps} with {schedule!r}: leave one of them out"
-            )
-        if warmup < 0 or (clip is not None and not clip > 0):
-            raise ValueError(f"warmup must be >= 0 and clip > 0, got {warmup} and {clip}")
+    def __init__(self, parameters: Iterable[nn.Parameter], options: Options | None = None, **changes: Any) -> None:
+        self.options = options = (options or Options()).changed(**changes)
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         device = self.parameters[0].device
-        self.peak, self.warmup, self.clip = lr, warmup, clip
-        self.decay_steps = decay_steps
-        self.lr = torch.full((), lr, device=device)
-        self.adamw = torch.optim.AdamW(self.parameters, lr=lr, weight_decay=weight_decay, fused=True)
-        self.adamw.param_groups[0]["lr"] = self.lr  # not at once: it would be looked at
+        self.lr = torch.full((), options.lr, device=device)
+        self.adamw = torch.optim.AdamW(self.parameters, lr=options.lr, weight_decay=options.weight_decay, fused=True)
+        self.adamw.param_groups[0]["lr"] = self.lr  # not at once: AdamW would read it
         self.updates = torch.zeros((), dtype=torch.int64, device=device)
         self.skipped = torch.zeros_like(self.updates)
         self.bad_step = torch.zeros_like(self.updates)  # the first update that was not finite, 1, 2, ...; 0 for none
-        self.scale = torch.full((), FIRST_SCALE, device=device) if scaled else None
+        self.scale = torch.full((), FIRST_SCALE, device=device) if options.precision == "fp16" else None
         self.streak = torch.zeros_like(self.updates)
 
     def backward(self, value: Tensor) -> None:
@@ -79,7 +52,7 @@ class Optimiser:
     def apply(self, step: int) -> tuple[Tensor, Tensor]:
         """Make update number `step` unless it is not finite; gives whether it was made, and the norm before clipping."""
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        norm = whole(nn.utils.get_total_norm(gradients)).float()  # the fused kernel divides by nothing else
+        norm = full_tensor(nn.utils.get_total_norm(gradients)).float()  # the fused kernel divides by nothing else
         norm = norm if self.scale is None else norm / self.scale
         finite = norm.isfinite()
         lost = ~finite if self.scale is None else ~finite & (self.scale < 1)
@@ -123,7 +96,7 @@ class Optimiser:
         self.adamw.state.clear()
         for i, parameter in enumerate(self.parameters if moments else []):
             # in the parameter's own memory format: the fused kernel walks through all of them as they lie
-            both = {key: parted(moments[f"{i}.{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
+            both = {key: shard_like(moments[f"{i}.{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
             slot = {key: torch.empty_like(parameter).copy_(value) for key, value in both.items()}
             self.adamw.state[parameter] = {"step": moments[f"{i}.step"].to(parameter.device, copy=True), **slot}
         for name in ("updates", "skipped", "streak"):
@@ -134,17 +107,18 @@ class Optimiser:
         self._set_lr()
 
     def _set_lr(self) -> None:
-        if not self.warmup and self.decay_steps is None:
+        schedule, warmup = LR_SCHEDULES[self.options.lr_schedule], self.options.warmup
+        if not warmup and schedule is None:
             return
-        factor = ((self.updates + 1) / max(self.warmup, 1)).clamp(max=1.0)
-        if self.decay_steps is not None:
-            factor = factor * (1 + torch.cos(math.pi * (self.updates / self.decay_steps).clamp(max=1.0))) / 2
-        self.lr.copy_(self.peak * factor)
+        factor = ((self.updates + 1) / max(warmup, 1)).clamp(max=1.0)
+        if schedule is not None:
+            factor = factor * schedule((self.updates / (self.options.decay_steps or 1)).clamp(max=1.0))
+        self.lr.copy_(self.options.lr * factor)
 
     def _divisor(self, norm: Tensor) -> Tensor | None:
-        if self.clip is None:
+        if self.options.clip_grad_norm is None:
             return self.scale
-        clipped = (norm / self.clip).clamp(min=1.0)
+        clipped = (norm / self.options.clip_grad_norm).clamp(min=1.0)
         return clipped if self.scale is None else clipped * self.scale
 
     def _rescale(self, good: Tensor) -> None:

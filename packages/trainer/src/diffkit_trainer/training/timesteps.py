@@ -1,23 +1,23 @@
-"""Where on the schedule a training step looks: the distribution of t."""
+"""The distribution of t in training."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-__all__ = ["TIMES", "draw_times"]
+__all__ = ["TIMES", "sample_times"]
 
 
-def draw_times(kind: str, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
+def sample_times(kind: str, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
     """Times in [0, 1), float32 on the generator's device, one a sample.
 
-    uniform: t ~ U[0, 1). logit_normal: t = 1 / (1 + exp(-z)), z standard normal, which prefers the middle. stratified: t_i =
+    uniform: t ~ U[0, 1). logit_normal: t = 1 / (1 + exp(-z)), z standard normal: more of the middle. stratified: t_i =
     (u + i) / B modulo 1 with a single u, in random order: each is uniform, and together they cover [0, 1) evenly, which takes
     most of the noise of t out of the batch's mean loss.
     Raises ValueError for an unknown kind.
     Source: Esser et al. 2024, section 3.1 (logit-normal); Kingma et al. 2021, appendix I.1 (stratified).
 
-    >>> t = draw_times("stratified", (4, 1, 1, 1), generator=torch.Generator().manual_seed(0))
+    >>> t = sample_times("stratified", (4, 1, 1, 1), generator=torch.Generator().manual_seed(0))
     >>> sorted((4 * t).floor().flatten().tolist())
     [0.0, 1.0, 2.0, 3.0]
     """

@@ -1,65 +1,99 @@
-"""What a trainer refuses before it begins."""
+"""What a trainer refuses before the first step: options that do not fit each other, the schedule, the images or the network."""
 
-import difflib
-import inspect
-from collections.abc import Iterable
 from typing import Any
 
 import torch
-from diffkit_schedules import Schedule, condition_value, prediction_name, target, to_x0, weight
+from diffkit_schedules import Schedule, condition_value, target, to_x0
+from torch import nn
 
 from diffkit_trainer.data.images import Images
-from diffkit_trainer.training.losses import LOSSES
-from diffkit_trainer.training.timesteps import TIMES
+from diffkit_trainer.files.tensors import DTYPES, MAX_TENSORS
+from diffkit_trainer.options import Options
 
-__all__ = ["PRECISIONS", "refuse_impossible", "refuse_unknown"]
+__all__ = ["PRECISIONS", "validate_network", "validate_options"]
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """The number formats of the network's activations; weights are float32 in all of them."""
 
+MAX_AXES = 8
 
-def refuse_impossible(
-    schedule: Schedule,
-    loss_options: dict[str, Any],
-    times: str,
-    batch_size: int,
-    accumulate: int,
-    processes: int,
-    precision: str,
-    class_dropout: float | None,
-    images: Images,
-) -> None:
-    """Raises ValueError for an option out of its range, and for a network that could not be sampled from once it was trained."""
-    kind, weighting = loss_options.get("kind", "mae"), loss_options.get("weighting", "uniform")
-    for name, value, known in (
-        ("loss", kind, LOSSES),
-        ("times", times, TIMES),
-        ("precision", precision, PRECISIONS),
-    ):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}; got {value!r}")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    if batch_size < processes:
-        raise ValueError(f"batch_size must be at least the number of processes, {processes}; got {batch_size}")
-    if accumulate < 1:
-        raise ValueError(f"accumulate must be at least 1, got {accumulate}")
-    if class_dropout is not None and not 0 <= class_dropout <= 1:
-        raise ValueError(f"class_dropout must be in [0, 1], got {class_dropout}")
-    if class_dropout is not None and images.labels is None:
+
+def validate_options(options: Options, schedule: Schedule, images: Images, processes: int) -> None:
+    """Raises ValueError for options that contradict each other, the schedule or the images.
+
+    A network that could not be sampled from once it was trained is refused: the first step of sampling, at t = 1, needs x0.
+    """
+    if options.batch_size < processes:
+        raise ValueError(f"batch_size must be at least the number of processes, {processes}; got {options.batch_size}")
+    if options.class_dropout is not None and images.labels is None:
         raise ValueError("class_dropout needs images with classes: a subfolder for each, or labels in an IDX file")
-    # the first step of sampling, at pure noise, would have no x0
-    x, prediction = torch.zeros(1), loss_options["prediction"]
-    target(x, x, schedule(1.0), prediction_name(prediction))
-    to_x0(x, x, schedule(1.0), prediction)
-    condition_value(schedule, 1.0, loss_options["condition"])
-    weight(schedule(0.5), weighting, prediction, loss_options.get("gamma", 5.0))
+    if options.compile and options.shard:
+        raise ValueError("compile and shard cannot be combined")
+    if options.lr_schedule == "cosine" and options.decay_steps is None:
+        raise ValueError("lr_schedule 'cosine' needs decay_steps >= 1, the updates it takes to fall to 0; got none")
+    if options.lr_schedule != "cosine" and options.decay_steps is not None:
+        found = f"{options.decay_steps} with {options.lr_schedule!r}"
+        raise ValueError(f"decay_steps is for lr_schedule 'cosine', got {found}: leave one of them out")
+    x = torch.zeros(1)
+    target(x, x, schedule(1.0), options.prediction)
+    to_x0(x, x, schedule(1.0), options.prediction)
+    condition_value(schedule, 1.0, options.condition)
 
 
-def refuse_unknown(names: Iterable[str], signature: inspect.Signature) -> None:
-    """Raises TypeError for the first of the names, which are no options of the signature, with the nearest that is one."""
-    known = [name for name, each in signature.parameters.items() if each.kind is each.KEYWORD_ONLY]
-    for name in names:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f", did you mean {near[0]!r}?" if near else ""
-        raise TypeError(f"a trainer has no option {name!r}{hint} (it has: {', '.join(known)})")
+def validate_network(model: nn.Module, images: Images, options: Options) -> None:
+    """Raises ValueError, naming what is wrong, for a network that would be trained for nothing, or not at all.
+
+    A network's attribute `condition`, where it has one, must be the trainer's, and its `num_classes` the number of the images'
+    classes (the label of "no class" is that number, unless `null_class` is False). A checkpoint must be able to hold it.
+    """
+    _validate_condition(getattr(model, "condition", None), options.condition)
+    _validate_classes(model, images, options.class_dropout)
+    _validate_tensors(model)
+
+
+def _validate_condition(own: Any, given: str) -> None:
+    if isinstance(own, str) and own != given:
+        raise ValueError(f"condition must be the network's own, {own!r}; got {given!r}")
+
+
+def _validate_classes(model: nn.Module, images: Images, class_dropout: float | None) -> None:
+    missing = object()
+    own, classes = getattr(model, "num_classes", missing), len(images.classes)
+    if own is missing:
+        return
+    if class_dropout is None:
+        if own is not None:
+            raise ValueError(
+                f"the network has num_classes {own} and would be given no labels: give class_dropout (0.1, say; 1.0 for none)"
+            )
+    elif own is None:
+        raise ValueError(f"class_dropout needs a network with classes: build it with num_classes={classes}, or leave it out")
+    elif own != classes:
+        raise ValueError(f"the network's num_classes must be that of the images, {classes}; got {own}")
+    elif class_dropout > 0 and getattr(model, "null_class", True) is False:
+        raise ValueError(f'class_dropout must be 0 for a network without a "no class", got {class_dropout}')
+
+
+def _validate_tensors(model: nn.Module) -> None:
+    if any(nn.parameter.is_lazy(each) for each in model.parameters()):
+        raise ValueError("the network has lazy parameters without a shape: call it once before")
+    trained = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
+    if not trained:
+        raise ValueError("the network has no parameter to train: requires_grad is false for all")
+    for name, parameter in trained:
+        if parameter.dtype.itemsize < 2 or not parameter.is_floating_point():
+            raise ValueError(
+                f"the parameter {name!r} must be of floating-point numbers of 16 bits or more, got {parameter.dtype}"
+            )
+    state = model.state_dict()
+    for name, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            raise ValueError(f"{name!r} must be a tensor for a checkpoint to hold it, got {type(value).__name__}")
+        if value.dtype not in DTYPES.values() or value.ndim > MAX_AXES:
+            held = f"{', '.join(str(dtype).removeprefix('torch.') for dtype in DTYPES.values())} of {MAX_AXES} axes at most"
+            raise ValueError(f"{name!r} must be of a type that a checkpoint holds, {held}; got {value.dtype} of {value.ndim}")
+    count = max(len(state), 3 * len(trained))  # of each parameter AdamW keeps three
+    if count > MAX_TENSORS:
+        raise ValueError(
+            f"the network and its optimiser have {count} tensors, a checkpoint holds at most {MAX_TENSORS} in a file"
+        )

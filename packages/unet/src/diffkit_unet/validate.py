@@ -1,4 +1,4 @@
-"""Checks of a network's parameters, the same for a Python call and for a config read from a file."""
+"""Validation of a network's parameters, the same for a Python call and for a config from a file. Imports no torch."""
 
 import sys
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 __all__ = ["MAX_INTEGER", "boolean", "integer", "integers", "number", "one_of", "positive_pair"]
 
 MAX_INTEGER = 2**20
-"""The largest channel or class count that is taken: far past any use, and small enough that no product overflows."""
+"""The largest number of channels or classes: far beyond any use, and small enough that no product overflows."""
 
 
 def integer(name: str, value: Any, low: int = 1, high: int = MAX_INTEGER) -> int:
@@ -20,14 +20,14 @@ def integer(name: str, value: Any, low: int = 1, high: int = MAX_INTEGER) -> int
     return value
 
 
-def integers(name: str, value: Any, least: int, most: int, low: int = 1, high: int = MAX_INTEGER) -> tuple[int, ...]:
-    """The values as a tuple, if they are a list or tuple of `least` to `most` integers from low to high; ValueError if not.
+def integers(name: str, value: Any, min_length: int, max_length: int, low: int = 1, high: int = MAX_INTEGER) -> tuple[int, ...]:
+    """The values as a tuple, if they are a list or tuple of integers from low to high; ValueError if not.
 
-    >>> integers("widths", [32, 64], least=1, most=12)
+    >>> integers("widths", [32, 64], min_length=1, max_length=12)
     (32, 64)
     """
-    if not isinstance(value, list | tuple) or not least <= len(value) <= most:
-        raise ValueError(f"{name} must be a list of {least} to {most} integers, got {value!r:.60}")
+    if not isinstance(value, list | tuple) or not min_length <= len(value) <= max_length:
+        raise ValueError(f"{name} must be a list of {min_length} to {max_length} integers, got {value!r:.60}")
     return tuple(integer(f"{name}[{i}]", entry, low, high) for i, entry in enumerate(value))
 
 
@@ -59,14 +59,14 @@ def positive_pair(name: str, value: Any) -> tuple[float, float]:
     >>> positive_pair("frequencies", [1, 1000])
     (1.0, 1000.0)
     """
-    good = isinstance(value, list | tuple) and len(value) == 2
-    if not good or not all(_is_number(entry) and 0 < entry <= sys.float_info.max for entry in value):
+    is_pair = isinstance(value, list | tuple) and len(value) == 2
+    if not is_pair or not all(_is_number(entry) and 0 < entry <= sys.float_info.max for entry in value):
         raise ValueError(f"{name} must be a list of two finite numbers above 0, got {value!r:.60}")
     return float(value[0]), float(value[1])
 
 
 def one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
-    """The value, if it is one of the choices; ValueError naming them if not.
+    """The value, if it is one of the choices; ValueError lists the choices if not.
 
     >>> one_of("condition", "time", ("variance", "time"))
     'time'

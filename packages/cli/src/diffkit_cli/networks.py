@@ -1,0 +1,44 @@
+"""The network of a config.json: a U-Net, or a registered one by its name; no module is imported because a file names it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from diffkit_unet import UNet
+from torch import nn
+
+from diffkit_cli.presets import PRESETS, preset_named
+
+__all__ = ["network_config", "network_of", "outline_of"]
+
+
+def network_config(name: str, in_channels: int, num_classes: int | None) -> dict[str, Any]:
+    """What config.json holds of the untrained network of a preset, see `network_of`."""
+    unet = preset_named(name).unet
+    shape = {"in_channels": in_channels, "num_classes": num_classes}
+    return {"name": name} | shape if unet is None else UNet.outline(dict(unet) | shape).to_config()
+
+
+def network_of(config: Mapping[str, Any]) -> nn.Module:
+    """The network of a config: a U-Net (see `diffkit_unet.UNet.from_config`), or {"name", "in_channels", "num_classes"} for one
+    that another distribution registers under `presets.GROUP`.
+
+    Raises ValueError for a config that is neither, and for a name that no installed distribution registers.
+    """
+    if "name" not in config:
+        return UNet.from_config(config)
+    name, channels, classes = (config.get(key) for key in ("name", "in_channels", "num_classes"))
+    if config.keys() != {"name", "in_channels", "num_classes"} or not isinstance(name, str):
+        raise ValueError(f"network: expected a name, in_channels and num_classes, found {', '.join(map(str, config))!r:.60}")
+    if name not in PRESETS:
+        raise ValueError(f"network {name!r:.60} is not installed: install the distribution that registers it")
+    network: nn.Module = PRESETS[name](channels, classes)
+    return network
+
+
+def outline_of(config: Mapping[str, Any]) -> nn.Module:
+    """The network of a config without memory, on the device "meta". Raises ValueError as `network_of`."""
+    if "name" not in config:
+        return UNet.outline(config)
+    with torch.device("meta"):
+        return network_of(config)

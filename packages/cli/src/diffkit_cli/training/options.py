@@ -1,0 +1,97 @@
+"""Every option of `diffkit train`: those of the trainer and those of the run. Imports neither NumPy nor torch."""
+
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Annotated, Any, TypeAlias
+
+from diffkit_schedules import SCHEDULES
+from diffkit_trainer import LOGGERS
+from diffkit_trainer.options import Count, Help, Option, OptionError, Options, nearest, options_of, shown
+from msgspec import Meta
+
+from diffkit_cli.errors import UsageError, flag
+from diffkit_cli.presets import PRESETS
+
+__all__ = ["FLAGS", "OPTIONS", "RESUMABLE", "SCHEDULE_NAMES", "Given", "TrainOptions", "check", "choices"]
+
+Given: TypeAlias = dict[str, Any]
+"""The options that were given, each in its range; None unsets one: the preset's or the default value counts."""
+
+SCHEDULE_NAMES = tuple(name for name in SCHEDULES if name not in ("discrete", "shift", "zero_terminal_snr", "karras"))
+"""The schedules that a name suffices for and whose x is of unit variance, which karras' is not."""
+
+Minutes: TypeAlias = Annotated[float, Meta(gt=0, le=1e9)]
+
+
+class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options of a run, resolved: what `resolve` makes of those that were given. Raises OptionError, see `Options`."""
+
+    data: Annotated[str, Help("Folder of images or IDX files. Default: the bundled digits.")] = "digits"
+    size: Annotated[
+        Annotated[int, Meta(ge=1, le=4096)] | None, Help("Resize and crop to SIZE x SIZE. Default: 64 for a folder of images.")
+    ] = None
+    preset: Annotated[str, Help("Network and its recipe. Default: tutorial, up to 32x32 small.")] = "tutorial"
+    schedule: Annotated[str, Help("Noise schedule.")] = "offset_cosine"
+    steps: Annotated[Count, Help("Optimiser updates in total. Default: the preset's.")] = 30_000
+    device: Annotated[str, Help("auto, cpu, cuda, cuda:1, mps ...")] = "auto"
+    log_every: Annotated[Count, Help("Steps between log entries.")] = 50
+    sample_every: Annotated[Count, Help("Steps between previews.")] = 1000
+    save_every: Annotated[Count, Help("Steps between checkpoints.")] = 1000
+    save_minutes: Annotated[Minutes | None, Help("Minutes between checkpoints, in addition.")] = None
+    keep: Annotated[Count, Help("Newest checkpoints that are kept.")] = 2
+    keep_every: Annotated[Count | None, Help("Checkpoints whose step is a multiple are kept, too.")] = None
+    process_timeout: Annotated[Minutes, Help("Seconds until a process that does not answer ends the run.")] = 600.0
+    pack: Annotated[bool, Help("Decode images once, into $DIFFKIT_CACHE or ~/.cache/diffkit.")] = True
+    log_to: Annotated[tuple[str, ...], Help("Further loggers, such as tensorboard.")] = ()
+
+
+OPTIONS: Mapping[str, Option] = {name: option for name, option in options_of(TrainOptions).items() if name != "condition"}
+"""By name; the condition is the network's own."""
+
+FLAGS = ("size", "steps", "batch_size", "preset", "schedule", "prediction", "lr", "ema", "seed", "device")
+"""The options that have a flag; any other is given by --set."""
+
+RESUMABLE = (
+    *("data", "steps", "device", "process_timeout", "pack", "log_to", "accumulate", "compile", "channels_last", "shard"),
+    *("log_every", "sample_every", "save_every", "save_minutes", "keep", "keep_every"),
+)
+"""The options that may change when a run is resumed: those that change its result by rounding at most."""
+
+REGISTERED: Mapping[str, Collection[str]] = {"preset": PRESETS, "schedule": SCHEDULE_NAMES, "log_to": LOGGERS}
+"""The options whose words other distributions may add to."""
+
+
+def check(name: str, value: Any, *, where: str) -> Any:
+    """The value of an option in its type and range; None, or "none", unsets any option.
+
+    where: what the error begins with, "" for flags. Raises UsageError, also for an unknown name, with the nearest ones.
+    """
+    prefix = f"{where}: " if where else ""
+    if name not in OPTIONS:
+        raise UsageError(f"{prefix}unknown option {name!r:.60}: {nearest(name, OPTIONS, 'options')}")
+    if value is None or (value == "none" and name != "data"):
+        return None
+    words = choices(name)
+    if isinstance(value, str) and words:
+        value = value.replace("-", "_") if value not in words else value
+    try:
+        value = OPTIONS[name].check(value)
+        found = value if isinstance(value, tuple) else (value,)
+        if name in REGISTERED and not set(found) <= set(words):
+            raise OptionError(name, f"one of {', '.join(words)}", shown(value))
+    except OptionError as error:
+        named = flag(name) if name in FLAGS and not where else name
+        raise UsageError(f"{prefix}{named} must be {error.expected}, got {error.found}") from None
+    return value
+
+
+@cache
+def choices(name: str) -> tuple[str, ...]:
+    """The words that the option takes, those that other distributions register included; none where it takes anything.
+
+    >>> choices("precision"), choices("flip"), choices("steps")
+    (('fp32', 'bf16', 'fp16'), ('false', 'true'), ())
+    """
+    if name in REGISTERED:
+        return tuple(REGISTERED[name])
+    return OPTIONS[name].choices or (("false", "true") if isinstance(OPTIONS[name].default, bool) else ())

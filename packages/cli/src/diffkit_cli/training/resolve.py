@@ -1,0 +1,83 @@
+"""From the options that were given to those of a run: defaults, over them the preset's, over them what was given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from diffkit_schedules import Schedule, from_config
+from diffkit_trainer import RunError
+from diffkit_trainer.options import shown
+
+from diffkit_cli.errors import UsageError
+from diffkit_cli.presets import preset_named
+from diffkit_cli.run_config import RunConfig
+from diffkit_cli.training.options import OPTIONS, RESUMABLE, Given, TrainOptions, check
+
+__all__ = ["check_together", "resolve", "resolve_resumed"]
+
+SMALL_SIDE = 32
+"""Images up to this side are trained with the preset "small"."""
+
+
+def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
+    """The options of a new run. side: the shorter side of its images; size: what they were resized to, None for not at all.
+
+    >>> resolve({"lr": 0.5}, side=8, size=None).steps, resolve({"lr": None}, side=64, size=64).lr
+    (3000, 0.001)
+    """
+    preset = given.get("preset") or ("small" if side <= SMALL_SIDE else "tutorial")
+    values = {**preset_named(preset).options, **_set(given), "preset": preset, "size": size}
+    values.setdefault("prediction", _prediction_for(_schedule(values)))
+    if values.get("lr_schedule", "constant") != "constant":
+        # fixed at the start: a run that is resumed for more steps must not jump to another learning rate
+        values["decay_steps"] = values.get("decay_steps") or values["steps"]
+    return TrainOptions(**values)
+
+
+def resolve_resumed(stored: RunConfig, given: Given) -> TrainOptions:
+    """The options of a run's config.json, with what may change taken from those that were given; None unsets one that has no
+    default in the preset.
+
+    Raises UsageError for an option that differs from the run's and must not, RunError where `stored` describes no training.
+    """
+    if stored.training is None:
+        raise RunError("the run's config.json does not describe a training: it has none")
+    document = stored.training | {"data": stored.data.source}
+    try:
+        values = {name: check(name, value, where="its config.json") for name, value in document.items()}
+        before = TrainOptions(**values)
+    except (ValueError, TypeError) as error:
+        raise RunError(f"the run's config.json does not describe a training: {error}") from None
+    one, other = stored.schedule.get("name"), before.schedule
+    if one != other:
+        raise RunError(f"the run's config.json names two schedules: {one!r:.60} and {other!r:.60}")
+    after = msgspec.structs.replace(before, **_set(given))
+    for name in set(OPTIONS) - set(RESUMABLE):
+        was, now = getattr(before, name), getattr(after, name)
+        if was != now:
+            changed = f"{name} is {shown(was)} in the run to be resumed, got {shown(now)}"
+            raise UsageError(f"{changed}: leave it out, or start another run")
+    return after
+
+
+def check_together(given: Given) -> None:
+    """Raises UsageError for options that contradict each other, before anything is read."""
+    if given.get("prediction") == "eps" and given.get("schedule") and _schedule(given)(1.0).alpha == 0:
+        raise UsageError(f"eps is undefined at zero terminal SNR (--schedule {given['schedule']}): use --prediction v")
+
+
+def _set(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are set: None is a value only where the option has it."""
+    return {name: value for name, value in values.items() if value is not None or OPTIONS[name].optional}
+
+
+def _schedule(values: Mapping[str, Any]) -> Schedule:
+    return from_config({"name": values.get("schedule", OPTIONS["schedule"].default)})
+
+
+def _prediction_for(schedule: Schedule) -> str:
+    """eps where it can be sampled from; where the schedule ends in pure noise, flow on a straight line and v elsewhere."""
+    middle, end = schedule(0.5), schedule(1.0)
+    if end.alpha > 0:
+        return "eps"
+    return "flow" if abs(middle.alpha + middle.sigma - 1) < 1e-9 else "v"

@@ -1,0 +1,131 @@
+"""A training from its options to its end: new or resumed, dry or real."""
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+
+from diffkit_trainer import (
+    DataError,
+    Images,
+    RunError,
+    Trainer,
+    World,
+    has_checkpoint,
+    is_run_folder,
+    locked,
+    pick_device,
+    process_group,
+    read_config,
+    require_writable,
+    resume,
+    truncate_log,
+    write_config,
+)
+from diffkit_unet import keep_memory
+
+from diffkit_cli.errors import UsageError
+from diffkit_cli.networks import outline_of
+from diffkit_cli.run_config import RunConfig
+from diffkit_cli.terminal.console import command, console, plural, warn
+from diffkit_cli.terminal.signals import caught_signals, left_to_the_system
+from diffkit_cli.training.build import build_trainer, config_of, network_config_of
+from diffkit_cli.training.data import open_data
+from diffkit_cli.training.dry_run import dry_run
+from diffkit_cli.training.loop import training_loop
+from diffkit_cli.training.memory import require_training_memory
+from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
+from diffkit_cli.training.resolve import check_together, resolve, resolve_resumed
+
+__all__ = ["train"]
+
+
+def train(given: Given, out: Path | None, *, resuming: bool, skip_bad: bool, dry: bool = False, as_json: bool = False) -> int:
+    """Train into a run folder and return the exit code: 0, or 128 + the number of the signal that stopped it, once saved.
+
+    dry: write nothing; see `dry_run`, also for as_json. Under torchrun every process calls this; the first one locks the folder
+    and writes.
+    """
+    check_together(given)
+    run = out or default_out(given.get("data") or "digits")
+    first = World.of_this_process().first
+    console.quiet = not first
+    keep_memory()
+    stored = RunConfig.in_folder(run, read_config(run)) if resuming else None
+    before = resolve_resumed(stored, given) if stored is not None else None
+    if stored is None and first:
+        _refuse_existing(run)
+    early = {name: getattr(before, name) if before else given.get(name) for name in ("data", "size", "pack", "device")}
+    device = pick_device(early["device"] or "auto")
+    with ExitStack() as held:
+        if stored is not None and first and not dry:
+            held.enter_context(locked(run))
+        images, size = _open(early, run, skip_bad=skip_bad, resuming=resuming)
+        if stored is not None and images.fingerprint != stored.data.fingerprint:
+            raise UsageError(f"{early['data']}: not the images that {run} was trained on: give these, or another --out")
+        options = before or resolve(given, min(images.shape[1:]), size)
+        network = network_config_of(options, images, stored)
+        require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
+        if first and not dry:
+            if stored is None:
+                held.enter_context(locked(run))  # after the data was read: without data no folder is made
+                _refuse_existing(run)
+            require_writable(run)
+        with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
+            world, device = held.enter_context(process_group(device, options.process_timeout))
+        stopped = None if dry else held.enter_context(caught_signals(silent=not first))
+        trainer = build_trainer(options, network, images, stored, world, device)
+        if stored is not None:
+            _restore(run, trainer, options.steps)
+        if stopped is None:
+            dry_run(options, trainer, as_json=as_json)
+            return 0
+        return _run(run, options, trainer, config_of(options, trainer, network), stopped)
+
+
+def default_out(data: str) -> Path:
+    """The default run folder: runs/ and the name of the data."""
+    return Path("runs") / (Path(data).resolve().name if data != "digits" else data)
+
+
+def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[Images, int | None]:
+    data, packed = early["data"] or "digits", OPTIONS["pack"].default if early["pack"] is None else early["pack"]
+    try:
+        return open_data(data, early["size"], packed=packed, skip_bad=skip_bad)
+    except DataError as error:
+        if resuming and not Path(data).exists():
+            error.add_note(f"if the data has moved: {command('train', 'NEW_PLACE', '--resume', '--out', run)}")
+        raise
+
+
+def _refuse_existing(run: Path) -> None:
+    if run.is_file():
+        raise RunError(f"{run}: is a file, expected a folder or a new name: give another --out")
+    if is_run_folder(run):
+        raise UsageError(f"{run} already holds a run: resume it with --resume, or give another --out")
+
+
+def _restore(run: Path, trainer: Trainer, steps: int) -> None:
+    if not has_checkpoint(run):
+        warn(f"{run} has no checkpoint yet: starting at step 0")
+        return
+    for warning in resume(run, trainer):
+        warn(f"{warning}; resuming from step {trainer.step}")
+    if trainer.step > steps:
+        raise UsageError(f"--steps is the total: {run} is at step {trainer.step} already, got {steps}")
+
+
+def _run(run: Path, options: TrainOptions, trainer: Trainer, config: RunConfig, stopped: Callable[[], int]) -> int:
+    if trainer.world.first:
+        truncate_log(run, trainer.step)
+        write_config(run, config.document())
+    training_loop(run, options, trainer, config, stopped)
+    signum = stopped()
+    if signum or trainer.step < options.steps:
+        signum = signum or signal.SIGTERM  # another process received it
+        name = signal.Signals(signum).name
+        again = command("train", "--resume", "--out", run, *["--skip-bad"] * bool(trainer.images.skipped))
+        console.print(f"{name}: saved step {trainer.step} of {options.steps}. Resume with: {again}")
+        return 128 + signum
+    console.print(f"done: {plural(trainer.step, 'step')} in {run}. Sample with: {command('sample', run)}")
+    return 0

@@ -1,0 +1,134 @@
+from .auto_batch import Activations, activations, auto_batch_size
+from .data.images import Images
+from .data.inspect import DatasetReport, ImageReport, inspect_images
+from .data.normalisation import NORMALISATIONS, Normalisation
+from .data.packed.cache import cache_folder
+from .data.packed.pack import pack
+from .data.single_image import read_image, read_mask
+from .data.sources import ImageFolder, open_images
+from .device import pick_device, seed_weights
+from .distributed.processes import World, process_group
+from .errors import DataError, DivergedError, LockedError, RunError
+from .evaluation.evaluate import Evaluation, Split, evaluate, split_dataset
+from .evaluation.feature_file import FeatureNetwork, load_feature_network
+from .evaluation.metrics import Scores
+from .export.diffusers import Pipeline, read_pipeline, write_pipeline
+from .export.onnx import write_onnx
+from .export.single_file import ExportedNetwork, read_export, write_export
+from .figures.animation import ANIMATION_FORMATS, animation_size, save_animation
+from .figures.captions import labelled_grid, side_by_side
+from .figures.grid import grid, grid_size
+from .figures.metadata import read_metadata
+from .figures.plot import Panel, save_plot
+from .figures.png import save_images, save_png
+from .files.atomic import require_place
+from .files.lock import locked
+from .files.schedule import read_schedule
+from .files.tensors import require_matching_tensors
+from .free_memory import free_memory
+from .options import Option, OptionError, Options
+from .run.background import Saver
+from .run.checkpoint import Loaded, load, resume, save
+from .run.folder import is_run_folder, read_config, require_writable, write_config
+from .run.log import append_log, read_log, truncate_log
+from .run.loggers import LOGGERS, Logger, open_loggers
+from .run.tensorboard import TensorBoardLogger
+from .run.verify import checkpoints, has_checkpoint
+from .run.weights_hash import weights_hash
+from .training.ema import EMA
+from .training.estimate import CostEstimate, estimate_cost
+from .training.losses import LOSSES, loss, losses
+from .training.lr_schedules import LR_SCHEDULES
+from .training.timesteps import TIMES
+from .training.trainer import Trainer, TrainStep
+from .training.validate import PRECISIONS
+
+__all__ = [
+    "ANIMATION_FORMATS",
+    "EMA",
+    "LOGGERS",
+    "LOSSES",
+    "LR_SCHEDULES",
+    "NORMALISATIONS",
+    "PRECISIONS",
+    "TIMES",
+    "Activations",
+    "CostEstimate",
+    "DataError",
+    "DatasetReport",
+    "DivergedError",
+    "Evaluation",
+    "ExportedNetwork",
+    "FeatureNetwork",
+    "ImageFolder",
+    "ImageReport",
+    "Images",
+    "Loaded",
+    "LockedError",
+    "Logger",
+    "Normalisation",
+    "Option",
+    "OptionError",
+    "Options",
+    "Panel",
+    "Pipeline",
+    "RunError",
+    "Saver",
+    "Scores",
+    "Split",
+    "TensorBoardLogger",
+    "TrainStep",
+    "Trainer",
+    "World",
+    "activations",
+    "animation_size",
+    "append_log",
+    "auto_batch_size",
+    "cache_folder",
+    "checkpoints",
+    "estimate_cost",
+    "evaluate",
+    "free_memory",
+    "grid",
+    "grid_size",
+    "has_checkpoint",
+    "inspect_images",
+    "is_run_folder",
+    "labelled_grid",
+    "load",
+    "load_feature_network",
+    "locked",
+    "loss",
+    "losses",
+    "open_images",
+    "open_loggers",
+    "pack",
+    "pick_device",
+    "process_group",
+    "read_config",
+    "read_export",
+    "read_image",
+    "read_log",
+    "read_mask",
+    "read_metadata",
+    "read_pipeline",
+    "read_schedule",
+    "require_matching_tensors",
+    "require_place",
+    "require_writable",
+    "resume",
+    "save",
+    "save_animation",
+    "save_images",
+    "save_plot",
+    "save_png",
+    "seed_weights",
+    "side_by_side",
+    "split_dataset",
+    "truncate_log",
+    "weights_hash",
+    "write_config",
+    "write_export",
+    "write_onnx",
+    "write_pipeline",
+]

@@ -1,0 +1,220 @@
+"""Every option of a training: its name, type, default, range and one line of help. Imports neither NumPy nor torch."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct, inspect
+
+__all__ = [
+    "MAX_STEPS",
+    "ROUNDING",
+    "Count",
+    "Help",
+    "Option",
+    "OptionError",
+    "Options",
+    "Positive",
+    "nearest",
+    "options_of",
+    "shown",
+]
+
+MAX_STEPS = 10**9
+MAX_SUGGESTIONS = 3
+MAX_LISTED = 50
+
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
+Positive: TypeAlias = Annotated[float, Meta(gt=0, le=1e30)]
+"""Larger numbers leave float32."""
+Parts: TypeAlias = Annotated[int, Meta(ge=1, le=65536)]
+Fraction: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+Decay: TypeAlias = Annotated[float, Meta(ge=0, lt=1)]
+
+ROUNDING = ("accumulate", "precision", "compile", "channels_last", "shard")
+"""The options that change the result by rounding alone; every other one makes it another experiment."""
+
+
+def Help(text: str) -> Meta:  # noqa: N802  (it stands where a type stands)
+    """The line of help of an option, for `Annotated`."""
+    return Meta(description=text)
+
+
+class OptionError(ValueError):
+    """An option with a value out of its range: `name`, what was `expected`, and what was `found`."""
+
+    def __init__(self, name: str, expected: str, found: str) -> None:
+        super().__init__(f"{name} must be {expected}, got {found}")
+        self.name, self.expected, self.found = name, expected, found
+
+
+class Option(NamedTuple):
+    """One option: its name, its type (one of msgspec's), its default (`msgspec.NODEFAULT` for none), and its line of help."""
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+
+    @property
+    def alternatives(self) -> tuple[inspect.Type, ...]:
+        """What the value may be, as msgspec describes types."""
+        found = inspect.type_info(self.type)
+        while isinstance(found, inspect.Metadata):
+            found = found.type
+        return tuple(found.types) if isinstance(found, inspect.UnionType) else (found,)
+
+    @property
+    def optional(self) -> bool:
+        """Whether None is a value."""
+        return any(isinstance(each, inspect.NoneType) for each in self.alternatives)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it takes; none where it takes anything of its type."""
+        return _words(self.type)
+
+    @property
+    def metavar(self) -> str:
+        """The placeholder of a value: N for a whole number, X for a number, else the name."""
+        kinds = {inspect.IntType: "N", inspect.FloatType: "X"}
+        return next((kinds[type(each)] for each in self.alternatives if type(each) in kinds), self.name.upper())
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words.
+
+        >>> options_of(Options)["batch_size"].expected, options_of(Options)["ema"].expected
+        ('a whole number from 1 to 65536', 'a number in [0, 1), or several of them')
+        """
+        return f"one of {', '.join(self.choices)}" if self.choices else " or ".join(_in_words(self.alternatives))
+
+    def check(self, value: Any) -> Any:
+        """The value in the option's type: a whole number where a number is expected becomes one. Raises OptionError."""
+        if type(value) is int and abs(value) < 2**1000 and any(isinstance(each, inspect.FloatType) for each in self.alternatives):
+            value = float(value)
+        try:
+            return msgspec.convert(value, self.type)
+        except msgspec.ValidationError:
+            raise OptionError(self.name, self.expected, shown(value)) from None
+
+
+class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options of a `Trainer`. Raises OptionError for a value out of its range.
+
+    >>> Options(lr=2).lr, Options().changed(batch_size=8).batch_size
+    (2.0, 8)
+    >>> Options(ema=1.0)
+    Traceback (most recent call last):
+    diffkit_trainer.options.OptionError: ema must be a number in [0, 1), got 1.0
+    """
+
+    prediction: Annotated[Literal["eps", "x0", "v", "flow"], Help("What the network predicts.")] = "eps"
+    condition: Annotated[
+        Literal["variance", "sigma", "time", "log_snr", "index"], Help("The noise level that the network is conditioned on.")
+    ] = "variance"
+    loss: Annotated[Literal["mae", "mse", "huber"], Help("Error between prediction and target.")] = "mae"
+    weighting: Annotated[Literal["uniform", "snr", "min_snr"], Help("Weight of the loss by noise level.")] = "uniform"
+    gamma: Annotated[Positive, Help("Largest SNR of weighting min_snr.")] = 5.0
+    times: Annotated[Literal["uniform", "logit_normal", "stratified"], Help("Distribution of t.")] = "uniform"
+    normalise: Annotated[
+        Literal["data", "range"], Help("Pixels to mean 0 and variance 1 by channel (data), or to [-1, 1] (range).")
+    ] = "data"
+    class_dropout: Annotated[
+        Fraction | None, Help("Conditional on the class; this fraction of the labels is dropped, for guidance (0.1 is usual).")
+    ] = None
+    flip: Annotated[bool, Help("Mirror half of the images.")] = False
+    batch_size: Annotated[Parts, Help("Images in an update, of all processes together.")] = 64
+    accumulate: Annotated[Parts, Help("Parts of a batch, one after the other, to save memory.")] = 1
+    lr: Annotated[Positive, Help("Learning rate of AdamW.")] = 1e-3
+    weight_decay: Annotated[Annotated[float, Meta(ge=0, le=1e30)], Help("Weight decay of AdamW.")] = 1e-4
+    lr_schedule: Annotated[Literal["constant", "cosine"], Help("Learning rate over the updates.")] = "constant"
+    warmup: Annotated[Annotated[int, Meta(ge=0, le=MAX_STEPS)], Help("Updates of linear warm-up of the learning rate.")] = 0
+    decay_steps: Annotated[Count | None, Help("Updates until the cosine reaches 0.")] = None
+    clip_grad_norm: Annotated[Positive | None, Help("Largest norm of the gradient.")] = None
+    ema: Annotated[Decay | Annotated[tuple[Decay, ...], Meta(min_length=1)], Help("Decay of the moving average, or several.")] = (
+        0.999
+    )
+    precision: Annotated[Literal["fp32", "bf16", "fp16"], Help("Number format of the activations.")] = "fp32"
+    compile: Annotated[bool, Help("Compile the network by torch.compile.")] = False
+    channels_last: Annotated[bool, Help("Memory format channels_last: 5 to 14% faster on a CPU.")] = False
+    shard: Annotated[bool, Help("Split the weights over the processes (FSDP).")] = False
+    seed: Annotated[Annotated[int, Meta(ge=0, le=2**63 - 1)], Help("Seed of the weights, the data order and the noise.")] = 0
+
+    def __post_init__(self) -> None:
+        for name, option in options_of(type(self)).items():
+            msgspec.structs.force_setattr(self, name, option.check(getattr(self, name)))
+
+    def changed(self, **changes: Any) -> Self:
+        """The options with some changed. Raises TypeError for a name that is none, with the nearest ones."""
+        known = options_of(type(self))
+        for name in changes:
+            if name not in known:
+                raise TypeError(f"a trainer has no option {name!r}: {nearest(name, known, 'options')}")
+        return msgspec.structs.replace(self, **changes)
+
+
+@cache
+def options_of(kind: type[Struct]) -> Mapping[str, Option]:
+    """The options of a structure by name, in order."""
+    hints = get_type_hints(kind, include_extras=True)
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    return {name: Option(name, hints[name], field.default, _help(hints[name])) for name, field in fields.items()}
+
+
+def nearest(word: str, known: Iterable[str], what: str) -> str:
+    """The hint for an unknown word: the nearest known ones, or all of them.
+
+    >>> nearest("smaple", ["sample", "train"], "commands"), nearest("x", ["sample", "train"], "commands")
+    ("did you mean 'sample'?", 'the commands are sample, train')
+    """
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=MAX_SUGGESTIONS)
+    if close:
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return f"the {what} are {', '.join(names[:MAX_LISTED])}{more}"
+
+
+def shown(value: Any) -> str:
+    """A value as it is written on the command line and in TOML; texts in quotes, at most 60 letters.
+
+    >>> shown(True), shown(None), shown("mae")
+    ('true', 'none', "'mae'")
+    """
+    text = "none" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    return f"{text:.60}"
+
+
+def _help(kind: Any) -> str:
+    return next((str(meta.description) for meta in get_args(kind)[1:] if isinstance(meta, Meta) and meta.description), "")
+
+
+def _words(kind: Any) -> tuple[str, ...]:
+    """Those of a Literal, in their order, wherever it stands in the type."""
+    return get_args(kind) if get_origin(kind) is Literal else tuple(word for each in get_args(kind) for word in _words(each))
+
+
+def _in_words(alternatives: tuple[inspect.Type, ...]) -> list[str]:
+    words = []
+    for each in alternatives:
+        match each:
+            case inspect.IntType():
+                words.append(f"a whole number from {each.ge} to {each.le}")
+            case inspect.FloatType():
+                words.append(f"a number {_interval(each)}")
+            case inspect.VarTupleType():
+                words = [f"{words[-1]}, or several of them"] if words else ["a list of texts"]
+            case inspect.NoneType():
+                words.append("none")
+            case _:
+                words.append({inspect.BoolType: "true or false", inspect.StrType: "a text"}[type(each)])
+    return words
+
+
+def _interval(kind: inspect.FloatType) -> str:
+    if kind.le is not None and kind.le > 1:
+        return f"above 0, at most {kind.le:g}" if kind.gt is not None else f"from 0 to {kind.le:g}"
+    return f"in [{kind.ge:g}, {f'{kind.le:g}]' if kind.le is not None else f'{kind.lt:g})'}"

@@ -1,0 +1,38 @@
+"""Loggers: what a run writes besides log.jsonl. A new one is its own file and one line here, or an entry point elsewhere."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from diffkit_schedules.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["LOGGERS", "Logger", "open_loggers"]
+
+
+class Logger(Protocol):
+    """Made by `factory(run, step)`: the run's folder, and the step from which it starts or resumes."""
+
+    def log(self, entry: Mapping[str, Any]) -> None:
+        """Log an entry of log.jsonl: "step", "loss", "lr" and others, each a number, a list of numbers or None."""
+
+    def images(self, pixels: "Tensor", step: int) -> None:
+        """Log samples, uint8 (N, 1 or 3, H, W)."""
+
+    def close(self) -> None:
+        """Write everything to the disk."""
+
+
+LOGGERS: Registry = Registry("diffkit.loggers", {"tensorboard": "diffkit_trainer.run.tensorboard:TensorBoardLogger"})
+"""The loggers by name: factory(run, step) -> `Logger`."""
+
+
+@contextmanager
+def open_loggers(names: Iterable[str], run: Path, step: int) -> Iterator[list[Logger]]:
+    """The loggers of those names, closed after the block. Raises ValueError for an unknown name, and where one needs a package
+    that is not installed."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(LOGGERS[name](run, step))) for name in names]
