@@ -46,7 +46,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     def mounted(size: str) -> Path:
         folder = tmp_path / f"disk{len(disks)}"
         folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
         if subprocess.run(command, capture_output=True, check=False).returncode:
             pytest.skip("mounting a disk needs root")
         disks.append(folder)

@@ -1,5 +1,9 @@
-"""The project's checks. `nox` runs all but the long ones, `nox -s faults` these; `nox -s "tests(samplers)"` runs those of one
-package, against its built wheel."""
+"""The project's checks, each in an environment with the built wheels it needs; nox reports the time of each.
+
+nox                             every check but the long ones, the cheapest first
+nox -s faults                   the long ones
+nox -s "tests(samplers)"        one package with what it declares and nothing else
+"""
 
 import os
 from pathlib import Path
@@ -7,62 +11,69 @@ from pathlib import Path
 import nox
 
 PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
+SOURCES = tuple(f"packages/{package}/src" for package in PACKAGES)
+TESTS = tuple(f"packages/{package}/tests" for package in PACKAGES)
+SCRIPTS = ("noxfile.py", "conftest.py", "benchmarks", "examples", "packages/trainer/scripts", "packages/cli/scripts")
 DIST = Path("dist").resolve()
-CONSTRAINTS = DIST / "constraints.txt"
-PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal")
+CONSTRAINTS = str(DIST / "constraints.txt")
+PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal", "--durations", "5")
+CHEAP = ("lint", "build", "types", "tests(schedules)", "tests(samplers)", "lowest", "tests(unet)")
+COSTLY = ("plugin", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
-nox.needs_version = ">=2025.2.9"
+nox.needs_version = ">=2025.10.16"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "build", "tests", "lowest", "backends", "peers", "onnx", "without_torch", "extras"]
+nox.options.sessions = [*CHEAP, *COSTLY]
 
 for pips, uvs in {"PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_CERT": "SSL_CERT_FILE"}.items():
     if pips in os.environ:  # uv reads none of pip's settings
         os.environ.setdefault(uvs, os.environ[pips])
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' networks are so small that threads would only wait for each other
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of the many processes would compile torch anew
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' networks are too small for threads
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of the many processes would compile torch's modules again
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and likely mistakes."""
-    session.install("ruff>=0.14,<0.18")
+    """Style and likely mistakes; who may import whom."""
+    session.install("ruff>=0.14,<0.18", "import-linter>=2.7,<3")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", env={"PYTHONPATH": os.pathsep.join(SOURCES)})
 
 
 @nox.session(requires=["build"])
 def types(session: nox.Session) -> None:
-    """mypy, strict, on every package at once."""
-    session.install("-c", CONSTRAINTS, "mypy>=1.18,<3", *(f"diffkit-{package}" for package in PACKAGES))
-    session.run("mypy", *(f"packages/{package}/src" for package in PACKAGES))
+    """mypy: strict on every package at once; on tests and scripts what annotations they have."""
+    session.install("-c", CONSTRAINTS, "mypy>=1.18,<3", "nox", *TOOLS, *(f"diffkit-{package}" for package in PACKAGES))
+    session.run("mypy", *SOURCES)
+    session.run("mypy", "--explicit-package-bases", *SCRIPTS, *TESTS)
 
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Every wheel, once, and the constraints file that makes each sibling come from here and torch from constraints.txt."""
+    """Every wheel, and a constraints file with the path of each and the version of torch."""
     session.install("build", "hatchling")
     for package in PACKAGES:
         session.run("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", DIST, f"packages/{package}", silent=True)
     wheels = {package: max(DIST.glob(f"diffkit_{package}-*.whl"), key=os.path.getmtime) for package in PACKAGES}
     siblings = [f"diffkit-{package} @ {wheel.as_uri()}\n" for package, wheel in wheels.items()]
-    CONSTRAINTS.write_text("".join(siblings) + Path("constraints.txt").read_text())
+    Path(CONSTRAINTS).write_text("".join(siblings) + Path("constraints.txt").read_text())
 
 
 @nox.session(requires=["build"])
 @nox.parametrize("package", PACKAGES, ids=PACKAGES)
 def tests(session: nox.Session, package: str) -> None:
-    """One package with what it declares and nothing else: its imports, its tests, its docstrings' and its README's examples."""
+    """One package with what it declares and nothing else: its imports, its tests, the examples of docstrings and README."""
     session.install("-c", CONSTRAINTS, f"diffkit-{package}", *TOOLS)
     with session.chdir(f"packages/{package}"):
         session.run("deptry", "src", silent=True)
-    ours = (f"packages/{package}/tests", f"packages/{package}/README.md", "--doctest-modules", "--pyargs", f"diffkit_{package}")
-    session.run(*PYTEST, *ours, "--ignore-glob=*/extra/*", "-m", "not long", *session.posargs)
+    paths = (f"packages/{package}/tests", f"packages/{package}/README.md", "--doctest-modules", "--pyargs", f"diffkit_{package}")
+    session.run(*PYTEST, *paths, "--ignore-glob=*/extra/*", "-m", "not long", *session.posargs)
 
 
 @nox.session(requires=["build"])
 def faults(session: nox.Session) -> None:
-    """The long runs of the trainer and the command: kills at every stage, several processes, a million files."""
+    """The long tests of the trainer and the command: kills at every stage, several processes, a million files."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", *TOOLS)
     session.run(
         *PYTEST, "packages/trainer/tests", "packages/cli/tests", "--ignore-glob=*/extra/*", "-m", "long", *session.posargs
@@ -70,15 +81,25 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(requires=["build"])
+def plugin(session: nox.Session) -> None:
+    """The command with a sampler, a schedule, a network and a logger of another distribution; then without that distribution."""
+    session.install("-c", CONSTRAINTS, "diffkit-cli", "./examples/plugin", *TOOLS)
+    session.run("pytest", "examples/plugin/tests/test_installed.py", *session.posargs)
+    uninstall = ("uv", "pip", "uninstall") if session.venv_backend == "uv" else ("python", "-m", "pip", "uninstall", "--yes")
+    session.run(*uninstall, "diffkit-example-plugin", external=True)
+    session.run("pytest", "examples/plugin/tests/test_not_installed.py", *session.posargs)
+
+
+@nox.session(requires=["build"])
 def lowest(session: nox.Session) -> None:
     """The schedules and samplers on the oldest versions they declare."""
-    session.install("-c", CONSTRAINTS, "diffkit-samplers", "numpy==1.26.0", "array-api-compat==1.14", *TOOLS)
+    session.install("-c", CONSTRAINTS, "diffkit-samplers", "numpy==1.26.0", "array-api-compat==1.14", "lazy-loader==0.6", *TOOLS)
     session.run("pytest", "packages/schedules", "packages/samplers", "--ignore-glob=*/extra/*", *session.posargs)
 
 
 @nox.session(requires=["build"])
 def backends(session: nox.Session) -> None:
-    """The schedules and samplers on torch and JAX as well as on NumPy; what must not wait on the oldest array-api-compat too."""
+    """The schedules and samplers on torch and JAX as well as on NumPy; device waits on the oldest array-api-compat too."""
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", *TOOLS)
     either = ("packages/schedules/tests/extra/test_tracing.py", "packages/samplers/tests/extra/test_waits.py")
     newest = (f"packages/samplers/tests/extra/test_{name}.py" for name in ("backends", "tracing"))
@@ -89,7 +110,7 @@ def backends(session: nox.Session) -> None:
 
 @nox.session(requires=["build"])
 def peers(session: nox.Session) -> None:
-    """Every scheduler class, the samplers, the U-Net and whole pipelines against diffusers: rates, steps, outputs and images."""
+    """Scheduler classes, samplers, the U-Net and pipelines against diffusers: rates, steps, outputs and images."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", "diffusers>=0.35", "torchsde", *TOOLS)  # its schedulers need SciPy too
     tests = (f"packages/{package}/tests/extra/test_diffusers.py" for package in ("schedules", "samplers", "unet", "cli"))
     session.run("pytest", *tests, *session.posargs)
@@ -97,7 +118,7 @@ def peers(session: nox.Session) -> None:
 
 @nox.session(requires=["build"])
 def onnx(session: nox.Session) -> None:
-    """A network exported to ONNX, run by onnxruntime, sampled from with NumPy; one of them is left for `without_torch`."""
+    """A network exported to ONNX, run by onnxruntime, sampled from with NumPy; writes a file for `without_torch`."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", "onnx", "onnxscript", "onnxruntime", *TOOLS)
     session.run("pytest", *(f"packages/{package}/tests/extra/test_onnx.py" for package in ("unet", "cli")), *session.posargs)
     session.run("diffkit", "export", "--out", DIST / "onnx" / "digits.onnx")
@@ -106,21 +127,21 @@ def onnx(session: nox.Session) -> None:
 
 @nox.session(requires=["onnx"])
 def without_torch(session: nox.Session) -> None:
-    """The example that draws from an ONNX file, where no torch is: the images that `diffkit sample` drew where it is."""
-    session.install("-c", CONSTRAINTS, "diffkit-samplers", "onnxruntime", "pillow", *TOOLS)  # Pillow for the test alone
-    session.run("pytest", "examples", *session.posargs)
+    """The example that samples from an ONNX file without torch: the same images as `diffkit sample` with torch."""
+    session.install("-c", CONSTRAINTS, "diffkit-samplers", "onnxruntime", "pillow", *TOOLS)  # the test alone uses Pillow
+    session.run("pytest", "examples/test_onnx_numpy.py", *session.posargs)
 
 
 @nox.session(requires=["build"])
 def extras(session: nox.Session) -> None:
-    """The trainer with what it can do without: the U-Net, TensorBoard, and a C++ compiler for torch.compile."""
+    """The trainer with its optional parts: the U-Net, TensorBoard, and a C++ compiler for torch.compile."""
     session.install("-c", CONSTRAINTS, "diffkit-trainer", "diffkit-unet", "tensorboard", *TOOLS)
     session.run(*PYTEST, "packages/trainer/tests/extra", *session.posargs)
 
 
 @nox.session(requires=["build"])
 def mutation(session: nox.Session) -> None:
-    """How many mutants of a package its fast tests kill: `nox -s mutation -- trainer [MODULE ...]`; no default session."""
+    """The fraction of a package's mutants that its fast tests kill: `nox -s mutation -- trainer [MODULE ...]`; not by default."""
     if not session.posargs:
         session.error("which package? nox -s mutation -- schedules, samplers, unet or trainer")
     session.install("-c", CONSTRAINTS, f"diffkit-{session.posargs[0]}", "torch", "mutmut==3.8.1", *TOOLS)

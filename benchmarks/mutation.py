@@ -1,10 +1,10 @@
-"""How many mutants of a package its fast tests kill: python benchmarks/mutation.py schedules [MODULE ...].
+"""The fraction of a package's mutants that its fast tests kill: python benchmarks/mutation.py schedules [MODULE ...].
 
 A mutant is the package with one small mistake: another number, operator or argument, a branch never taken, None for a value.
-mutmut makes them, a function at a time, and runs for each the tests that call this function. packages/NAME/tests/mutants.toml
-says which modules (all, where it does not say) and which tests, and names each mutant that is no mistake, with the reason why.
-Fails below 90%, and where a survivor is not named there or what is named there does not survive.
-Not counted: other letters in a text with a space in it, which people read. A text that is gone is counted.
+mutmut generates the mutants of each function and runs the tests that call it. packages/NAME/tests/mutants.toml lists the modules
+(default: all), the tests, and each equivalent mutant with the reason why it is no mistake.
+Fails below 90%, for a survivor that is not listed, and for a listed mutant that does not survive.
+Not counted: changed letters in a string with a space, which people read. A missing string is counted.
 """
 
 import json
@@ -23,21 +23,21 @@ from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
 
 ROOT = Path(__file__).resolve().parents[1]
-ENOUGH = 0.9
+MIN_KILLED = 0.9
 KILLED = ("killed", "timeout", "segfault")
-LEAN = [f"-pno:{plugin}" for plugin in ("cacheprovider", "unraisableexception", "threadexception")]  # they collect garbage
+LEAN = [f"-pno:{plugin}" for plugin in ("cacheprovider", "unraisableexception", "threadexception")]  # two collect garbage
 WARM = """
 with __import__("contextlib").suppress(ImportError):
-    # torch does at the first comparison and the first update: better once, before the mutants' processes part
+    # torch imports these at the first comparison and the first update: once here, before the processes fork
     import torch._dynamo
     import torch.distributed.tensor
 """
 TEXT = r"""'[^']*'|"[^"]*\""""
-UNTOUCHED = ("overload", "staticmethod", "classmethod")
+NOT_REWRITTEN = ("overload", "staticmethod", "classmethod")
 
 
 class Mutant(NamedTuple):
-    """`where` is module.function; `was` and `now` are the lines that differ, "" where there is none."""
+    """`where` is module.function; `was` and `now` are the lines that differ, "" for none."""
 
     where: str
     was: str
@@ -51,27 +51,28 @@ class Mutant(NamedTuple):
 
 
 def main(package: str, *modules: str) -> str | None:
-    """What is wrong, or None."""
-    told: dict[str, Any] = tomllib.loads((ROOT / "packages" / package / "tests" / "mutants.toml").read_text())
-    stage = _stage(package, list(modules) or told.get("modules", ["*"]), told["tests"])
+    """The reason of a failure, or None."""
+    config: dict[str, Any] = tomllib.loads((ROOT / "packages" / package / "tests" / "mutants.toml").read_text())
+    stage = _stage(package, list(modules) or config.get("modules", ["*"]), config["tests"])
     _run(stage)
     os.chdir(stage)
     mutants = [each for each in _mutants() if not _is_wording(each)]
     survivors = {each.key: each for each in mutants if each.status not in KILLED}
-    equal = {(each["where"], each["was"], now): each["why"] for each in told.get("equal", []) for now in each["now"]}
+    equal = {(each["where"], each["was"], now): each["why"] for each in config.get("equal", []) for now in each["now"]}
     for key, each in survivors.items():
         print(f"{each.where}: {equal.get(key, each.status)}\n{each.diff}\n")
-    gone = [] if modules else [key for key in equal if key not in survivors]
-    for key in gone:
-        print("{}: named in mutants.toml and no survivor\n-{}\n+{}\n".format(*key))
-    killed, unnamed = sum(each.status in KILLED for each in mutants), len(survivors.keys() - equal.keys())
-    share = killed / len(mutants)
-    print(f"{package}: {killed} of {len(mutants)} mutants killed, {share:.1%}; {unnamed} survivors without a name")
-    return f"{package} needs {ENOUGH:.0%} killed and every survivor named" if share < ENOUGH or unnamed or gone else None
+    killed_equal = [] if modules else [key for key in equal if key not in survivors]
+    for key in killed_equal:
+        print("{}: listed in mutants.toml but killed\n-{}\n+{}\n".format(*key))
+    killed, unlisted = sum(each.status in KILLED for each in mutants), len(survivors.keys() - equal.keys())
+    fraction = killed / len(mutants)
+    print(f"{package}: {killed} of {len(mutants)} mutants killed, {fraction:.1%}; {unlisted} survivors not listed")
+    failed = fraction < MIN_KILLED or unlisted or killed_equal
+    return f"{package} needs {MIN_KILLED:.0%} killed and every survivor listed" if failed else None
 
 
 def _run(stage: Path) -> None:
-    """mutmut in the stage, as many mutants at once as there are cores for this process; its progress where somebody looks."""
+    """Run mutmut in the stage with one process per core; its output goes to a terminal, else to mutmut.log."""
     cores = len(os.sched_getaffinity(0))
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(cores)]
     with (stage / "mutmut.log").open("w") as log:
@@ -82,7 +83,7 @@ def _run(stage: Path) -> None:
 
 
 def _stage(package: str, modules: list[str], tests: list[str]) -> Path:
-    """A project as mutmut wants it, src/ and tests/ in one folder, made anew."""
+    """A new project as mutmut expects it: src/ and tests/ in one folder."""
     home, name = ROOT / "packages" / package, f"diffkit_{package}"
     stage = ROOT / "build" / "mutation" / package
     shutil.rmtree(stage, ignore_errors=True)
@@ -109,11 +110,11 @@ def _stage(package: str, modules: list[str], tests: list[str]) -> Path:
 
 
 class _Undecorated(cst.CSTTransformer):
-    """`@d def f` as `def f` and `f = d(f)`, which is the same: mutmut passes over what is decorated."""
+    """Rewrite `@d def f` as `def f` and `f = d(f)`, which is the same: mutmut skips decorated functions."""
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> Any:  # noqa: N802
         names = [cst.Module([]).code_for_node(each.decorator) for each in updated_node.decorators]
-        if not names or any(name in UNTOUCHED or name.endswith(".setter") for name in names):
+        if not names or any(name in NOT_REWRITTEN or name.endswith(".setter") for name in names):
             return updated_node
         function = updated_node.name.value
         call = "".join(f"{name}(" for name in names) + function + ")" * len(names)
@@ -121,7 +122,7 @@ class _Undecorated(cst.CSTTransformer):
 
 
 def _toml(tables: dict[str, dict[str, Any]]) -> str:
-    """JSON's texts, lists and truth values are TOML's too."""
+    """TOML of tables; JSON's strings, lists and booleans are valid TOML."""
     lines: list[str] = []
     for name, table in tables.items():
         lines += [f"[tool.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
@@ -129,7 +130,7 @@ def _toml(tables: dict[str, dict[str, Any]]) -> str:
 
 
 def _mutants() -> Iterator[Mutant]:
-    """Those of the stage that is the working folder."""
+    """The mutants of the stage in the working directory."""
     for path in sorted(Path("mutants").glob("src/**/*.py.meta")):
         source = path.relative_to("mutants").with_suffix("")
         for name, code in json.loads(path.read_text())["exit_code_by_key"].items():
@@ -137,12 +138,12 @@ def _mutants() -> Iterator[Mutant]:
             diff = get_diff_for_mutant(name, path=source)
             lines = diff.splitlines()[3:]
             was, now = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
-            place = f"{module}.{function[1:].replace('ǁ', '.')}"
-            yield Mutant(place, was, now, status_by_exit_code[code], diff)
+            where = f"{module}.{function[1:].replace('ǁ', '.')}"
+            yield Mutant(where, was, now, status_by_exit_code[code], diff)
 
 
 def _is_wording(mutant: Mutant) -> bool:
-    """Whether no more was changed than the letters of texts that hold a space."""
+    """Whether only letters of strings with a space changed."""
     texts = [re.findall(TEXT, side) for side in (mutant.was, mutant.now)]
     if len(texts[0]) != len(texts[1]) or re.sub(TEXT, "", mutant.was) != re.sub(TEXT, "", mutant.now):
         return False

@@ -1,9 +1,9 @@
-"""How far samplers are from the exact answer at equal network calls, ours beside diffusers', k-diffusion's and azula's.
+"""The error of samplers at equal numbers of network evaluations: diffkit, diffusers, k-diffusion and azula.
 
-python benchmarks/sampler_error.py (needs torch, diffusers, and `pip install --no-deps k-diffusion azula torchdiffeq torchsde`;
-a library that is not there is left out of the table). The network is the exact denoiser of a mixture of Gaussians; all
-go over the same times, evenly from t = 1 to t = 0.1 on the DDPM's linear betas; the error is the root mean square of x at the
-end over 2,000 starting points, against Heun's method in 4,000 steps.
+python benchmarks/sampler_error.py (requires torch, diffusers, and `pip install --no-deps k-diffusion azula torchdiffeq torchsde`;
+the table omits a library that is not installed). The network is the exact denoiser of a mixture of Gaussians. All samplers have
+the same times, evenly from t = 1 to t = 0.1 on the DDPM's linear betas. The error is the root mean square of the final x over
+2,000 starting points, against Heun's method with 4,000 steps.
 """
 
 import functools
@@ -13,6 +13,7 @@ import types
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffkit_samplers import trajectory
@@ -42,7 +43,7 @@ def diffusers(method: str, steps: int) -> torch.Tensor:
         scheduler = DDIMScheduler(clip_sample=False, prediction_type="sample")
         x = X
         for now, then in zip(times(steps), times(steps)[1:], strict=False):
-            # their step finds the level it leads to from the number of steps alone
+            # diffusers' step derives the next time from the number of steps
             scheduler.num_inference_steps = round(1 / (now - then))
             if 1000 // scheduler.num_inference_steps != round(1000 * (now - then)):
                 raise LookupError("no such grid")
@@ -73,11 +74,12 @@ def k_diffusion(method: str, steps: int) -> torch.Tensor:
 
 @functools.cache
 def k_sampling() -> types.ModuleType:
-    """k-diffusion's sampling module alone: the package as a whole wants libraries that sampling does not."""
+    """k-diffusion's sampling module alone: importing the package requires libraries that sampling does not use."""
     found = importlib.util.find_spec("k_diffusion")
     if found is None or found.origin is None:
         raise ImportError("k-diffusion")
-    package, utils = types.ModuleType("k_diffusion"), types.ModuleType("k_diffusion.utils")
+    package: Any = types.ModuleType("k_diffusion")
+    utils: Any = types.ModuleType("k_diffusion.utils")
     package.__path__ = [str(Path(found.origin).parent)]
     utils.append_dims = lambda x, n: x.reshape(x.shape + (1,) * (n - x.ndim))
     sys.modules |= {"k_diffusion": package, "k_diffusion.utils": utils}

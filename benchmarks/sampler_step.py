@@ -1,9 +1,9 @@
-"""What a sampler costs beside the network: python benchmarks/sampler_step.py (needs diffusers for its row).
+"""The cost of a sampler besides the network: python benchmarks/sampler_step.py (requires diffusers).
 
-The network is free: it returns a tensor that is there already. A step of 16x3x64x64 on the CPU: "sampler" is all of `ddim` over
-50 steps divided by 50, given a denoise that returns x0; "from eps" has the conversion from an eps network told the index in
-it, as `DDIMScheduler.step` has. Bare is the update y = a x + b e alone (and, at eta 1, the same noise drawn and added). The
-rounds of five are interleaved, each after a run that is not counted; medians, and ratios to bare.
+The network is free: it returns an existing tensor. A step of 16x3x64x64 on the CPU: "sampler" is `ddim` with 50 steps, divided by
+50, for a denoise that returns x0; "from eps" includes the conversion of an eps prediction conditioned on the index, as
+`DDIMScheduler.step` does. "bare" is the update y = a x + b e alone (at eta 1 with the same noise generated and added). Rounds of
+five are interleaved, each after a run that is not counted; medians, and ratios to bare.
 """
 
 import statistics
@@ -49,7 +49,7 @@ def measure(name: str, cases: dict[str, Callable[[], None]]) -> None:
     times: dict[str, list[float]] = {case: [] for case in cases}
     for _ in range(ROUNDS):
         for case, run in cases.items():
-            run()  # not counted: brings caches and allocator to where this case has them
+            run()  # not counted: warms caches and the allocator for this case
             for _ in range(REPEATS):
                 begun = time.perf_counter()
                 run()

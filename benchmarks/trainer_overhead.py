@@ -1,8 +1,7 @@
-"""What the trainer costs beside the loop one would write by hand: python benchmarks/trainer_overhead.py [--batch 8] [--pairs 15].
+"""The trainer's overhead over a loop in plain torch: python benchmarks/trainer_overhead.py [--batch 8] [--pairs 15].
 
-The same network, optimiser, average and data, a step of one and a step of the other in turn, so that whatever else the machine
-does meets both; medians. Then the packed data alone, what a save costs the training, and the peak of memory, each in a process of
-its own.
+Both have the same network, optimiser, EMA and data. They take turns, one step each, so that other load affects both; medians.
+Then the rate of packed images, the time that a save blocks training, and peak memory, measured in separate processes.
 """
 
 import argparse
@@ -14,12 +13,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffkit_schedules import offset_cosine
-from diffkit_trainer import Images, Saver, Trainer, open_images
-from diffkit_trainer.run.state import snapshot
+from diffkit_trainer import Images, Normalisation, Saver, Trainer, open_images
 from diffkit_unet import preset
 from torch import nn
 from torch.nn import functional
@@ -34,7 +34,7 @@ def images(count: int = 2000, size: int = 64) -> Images:
 
 
 def bare(network: nn.Module, data: Images, batch: int) -> Iterator[None]:
-    """The tutorial's training in plain torch: one draw of everything, AdamW, and an average of weights and statistics."""
+    """The tutorial's training in plain torch: random batch, AdamW, EMA of weights and statistics."""
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-4, fused=True)
     values = [*network.parameters(), *(buffer for buffer in network.buffers() if buffer.is_floating_point())]
@@ -54,7 +54,7 @@ def bare(network: nn.Module, data: Images, batch: int) -> Iterator[None]:
 
 
 class Pixel(nn.Module):
-    """Next to no network: what is left is the loop."""
+    """A network of 12 numbers, so that the loop dominates."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ def in_turn(make: Callable[[], nn.Module], data: Images, batch: int, pairs: int)
     found = []
     for n in range(pairs):
         order = (by_hand, ours) if n % 2 else (ours, by_hand)
-        took = {id(loop): seconds(lambda loop=loop: next(loop)) for loop in order}
+        took = {id(loop): seconds(partial(next, loop)) for loop in order}
         found.append((took[id(by_hand)], took[id(ours)]))
     return (*(statistics.median(each) for each in zip(*found, strict=True)), statistics.median(b / a for a, b in found))
 
@@ -89,56 +89,59 @@ def overhead(batch: int, pairs: int) -> float:
     one, other, ratio = in_turn(lambda: preset("tutorial"), data, batch, pairs)
     print(f"tutorial network, batch {batch}: bare {one * 1e3:.0f} ms, trainer {other * 1e3:.0f} ms, ratio {ratio:.3f}")
     small, ours, _ = in_turn(Pixel, data, batch, 20 * pairs)
-    share = (ours - small) / one
+    fraction = (ours - small) / one
     print(
         f"the loop alone (a network of 12 numbers): bare {small * 1e3:.2f} ms, trainer {ours * 1e3:.2f} ms: "
-        f"{(ours - small) * 1e3:.2f} ms more, {share:.2%} of the tutorial's step"
+        f"{(ours - small) * 1e3:.2f} ms more, {fraction:.2%} of the tutorial's step"
     )
     return other
 
 
 def formats(pairs: int) -> None:
     digits, photographs = open_images("digits"), images()
-    cases = {"plain": {}, "channels_last": {"channels_last": True}, "bf16": {"precision": "bf16"}}
+    cases: dict[str, dict[str, Any]] = {"plain": {}, "channels_last": {"channels_last": True}, "bf16": {"precision": "bf16"}}
     cases["both"] = cases["channels_last"] | cases["bf16"]
     for name, data, batch, rounds in (("tutorial", photographs, 8, pairs), ("small", digits, 64, 8 * pairs)):
         loops = {
             case: Trainer(preset(name, in_channels=data.shape[0]), data, offset_cosine(), batch_size=batch, **options).run(10**9)
             for case, options in cases.items()
         }
-        took = {case: [seconds(lambda loop=loop: next(loop)) for _ in range(2)] for case, loop in loops.items()}
+        took = {case: [seconds(partial(next, loop)) for _ in range(2)] for case, loop in loops.items()}
         for _ in range(rounds):
             for case, loop in loops.items():
-                took[case].append(seconds(lambda loop=loop: next(loop)))
+                took[case].append(seconds(partial(next, loop)))
         plain = took["plain"]
         ratios = {case: statistics.median(a / b for a, b in zip(each[2:], plain[2:], strict=True)) for case, each in took.items()}
-        print(f"{name}, time beside float32: " + ", ".join(f"{case} {ratio:.2f}" for case, ratio in ratios.items()))
+        print(f"{name}, time relative to float32: " + ", ".join(f"{case} {ratio:.2f}" for case, ratio in ratios.items()))
 
 
 def data_rate(batch: int, step: float) -> None:
-    from diffkit_trainer.training.batch import BatchSpec, random_batch
-    from diffkit_trainer.training.training_data import TrainingData
-
     data = images()
-    samples = TrainingData.of(data, torch.device("cpu"), torch.contiguous_format)
-    part = random_batch(BatchSpec(0, batch, len(data), data.shape, flip=True), 0)
-    rate = batch / statistics.median(seconds(lambda: samples.tensors(part)) for _ in range(100))
-    print(f"packed data alone: {rate:.0f} images/s; the network uses {batch / step:.1f}: {rate * step / batch:.0f} times that")
+    normalisation, index = Normalisation.of(data), torch.randint(len(data), (batch,))
+    rate = batch / statistics.median(seconds(lambda: normalisation.to_network(data.pixels[index]).flip(-1)) for _ in range(100))
+    print(f"packed images: {rate:.0f} images/s; the network uses {batch / step:.1f}: {rate * step / batch:.0f} times that")
 
 
-def saving(batch: int) -> None:
+def copied(trainer: Trainer) -> list[torch.Tensor]:
+    """One copy in memory of all tensors of a checkpoint."""
+    _, moments = trainer.state()
+    tensors = (moments, *(network.state_dict() for network in (trainer.model, *trainer.ema.models)))
+    return [value.clone() for each in tensors for value in each.values()]
+
+
+def saving() -> None:
     trainer = Trainer(preset("tutorial"), images(200), offset_cosine(), batch_size=2)
     next(iter(trainer.run(1)))
-    copies, blocked, whole = [], [], []
+    copies, blocked, written = [], [], []
     with tempfile.TemporaryDirectory() as run, Saver(run) as saver:
         for _ in range(9):
-            copies.append(seconds(lambda: snapshot(trainer, copied=True)))
+            copies.append(seconds(lambda: copied(trainer)))
             begun = time.perf_counter()
             saver.save(trainer, {})
             blocked.append(time.perf_counter() - begun)
             saver.wait()
-            whole.append(time.perf_counter() - begun)
-    one, two, three = (statistics.median(each) * 1e3 for each in (copies, blocked, whole))
+            written.append(time.perf_counter() - begun)
+    one, two, three = (statistics.median(each) * 1e3 for each in (copies, blocked, written))
     print(f"a save: one copy in memory {one:.1f} ms, training waits {two:.1f} ms, on the disk after {three:.0f} ms")
 
 
@@ -167,7 +170,7 @@ def main() -> None:
     step = overhead(options.batch, options.pairs)
     formats(options.pairs)
     data_rate(options.batch, step)
-    saving(options.batch)
+    saving()
     peaks = {}
     for kind in ("bare", "trainer"):
         command = [sys.executable, __file__, "--memory", kind, "--batch", "32"]

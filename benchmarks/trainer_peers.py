@@ -1,9 +1,9 @@
-"""The trainer beside diffusers' training example: python benchmarks/trainer_peers.py [--pairs 20], with accelerate, diffusers.
+"""The trainer against diffusers' training example: python benchmarks/trainer_peers.py [--pairs 20]; needs accelerate, diffusers.
 
-The same network, images and batch size; a step of one and a step of the other in turn, so that whatever else the machine does
-meets both. The example's loop is that of examples/unconditional_image_generation/train_unconditional.py with its defaults: a
-DataLoader that decodes, crops, mirrors and normalises each image each time (here by Pillow and torch, where the example has
-torchvision), accelerate, clipping, a learning-rate schedule, diffusers' average, the loss read after every step.
+Both have the same network, images and batch size. They take turns, one step each, so that other load affects both. The example's
+loop is that of examples/unconditional_image_generation/train_unconditional.py, with its defaults: a DataLoader that decodes,
+crops, mirrors and normalises each image in each epoch (here by Pillow and torch, there by torchvision), accelerate, gradient
+clipping, a learning-rate schedule, diffusers' EMA, and the loss read after each step.
 """
 
 import argparse
@@ -12,7 +12,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -31,7 +33,7 @@ CASES = {"tutorial": (64, 8), "small": (32, 64), "one layer": (64, 8)}  # name o
 
 
 class OneLayer(nn.Module):
-    """Next to no network: what is left is the loop and the images."""
+    """A network of 12 numbers, so that the loop and the images dominate."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +66,7 @@ class Folder(Dataset):
 
 
 def example(network: nn.Module, data: Path, size: int, batch: int) -> Iterator[None]:
-    """The example's training, a step at a time."""
+    """The example's training, one step per iteration."""
     accelerator = Accelerator(cpu=True)
     schedule = DDPMScheduler(num_train_timesteps=1000)
     average = EMAModel(network.parameters(), decay=0.9999, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
@@ -91,9 +93,10 @@ def example(network: nn.Module, data: Path, size: int, batch: int) -> Iterator[N
 
 def ours(network: nn.Module, data: Path, size: int, batch: int) -> Iterator[None]:
     """The same with the trainer, in the command's default memory format; its loss is read as often as the command reads it."""
-    options = {"kind": "mse", "condition": "time", "lr": 1e-4, "weight_decay": 1e-6, "clip": 1.0, "ema": 0.9999, "flip": True}
-    options |= {"lr_schedule": "cosine", "warmup": 500, "decay_steps": 100_000, "channels_last": True}
-    trainer = Trainer(network, pack(data, size), linear_betas(), batch_size=batch, **options)
+    optimiser: dict[str, Any] = {"lr": 1e-4, "weight_decay": 1e-6, "clip": 1.0}
+    rates: dict[str, Any] = {"lr_schedule": "cosine", "warmup": 500, "decay_steps": 100_000}
+    options: dict[str, Any] = {"kind": "mse", "condition": "time", "ema": 0.9999, "flip": True, "channels_last": True}
+    trainer = Trainer(network, pack(data, size), linear_betas(), batch_size=batch, **options, **optimiser, **rates)
     for step, _ in trainer.run(10**9):
         if step % 50 == 0:
             trainer.metrics()
@@ -101,7 +104,7 @@ def ours(network: nn.Module, data: Path, size: int, batch: int) -> Iterator[None
 
 
 def photographs(count: int = 400, side: int = 160) -> Path:
-    """JPEG files that are not square, smooth noise in them."""
+    """JPEG files of smooth noise, not square."""
     folder = Path(tempfile.mkdtemp()) / "photographs"
     folder.mkdir()
     for i in range(count):
@@ -124,7 +127,7 @@ def compare(name: str, data: Path, pairs: int) -> None:
     taken: list[list[tuple[float, float]]] = [[], []]
     for n in range(pairs):
         for k in (0, 1) if n % 2 else (1, 0):
-            taken[k].append(timed(lambda k=k: next(loops[k])))
+            taken[k].append(timed(partial(next, loops[k])))
     for clock, what in enumerate(("elapsed", "processor")):
         theirs, mine = ([each[clock] for each in side] for side in taken)
         ratio = statistics.median(a / b for a, b in zip(theirs, mine, strict=True))

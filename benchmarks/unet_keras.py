@@ -30,18 +30,18 @@ def network(size):
     image, variance = keras.Input((size, size, 3)), keras.Input((1, 1, 1))
     level = layers.UpSampling2D(size, interpolation="nearest")(layers.Lambda(embed, output_shape=(1, 1, EMBEDDING))(variance))
     x = layers.Concatenate()([layers.Conv2D(WIDTHS[0], 1)(image), level])
-    kept = []
+    skips = []
     for width in WIDTHS[:-1]:
         for _ in range(DEPTH):
             x = residual(x, width)
-            kept.append(x)
+            skips.append(x)
         x = layers.AveragePooling2D(2)(x)
     for _ in range(DEPTH):
         x = residual(x, WIDTHS[-1])
     for width in reversed(WIDTHS[:-1]):
         x = layers.UpSampling2D(2, interpolation="bilinear")(x)
         for _ in range(DEPTH):
-            x = residual(layers.Concatenate()([x, kept.pop()]), width)
+            x = residual(layers.Concatenate()([x, skips.pop()]), width)
     return keras.Model([image, variance], layers.Conv2D(3, 1, kernel_initializer="zeros")(x))
 
 

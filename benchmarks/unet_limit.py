@@ -1,8 +1,7 @@
-"""How much of the processor the tutorial network's convolutions already use: python benchmarks/unet_limit.py.
+"""The tutorial network's convolutions against the CPU's peak: python benchmarks/unet_limit.py.
 
-Each convolution of the network is timed alone, in the order of memory that the network has, and beside it a product of two
-2048 x 2048 matrices: what the processor can do. Their sum bounds what the network could reach if all the rest cost nothing.
-One thread, processor time, so that other work on the machine weighs little.
+Each convolution is timed alone, in the network's memory format, and compared with a product of two 2048 x 2048 matrices. The
+total of the convolutions bounds the network's speed. One thread and CPU time, so that other processes matter little.
 """
 
 import time
@@ -19,14 +18,14 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_memory()
     network = preset("tutorial").eval()
-    met: list[tuple[nn.Conv2d, Tensor]] = []
+    inputs: list[tuple[nn.Conv2d, Tensor]] = []
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
-            layer.register_forward_pre_hook(lambda layer, given: met.append((layer, given[0].detach())))
+            layer.register_forward_pre_hook(lambda layer, given: inputs.append((layer, given[0].detach())))
     x, level = torch.randn(BATCH, 3, SIZE, SIZE), torch.rand(BATCH)
     with torch.no_grad():
         network(x, level)
-        convolutions = list(met)
+        convolutions = list(inputs)
         matrix = torch.randn(2048, 2048)
         product = 2 * 2048**3 / seconds(lambda: matrix @ matrix)
         print(f"a product of matrices                    {product / 1e9:6.1f} GFLOP/s")
@@ -41,19 +40,19 @@ def main() -> None:
 
 
 def work(layer: nn.Conv2d, x: Tensor) -> int:
-    """Multiplications and additions of a convolution that keeps the size."""
+    """Floating-point operations of a convolution that keeps the size."""
     return 2 * x.shape[0] * x.shape[2] * x.shape[3] * layer.weight.numel()
 
 
 def seconds(once: Callable[[], object], times: int = 7) -> float:
-    """The least processor time that one call took."""
+    """The minimum CPU time of one call."""
     once()
-    least = float("inf")
+    minimum = float("inf")
     for _ in range(times):
         start = time.process_time()
         once()
-        least = min(least, time.process_time() - start)
-    return least
+        minimum = min(minimum, time.process_time() - start)
+    return minimum
 
 
 if __name__ == "__main__":

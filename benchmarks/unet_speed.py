@@ -1,7 +1,7 @@
-"""Images a second of the U-Nets, beside Keras and diffusers: python benchmarks/unet_speed.py [--keras PYTHON].
+"""Images per second of the U-Net, Keras and diffusers: python benchmarks/unet_speed.py [--keras PYTHON].
 
-Every contender is a process of its own; they take turns, one step each, round after round, and the medians are compared: what
-else the machine does meanwhile falls on all alike. Compiling and the first steps are not counted.
+Each contender runs in its own process. They take turns, one step each per round, so that other load affects all alike; medians
+are compared. Compilation and the first steps are not counted.
 """
 
 import argparse
@@ -18,9 +18,7 @@ from unet_plain import Plain
 
 TUTORIAL = ["plain", "diffkit", "diffkit compiled"]
 SECOND = ["diffusers", "mapped", "mapped compiled"]
-"""plain: the tutorial's network in torch's own layers.
-
-mapped: diffusers' network and weights, through from_diffusers."""
+"""plain: the tutorial's network in torch's own layers. mapped: diffusers' network, converted by from_diffusers."""
 
 UNCONDITIONAL = {
     "sample_size": 32,
@@ -32,7 +30,7 @@ UNCONDITIONAL = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keras", help="a Python that has TensorFlow and Keras")
+    parser.add_argument("--keras", help="Python interpreter with TensorFlow and Keras")
     parser.add_argument("--only", nargs="*", help="contenders")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
@@ -49,7 +47,7 @@ def main() -> None:
 
 
 def race(names: list[str], options: argparse.Namespace, batch: int, size: int) -> None:
-    """Let the contenders take turns, and print images a second and the ratio to the first."""
+    """Run the contenders in turns; print images per second and the ratio to the first."""
     here = Path(__file__)
     ours = [sys.executable, str(here), "--threads", str(options.threads), "--worker"]
     keras = [options.keras, str(here.with_name("unet_keras.py")), str(options.threads)]
@@ -75,19 +73,20 @@ def race(names: list[str], options: argparse.Namespace, batch: int, size: int) -
         for name in names:
             print(f"  {kind:8} {name:17} {rates[name]:6.1f} images/s   x {ratios[name]:.2f}", flush=True)
     for process in processes.values():
-        process.stdin.close()
-        process.wait()
+        process.communicate()
 
 
-def once(process: subprocess.Popen, kind: str) -> float:
-    """Have a contender do one step; its seconds."""
+def once(process: subprocess.Popen[str], kind: str) -> float:
+    """The seconds of one step of a contender."""
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(f"{kind}\n")
     process.stdin.flush()
     return float(process.stdout.readline())
 
 
 def work(name: str, threads: int, batch: int, size: int) -> None:
-    """Do a step for every line that comes in, and answer with its seconds."""
+    """Run a step for each line of stdin and print its seconds."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     network = contender(name)
@@ -96,23 +95,23 @@ def work(name: str, threads: int, batch: int, size: int) -> None:
     x, level = torch.randn(batch, 3, size, size), torch.rand(batch)
     index = name.startswith(("diffusers", "mapped"))
     level = (level * 1000).long() if index else level
-    answer = (lambda: network(x, level).sample) if name == "diffusers" else (lambda: network(x, level))
+    predict = (lambda: network(x, level).sample) if name == "diffusers" else (lambda: network(x, level))
     for line in sys.stdin:
         start = time.perf_counter()
         if line.strip() == "train":
             network.train()
             optimizer.zero_grad()
-            (answer() - x).abs().mean().backward()
+            (predict() - x).abs().mean().backward()
             optimizer.step()
         else:
             network.eval()
             with torch.no_grad():
-                answer()
+                predict()
         print(time.perf_counter() - start, flush=True)
 
 
 def contender(name: str) -> nn.Module:
-    """A network by the name of its contender."""
+    """The network of a contender."""
     if name not in ("plain", "diffusers"):
         keep_memory()
     if name.startswith(("diffusers", "mapped")):
@@ -122,7 +121,9 @@ def contender(name: str) -> nn.Module:
         network = theirs if name == "diffusers" else from_diffusers(dict(theirs.config), theirs.state_dict())
     else:
         network = Plain() if name == "plain" else preset("tutorial")
-    return torch.compile(network) if name.endswith("compiled") else network
+    if name.endswith("compiled"):
+        network.compile()
+    return network
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from diffkit_samplers import clip, ddim, denoiser, seeded
+from diffkit_samplers import Denoise, clip, ddim, denoiser, seeded
 from diffkit_schedules import from_config
 
 VISIBLE = 64
@@ -34,7 +34,7 @@ def draw(path: Path, seeds: Sequence[int], steps: int = 20, size: tuple[int, int
         return session.run(None, {"x": x, "condition": condition.astype(np.float32), **given})[0]
 
     schedule = from_config(config["schedule"])
-    denoise = denoiser(network, schedule, config["prediction"], config["condition"])
+    denoise: Denoise = denoiser(network, schedule, config["prediction"], config["condition"])
     if bound := config.get("clip"):
         denoise = clip(denoise, -bound, bound, keep_eps=schedule)
     image = config["image"]

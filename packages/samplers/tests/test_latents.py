@@ -5,7 +5,8 @@ import pytest
 from diffkit_samplers import ddim, seeded, slerp, step
 from diffkit_samplers.testing import GaussianOracle
 from diffkit_schedules import cosine, rectified
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 rng = np.random.default_rng(0)
 A, B = rng.standard_normal((2, 5, 3, 16, 16))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from diffkit_samplers import Estimate, clip, ddim, ddpm, denoiser, grid, step, trajectory
 from diffkit_schedules import Rates, cosine, discrete, linear_betas, rectified, to_eps
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 rng = np.random.default_rng(0)
 X, X0, Z = rng.standard_normal((3, 2, 3, 4))

@@ -4,7 +4,8 @@ import diffkit_schedules as ds
 import numpy as np
 import pytest
 from every_schedule import EVERY, ids
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 rng = np.random.default_rng(0)
 X0, EPS = rng.standard_normal((2, 4, 3, 2, 2))

@@ -9,7 +9,8 @@ import diffkit_schedules as ds
 import numpy as np
 import pytest
 from every_schedule import EVERY, PRESERVING, TABLES, ids
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 times = st.floats(0, 1)
 

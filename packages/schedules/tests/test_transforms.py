@@ -6,7 +6,8 @@ import diffkit_schedules as ds
 import numpy as np
 import pytest
 from every_schedule import CONTINUOUS, EVERY, TABLES, ids
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 TWO, ONE = ds.discrete([0.36, 0.99]), ds.discrete([0.99])
 STEEP = ds.linear(0.1, 400)

@@ -5,7 +5,8 @@ import math
 import diffkit_schedules as ds
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 times = st.floats(0.01, 0.99)
 

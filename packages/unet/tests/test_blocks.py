@@ -1,32 +1,11 @@
-"""The blocks alone: shapes, averages at odd edges, and what each is made of."""
+"""Down and up blocks: the order of residual blocks and skips, sizes, and arguments."""
 
 import pytest
 import torch
-from diffkit_unet import DownBlock, ResidualBlock, UpBlock
-from diffkit_unet.batchnorm import BatchNorm
-from diffkit_unet.layers import convolution
+from diffkit_unet import DownBlock, UpBlock
 
 
-@pytest.mark.parametrize("width", [4, 6])
-def test_a_residual_block_without_main_path_is_its_skip(width):
-    block = ResidualBlock(4, width)
-    torch.nn.init.zeros_(block.conv2.weight)
-    x = torch.randn(2, 4, 5, 7)
-    assert torch.equal(block(x), block.skip(x))
-    assert torch.equal(block.skip(x), x) == (width == 4)
-    assert block(x).shape == (2, width, 5, 7)
-
-
-def test_a_residual_block_sees_two_pixels_far():
-    block = ResidualBlock(4, 4).eval()
-    x = torch.zeros(1, 4, 9, 9, requires_grad=True)
-    block(x)[0, :, 4, 4].sum().backward()
-    seen = x.grad.abs().sum((0, 1)) > 0
-    assert seen[2:7, 2:7].all()
-    assert seen.sum() == 25
-
-
-def test_a_down_block_averages_the_pixels_that_are_there():
+def test_down_block_averages_2x2_pixels_and_what_an_odd_edge_has():
     x, skips = DownBlock(3, 6, depth=2)(torch.randn(2, 3, 5, 7))
     assert [skip.shape for skip in skips] == [(2, 6, 5, 7)] * 2
     last = skips[-1]
@@ -37,7 +16,31 @@ def test_a_down_block_averages_the_pixels_that_are_there():
             torch.testing.assert_close(x[:, :, i, j], expected)
 
 
-def test_an_up_block_takes_the_last_skip_first_and_changes_none():
+@pytest.mark.parametrize("keep_input", [False, True])
+@pytest.mark.parametrize("down", ["average", "strided", None])
+def test_down_block_returns_each_residual_output_as_a_skip(down, keep_input):
+    torch.manual_seed(0)
+    block = DownBlock(3, 4, depth=2, down=down, keep_input=keep_input, level="add", level_width=5, norm="group", groups=1)
+    x, level = torch.randn(2, 3, 4, 4), torch.randn(2, 5)
+    got, skips = block(x, level)
+    first = block.blocks[0](x, level)
+    second = block.blocks[1](first, level)
+    expected = [x, first, second] if keep_input else [first, second]
+    assert len(skips) == len(expected)
+    assert all(torch.equal(one, other) for one, other in zip(skips, expected, strict=True))
+    assert torch.equal(got, second if down is None else block.down(second))
+    assert [part.conv1.in_channels for part in block.blocks] == [3, 4]
+
+
+def test_down_block_with_keep_input_and_without_downsampling():
+    block, x = DownBlock(3, 6, depth=1, down=None, keep_input=True), torch.randn(2, 3, 5, 7)
+    out, skips = block(x)
+    assert block.down is None
+    assert skips[0] is x
+    assert out is skips[1]
+
+
+def test_up_block_concatenates_skips_from_last_to_first_and_changes_none():
     block = UpBlock(5, 4, depth=2).eval()
     skips = [torch.randn(2, 4, 7, 6), torch.randn(2, 4, 7, 6)]
     x, before = torch.randn(2, 5, 4, 3), [skip.clone() for skip in skips]
@@ -50,42 +53,45 @@ def test_an_up_block_takes_the_last_skip_first_and_changes_none():
     assert all(torch.equal(a, b) for a, b in zip(skips, before, strict=True))
 
 
-def test_the_defaults_are_two_residual_blocks_averages_and_bilinear_pixels():
-    down, up = DownBlock(4, 6), UpBlock(6, 4)
-    assert (len(down.blocks), len(up.blocks)) == (2, 2)
-    assert [block.conv1.in_channels for block in (*down.blocks, *up.blocks)] == [4, 6, 6 + 4, 4 + 4]
-    assert isinstance(down.down, torch.nn.AvgPool2d)
-    assert up.up.conv is None
+@pytest.mark.parametrize(("up", "size"), [("bilinear", (4, 3)), ("nearest", (4, 3)), (None, (7, 6))])
+def test_up_block_with_first_skip_and_a_level(up, size):
+    torch.manual_seed(0)
+    block = UpBlock(5, 4, depth=2, up=up, first_skip=3, level="add", level_width=2, norm="group", groups=1)
+    skips = [torch.randn(2, 3, 7, 6), torch.randn(2, 4, 7, 6), torch.randn(2, 4, 7, 6)]
+    x, level = torch.randn(2, 5, *size), torch.randn(2, 2)
+    expected = x if up is None else block.up(x, (7, 6))
+    for part, skip in zip(block.blocks, (skips[2], skips[1], skips[0]), strict=True):
+        expected = part(torch.cat([expected, skip], 1), level)
+    assert torch.equal(block(x, skips, level), expected)
+    assert [part.conv1.in_channels for part in block.blocks] == [9, 8, 7]
 
 
-def test_an_up_block_that_goes_nowhere_leaves_the_pixels_alone():
+def test_up_block_concatenates_the_first_skip_last():
+    block = UpBlock(5, 4, depth=1, first_skip=3, up=None)
+    assert [part.conv1.in_channels for part in block.blocks] == [5 + 4, 4 + 3]
+    assert block(torch.randn(2, 5, 6, 6), [torch.randn(2, 3, 6, 6), torch.randn(2, 4, 6, 6)]).shape == (2, 4, 6, 6)
+
+
+def test_up_block_without_upsampling():
     block, skip = UpBlock(5, 4, depth=1, up=None).eval(), torch.randn(2, 4, 6, 7)
     x = torch.randn(2, 5, 6, 7)
     assert block.up is None
     assert torch.equal(block(x, [skip]), block.blocks[0](torch.cat([x, skip], 1)))
 
 
-def test_an_up_block_repeats_pixels_where_it_is_told_to():
+def test_up_block_with_nearest_upsampling():
     block, x, skip = UpBlock(5, 4, depth=1, up="nearest").eval(), torch.randn(2, 5, 3, 2), torch.randn(2, 4, 6, 4)
     large = block.up.conv(x.repeat_interleave(2, 2).repeat_interleave(2, 3))
     torch.testing.assert_close(block(x, [skip]), block.blocks[0](torch.cat([large, skip], 1)))
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_an_up_block_needs_as_many_skips_as_blocks(count):
+def test_up_block_refuses_another_number_of_skips(count):
     with pytest.raises(ValueError, match="argument 2"):
         UpBlock(5, 4, depth=2)(torch.randn(2, 5, 3, 3), [torch.randn(2, 4, 6, 6)] * count)
 
 
-def test_a_down_block_keeps_its_input_and_its_size_where_it_is_told_to():
-    block, x = DownBlock(3, 6, depth=1, down=None, keep_input=True), torch.randn(2, 3, 5, 7)
-    out, skips = block(x)
-    assert block.down is None
-    assert skips[0] is x
-    assert out is skips[1]
-
-
-def test_choices_and_the_level_reach_every_residual_block():
+def test_arguments_and_the_level_reach_every_residual_block():
     choices = {"level": "add", "level_width": 3, "norm": "group", "groups": 1}
     down, up, level = DownBlock(4, 4, **choices), UpBlock(4, 4, **choices), torch.randn(2, 3)
     x, skips = down(torch.randn(2, 4, 6, 6), level)
@@ -96,45 +102,10 @@ def test_choices_and_the_level_reach_every_residual_block():
     assert not torch.equal(up(x, skips, 2 * level), expected)
 
 
-def test_batch_norm_is_keras_s():
-    norm, x = BatchNorm(2), torch.randn(8, 2, 3, 3) * 3 + 1
-    assert list(norm.parameters()) == []
-    got = norm(x)
-    mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), correction=0, keepdim=True)
-    torch.testing.assert_close(got, (x - mean) / (variance + 1e-3).sqrt())
-    torch.testing.assert_close(norm.running_mean, 0.01 * x.mean((0, 2, 3)))
-    torch.testing.assert_close(norm.running_var, 0.99 + 0.01 * x.var((0, 2, 3)))
-
-
-@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
-def test_batch_norm_is_exact_in_either_order_of_memory(order):
-    torch.manual_seed(0)
-    x = (2 * torch.randn(16, 4, 64, 64) + 3).contiguous(memory_format=order).requires_grad_()
-    exact, norm, plain = x.detach().double().requires_grad_(), BatchNorm(4), BatchNorm(4).double()
-    got, expected, weight = norm(x), plain(exact), torch.randn(16, 4, 64, 64)
-    (got * weight).sum().backward()
-    (expected * weight).sum().backward()
-    assert got.is_contiguous(memory_format=order)
-    assert (got - expected).abs().max() < 3e-6
-    assert (x.grad - exact.grad).abs().max() < 1e-5
-    for name, value in plain.state_dict().items():
-        torch.testing.assert_close(norm.state_dict()[name], value.to(norm.state_dict()[name].dtype), rtol=1e-6, atol=1e-6)
-
-
-def test_batch_norm_of_a_single_value_uses_what_it_has_seen():
-    norm = BatchNorm(2)
-    norm(torch.randn(8, 2, 3, 3) + 5)
-    mean, variance = norm.running_mean.clone(), norm.running_var.clone()
-    x = torch.randn(1, 2, 1, 1)
-    torch.testing.assert_close(norm(x).flatten(), (x.flatten() - mean) / (variance + 1e-3).sqrt())
-    assert torch.equal(norm.running_mean, mean)
-    assert torch.equal(norm.running_var, variance)
-
-
-def test_a_convolution_starts_glorot_uniform_with_zero_bias():
-    torch.manual_seed(0)
-    layer = convolution(32, 64, kernel=3)
-    bound = (6 / (9 * 32 + 9 * 64)) ** 0.5
-    assert 0.99 * bound < layer.weight.abs().max() <= bound
-    assert layer.weight.var().item() == pytest.approx(bound**2 / 3, rel=0.03)
-    assert not layer.bias.any()
+def test_defaults_of_down_and_up_block():
+    down, up = DownBlock(4, 6), UpBlock(6, 4)
+    assert (len(down.blocks), len(up.blocks)) == (2, 2)
+    assert [block.conv1.in_channels for block in (*down.blocks, *up.blocks)] == [4, 6, 6 + 4, 4 + 4]
+    assert isinstance(down.down, torch.nn.AvgPool2d)
+    assert up.up.conv is None
+    assert not down.keep_input

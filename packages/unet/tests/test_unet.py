@@ -1,29 +1,69 @@
-"""The network from outside: shapes, levels, classes, dtypes, gradients, refusals."""
+"""The network: shapes, noise levels, classes, dtypes, gradients, refusals; every option with every other; torch.export."""
 
 import re
 
-import diffkit_unet
 import pytest
 import torch
-from diffkit_unet import UNet, preset
-from hypothesis import given, settings, strategies as st
+from diffkit_unet import FREQUENCIES, PRESETS, UNet, preset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+OPTIONS = {
+    "layout": st.sampled_from(["tutorial", "ddpm"]),
+    "norms": st.sampled_from([1, 2]),
+    "norm": st.sampled_from(["batch", "group"]),
+    "groups": st.integers(1, 4),
+    "level": st.sampled_from(["map", "add", "scale_shift"]),
+    "condition": st.sampled_from(sorted(FREQUENCIES)),
+    "down": st.sampled_from(["average", "strided", "strided_same"]),
+    "up": st.sampled_from(["bilinear", "nearest"]),
+    "dropout": st.sampled_from([0.0, 0.3]),
+    "attention": st.sampled_from([(), (0,)]),
+    "middle_attention": st.booleans(),
+    "head_channels": st.sampled_from([None, 1, 2]),
+    "cosine_first": st.booleans(),
+    "num_classes": st.sampled_from([None, 3]),
+    "widths": st.lists(st.sampled_from([2, 4, 6]), min_size=2, max_size=4),
+    "block_depth": st.integers(1, 2),
+    "in_channels": st.integers(1, 5),
+    "out_channels": st.integers(1, 5),
+}
+
+
+EXPORTED = {
+    "tutorial": {},
+    "ddpm": {
+        "layout": "ddpm",
+        "norms": 2,
+        "norm": "group",
+        "groups": 4,
+        "level": "scale_shift",
+        "attention": (1,),
+        "middle_attention": True,
+        "down": "strided_same",
+        "up": "nearest",
+    },
+}
 
 
 def small(**parameters):
-    """A narrow network whose answer is not zero, in eval mode."""
+    """A narrow network in eval mode whose output is not zero."""
     torch.manual_seed(0)
     unet = UNet(**({"in_channels": 2, "widths": (4, 6, 8), "block_depth": 1, "embedding": 4} | parameters)).eval()
     torch.nn.init.normal_(unet.out.weight)
     return unet
 
 
-def test_exported_names():
-    names = "CONDITIONS FREQUENCIES MAX_PARAMETERS PRESETS DownBlock ResidualBlock SinusoidalEmbedding UNet UpBlock"
-    assert diffkit_unet.__all__ == [*names.split(), "from_diffusers", "keep_memory", "preset", "to_diffusers"]
+def with_random_last_layers(unet):
+    """The network with random last layers, so that its output is not zero."""
+    for name, parameter in unet.named_parameters():
+        if name.endswith(("conv2.weight", "attention.out.weight", "out.weight")):
+            torch.nn.init.normal_(parameter, std=0.1)
+    return unet
 
 
-@pytest.mark.parametrize("name", diffkit_unet.PRESETS)
-def test_a_new_network_answers_exactly_zero(name):
+@pytest.mark.parametrize("name", PRESETS)
+def test_output_of_a_new_network_is_exactly_zero(name):
     unet = preset(name)
     out = unet(torch.randn(2, 3, 16, 16), torch.rand(2))
     assert out.shape == (2, 3, 16, 16)
@@ -49,6 +89,46 @@ def test_any_size(batch, channels, height, width, widths, depth, training):
     assert out.any()
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    options=st.fixed_dictionaries(OPTIONS | {"zero_init": st.booleans()}),
+    batch=st.integers(1, 3),
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
+    training=st.booleans(),
+)
+def test_any_options_with_any_size(options, batch, height, width, training):
+    torch.manual_seed(0)
+    unet = with_random_last_layers(UNet(embedding=4, **options)).train(training)
+    x = torch.randn(batch, options["in_channels"], height, width)
+    out = unet(x, torch.rand(batch))
+    assert out.shape == (batch, options["out_channels"], height, width)
+    assert out.isfinite().all()
+    assert UNet.from_config(unet.to_config()).to_config() == unet.to_config()
+
+
+@settings(max_examples=25, deadline=None)
+@given(options=st.fixed_dictionaries(OPTIONS), order=st.permutations(range(4)), training=st.booleans(), side=st.integers(1, 20))
+def test_permuting_the_batch_permutes_the_output(options, order, training, side):
+    torch.manual_seed(0)
+    training = training and options["norm"] == "group" and not options["dropout"]
+    unet = with_random_last_layers(UNet(embedding=4, **options)).double().train(training)
+    x, level = torch.randn(4, options["in_channels"], side, side, dtype=torch.float64), torch.rand(4)
+    torch.testing.assert_close(unet(x[list(order)], level[list(order)]), unet(x, level)[list(order)], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("layout", ["tutorial", "ddpm"])
+@pytest.mark.parametrize("norm", ["batch", "group"])
+def test_samples_are_independent(layout, norm):
+    torch.manual_seed(0)
+    unet = with_random_last_layers(UNet(3, (8, 16), 1, 4, layout=layout, norm=norm, groups=4, level="add", attention=(0,))).train(
+        norm == "group"
+    )
+    x, level = torch.randn(3, 3, 8, 8), torch.rand(3)
+    rows = torch.cat([unet(x[i : i + 1], level[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(unet(x, level), rows)
+
+
 def test_no_pixel_is_cropped():
     unet = small()
     x = torch.randn(1, 2, 9, 13, requires_grad=True)
@@ -56,13 +136,7 @@ def test_no_pixel_is_cropped():
     assert (x.grad != 0).all()
 
 
-def test_the_order_of_the_batch_is_kept():
-    unet, x, level = small(), torch.randn(5, 2, 12, 9), torch.rand(5)
-    order = torch.tensor([3, 0, 4, 1, 2])
-    torch.testing.assert_close(unet(x[order], level[order]), unet(x, level)[order])
-
-
-def test_every_way_to_give_the_level():
+def test_level_as_number_tensor_and_integer():
     unet, x, level = small(), torch.randn(3, 2, 8, 8), torch.full((3,), 0.25)
     expected = unet(x, level)
     assert not torch.allclose(expected, unet(x, level + 0.1))
@@ -79,11 +153,19 @@ def test_each_sample_has_its_own_level():
 
 def test_classes_and_the_null_class():
     unet, x = small(num_classes=3), torch.randn(4, 2, 8, 8)
-    answers = [unet(x, 0.5, torch.full((4,), label)) for label in range(4)]
-    torch.testing.assert_close(unet(x, 0.5), answers[3])
-    assert all(not torch.allclose(answers[i], answers[j]) for i in range(4) for j in range(i))
+    outputs = [unet(x, 0.5, torch.full((4,), label)) for label in range(4)]
+    torch.testing.assert_close(unet(x, 0.5), outputs[3])
+    assert all(not torch.allclose(outputs[i], outputs[j]) for i in range(4) for j in range(i))
     mixed = unet(x, 0.5, torch.tensor([2, 0, 3, 1]))
-    torch.testing.assert_close(mixed, torch.stack([answers[label][i] for i, label in enumerate([2, 0, 3, 1])]))
+    torch.testing.assert_close(mixed, torch.stack([outputs[label][i] for i, label in enumerate([2, 0, 3, 1])]))
+
+
+def test_network_without_null_class_requires_labels():
+    unet, x = UNet(3, num_classes=4, null_class=False), torch.randn(2, 3, 8, 8)
+    assert unet.classes.weight.shape == (4, 32)
+    with pytest.raises(ValueError, match=r"class_labels must be given, \(2,\) integers: this network has no null class"):
+        unet(x, 0.5)
+    assert unet(x, 0.5, torch.tensor([0, 3])).shape == x.shape
 
 
 def test_out_channels():
@@ -95,6 +177,18 @@ def test_gradients_reach_every_parameter(num_classes):
     unet = small(num_classes=num_classes, block_depth=2).train()
     labels = None if num_classes is None else torch.tensor([0, 1, 2, 0])
     unet(torch.randn(4, 2, 16, 16), torch.rand(4), labels).square().mean().backward()
+    assert [name for name, p in unet.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+@pytest.mark.parametrize("level", ["map", "add", "scale_shift"])
+@pytest.mark.parametrize("layout", ["tutorial", "ddpm"])
+def test_gradients_reach_every_parameter_of_every_layout(layout, level):
+    torch.manual_seed(0)
+    choices = {"layout": layout, "level": level, "norms": 2, "norm": "group", "groups": 2, "attention": (0,)}
+    unet = with_random_last_layers(
+        UNet(2, (4, 6, 8), 2, 8, num_classes=2, middle_attention=True, down="strided", up="nearest", **choices)
+    )
+    unet(torch.randn(4, 2, 16, 16), torch.rand(4), torch.tensor([0, 1, 2, 0])).square().mean().backward()
     assert [name for name, p in unet.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
@@ -115,13 +209,13 @@ def test_autocast():
     assert (out - unet(x, 0.5)).abs().max() < 0.1 * out.abs().max()
 
 
-def test_state_dict_keys_say_where_they_belong():
+def test_state_dict_keys():
     keys = set(UNet(2, widths=(4, 6), block_depth=1, num_classes=2).state_dict())
     layers = {re.sub(r"\.(weight|bias|running_mean|running_var|num_batches_tracked)$", "", key) for key in keys}
-    # The down block goes from 4 + 32 channels to 4, the middle from 4 to 6, the up block from 6 + 4 to 4: all need a skip.
+    # The down block maps 4 + 32 channels to 4, the middle 4 to 6, the up block 6 + 4 to 4: each has a skip convolution.
     blocks = {
-        f"{place}.{layer}"
-        for place in ("down.0.blocks.0", "middle.0", "up.0.blocks.0")
+        f"{block}.{layer}"
+        for block in ("down.0.blocks.0", "middle.0", "up.0.blocks.0")
         for layer in ("norm", "conv1", "conv2", "skip")
     }
     assert layers == {"image", "out", "classes"} | blocks
@@ -140,13 +234,26 @@ def test_state_dict_keys_say_where_they_belong():
         ((torch.zeros(1, 2, 8, 8), 0.5, torch.zeros(1, dtype=torch.int64)), "build it with num_classes"),
     ],
 )
-def test_refusals(arguments, message):
+def test_invalid_inputs_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message) as caught:
         small()(*arguments)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("labels", [torch.zeros(2, dtype=torch.int64), torch.zeros(3), torch.zeros(3, dtype=torch.bool)])
-def test_class_labels_that_are_refused(labels):
+def test_invalid_class_labels_are_refused(labels):
     with pytest.raises(ValueError, match=r"class_labels must be \(3,\) integers"):
         small(num_classes=2)(torch.zeros(3, 2, 8, 8), 0.5, labels)
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_torch_export_with_a_dynamic_batch(name):
+    torch.manual_seed(0)
+    unet = UNet(3, widths=(8, 16), block_depth=1, embedding=8, num_classes=4, **EXPORTED[name]).eval()
+    torch.nn.init.normal_(unet.out.weight)
+    example = (torch.randn(2, 3, 12, 10), torch.rand(2), torch.tensor([0, 4]))
+    batch = {0: torch.export.Dim("batch", min=1, max=64)}
+    program = torch.export.export(unet, example, dynamic_shapes=(batch, batch, batch)).module()
+    for size in (2, 5):
+        x, level, labels = torch.randn(size, 3, 12, 10), torch.rand(size), torch.randint(5, (size,))
+        torch.testing.assert_close(program(x, level, labels), unet(x, level, labels))

@@ -1,44 +1,43 @@
 """The public names of diffkit_schedules: the one list, from which `__init__.py` loads a name when it is asked for."""
 
-from .arrays import (
-    Array as Array,
-    as_array_of as as_array_of,
-    combine as combine,
-    filled as filled,
-    is_torch as is_torch,
-    namespace as namespace,
-    normal as normal,
-)
-from .conditioning import CONDITIONS as CONDITIONS, condition_value as condition_value, timesteps_of as timesteps_of
-from .config import from_config as from_config, to_config as to_config
-from .continuous import (
-    cosine as cosine,
-    karras as karras,
-    linear as linear,
-    offset_cosine as offset_cosine,
-    rectified as rectified,
-    sigmoid as sigmoid,
-)
+from .arrays import Array as Array
+from .arrays import as_array_of as as_array_of
+from .arrays import combine as combine
+from .arrays import filled as filled
+from .arrays import is_torch as is_torch
+from .arrays import namespace as namespace
+from .arrays import normal as normal
+from .conditioning import CONDITIONS as CONDITIONS
+from .conditioning import condition_value as condition_value
+from .conditioning import timesteps_of as timesteps_of
+from .config import from_config as from_config
+from .config import to_config as to_config
+from .continuous import cosine as cosine
+from .continuous import karras as karras
+from .continuous import linear as linear
+from .continuous import offset_cosine as offset_cosine
+from .continuous import rectified as rectified
+from .continuous import sigmoid as sigmoid
 from .diffusers import from_diffusers as from_diffusers
 from .diffusers_out import to_diffusers as to_diffusers
 from .inverse import times_of as times_of
-from .noising import (
-    PREDICTIONS as PREDICTIONS,
-    add_noise as add_noise,
-    prediction_name as prediction_name,
-    target as target,
-    to_eps as to_eps,
-    to_x0 as to_x0,
-)
-from .rates import Rates as Rates, Schedule as Schedule, rates_at as rates_at
+from .noising import PREDICTIONS as PREDICTIONS
+from .noising import add_noise as add_noise
+from .noising import prediction_name as prediction_name
+from .noising import target as target
+from .noising import to_eps as to_eps
+from .noising import to_x0 as to_x0
+from .rates import Rates as Rates
+from .rates import Schedule as Schedule
+from .rates import rates_at as rates_at
 from .registry import Registry as Registry
 from .schedules import SCHEDULES as SCHEDULES
-from .tables import (
-    cosine_betas as cosine_betas,
-    discrete as discrete,
-    linear_betas as linear_betas,
-    scaled_linear_betas as scaled_linear_betas,
-    sigmoid_betas as sigmoid_betas,
-)
-from .transforms import shift as shift, zero_terminal_snr as zero_terminal_snr
-from .weights import WEIGHTS as WEIGHTS, weight as weight
+from .tables import cosine_betas as cosine_betas
+from .tables import discrete as discrete
+from .tables import linear_betas as linear_betas
+from .tables import scaled_linear_betas as scaled_linear_betas
+from .tables import sigmoid_betas as sigmoid_betas
+from .transforms import shift as shift
+from .transforms import zero_terminal_snr as zero_terminal_snr
+from .weights import WEIGHTS as WEIGHTS
+from .weights import weight as weight

@@ -43,7 +43,7 @@ def activations(network: nn.Module, *inputs: Tensor) -> Activations:
         if isinstance(output, Tensor):
             tensors = [each for each in given if isinstance(each, Tensor)]
             least, most = max(least, output.nbytes + sum(each.nbytes for each in tensors)), most + output.nbytes
-            if module._parameters:
+            if any(True for _ in module.parameters(recurse=False)):
                 kept.update({id(each): each for each in tensors})  # the tensor is held, so its id stays unique
 
     hooks = [module.register_forward_hook(count) for module in network.modules() if not any(module.children())]

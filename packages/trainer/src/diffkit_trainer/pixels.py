@@ -34,10 +34,10 @@ def tensor_to_image(pixels: Tensor) -> Image.Image:
 
 
 def raw_bytes(tensor: Tensor) -> memoryview:
-    """The tensor's bytes in row-major order and the machine's byte order, for reading. No copy if it is contiguous on the CPU.
+    r"""The tensor's bytes in row-major order and the machine's byte order, for reading. No copy if it is contiguous on the CPU.
 
     >>> bytes(raw_bytes(torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).T))
-    b'\\x01\\x03\\x02\\x04'
+    b'\x01\x03\x02\x04'
     """
     tensor = tensor.detach().cpu().contiguous()
     buffer = (ctypes.c_ubyte * tensor.nbytes).from_address(tensor.data_ptr()) if tensor.nbytes else b""

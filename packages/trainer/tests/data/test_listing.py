@@ -20,7 +20,7 @@ def test_capital_suffixes_and_unicode_names_are_listed(tmp_path, write_image):
 
 def test_names_that_are_not_utf8(tmp_path, write_image):
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
-    os.mkdir(folder)
+    Path(os.fsdecode(folder)).mkdir()
     shutil.copy(write_image(tmp_path / "a.png"), folder + b"/na\xefve.png")
     (tmp_path / "a.png").unlink()
     assert open_images(tmp_path).classes == ("caf\\xe9",)

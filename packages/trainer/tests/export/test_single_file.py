@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -60,6 +61,6 @@ def test_other_configs_and_tensors_are_refused(tmp_path):
 
 def test_an_export_is_synced_before_it_is_renamed(tmp_path, monkeypatch):
     synced, sync = [], os.fsync
-    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(os.readlink(f"/proc/self/fd/{file}")), sync(file))[1])
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(str(Path(f"/proc/self/fd/{file}").readlink())), sync(file))[1])
     write_export(tmp_path / "net.safetensors", NETWORK)
     assert synced == [str(tmp_path / f".net.safetensors.{os.getpid()}.tmp"), str(tmp_path)]

@@ -36,10 +36,12 @@ print(min(listing), min(scanning), (resource.getrusage(resource.RUSAGE_SELF).ru_
 @pytest.mark.long
 def test_a_million_files_are_listed_in_five_seconds_and_200_megabytes(tmp_path):
     """By processor time, the best of three. Five seconds are for a machine that scans the names alone in 1.3 seconds; a slower
-    machine may take longer in proportion."""
+    machine may take longer in proportion.
+    """
     root = tmp_path / "million"
     for i in range(1000):
-        os.makedirs(folder := f"{root}/{i}")
+        folder = root / str(i)
+        folder.mkdir(parents=True)
         for j in range(1000):
             os.close(os.open(f"{folder}/{j:06d}.png", os.O_CREAT | os.O_WRONLY, 0o600))
     try:

@@ -1,6 +1,7 @@
 """Atomic writes: complete or absent, synced before they are renamed."""
 
 import os
+from pathlib import Path
 
 import pytest
 from diffkit_trainer import RunError
@@ -46,7 +47,7 @@ def test_a_committed_folder_replaces_the_former_one(tmp_path, monkeypatch):
     (tmp_path / "temporary" / "a").chmod(0o600)
     (tmp_path / "plain").touch()
     synced, sync = [], os.fsync
-    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(os.readlink(f"/proc/self/fd/{file}")), sync(file))[1])
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(str(Path(f"/proc/self/fd/{file}").readlink())), sync(file))[1])
     commit_folder(tmp_path / "temporary", tmp_path / "final")
     assert (tmp_path / "final" / "a").read_text() == "temporary"
     assert (tmp_path / "final" / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode

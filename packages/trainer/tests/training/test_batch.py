@@ -123,6 +123,11 @@ def test_a_draw_is_the_same_under_any_default_device():
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
+def test_the_noise_is_drawn_on_the_device_that_is_asked_for():
+    with pytest.raises(RuntimeError, match="META device"):  # which has no numbers
+        random_batch(SPEC, 0, device="meta")
+
+
 def test_a_label_is_kept_where_its_number_is_the_probability():
     number = torch.rand(4, generator=generator(2, "label", 5))[1].item()
     drawn = random_batch(BatchSpec(seed=2, batch_size=4, images=10, shape=(1, 1, 1), class_dropout=number), 5)

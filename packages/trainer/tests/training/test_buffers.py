@@ -1,5 +1,6 @@
 """Running statistics taken aside and put back."""
 
+import pytest
 import torch
 from diffkit_trainer.training.buffers import Buffers
 from torch import nn
@@ -46,3 +47,11 @@ def test_a_network_without_them_has_nothing_to_restore():
     buffers = Buffers(nn.Linear(2, 2))
     assert buffers.values() == []
     buffers.restore([], unless=torch.tensor(False))
+
+
+def test_values_of_another_network_are_refused():
+    buffers = Buffers(network())
+    values = buffers.values()
+    for others in (values[:-1], [*values, torch.zeros(1)]):
+        with pytest.raises(ValueError, match="argument 3"):
+            buffers.restore(others, unless=torch.tensor(False))

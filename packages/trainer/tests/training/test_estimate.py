@@ -34,7 +34,7 @@ class Slow(Tiny):
 
 
 def test_slow_updates_end_it_early():
-    found = estimate_cost(trainer(network=Slow), updates=1000, most_seconds=0.2)
+    found = estimate_cost(trainer(network=Slow), updates=1000, max_seconds=0.2)
     assert 1 <= found.updates <= 4
     assert found.seconds >= 0.05
     assert found.seconds * found.updates >= 0.2

@@ -73,6 +73,22 @@ def test_the_noise_is_on_the_images_device():
     assert given["x"].device.type == "cpu"
 
 
+def test_without_a_generator_the_draws_are_on_the_images_device():
+    x0 = torch.zeros(3, 4, device="meta")
+    for given in ({}, {"t": x0[:, :1]}, {"eps": x0}):
+        with pytest.raises(RuntimeError, match="META device"):  # which has no numbers
+            shown(rectified(), x0, **given)
+
+
+def test_without_a_generator_the_draws_are_the_same_under_any_default_device():
+    x0, found = torch.zeros(3, 4), []
+    for device in ("cpu", "meta"):
+        torch.manual_seed(1)
+        with torch.device(device):
+            found.append(shown(rectified(), x0)[0]["x"])
+    assert torch.equal(*found)
+
+
 @pytest.mark.parametrize("kind", ["mae", "mse", "huber"])
 def test_the_error_of_a_wide_answer_is_taken_in_the_images_type(kind):
     _, found = shown(rectified(), torch.zeros(2, 3), generator=seeded(), kind=kind, answer=torch.Tensor.double)

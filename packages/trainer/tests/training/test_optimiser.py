@@ -246,6 +246,14 @@ def test_everything_is_on_the_parameters_device():
     assert {optimiser.updates.dtype, optimiser.skipped.dtype, optimiser.bad_step.dtype, optimiser.streak.dtype} == {torch.int64}
 
 
+def test_what_is_restored_is_on_the_parameters_device():
+    _, moments = Optimiser([weight()]).state()
+    optimiser = Optimiser([nn.Parameter(torch.zeros(2, device="meta"))])
+    optimiser.restore({"updates": 0, "skipped": 0, "streak": 0}, moments)
+    (slot,) = optimiser.adamw.state.values()
+    assert {name: value.device.type for name, value in slot.items()} == dict.fromkeys(("step", "exp_avg", "exp_avg_sq"), "meta")
+
+
 def test_a_state_without_moments_and_scale_is_the_start():
     parameter = weight()
     optimiser = Optimiser([parameter], precision="fp16")

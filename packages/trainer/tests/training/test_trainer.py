@@ -213,7 +213,7 @@ def test_weights_that_are_not_finite_are_not_saved(run):
 def test_what_is_no_run_and_what_has_no_checkpoint(tmp_path, run):
     with pytest.raises(RunError, match="no such run folder"):
         load(tmp_path / "none")
-    with pytest.raises(RunError, match=r"is no run folder: it has no config\.json"):
+    with pytest.raises(RunError, match=r"is not a run folder: it has no config\.json"):
         load(tmp_path)
     with pytest.raises(RunError, match="has no checkpoint yet"):
         load(run)

@@ -1,4 +1,4 @@
-"""Networks of the library diffusers, their weights mapped, against that library: outputs, gradients, and the way back."""
+"""Converted networks against diffusers: outputs, gradients, and the conversion back."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from diffusers import UNet2DModel
 
 SHAPE_KEYS = ("sample_size", "_diffusers_version")
 
-# google/ddpm-cifar10-32, as its config.json stands.
+# config.json of google/ddpm-cifar10-32
 CIFAR10 = {
     "_class_name": "UNet2DModel",
     "_diffusers_version": "0.0.4",
@@ -35,10 +35,10 @@ UP6 = ["UpBlock2D", "AttnUpBlock2D"] + ["UpBlock2D"] * 4
 
 CONFIGS = {
     "ddpm-cifar10-32": CIFAR10,
-    # google/ddpm-celebahq-256 with a quarter of its channels
+    # google/ddpm-celebahq-256 with a quarter of the channels
     "ddpm-celebahq-256": CIFAR10
     | {"block_out_channels": [32, 32, 64, 64, 128, 128], "sample_size": 64, "down_block_types": DOWN6, "up_block_types": UP6},
-    # the unconditional training example with a quarter of its channels: everything else as the library's defaults have it
+    # the unconditional training example with a quarter of the channels; all other keys have the library's defaults
     "unconditional": {
         "sample_size": 64,
         "in_channels": 3,
@@ -77,7 +77,7 @@ CONFIGS = {
 
 
 def theirs(name):
-    """The library's network with random weights, none of them left at what it starts with."""
+    """The diffusers network with random weights and biases."""
     torch.manual_seed(0)
     network = UNet2DModel(**{key: value for key, value in CONFIGS[name].items() if not key.startswith("_")})
     with torch.no_grad():
@@ -95,7 +95,7 @@ def example(network):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_outputs_and_gradients_are_the_same(name):
+def test_outputs_and_gradients_equal_those_of_diffusers(name):
     them = theirs(name)
     us = from_diffusers(dict(them.config), them.state_dict()).eval()
     x, index, labels = example(them)
@@ -114,7 +114,7 @@ def test_outputs_and_gradients_are_the_same(name):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_way_back(name):
+def test_round_trip(name):
     them = theirs(name)
     config, weights = to_diffusers(from_diffusers(dict(them.config), them.state_dict()))
     again = UNet2DModel.from_config(config).eval()
@@ -124,7 +124,7 @@ def test_the_way_back(name):
 
 
 @pytest.mark.parametrize("name", ["ddpm-cifar10", "ddpm-64"])
-def test_presets_become_theirs(name):
+def test_presets_converted_to_diffusers(name):
     torch.manual_seed(0)
     us = preset(name, num_classes=3, widths=(32, 64, 64), embedding=32, out_channels=6).eval()
     torch.nn.init.normal_(us.out.weight)

@@ -1,4 +1,4 @@
-"""Networks through torch's ONNX exporter, run by onnxruntime: the same answers, any batch, and sampling with NumPy alone."""
+"""Networks exported to ONNX and run by onnxruntime: equal outputs, any batch size, sampling with NumPy only."""
 
 import numpy as np
 import onnxruntime
@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffkit_unet import UNet, preset
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the exporter's own, of torch and onnxscript
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of torch's exporter and of onnxscript
 
 DDPM = {"norms": 2, "norm": "group", "level": "scale_shift", "down": "strided_same", "up": "nearest", "dropout": 0.1}
 
@@ -37,7 +37,7 @@ def exported(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
-def test_the_same_answers(exported, batch):
+def test_outputs_equal_those_of_torch(exported, batch):
     unet, run = exported
     x, level = torch.randn(batch, 3, 16, 20), torch.rand(batch)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def test_the_same_answers(exported, batch):
     assert np.abs(run(x.numpy(), level.numpy()) - expected).max() < 1e-4
 
 
-def test_samples_with_numpy_alone(exported):
+def test_sampling_with_numpy_only(exported):
     samplers = pytest.importorskip("diffkit_samplers")
     schedules = pytest.importorskip("diffkit_schedules")
     unet, run = exported

@@ -25,7 +25,11 @@ def is_dataset(source: Any) -> bool:
 
 
 def open_dataset(
-    dataset: Iterable[Any], size: int | None = None, *, skip_bad: bool = False, on_progress: Progress | None = None
+    dataset: Iterable[Any],
+    size: int | None = None,
+    *,
+    skip_bad: bool = False,  # noqa: ARG001 - every reader of a source takes it
+    on_progress: Progress | None = None,
 ) -> Images:
     """The images, labels and classes of everything in a data set; see `open_images`. skip_bad has no effect.
 

@@ -16,6 +16,12 @@ def is_digits(source: Any) -> bool:
     return isinstance(source, str | Path) and str(source) == "digits" and not Path(source).is_dir()
 
 
-def open_digits(_source: Any, size: int | None, *, skip_bad: bool = False, on_progress: Progress | None = None) -> Images:
+def open_digits(
+    _source: Any,
+    size: int | None,
+    *,
+    skip_bad: bool = False,  # noqa: ARG001 - every reader of a source takes it
+    on_progress: Progress | None = None,
+) -> Images:
     """The digits with their labels; see `open_images`."""
     return open_idx(FOLDER / "images-idx3-ubyte.gz", FOLDER / "labels-idx1-ubyte.gz", "digits", size, on_progress)

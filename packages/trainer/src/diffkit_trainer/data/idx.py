@@ -27,7 +27,11 @@ def is_idx_folder(source: Any) -> bool:
 
 
 def open_idx_folder(
-    source: str | Path, size: int | None, *, skip_bad: bool = False, on_progress: Progress | None = None
+    source: str | Path,
+    size: int | None,
+    *,
+    skip_bad: bool = False,  # noqa: ARG001 - every reader of a source takes it
+    on_progress: Progress | None = None,
 ) -> Images:
     """The images of such a folder; see `open_images`."""
     root = Path(source)

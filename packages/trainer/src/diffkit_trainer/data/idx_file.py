@@ -28,7 +28,7 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
     """
     length = 4 + 4 * dimensions
     try:
-        with gzip.open(path) if path.name.endswith(".gz") else open(path, "rb") as file:
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
             header = file.read(length)
             magic = bytes((0, 0, UNSIGNED_BYTE, dimensions))
             _require(path, "the header", header[:4] == magic, header[:4].hex(" ") or "nothing", magic.hex(" "))

@@ -24,8 +24,10 @@ __all__ = ["DatasetReport", "ImageReport", "inspect_images"]
 
 @dataclass(frozen=True)
 class ImageReport:
-    """One image: its name, its (width, height) after EXIF rotation, the mode in the file, its class or None, the sha256 of its
-    pixels, and whether it may have transparent pixels."""
+    """One image: its name, size, mode in the file, class or None, sha256 of its pixels, and whether it may be transparent.
+
+    size: (width, height) after EXIF rotation.
+    """
 
     name: str
     size: tuple[int, int]

@@ -22,8 +22,8 @@ def list_images(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
     once: by its own path if it is below root, else by the first link to it, so that loops end. Raises DataError if there is no
     such folder, if it is empty, and if it holds no images, with a message for each.
     """
-    if not os.path.isdir(root):
-        what = "is a file, not a folder" if os.path.exists(root) else "no such folder"
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises where the folder is not accessible
+        what = "is a file, not a folder" if os.path.exists(root) else "no such folder"  # noqa: PTH110 - as above
         raise DataError(f"{printable(root)}: {what}; give a folder of images, a folder of IDX files, or 'digits'")
     try:
         with os.scandir(root) as entries:
@@ -77,7 +77,7 @@ def _walk(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
             elif stat.S_ISDIR(mode) and link:
                 linked_folders.append((relative + os.sep, os.path.realpath(entry.path)))
             elif stat.S_ISDIR(mode):
-                folders.append((relative + os.sep, os.path.join(real, entry.name)))
+                folders.append((relative + os.sep, os.path.join(real, entry.name)))  # noqa: PTH118 - for a million files
     return files + _first_links(linked_files, files, real_folders), bad
 
 
@@ -89,7 +89,7 @@ def _first_links(links: list[tuple[str, str]], files: list[str], real_folders: d
     listed = set()
     for name in files:
         head, tail = os.path.split(name)
-        listed.add(os.path.join(real_of[head + os.sep if head else ""], tail))
+        listed.add(os.path.join(real_of[head + os.sep if head else ""], tail))  # noqa: PTH118 - as above
     first = []
     for name, real in sorted(links):
         if real not in listed:

@@ -28,7 +28,7 @@ def open_regular(path: str | os.PathLike[str], *, links: bool = True) -> Buffere
     if kind:
         os.close(descriptor)
         raise RefusedError(kind)
-    return open(descriptor, "rb")
+    return os.fdopen(descriptor, "rb")
 
 
 @contextmanager

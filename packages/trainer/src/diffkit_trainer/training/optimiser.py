@@ -34,8 +34,8 @@ class Optimiser:
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         device = self.parameters[0].device
         self.lr = torch.full((), options.lr, device=device)
-        self.adamw = torch.optim.AdamW(self.parameters, lr=options.lr, weight_decay=options.weight_decay, fused=True)
-        self.adamw.param_groups[0]["lr"] = self.lr  # not at once: AdamW would read it
+        self.adamw = torch.optim.AdamW(self.parameters, weight_decay=options.weight_decay, fused=True)
+        self.adamw.param_groups[0]["lr"] = self.lr  # AdamW would read the value of one that it is given
         self.updates = torch.zeros((), dtype=torch.int64, device=device)
         self.skipped = torch.zeros_like(self.updates)
         self.bad_step = torch.zeros_like(self.updates)  # the first update that was not finite, 1, 2, ...; 0 for none
