@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-from diffkit_trainer.files.typed_json import Count, Text, as_type, converted
+from diffkit_trainer.files import Count, Text, as_type, convert
 from msgspec import Meta, Struct
 
 __all__ = ["Data", "ImageShape", "Normalised", "RunConfig", "Side", "Trained"]
@@ -77,7 +77,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 raise ValueError(f"{key}: expected {channels} channels, as of image, found {found!r:.60}")
         if self.training is not None:
             try:
-                converted(self.training, Trained)
+                convert(self.training, Trained)
             except ValueError as error:
                 raise ValueError(f"training: {error}") from None
         told = self.network.get("condition", self.condition)
@@ -87,7 +87,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "RunConfig":
         """That of a JSON object; ValueError, which names the place in it, where it is none."""
-        return converted(document, cls)
+        return convert(document, cls)
 
     @classmethod
     def in_folder(cls, run: Path, document: Mapping[str, Any]) -> "RunConfig":

@@ -139,7 +139,7 @@ REFUSED = {
     "export unsaved --out new": (4, "unsaved has no checkpoint yet"),
     "export run --out taken": (4, "taken: is a file, give another name"),
     "export large.safetensors --out half.safetensors --half": (4, "half.safetensors: image.bias does not fit float16"),
-    "import text.txt --out new": (4, "text.txt: expected the folder of a pipeline of diffusers"),
+    "import text.txt --out new": (4, "text.txt: expected a pipeline folder of diffusers"),
     "import run --out taken": (4, "taken: is a file, give another name"),
     "import empty --out run": (4, "run: holds a run, whose config.json this would replace: give another name"),
     "train --out taken": (4, "taken: is a file, expected a folder or a new name: give another --out"),

@@ -163,8 +163,8 @@ FLOW_SIGMAS = {"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "model_index.json").unlink(), "expected the folder of a pipeline of diffusers"),
-        (lambda folder: (folder / "model_index.json").write_text("{"), "not the JSON"),
+        (lambda folder: (folder / "model_index.json").unlink(), "expected a pipeline folder of diffusers"),
+        (lambda folder: (folder / "model_index.json").write_text("{"), "invalid JSON"),
         (lambda folder: changed(folder / "model_index.json", vae=["diffusers", "VQModel"]), "found vae"),
         (lambda folder: changed(folder / "model_index.json", scheduler=[None, None]), "found no scheduler"),
         (lambda folder: changed(folder / "unet/config.json", sample_size=None), "sample_size must be"),
@@ -184,7 +184,7 @@ FLOW_SIGMAS = {"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": 
             lambda folder: changed(folder / "scheduler/scheduler_config.json", clip_sample_range=-1.0),
             "clip_sample_range must be a number above 0, got -1.0",
         ),
-        (pickled, "is a pickle, which can run code; where you trust it, let diffusers convert it: UNet2DModel.from_pretrained("),
+        (pickled, "is a pickle, which can run code; if you trust it, convert it with diffusers: UNet2DModel.from_pretrained("),
         (cut, "diffusion_pytorch_model.safetensors: "),
         (not_finite, "'conv_out.bias' is not finite"),
     ],

@@ -18,7 +18,7 @@ from diffkit_cli.training.options import OPTIONS, TrainOptions
 from diffkit_cli.training.parse import read_toml, to_toml
 from diffkit_cli.training.resolve import resolve, resolve_resumed
 from diffkit_schedules import cosine
-from diffkit_trainer import DataError, RunError, World, open_images, read_config, to_png
+from diffkit_trainer import DataError, RunError, World, open_images, read_config, save_png
 from diffkit_unet import UNet
 from running import process, refusal
 from safetensors.torch import save
@@ -144,7 +144,7 @@ def test_the_note_of_a_picture(tmp_path):
 
     with little_memory():
         for what, document in mutations(note):
-            to_png(torch.zeros(1, 8, 8, dtype=torch.uint8), path, document)
+            save_png(torch.zeros(1, 8, 8, dtype=torch.uint8), path, document)
             outcomes.of(what, path.name, door)
         for what in no_files(path):
             outcomes.of(what, path.name, door)

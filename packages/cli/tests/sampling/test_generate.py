@@ -184,7 +184,7 @@ def test_how_far_it_is(trained, tmp_path, diffkit, monkeypatch):
         (["--guidance", 2], 2, "--guidance needs a network that was trained with classes"),
         (["--strength", 0.5], 2, "give one by --init"),
         (["--like", "nowhere.png"], 3, "nowhere.png: no such file"),
-        (["--like", "plain.png"], 3, "plain.png: carries no note of how it was made"),
+        (["--like", "plain.png"], 3, "plain.png: has no diffkit metadata"),
         (["--like", "text.png"], 3, "text.png: not an image"),
         (["--like", "interpolated.png"], 3, "was drawn by diffkit 'interpolate'"),
         (["--like", "odd.png"], 3, "odd.png: its note: steps: expected int, got str"),
@@ -209,9 +209,9 @@ def test_what_is_wrong_is_said_in_one_line(trained, tmp_path, monkeypatch, diffk
 
 
 def note(path, content):
-    from diffkit_trainer.figures.metadata import png_text
+    from diffkit_trainer.figures.metadata import png_info
 
-    Image.new("L", (8, 8)).save(path, pnginfo=png_text(content))
+    Image.new("L", (8, 8)).save(path, pnginfo=png_info(content))
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,22 @@ from .data.sources import ImageFolder, open_images
 from .device import pick_device, seed_weights
 from .distributed.processes import World, process_group
 from .errors import DataError, DivergedError, LockedError, RunError
-from .evaluation.evaluate import Evaluation, Scores, Split, evaluate, split_dataset
+from .evaluation.evaluate import Evaluation, Split, evaluate, split_dataset
 from .evaluation.feature_file import FeatureNetwork, load_feature_network
+from .evaluation.metrics import Scores
 from .export.diffusers import Pipeline, read_pipeline, write_pipeline
 from .export.onnx import write_onnx
 from .export.single_file import ExportedNetwork, read_export, write_export
-from .figures.animation import ANIMATIONS, animation_size, save_animation
-from .figures.captions import save_figure, side_by_side, with_captions
-from .figures.grid import grid, grid_size, save_images, to_png
+from .figures.animation import ANIMATION_FORMATS, animation_size, save_animation
+from .figures.captions import labelled_grid, side_by_side
+from .figures.grid import grid, grid_size
 from .figures.metadata import read_metadata
 from .figures.plot import Panel, save_plot
+from .figures.png import save_images, save_png
 from .files.atomic import require_place
 from .files.lock import locked
-from .files.stored_schedule import read_schedule
-from .files.tensors import require_same_tensors
+from .files.schedule import read_schedule
+from .files.tensors import require_matching_tensors
 from .free_memory import free_memory
 from .options import Option, OptionError, Options
 from .run.background import Saver
@@ -42,7 +44,7 @@ from .training.trainer import Trainer, TrainStep
 from .training.validate import PRECISIONS
 
 __all__ = [
-    "ANIMATIONS",
+    "ANIMATION_FORMATS",
     "EMA",
     "LOGGERS",
     "LOSSES",
@@ -92,6 +94,7 @@ __all__ = [
     "has_checkpoint",
     "inspect_images",
     "is_run_folder",
+    "labelled_grid",
     "load",
     "load_feature_network",
     "locked",
@@ -110,22 +113,20 @@ __all__ = [
     "read_metadata",
     "read_pipeline",
     "read_schedule",
+    "require_matching_tensors",
     "require_place",
-    "require_same_tensors",
     "require_writable",
     "resume",
     "save",
     "save_animation",
-    "save_figure",
     "save_images",
     "save_plot",
+    "save_png",
     "seed_weights",
     "side_by_side",
     "split_dataset",
-    "to_png",
     "truncate_log",
     "weights_hash",
-    "with_captions",
     "write_config",
     "write_export",
     "write_onnx",

@@ -1,4 +1,4 @@
-"""The memory that a network's layers take, and how many images it can be asked about at once."""
+"""The memory that a network's layers take, and the batch size for sampling that fits the free memory."""
 
 from typing import Any, NamedTuple
 
@@ -10,17 +10,17 @@ from diffkit_trainer.free_memory import free_memory
 
 __all__ = ["Activations", "activations", "auto_batch_size"]
 
-MOST = {"cpu": 64}  # a CPU's cores are busy by then; more only waits longer for the first picture
-MOST_ELSEWHERE = 512
-PART = 0.5
-UNKNOWN = 2**31
+MAX_BATCH_CPU = 64  # all cores are busy with fewer; a larger batch only delays the first image
+MAX_BATCH = 512
+MAX_MEMORY_FRACTION = 0.5
+UNKNOWN_FREE_MEMORY = 2**31
 
 
 class Activations(NamedTuple):
-    """Bytes of what goes in and out of a network's layers.
+    """Bytes of the inputs and outputs of a network's layers.
 
-    least: the largest input and output of one layer, which are there together. kept: the inputs of all layers with weights, which
-    a training keeps for their gradients. most: the network's inputs and the outputs of all layers.
+    least: the largest input and output of one layer, which exist at the same time. kept: the inputs of all layers with weights,
+    which training keeps for the gradients. most: the network's inputs and the outputs of all layers.
     """
 
     least: int
@@ -31,20 +31,20 @@ class Activations(NamedTuple):
 def activations(network: nn.Module, *inputs: Tensor) -> Activations:
     """The memory that the layers take for these inputs, counted on the device "meta", without computation or memory.
 
-    network: called as network(*inputs). One that reads the value of a tensor is called on its own device instead.
+    network: called as network(*inputs). If it reads the value of a tensor, it is called on its own device instead.
 
     >>> activations(nn.Linear(2, 3), torch.zeros(1, 2))
     Activations(least=20, kept=8, most=20)
     """
     least, kept, most = 0, dict[int, Tensor](), sum(each.nbytes for each in inputs)
 
-    def count(module: nn.Module, given: tuple[Any, ...], out: Any) -> None:
+    def count(module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
         nonlocal least, most
-        if isinstance(out, Tensor):
+        if isinstance(output, Tensor):
             tensors = [each for each in given if isinstance(each, Tensor)]
-            least, most = max(least, out.nbytes + sum(each.nbytes for each in tensors)), most + out.nbytes
-            if module._parameters:
-                kept.update({id(each): each for each in tensors})  # a tensor that is held: its id is no other's
+            least, most = max(least, output.nbytes + sum(each.nbytes for each in tensors)), most + output.nbytes
+            if any(True for _ in module.parameters(recurse=False)):
+                kept.update({id(each): each for each in tensors})  # the tensor is held, so its id stays unique
 
     hooks = [module.register_forward_hook(count) for module in network.modules() if not any(module.children())]
     tensors = {name: tensor.to("meta") for name, tensor in (*network.named_parameters(), *network.named_buffers())}
@@ -52,7 +52,7 @@ def activations(network: nn.Module, *inputs: Tensor) -> Activations:
         with torch.no_grad():
             try:
                 functional_call(network, tensors, tuple(each.to("meta") for each in inputs))
-            except (NotImplementedError, RuntimeError):  # the network reads a value, which "meta" has not
+            except (NotImplementedError, RuntimeError):  # the network reads a value, which "meta" does not have
                 least, most = 0, sum(each.nbytes for each in inputs)
                 kept.clear()
                 network(*inputs)
@@ -63,15 +63,16 @@ def activations(network: nn.Module, *inputs: Tensor) -> Activations:
 
 
 def auto_batch_size(network: nn.Module, *inputs: Tensor) -> int:
-    """The number of images, at least 1, whose activations fill at most half of the memory that is free.
+    """The number of images, at least 1, whose activations fill at most half of the free memory.
 
-    inputs: what the network is called with, for one image. What all of its layers give is counted, see `activations`: an upper
-    bound of what one image takes without gradients. At most 64 on a CPU and 512 elsewhere.
+    inputs: the network's inputs for one image. The outputs of all layers are counted, see `activations`: an upper bound of what
+    one image takes without gradients. At most 64 on a CPU and 512 on other devices.
 
     >>> auto_batch_size(nn.Linear(2, 3), torch.zeros(1, 2))
     64
     """
     device = inputs[0].device
     free = free_memory(device)
-    fits = int(PART * (UNKNOWN if free is None else free) / activations(network, *inputs).most)
-    return max(1, min(fits, MOST.get(device.type, MOST_ELSEWHERE)))
+    available = MAX_MEMORY_FRACTION * (UNKNOWN_FREE_MEMORY if free is None else free)
+    fitting = int(available / activations(network, *inputs).most)
+    return max(1, min(fitting, MAX_BATCH_CPU if device.type == "cpu" else MAX_BATCH))

@@ -1,4 +1,4 @@
-"""What the trainer raises on purpose; every message is one line that names what was found, what was expected and the way out."""
+"""The trainer's errors. Each message is one line: what was found, what was expected, and the way out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,9 +7,9 @@ __all__ = ["DataError", "DivergedError", "LockedError", "RefusedError", "RunErro
 
 
 class DataError(ValueError):
-    """Images that cannot be trained on; `bad` holds every file at fault with its reason, where files are at fault.
+    """Images that cannot be trained on. `bad` holds every file that cannot be read, with the reason.
 
-    The message lists at most 20 of them. The command line ends with exit code 3.
+    The message lists at most 20 of them. The command line exits with code 3.
 
     >>> DataError("1 of 2 files cannot be read", [(Path("a.png"), "truncated")]).bad[0][1]
     'truncated'
@@ -21,11 +21,11 @@ class DataError(ValueError):
 
 
 class RunError(RuntimeError):
-    """A run folder or checkpoint that is missing, damaged or cannot be written. The command line ends with exit code 4."""
+    """A run folder or checkpoint that is missing, damaged or cannot be written. The command line exits with code 4."""
 
 
 class DivergedError(RuntimeError):
-    """A loss or weights that are no finite numbers any more; `step` is where. The command line ends with exit code 5."""
+    """A loss or weights that are not finite, from update `step` on. The command line exits with code 5."""
 
     def __init__(self, message: str, step: int = 0) -> None:
         super().__init__(message)
@@ -33,8 +33,8 @@ class DivergedError(RuntimeError):
 
 
 class LockedError(RunError):
-    """A run folder that another process uses, with its process id. The command line ends with exit code 6."""
+    """A run folder that another process uses; the message has its process id. The command line exits with code 6."""
 
 
 class RefusedError(ValueError):
-    """A readable image that is not taken; the text is the whole reason."""
+    """A file that is refused before it is decoded. The message is the reason alone, without the file's name."""

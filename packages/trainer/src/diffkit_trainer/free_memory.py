@@ -1,4 +1,4 @@
-"""How much memory is left."""
+"""The free memory of a device or of the machine."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,14 +12,14 @@ GROUPS = {
     "": ("memory.max", "memory.current", "inactive_file"),
     "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 }
-"""Of a control group of version 2 and of 1: the files of its limit and of what it uses, and the cache in that."""
+"""By the version of control groups (2, 1): the files of the limit and the usage, and the key of the cache in memory.stat."""
 
 
 def free_memory(device: torch.device | str = "cpu", root: Path = Path("/")) -> int | None:
-    """Bytes that can still be taken on the device, without swapping; None where neither the device nor the system says.
+    """Bytes that can be allocated on the device without swapping; None if neither the device nor the system reports them.
 
-    A CUDA device says what it has left. For any other it is the machine's MemAvailable, or what a limit of the process's control
-    groups leaves, where that is less. root: where /proc and /sys are.
+    A CUDA device reports its own free memory. For other devices it is the machine's MemAvailable, or what the limits of the
+    process's control groups leave, if that is less. root: the folder that holds /proc and /sys.
 
     >>> free_memory("meta", Path("/nowhere")) is None
     True
@@ -28,7 +28,7 @@ def free_memory(device: torch.device | str = "cpu", root: Path = Path("/")) -> i
     if device.type == "cuda":
         free: int = torch.cuda.mem_get_info(device)[0]
         return free
-    return min([*_available(root), *_left_by_groups(root)], default=None)
+    return min([*_available(root), *_group_headrooms(root)], default=None)
 
 
 def _available(root: Path) -> Iterator[int]:
@@ -37,8 +37,8 @@ def _available(root: Path) -> Iterator[int]:
             yield 1024 * int(line.split()[1])
 
 
-def _left_by_groups(root: Path) -> Iterator[int]:
-    """Of the group of this process and of each group that holds it."""
+def _group_headrooms(root: Path) -> Iterator[int]:
+    """The headroom of this process's control group and of each group above it."""
     for line in _lines(root / "proc/self/cgroup"):
         _, kind, path = line.split(":", 2)
         if kind in GROUPS:
@@ -46,15 +46,15 @@ def _left_by_groups(root: Path) -> Iterator[int]:
             group = top / path.strip("/")
             for folder in (group, *group.parents):
                 with suppress(OSError, ValueError):  # no such file, or "max"
-                    yield _left(folder, *GROUPS[kind])
+                    yield _headroom(folder, *GROUPS[kind])
                 if folder == top:
                     break
 
 
-def _left(folder: Path, limit: str, used: str, cache: str) -> int:
-    most, taken = (int((folder / name).read_text()) for name in (limit, used))
+def _headroom(folder: Path, limit: str, used: str, cache: str) -> int:
+    maximum, usage = (int((folder / name).read_text()) for name in (limit, used))
     cached = next((int(line.split()[1]) for line in _lines(folder / "memory.stat") if line.startswith(f"{cache} ")), 0)
-    return max(0, most - taken + cached)
+    return max(0, maximum - usage + cached)
 
 
 def _lines(path: Path) -> list[str]:

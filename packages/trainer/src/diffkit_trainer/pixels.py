@@ -1,4 +1,4 @@
-"""Between Pillow's images and tensors, byte for byte and without NumPy."""
+"""Conversions between Pillow images and tensors, byte for byte and without NumPy."""
 
 import ctypes
 
@@ -6,23 +6,23 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["as_image", "as_pixels", "raw_bytes"]
+__all__ = ["image_to_tensor", "raw_bytes", "tensor_to_image"]
 
 
-def as_pixels(image: Image.Image) -> Tensor:
+def image_to_tensor(image: Image.Image) -> Tensor:
     """An image of mode L or RGB as a uint8 tensor (C, H, W).
 
-    >>> as_pixels(Image.new("RGB", (2, 1), (1, 2, 3))).tolist()
+    >>> image_to_tensor(Image.new("RGB", (2, 1), (1, 2, 3))).tolist()
     [[[1, 1]], [[2, 2]], [[3, 3]]]
     """
     flat = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return flat.view(image.height, image.width, len(image.getbands())).permute(2, 0, 1)
 
 
-def as_image(pixels: Tensor) -> Image.Image:
-    """A uint8 tensor (1, H, W) or (3, H, W) as an image of mode L or RGB. Raises ValueError for anything else.
+def tensor_to_image(pixels: Tensor) -> Image.Image:
+    """A uint8 tensor (1, H, W) or (3, H, W) as an image of mode L or RGB. Raises ValueError for other tensors.
 
-    >>> as_image(torch.zeros(3, 4, 5, dtype=torch.uint8)).size
+    >>> tensor_to_image(torch.zeros(3, 4, 5, dtype=torch.uint8)).size
     (5, 4)
     """
     if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[0] not in (1, 3) or not pixels.numel():
@@ -34,13 +34,13 @@ def as_image(pixels: Tensor) -> Image.Image:
 
 
 def raw_bytes(tensor: Tensor) -> memoryview:
-    """The tensor's bytes in row-major order, in the machine's own byte order; read-only use, no copy where it lies so already.
+    r"""The tensor's bytes in row-major order and the machine's byte order, for reading. No copy if it is contiguous on the CPU.
 
     >>> bytes(raw_bytes(torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).T))
-    b'\\x01\\x03\\x02\\x04'
+    b'\x01\x03\x02\x04'
     """
     tensor = tensor.detach().cpu().contiguous()
     buffer = (ctypes.c_ubyte * tensor.nbytes).from_address(tensor.data_ptr()) if tensor.nbytes else b""
     if tensor.nbytes:
-        buffer.owner = tensor  # type: ignore[union-attr]  # the memory lives as long as its tensor does
+        buffer.owner = tensor  # type: ignore[union-attr]  # keeps the tensor, and so the memory, alive
     return memoryview(buffer).cast("B")

@@ -1,10 +1,11 @@
-"""Data set objects: dictionaries, classes by name, and items that are none."""
+"""Data set objects: items of every kind, labels, classes, and items that are refused."""
 
 from collections import UserDict
 
 import pytest
 import torch
 from diffkit_trainer import DataError, open_images
+from PIL import Image
 
 IMAGE = torch.zeros(1, 4, 4, dtype=torch.uint8)
 
@@ -26,12 +27,12 @@ class Named(list):
     classes = ("dog", "cat", "emu")
 
 
-def test_names_are_those_of_the_data_set_in_its_order():
+def test_classes_keep_the_data_set_s_order():
     images = open_images(Named([(IMAGE, "cat"), (IMAGE, "dog")]))
     assert (images.labels.tolist(), images.classes) == ([1, 0], ("dog", "cat", "emu"))
 
 
-def test_whole_numbers_of_any_kind_are_labels():
+def test_labels_may_be_integers_of_any_type():
     images = open_images([(IMAGE, torch.tensor(1)), (IMAGE, True), (IMAGE, 0)])
     assert images.labels.tolist() == [1, 1, 0]
 
@@ -40,8 +41,8 @@ def test_whole_numbers_of_any_kind_are_labels():
     ("items", "message"),
     [
         (
-            [{"picture": IMAGE, "label": 1}],
-            "item 0 of the data set: expected one of the keys 'image', 'img'; got 'picture', 'label'",
+            [{"photo": IMAGE, "label": 1}],
+            "item 0 of the data set: expected one of the keys 'image', 'img'; got 'photo', 'label'",
         ),
         ([{}], "item 0 of the data set: expected one of the keys 'image', 'img'; got $"),
         ([(IMAGE, 0), (IMAGE, 1.5)], "item 1 of the data set: expected a whole number or a name as its label, got 1.5"),
@@ -58,12 +59,62 @@ def test_whole_numbers_of_any_kind_are_labels():
         ([(IMAGE, "dog"), ("image.png", "dog")], "item 1 of the data set: expected a Pillow image or a uint8 tensor"),
     ],
 )
-def test_what_is_no_item_is_named(items, message):
+def test_other_items_are_refused_by_number(items, message):
     with pytest.raises(DataError, match=message) as caught:
         open_images(items)
     assert "\n" not in str(caught.value)
 
 
-def test_no_labels_at_all():
+def test_a_label_of_none_is_no_label():
     images = open_images([(IMAGE, None), IMAGE])
     assert (images.labels, images.classes) == (None, ())
+
+
+class Indexed(torch.utils.data.Dataset):
+    """Like torch's data sets: a length, items by index, and no IndexError at the end."""
+
+    classes = ("cat", "dog")
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return torch.full((3, 5, 6), i, dtype=torch.uint8), i % 2
+
+
+class Feature:
+    names = ("cat", "dog")
+
+
+class Rows(list):
+    """Like Hugging Face's: mappings, with features for their columns."""
+
+    features = {"label": Feature()}  # noqa: RUF012
+
+
+def test_every_kind_of_data_set_is_read():
+    pillow = [Image.new("RGB", (6, 5), (i, i, i)) for i in range(4)]
+    rows = Rows({"image": image, "label": i % 2} for i, image in enumerate(pillow))
+    pairs = ((image, i % 2) for i, image in enumerate(pillow))
+    for source, classes in ((Indexed(), ("cat", "dog")), (rows, ("cat", "dog")), (pairs, ("0", "1"))):
+        images = open_images(source)
+        assert (images.shape, images.classes, images.labels.tolist()) == ((3, 5, 6), classes, [0, 1, 0, 1])
+        assert images.pixels[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+    bare = open_images(iter(pillow), size=4)
+    assert (bare.shape, bare.labels) == ((3, 4, 4), None)
+    greys = open_images([Image.new("L", (2, 2), 7), Image.new("RGB", (2, 2), (1, 2, 3))])
+    assert greys.pixels[:, :, 0, 0].tolist() == [[7, 7, 7], [1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ([], "the data set is empty"),
+        ([torch.rand(3, 4, 4)], "item 0 of the data set: expected a Pillow image or a uint8 tensor"),
+        ([Image.new("L", (2, 2)), "a.png"], "item 1 of the data set: expected a Pillow image"),
+        ([Image.new("L", (2, 3)), Image.new("L", (4, 5))], "item 1 of the data set is 4 x 5, the first is 2 x 3; pass a size"),
+    ],
+)
+def test_other_images_are_refused_by_number(source, message):
+    with pytest.raises(DataError, match=message):
+        open_images(source)

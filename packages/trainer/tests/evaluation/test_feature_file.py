@@ -1,4 +1,4 @@
-"""Features from a network in a file: what it is given, what it must give, and how it compares."""
+"""Features of a network in a file: its input, its output, and scores by them."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class Means(torch.nn.Module):
 
 
 class Inception(torch.nn.Module):
-    """As the common file of Inception-v3 is called: its logits, or (N, D, 1, 1) features where they are asked for."""
+    """With the signature of the common file of Inception-v3: logits, or features (N, D, 1, 1) with return_features."""
 
     def forward(self, pixels: torch.Tensor, return_features: bool = False) -> torch.Tensor:
         assert pixels.dtype == torch.uint8
@@ -40,41 +40,40 @@ def script(module, path):
     return path
 
 
-def test_a_torchscript_network_of_known_features(tmp_path):
+def test_torchscript_features_equal_the_network_s_output(tmp_path):
     features = load_feature_network(script(Means(), tmp_path / "means.pt"))
     pixels = torch.randint(0, 256, (70, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(features(pixels), pixels.double().mean(dim=(2, 3))[:, 0:3:2])
-    assert torch.equal(features(pixels[:, :1]), pixels[:, :1].double().mean(dim=(2, 3)).expand(-1, 2)), "grey as colour"
+    assert torch.equal(features(pixels[:, :1]), pixels[:, :1].double().mean(dim=(2, 3)).expand(-1, 2)), (
+        "grey is repeated to three channels"
+    )
     assert (features.kind, features.score) == ("means.pt", None)
 
 
-def test_the_common_file_of_inception_is_asked_for_its_features(tmp_path):
+def test_features_of_inception_are_requested(tmp_path):
     features = load_feature_network(script(Inception(), tmp_path / "inception.pt"))
     assert features(torch.full((2, 1, 4, 4), 7, dtype=torch.uint8)).tolist() == [[7.0] * 3] * 2
 
 
-def test_images_are_compared_by_them(tmp_path):
+def test_evaluate_uses_given_features(tmp_path):
     images = open_images("digits")
-    parts = split_dataset(images)
+    split = split_dataset(images)
     given = load_feature_network(script(Means(), tmp_path / "means.pt"))
-    found = evaluate(images.pixels[parts.other[:100]], images, parts, features=given)
-    assert (
-        found.samples.fd
-        == found.real.fd
-        == frechet_distance(*(given(images.pixels[part[:100]]) for part in (parts.other, parts.one)))
-    )
+    found = evaluate(images.pixels[split.real[:100]], images, split, features=given)
+    expected = frechet_distance(*(given(images.pixels[part[:100]]) for part in (split.real, split.reference)))
+    assert found.samples["fd"] == found.real["fd"] == expected
     assert (found.features, found.score) == ("means.pt", None)
 
 
 @pytest.mark.parametrize(
     ("name", "module", "message"),
     [
-        ("rows.pt", Constant(1, 0.0), "rows.pt: expected finite numbers, a row an image, for 2 images, found an array (1, 2)"),
+        ("rows.pt", Constant(1, 0.0), "rows.pt: expected finite numbers, one row for each of 2 images, found an array (1, 2)"),
         ("nan.pt", Constant(2, float("nan")), "found an array (2, 2) with infinities or NaN"),
         ("conv.pt", torch.nn.Conv2d(1, 2, 3), "conv.pt: gives no features (N, D) for uint8 images (2, 3, 4, 4) ("),
     ],
 )
-def test_a_network_that_gives_no_features(tmp_path, name, module, message):
+def test_other_outputs_are_refused(tmp_path, name, module, message):
     features = load_feature_network(script(module, tmp_path / name))
     with pytest.raises(ValueError) as caught:
         features(torch.zeros(2, 3, 4, 4, dtype=torch.uint8))
@@ -82,7 +81,7 @@ def test_a_network_that_gives_no_features(tmp_path, name, module, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_none(tmp_path):
+def test_other_files_are_refused(tmp_path):
     (tmp_path / "text.pt").write_text("no network")
     with pytest.raises(ValueError, match=r"text\.pt: cannot be read as TorchScript \(.*\)$"):
         load_feature_network(tmp_path / "text.pt")

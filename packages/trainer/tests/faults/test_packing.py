@@ -1,4 +1,4 @@
-"""Whatever happens to the cache of packed images: a kill at every stage, a full disk, none at all, packs that are old."""
+"""Faults of the cache of packed images: a kill at every stage, a full disk, no cache, unused packs."""
 
 import errno
 import json
@@ -14,18 +14,18 @@ import pytest
 import torch
 from diffkit_trainer import RunError, cache_folder, locked, open_images, pack
 from diffkit_trainer.data.packed.cache import HOUR, MONTH
-from diffkit_trainer.files.signed_json import signed, verified
+from diffkit_trainer.files.checksum_json import verify_checksum, with_checksum
 from forks import python
 from PIL import Image
 
-SIZE = 64  # a plane is a page of memory: what is not written of it takes no room on the disk
+SIZE = 64  # a plane is a page of memory: planes that are not written take no space on the disk
 
 
-def fill(folder, modes):
-    chance = torch.Generator().manual_seed(0)
+def write_folder(folder, modes):
+    random = torch.Generator().manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
     for i, mode in enumerate(modes):
-        noise = torch.randint(0, 256, (SIZE * SIZE * len(mode),), generator=chance)
+        noise = torch.randint(0, 256, (SIZE * SIZE * len(mode),), generator=random)
         Image.frombytes(mode, (SIZE, SIZE), bytes(noise.tolist())).save(folder / f"{i:03d}.png", compress_level=0)
     return folder
 
@@ -60,7 +60,7 @@ for n in range(1000):
     status = os.waitpid(child, 0)[1]
     assert pack(data, size).pixels.sum() == open_images(data, size).pixels.sum(), n
     images = pack(data, size)
-    images.__dict__.pop("fingerprint")  # from what is there, not from what the index says
+    images.__dict__.pop("fingerprint")  # computed from the pixels, not read from the index
     assert images.fingerprint == expected, n
     shutil.rmtree(cache_folder())
     if status == 0:
@@ -70,8 +70,8 @@ print(n)
 
 
 @pytest.mark.parametrize("modes", [["L"] * 4, ["RGB", "L", "L", "RGB"]], ids=["grey", "mixed"])
-def test_killed_at_every_stage_a_pack_is_what_it_would_have_been(tmp_path, modes):
-    done = python("-c", KILL_AT_EVERY_STAGE, fill(tmp_path / "data", modes), 8)
+def test_a_pack_killed_at_any_stage_is_completed_by_the_next_call(tmp_path, modes):
+    done = python("-c", KILL_AT_EVERY_STAGE, write_folder(tmp_path / "data", modes), 8)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 12, "stages"
 
@@ -81,7 +81,7 @@ def test_killed_at_every_stage_a_pack_is_what_it_would_have_been(tmp_path, modes
 
 @pytest.fixture
 def disk(small_disk, monkeypatch):
-    """A real disk of 4 MB with the cache on it."""
+    """A real disk of 4 MB that holds the cache."""
     folder = small_disk("4m")
     monkeypatch.setenv("DIFFKIT_CACHE", str(folder / "cache"))
     return folder
@@ -105,9 +105,9 @@ except RunError as error:
 
 @pytest.mark.parametrize("at", [20, 60], ids=["while decoding", "afterwards"])
 @pytest.mark.parametrize("modes", [["L"] * 60, ["RGB", "L"] * 30], ids=["grey", "mixed"])
-def test_a_disk_that_fills_up_while_packing_is_named_and_the_process_lives(tmp_path, disk, modes, at):
-    """Row 5: the grey copy and the planes of grey images among coloured ones need room after the last file was decoded."""
-    data = fill(tmp_path / "data", modes)
+def test_a_disk_that_fills_up_while_packing_is_an_error_not_a_crash(tmp_path, disk, modes, at):
+    """Row 5: the copy of grey images, and the planes of grey images among coloured ones, are written after the last file."""
+    data = write_folder(tmp_path / "data", modes)
     done = python("-c", FILL_UP, data, disk, at)
     assert done.returncode == 0, (done.returncode, done.stderr)
     needed = 4 * SIZE * SIZE * 60
@@ -118,9 +118,9 @@ def test_a_disk_that_fills_up_while_packing_is_named_and_the_process_lives(tmp_p
     assert torch.equal(pack(data, SIZE).pixels, open_images(data, SIZE).pixels)
 
 
-def test_a_disk_with_too_little_room_is_named_before_anything_is_decoded(tmp_path, disk):
-    """Row 5: three planes of each image, and one should all be grey."""
-    data, calls = fill(tmp_path / "data", ["L"] * 60), []
+def test_a_disk_with_too_little_space_is_refused_before_decoding(tmp_path, disk):
+    """Row 5: three planes for each image, and one more if all are grey."""
+    data, calls = write_folder(tmp_path / "data", ["L"] * 60), []
     (disk / "other").write_bytes(bytes(3 * 2**20 + 2**19))
     with pytest.raises(
         RunError, match=rf"\.partial: {4 * SIZE * SIZE * 60} bytes are needed, [0-9]+ are free on this disk; make"
@@ -132,8 +132,8 @@ def test_a_disk_with_too_little_room_is_named_before_anything_is_decoded(tmp_pat
 # --- no cache
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, cache):
-    data = fill(tmp_path / "data", ["RGB", "L"])
+def test_without_a_writable_cache_images_are_decoded_into_memory(tmp_path, cache):
+    data = write_folder(tmp_path / "data", ["RGB", "L"])
     (tmp_path / "cache").write_text("a file")
     with pytest.warns(
         UserWarning,
@@ -157,20 +157,20 @@ with warnings.catch_warnings(record=True) as seen:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without a home")
-def test_a_user_without_a_home_has_no_cache(monkeypatch):
+def test_without_a_home_images_are_decoded_into_memory(monkeypatch):
     for name in ("DIFFKIT_CACHE", "XDG_CACHE_HOME", "HOME"):
         monkeypatch.delenv(name, raising=False)
     with tempfile.TemporaryDirectory() as folder:
-        fill(Path(folder), ["L"] * 3)
+        write_folder(Path(folder), ["L"] * 3)
         Path(folder).chmod(0o755)
         done = python("-c", HOMELESS, folder)
     assert done.stdout.startswith("3 no cache for packed images (Could not determine home directory"), done.stderr
 
 
-def test_a_cache_that_can_only_be_read_is_used(tmp_path, small_disk, monkeypatch):
+def test_a_read_only_cache_is_used(tmp_path, small_disk, monkeypatch):
     disk = small_disk("4m")
     monkeypatch.setenv("DIFFKIT_CACHE", str(disk))
-    data, calls = fill(tmp_path / "data", ["L"] * 3), []
+    data, calls = write_folder(tmp_path / "data", ["L"] * 3), []
     pack(data, SIZE)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     assert len(pack(data, SIZE, on_progress=lambda *call: calls.append(call))) == 3
@@ -178,77 +178,77 @@ def test_a_cache_that_can_only_be_read_is_used(tmp_path, small_disk, monkeypatch
 
 
 def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch):
-    """No file system of ours refuses flock; some of the network do, with this number."""
+    """Local file systems support flock; some network file systems refuse it with this error."""
 
     def refuse(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("diffkit_trainer.files.lock.fcntl.flock", refuse)
     with (
-        pytest.warns(UserWarning, match=r"run: this file system keeps no locks \(No locks available\)"),
+        pytest.warns(UserWarning, match=r"run: this file system has no locks \(No locks available\)"),
         locked(tmp_path / "run"),
     ):
         assert (tmp_path / "run" / "lock").read_text() == str(os.getpid())
-    data = fill(tmp_path / "data", ["L"] * 3)
-    with pytest.warns(UserWarning, match="keeps no locks"):
+    data = write_folder(tmp_path / "data", ["L"] * 3)
+    with pytest.warns(UserWarning, match="has no locks"):
         assert len(pack(data, SIZE)) == 3
 
 
-def test_more_bad_files_than_a_checkpoint_s_json_may_hold(tmp_path, cache):
-    data = fill(tmp_path / "data", ["L"] * 3)
+def test_an_index_may_be_larger_than_a_checkpoint_s_json(tmp_path, cache):
+    data = write_folder(tmp_path / "data", ["L"] * 3)
     pack(data, SIZE)
     (index,) = cache.glob("*/index.json")
     bad = [[f"{i:0240d}.png", "empty"] for i in range(40_000)]
-    document = verified(json.loads(index.read_text()), index)
-    index.write_text(json.dumps(signed(document | {"bad": bad})))
+    document = verify_checksum(json.loads(index.read_text()), index)
+    index.write_text(json.dumps(with_checksum(document | {"bad": bad})))
     assert index.stat().st_size > 9 * 10**6
     assert len(pack(data, SIZE, skip_bad=True).skipped) == 40_000
 
 
-# --- what nobody wants any more
+# --- unused packs
 
 
-def packs(cache):
+def names_in(cache):
     return {path.name for path in cache.iterdir()}
 
 
-def aged(path, seconds):
+def set_age(path, seconds):
     then = time.time() - seconds
     for each in (path, *(path.iterdir() if path.is_dir() else ())):
         os.utime(each, (then, then))
 
 
-def test_only_what_is_wanted_stays_in_the_cache(tmp_path, cache):
-    one, other = fill(tmp_path / "one", ["L"] * 2), fill(tmp_path / "other", ["L"] * 2)
+def test_unused_packs_are_removed(tmp_path, cache):
+    one, other = write_folder(tmp_path / "one", ["L"] * 2), write_folder(tmp_path / "other", ["L"] * 2)
     pack(one, 8)
-    (first,) = packs(cache)
-    aged(cache / first, HOUR + 60)
+    (first,) = names_in(cache)
+    set_age(cache / first, HOUR + 60)
     pack(other, 8)
-    assert first in packs(cache), "opened within a month"
-    (second,) = packs(cache) - {first}
-    pack(one, 8)  # opened again: a process may be about to map it
-    fill(one, ["L"] * 3)
+    assert first in names_in(cache), "it was opened within a month"
+    (second,) = names_in(cache) - {first}
+    pack(one, 8)  # opened now: a process may be about to map it
+    write_folder(one, ["L"] * 3)
     pack(one, 8)
-    assert {first, second} < packs(cache)
+    assert {first, second} < names_in(cache)
     mapped = pack(other, 8)
-    aged(cache / first, HOUR + 60)
-    aged(cache / second, MONTH + 60)
+    set_age(cache / first, HOUR + 60)
+    set_age(cache / second, MONTH + 60)
     for name in (f"{first}.partial", ".trash.x.1", "somebody's"):
         (cache / name).mkdir()
-        aged(cache / name, MONTH + 60)
+        set_age(cache / name, MONTH + 60)
     (cache / f"{first}.lock").touch()
-    aged(cache / f"{first}.lock", HOUR + 60)
-    fill(one, ["L"] * 4)
+    set_age(cache / f"{first}.lock", HOUR + 60)
+    write_folder(one, ["L"] * 4)
     assert len(pack(one, 8)) == 4
-    left = packs(cache)
+    left = names_in(cache)
     assert "somebody's" in left
-    assert len(left) == 3, "the newest of the data, the one that was opened just before, and what is not ours"
+    assert len(left) == 3, "the last two packs of the data, and the folder of another program"
     assert {first, second}.isdisjoint({name.partition(".")[0] for name in left})
-    assert torch.equal(mapped.pixels, open_images(other, 8).pixels), "what was mapped stays mapped"
+    assert torch.equal(mapped.pixels, open_images(other, 8).pixels), "a mapped pack stays mapped"
 
 
-def test_nothing_is_left_beside_a_pack(tmp_path, cache):
-    pack(fill(tmp_path / "data", ["L"] * 2), 8)
+def test_packing_leaves_no_other_files(tmp_path, cache):
+    pack(write_folder(tmp_path / "data", ["L"] * 2), 8)
     assert [path.is_dir() for path in cache.iterdir()] == [True]
     assert cache_folder() == cache.parent
     shutil.rmtree(cache)

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 import torch
-from diffkit_trainer import DivergedError, RunError, Saver, checkpoints, load, resume, save, to_png, write_config
+from diffkit_trainer import DivergedError, RunError, Saver, checkpoints, load, resume, save, save_png, write_config
 from diffkit_trainer.run.state import snapshot
 from forks import python
 from safetensors.torch import load_file, save_file
@@ -131,7 +131,7 @@ def test_a_config_or_a_picture_that_does_not_fit_is_named_and_leaves_nothing(sma
     with pytest.raises(RunError, match=rf"{disk}/run: cannot be written \(No space left on device\)"):
         write_config(disk / "run", CONFIG)
     with pytest.raises(OSError, match=rf"No space left on device: '{disk}/a\.png'"):
-        to_png(torch.zeros(1, 8, 8, dtype=torch.uint8), disk / "a.png")
+        save_png(torch.zeros(1, 8, 8, dtype=torch.uint8), disk / "a.png")
     assert [path.name for path in disk.rglob("*") if path.is_file()] == ["other"]
 
 

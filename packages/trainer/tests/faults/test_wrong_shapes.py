@@ -1,8 +1,6 @@
-"""Every field of every file that the trainer reads, through wrong types and extremes: taken and harmless, or one line."""
+"""Every field of every file that the trainer reads, with wrong types and extreme values: harmless, or an error of one line."""
 
 import json
-import os
-import shutil
 
 import pytest
 import torch
@@ -21,7 +19,7 @@ from diffkit_trainer import (
     read_pipeline,
     resume,
     save,
-    to_png,
+    save_png,
     truncate_log,
     write_config,
     write_export,
@@ -30,7 +28,7 @@ from diffkit_trainer import (
 from diffkit_trainer.data.packed.index import open_packed
 from diffkit_trainer.figures.metadata import KEY
 from diffkit_trainer.files.atomic import sha256
-from diffkit_trainer.files.signed_json import signed
+from diffkit_trainer.files.checksum_json import with_checksum
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
@@ -41,61 +39,61 @@ from wrong_shapes import TEXTS, Outcomes, little_memory, mutations, no_files
 @pytest.fixture
 def run(tmp_path):
     write_config(tmp_path / "run", CONFIG)
-    it = trainer()
-    run_to(it, 1)
-    save(tmp_path / "run", it, CONFIG)
+    trained = trainer()
+    run_to(trained, 1)
+    save(tmp_path / "run", trained, CONFIG)
     return tmp_path / "run"
 
 
-def resign(folder):
+def write_manifest(folder):
     manifest = {path.name: sha256(path) for path in folder.iterdir() if path.name != "manifest.json"}
     (folder / "manifest.json").write_text(json.dumps({"sha256": manifest}))
 
 
-def walked(path, outcomes, door, *, write=None, named=None):
-    """The file with each wrong text, each wrong field, and with what is no file; then as it was."""
+def try_every_value(path, outcomes, read, *, write=None, named=None):
+    """Read the file with each wrong text, each wrong field, and with something else in offsets; then restore trained."""
     text = path.read_text()
     write = write or (lambda document: path.write_text(json.dumps(document)))
     with little_memory():
         for name, other in TEXTS.items():
             path.write_bytes(other.encode("latin-1"))
-            outcomes.of(name, named or path.name, door)
+            outcomes.of(name, named or path.name, read)
         for name, document in mutations(json.loads(text)):
             write(document)
-            outcomes.of(name, named or path.name, door)
+            outcomes.of(name, named or path.name, read)
         path.write_text(text)
         for name in no_files(path):
-            outcomes.of(name, named or path.name, door)
+            outcomes.of(name, named or path.name, read)
 
 
-def test_the_config_of_a_run(run):
+def test_wrong_values_in_a_run_s_config(run):
     outcomes = Outcomes(RunError)
-    walked(run / "config.json", outcomes, lambda: read_config(run), named=str(run))
+    try_every_value(run / "config.json", outcomes, lambda: read_config(run), named=str(run))
     assert outcomes.refused >= len(TEXTS)
 
 
-def test_the_manifest(run):
+def test_wrong_values_in_the_manifest(run):
     outcomes = Outcomes(RunError)
-    walked(run / "checkpoints" / "1" / "manifest.json", outcomes, lambda: load(run), named="checkpoints/1/")
+    try_every_value(run / "checkpoints" / "1" / "manifest.json", outcomes, lambda: load(run), named="checkpoints/1/")
     assert outcomes.refused > 100
 
 
-def test_the_state(run):
-    """What is taken also goes on, logs and saves."""
-    outcomes, folder, it = Outcomes(RunError), run / "checkpoints" / "1", trainer()
-    experiments = Outcomes(RunError, ValueError)  # another experiment is no damage: the caller's to decide
+def test_wrong_values_in_the_state(run):
+    """A state that is accepted can be resumed and gives finite metrics."""
+    outcomes, folder, trained = Outcomes(RunError), run / "checkpoints" / "1", trainer()
+    experiments = Outcomes(RunError, ValueError)  # another experiment is not damage
 
-    def door():
-        resume(run, it)
-        json.dumps(it.metrics(), allow_nan=False)
+    def read():
+        resume(run, trained)
+        json.dumps(trained.metrics(), allow_nan=False)
 
     def write(document):
         (folder / "state.json").write_text(json.dumps(document))
-        resign(folder)
+        write_manifest(folder)
 
     def texts():
-        resign(folder)
-        door()
+        write_manifest(folder)
+        read()
 
     path = folder / "state.json"
     text = path.read_text()
@@ -105,17 +103,17 @@ def test_the_state(run):
     with little_memory():
         for name, document in mutations(json.loads(text)):
             write(document)
-            of_one = experiments if name.startswith("experiment") else outcomes
-            of_one.of(name, "checkpoints/1", door)
+            either = experiments if name.startswith("experiment") else outcomes
+            either.of(name, "checkpoints/1", read)
     path.write_text(text)
-    resign(folder)
+    write_manifest(folder)
     for name in no_files(path):
-        outcomes.of(name, "state.json", door)
+        outcomes.of(name, "state.json", read)
     assert outcomes.refused > 150, outcomes.taken
 
 
-def test_the_log(run):
-    """A line that is none is left out; what is no file is refused, except where it is not there."""
+def test_wrong_lines_in_the_log(run):
+    """Invalid lines are left out. Anything but a regular file is refused; a missing log is empty."""
     log, entry = run / "log.jsonl", {"step": 3, "loss": 0.5, "lr": 1e-3, "loss_by_t": [0.1, None], "last": True}
     good = json.dumps({"step": 1, "loss": 0.25})
     lines = [*(json.dumps(document) for _, document in mutations(entry)), *TEXTS.values()]
@@ -134,7 +132,7 @@ def test_the_log(run):
     assert outcomes.refused == 4 - 1
 
 
-def test_the_header_of_an_export(tmp_path):
+def test_wrong_values_in_the_header_of_an_export(tmp_path):
     path, outcomes = tmp_path / "net.safetensors", Outcomes(RunError)
     write_export(path, ExportedNetwork({"a": torch.ones(2), "b": torch.ones(3)}, CONFIG, 3, raw=False))
     data = path.read_bytes()
@@ -162,21 +160,21 @@ def test_the_header_of_an_export(tmp_path):
     assert outcomes.refused > 200
 
 
-def test_a_tensor_of_no_elements_and_endless_sides(tmp_path):
+def test_an_empty_tensor_with_huge_sides_is_refused(tmp_path):
     path = tmp_path / "net.safetensors"
     sides = {"a": {"dtype": "F32", "shape": [0, *[10**6] * 7], "data_offsets": [0, 0]}}
     text = json.dumps(sides).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(10**6))
-    with pytest.raises(RunError, match=r"net\.safetensors: 'a': expected a type, a shape and its place"):
+    with pytest.raises(RunError, match=r"net\.safetensors: 'a': expected a type, a shape and offsets"):
         read_export(path, lambda config: {})
 
 
-def test_the_note_of_a_picture(tmp_path):
+def test_wrong_values_in_image_metadata(tmp_path):
     path, outcomes = tmp_path / "a.png", Outcomes(DataError)
-    to_png(torch.zeros(1, 8, 8, dtype=torch.uint8), path, {"seed": 3, "size": [8, 8]})
-    note = {"format": 1, "seed": 3, "size": [8, 8]}
+    save_png(torch.zeros(1, 8, 8, dtype=torch.uint8), path, {"seed": 3, "size": [8, 8]})
+    metadata = {"format": 1, "seed": 3, "size": [8, 8]}
     with Image.open(path) as image:
-        assert json.loads(image.info[KEY]) == note
+        assert json.loads(image.info[KEY]) == metadata
 
     def write(text):
         info = PngInfo()
@@ -187,7 +185,7 @@ def test_the_note_of_a_picture(tmp_path):
         for name, text in TEXTS.items():
             write(text)
             outcomes.of(name, path.name, read_metadata, path)
-        for name, document in mutations(note):
+        for name, document in mutations(metadata):
             write(json.dumps(document))
             outcomes.of(name, path.name, read_metadata, path)
         for name in no_files(path):
@@ -205,15 +203,15 @@ def data(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-def test_the_index_of_a_pack(data, tmp_path):
-    """What is not refused, and so packed anew, has the folder's pixels, though its sum was made to agree."""
+def test_wrong_values_in_the_index_of_a_pack(data, tmp_path):
+    """An index that is accepted, with a matching checksum, gives the folder's pixels."""
     expected = open_images(data, 4, skip_bad=True)
     pack(data, 4, skip_bad=True)
     (path,) = tmp_path.glob("cache/packed/*/index.json")
     outcomes, index = Outcomes(RunError, DataError), json.loads(path.read_text())
     unsigned = {key: value for key, value in index.items() if key != "sha256"}
 
-    def door():
+    def read():
         _, images = open_packed(path.parent, data, "data")
         assert torch.equal(images.pixels, expected.pixels)
         assert torch.equal(images.labels, expected.labels)
@@ -222,39 +220,39 @@ def test_the_index_of_a_pack(data, tmp_path):
     with little_memory():
         for text in (*TEXTS.values(), json.dumps(unsigned), json.dumps(index | {"mean": [0.1] * 3})):
             path.write_bytes(text.encode("latin-1"))
-            outcomes.of(text, path.parent.name, door)
+            outcomes.of(text, path.parent.name, read)
         assert outcomes.taken == 0
         for name, other in mutations(unsigned):
-            path.write_text(json.dumps(signed(other)))
-            outcomes.of(name, path.parent.name, door)
+            path.write_text(json.dumps(with_checksum(other)))
+            outcomes.of(name, path.parent.name, read)
         for name in no_files(path):
-            outcomes.of(name, path.parent.name, door)
+            outcomes.of(name, path.parent.name, read)
     assert outcomes.refused > 100
 
 
-def test_the_folder_of_a_pipeline(tmp_path):
-    layers = {"_class_name": "UNet2DModel", "sample_size": 8, "block_out_channels": [8, 16]}
-    noise = {"_class_name": "DDPMScheduler", "num_train_timesteps": 1000, "trained_betas": [0.1], "beta_start": 0.1}
-    write_pipeline(tmp_path / "them", Pipeline("DDPMPipeline", layers, {"a": torch.ones(2)}, noise))
+def test_wrong_values_in_a_pipeline_folder(tmp_path):
+    network = {"_class_name": "UNet2DModel", "sample_size": 8, "block_out_channels": [8, 16]}
+    scheduler = {"_class_name": "DDPMScheduler", "num_train_timesteps": 1000, "trained_betas": [0.1], "beta_start": 0.1}
+    write_pipeline(tmp_path / "pipeline", Pipeline("DDPMPipeline", network, {"a": torch.ones(2)}, scheduler))
     outcomes = Outcomes(RunError)
     for name in ("model_index.json", "unet/config.json", "scheduler/scheduler_config.json"):
-        walked(tmp_path / "them" / name, outcomes, lambda: read_pipeline(tmp_path / "them"), named="them")
+        try_every_value(tmp_path / "pipeline" / name, outcomes, lambda: read_pipeline(tmp_path / "pipeline"), named="pipeline")
     assert outcomes.refused > 100
 
 
 @pytest.mark.parametrize("betas", [{"num_train_timesteps": 10**9}, {"num_train_timesteps": 10**12}, {"trained_betas": "0.1"}])
-def test_a_scheduler_that_no_memory_holds(tmp_path, betas):
-    noise = {"_class_name": "DDPMScheduler"} | betas
-    write_pipeline(tmp_path, Pipeline("DDPMPipeline", {"_class_name": "UNet2DModel"}, {"a": torch.ones(2)}, noise))
+def test_a_scheduler_beyond_any_memory_is_refused(tmp_path, betas):
+    scheduler = {"_class_name": "DDPMScheduler"} | betas
+    write_pipeline(tmp_path, Pipeline("DDPMPipeline", {"_class_name": "UNet2DModel"}, {"a": torch.ones(2)}, scheduler))
     with little_memory(), pytest.raises(RunError, match=r"scheduler_config\.json: (num_train_timesteps|trained_betas): expected"):
         read_pipeline(tmp_path)
 
 
-def test_a_format_that_is_not_known_is_named(run, tmp_path):
-    """1 is what is written; a file without one is from before, a larger one from later."""
+def test_a_newer_format_is_refused(run, tmp_path):
+    """Format 1 is written; files without a format are read as 1; later formats are refused."""
     for name in ("config.json", "checkpoints/1/config.json", "checkpoints/1/state.json", "checkpoints/1/manifest.json"):
         assert json.loads((run / name).read_text())["format"] == 1
-    for name, door in (
+    for name, read in (
         ("config.json", lambda: read_config(run)),
         ("checkpoints/1/state.json", lambda: resume(run, trainer())),
         ("checkpoints/1/config.json", lambda: load(run)),
@@ -267,26 +265,18 @@ def test_a_format_that_is_not_known_is_named(run, tmp_path):
                     {key: each for key, each in document.items() if key != "format"} | ({"format": found} if found else {})
                 )
             )
-            resign(run / "checkpoints" / "1")
+            write_manifest(run / "checkpoints" / "1")
             if refused:
-                with pytest.raises(RunError, match=rf"{name}: is written in format 2, formats up to 1 are known here: upgrade"):
-                    door()
+                with pytest.raises(
+                    RunError, match=rf"{name}: is written in format 2, this diffkit reads formats up to 1: upgrade"
+                ):
+                    read()
             else:
-                door()
+                read()
         path.write_text(json.dumps(document))
-        resign(run / "checkpoints" / "1")
+        write_manifest(run / "checkpoints" / "1")
     assert read_config(run) == CONFIG == load(run).config
     net = tmp_path / "net.safetensors"
     save_file({"a": torch.ones(2)}, net, {"diffkit": json.dumps({"format": 2, "config": {}, "step": 1, "raw": False})})
     with pytest.raises(RunError, match=r"net\.safetensors: is written in format 2"):
         read_export(net, lambda config: {"a": torch.empty(2)})
-
-
-def test_an_export_is_synced_to_the_disk(tmp_path, monkeypatch):
-    """Under its temporary name, before it gets its own."""
-    synced = []
-    fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda each: (synced.append(os.readlink(f"/proc/self/fd/{each}")), fsync(each))[1])
-    write_export(tmp_path / "net.safetensors", ExportedNetwork({"a": torch.ones(2)}, {}, 0, raw=True))
-    assert synced == [str(tmp_path / f".net.safetensors.{os.getpid()}.tmp"), str(tmp_path)]
-    shutil.rmtree(tmp_path)

@@ -128,15 +128,15 @@ def test_numbers_that_become_infinite_are_still_found(run, value):
 
 
 def test_a_file_may_hold_infinities_only_where_it_says_so(tmp_path):
-    from diffkit_trainer.files.tensors import note_infinite, read_tensors
+    from diffkit_trainer.files.tensors import infinity_metadata, read_tensors
 
     tensors = {"mask": MASK.clone(), "weight": torch.ones(2)}
-    save_file(tensors, tmp_path / "a", note_infinite({"mask"}))
+    save_file(tensors, tmp_path / "a", infinity_metadata({"mask"}))
     assert torch.equal(read_tensors(tmp_path / "a")["mask"], MASK)
-    save_file(tensors, tmp_path / "b", note_infinite(set()))
+    save_file(tensors, tmp_path / "b", infinity_metadata(set()))
     with pytest.raises(RunError, match="'mask' is not finite"):
         read_tensors(tmp_path / "b")
-    save_file(tensors | {"weight": torch.full((2,), torch.inf)}, tmp_path / "c", note_infinite({"mask"}))
+    save_file(tensors | {"weight": torch.full((2,), torch.inf)}, tmp_path / "c", infinity_metadata({"mask"}))
     with pytest.raises(RunError, match="'weight' is not finite"):
         read_tensors(tmp_path / "c")
 

@@ -222,7 +222,7 @@ def test_what_is_no_run_and_what_has_no_checkpoint(tmp_path, run):
 @pytest.mark.parametrize("text", ["", "[1]", '{"a": NaN}', '{"a": 1e999}', '{"a": 1, "a": 2}', "[" * 10**5, '{"a": '])
 def test_json_has_no_loopholes(run, text):
     (run / "config.json").write_text(text)
-    with pytest.raises(RunError, match=r"config.json: (not the JSON|expected a JSON object)") as caught:
+    with pytest.raises(RunError, match=r"config.json: (invalid JSON|expected a JSON object)") as caught:
         read_config(run)
     assert "\n" not in str(caught.value)
 

@@ -61,8 +61,8 @@ def evaluate_run(
         raise UsageError(f"{run} does not say what data it was trained on: give DATA to compare with")
     images = _images(data, sampler.shape)
     network = None if features is None else _features(features, images)
-    parts = split_dataset(images)
-    n = _number(n, len(parts.one), data)
+    split = split_dataset(images)
+    n = _number(n, len(split.reference), data)
     every = [str(k) for k in range(sampler.config.num_classes or 0)]
     labels = class_labels(sampler.config.network, sampler.config.data.classes, every, n)
     channels, height, width = sampler.shape
@@ -71,12 +71,11 @@ def evaluate_run(
         require_place(out)
     samples = joined([part.pixels for part in draw(sampler, recipe, range(seed, seed + n), labels=labels)])
     with console.status("comparing" if network else "learning features, comparing"):
-        found = evaluate(samples, images, parts, features=network)
-    figures = document(found, images)
+        found = evaluate(samples, images, split, features=network)
     if as_json:
-        answer(figures | {"recipe": recipe.note(), **source.note()})
+        answer(document(found, images) | {"recipe": recipe.note(), **source.note()})
     else:
-        print_figures(figures, f"{named(run)}, step {source.step}, {recipe}")
+        print_figures(found, images, f"{named(run)}, step {source.step}, {recipe}")
     if out is not None:
         picture(out, samples, images, found, {"command": "evaluate", **source.note(), "seed": seed, "n": n, **recipe.note()})
         console.print(f"the samples nearest to a training image, above it: {out}")

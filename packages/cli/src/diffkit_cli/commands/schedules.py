@@ -43,7 +43,7 @@ def schedules(names: list[str], *, points: int, as_json: bool, out: Path | None)
 def embedding(out: Path, length: int = 32) -> None:
     """The sinusoidal embedding of the noise variance from 0 to 1 as a picture: a row a component, blue -1, white 0, red 1."""
     from diffkit_schedules import as_array_of, namespace
-    from diffkit_trainer import save_figure, with_captions
+    from diffkit_trainer import labelled_grid, save_png
     from diffkit_unet import SinusoidalEmbedding
 
     layer = SinusoidalEmbedding(length)
@@ -58,8 +58,8 @@ def embedding(out: Path, length: int = 32) -> None:
     frequencies = [float(f) for f in layer.frequencies]
     labels = [f"{wave} {float(f'{f:.3g}'):g}" for wave in ("sin", "cos") for f in frequencies]
     pixels = xp.concat([rows] * height, axis=2)
-    picture = with_captions(pixels, labels, columns=1, caption="noise variance, 0 to 1", padding=0, scale=1)
-    save_figure(out, picture, {"command": "schedules", "embedding": length})
+    picture = labelled_grid(pixels, labels, columns=1, caption="noise variance, 0 to 1", padding=0, scale=1)
+    save_png(picture, out, {"command": "schedules", "embedding": length})
     console.print(f"the embedding's {length} components over the noise variance: {out}")
 
 

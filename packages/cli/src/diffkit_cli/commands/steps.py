@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import save_figure, with_captions
+from diffkit_trainer import labelled_grid, save_png
 
 from diffkit_cli.commands.sample import check_counts, check_seeds, opened, recipe_of
 from diffkit_cli.errors import UsageError
@@ -57,7 +57,7 @@ def steps_figure(
         rows.append(pixels)
         labels.append(f"{plural(recipe.steps, 'step')}\n{duration(min(seconds))}")
     note = {"command": "steps", **source.note(), "seed": seed, "n": n, "counts": counts, **_shared(recipes[0])}
-    save_figure(out, with_captions(joined(rows), labels, columns=n), note)
+    save_png(labelled_grid(joined(rows), labels, columns=n), out, note)
     console.print(
         f"{plural(len(counts), 'row')} of {plural(n, 'image')} from one noise each, {recipes[0].sampler}, seed {seed}: {out}"
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from diffkit_trainer import DataError, read_metadata
-from diffkit_trainer.files.typed_json import Count, Text, converted
+from diffkit_trainer.files import Count, Text, convert
 from msgspec import Meta, Struct
 
 from diffkit_cli.options.choices import SAMPLERS, SPACINGS
@@ -64,7 +64,7 @@ def read_drawn(path: Path) -> dict[str, Any]:
     if note.get("command") != "sample":
         raise DataError(f"{path}: was drawn by diffkit {note.get('command')!r:.60}, expected a picture of diffkit sample")
     try:
-        drawn: dict[str, Any] = msgspec.to_builtins(converted(note, Drawn))
+        drawn: dict[str, Any] = msgspec.to_builtins(convert(note, Drawn))
     except ValueError as error:
         raise DataError(f"{path}: its note: {error}") from None
     return drawn

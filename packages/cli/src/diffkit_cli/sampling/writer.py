@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import save_images, to_png
+from diffkit_trainer import save_images, save_png
 
 from diffkit_cli.sampling.generate import Drawn, joined
 from diffkit_cli.terminal.console import plural, warn
@@ -33,11 +33,11 @@ def write_images(
             pixels.append(part.pixels)
         else:
             notes = [note(count + i) for i in range(len(part.pixels))]
-            count += len(save_images(part.pixels, out, notes=notes, first=count))
+            count += len(save_images(part.pixels, out, metadata=notes, first=count))
     if grid and lone:
-        to_png(pixels[0][0], out, note(0))
+        save_png(pixels[0][0], out, note(0))
     elif grid:
-        save_images(joined(pixels), out, columns=columns, notes=[note(0)])
+        save_images(joined(pixels), out, columns=columns, metadata=[note(0)])
     elif others := sum(1 for _ in out.glob("*.png")) - count:
         warn(f"{out} holds {plural(others, 'other PNG')} too, from before")
     return [joined(parts) for parts in zip(*frames, strict=True)]

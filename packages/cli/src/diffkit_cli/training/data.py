@@ -1,10 +1,8 @@
 """The images of a training, read with progress."""
 
-from pathlib import Path
-
 from diffkit_trainer import Images, open_images, pack
-from diffkit_trainer.data.idx import find_idx
-from diffkit_trainer.data.listing import printable
+from diffkit_trainer.data import source_kind
+from diffkit_trainer.files import printable
 
 from diffkit_cli.terminal.console import console, plural, warn
 from diffkit_cli.terminal.progress import counting
@@ -37,4 +35,4 @@ def open_data(data: str, size: int | None, *, packed: bool, skip_bad: bool) -> t
 
 def is_image_folder(data: str) -> bool:
     """Whether the data is a folder of image files, which are of any size; not IDX files, not the digits."""
-    return Path(data).is_dir() and find_idx(Path(data)) is None
+    return source_kind(data) == "folder"

@@ -24,7 +24,7 @@ def read_toml(path: Path) -> Given:
     option or a value out of its range.
     """
     from diffkit_trainer import RunError
-    from diffkit_trainer.files.regular import read_file
+    from diffkit_trainer.files import read_file
 
     where = f"--config {path}"
     try:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import Logger, Trainer, grid, save_figure, save_images, side_by_side
+from diffkit_trainer import Logger, Trainer, grid, save_images, save_png, side_by_side
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.model import Sampler
@@ -30,7 +30,7 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
                 raw = _samples(trainer.model, trainer, config)
             titles = f"moving average, step {step}", f"network as trained, step {step}"
             if trainer.world.first:
-                save_figure(path, side_by_side([grid(average), grid(raw)], titles))
+                save_png(side_by_side([grid(average), grid(raw)], titles), path)
         elif trainer.world.first:
             save_images(average, path)
         for logger in loggers:

@@ -1,45 +1,56 @@
 """Images from a data set object: torch's, Hugging Face's, or any iterable."""
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from diffkit_trainer.data.modes import square, upright_eight_bits
+from diffkit_trainer.data.images import Images, Progress
+from diffkit_trainer.data.modes import crop_square, to_grey_or_rgb
 from diffkit_trainer.errors import DataError
-from diffkit_trainer.pixels import as_image, as_pixels
+from diffkit_trainer.pixels import image_to_tensor, tensor_to_image
 
-__all__ = ["read_dataset"]
+__all__ = ["is_dataset", "open_dataset"]
 
 IMAGE_KEYS, LABEL_KEYS = ("image", "img"), ("label", "labels", "fine_label")
 
 
-def read_dataset(
-    dataset: Iterable[Any], size: int | None = None, on_progress: Callable[[int, int], object] | None = None
-) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
-    """uint8 pixels (N, 1 or 3, H, W), labels (N,) and classes, of everything in a data set.
+def is_dataset(source: Any) -> bool:
+    """Whether the source is an object with images, not a path."""
+    return not isinstance(source, str | Path)
 
-    An item is an image, a pair (image, label), or a mapping with one of `IMAGE_KEYS` and perhaps one of `LABEL_KEYS`; an image
-    is a Pillow image or a uint8 tensor (1 or 3, H, W), a label a whole number or a class's name; all have one, or none. Classes
-    are the data set's own names (`.classes`, or Hugging Face's `.features`), else those that occur, in the alphabet's order, or
-    "0" to the largest label. Raises DataError, with the item's number, for anything else.
+
+def open_dataset(
+    dataset: Iterable[Any],
+    size: int | None = None,
+    *,
+    skip_bad: bool = False,  # noqa: ARG001 - every reader of a source takes it
+    on_progress: Progress | None = None,
+) -> Images:
+    """The images, labels and classes of everything in a data set; see `open_images`. skip_bad has no effect.
+
+    An item is an image, a pair (image, label), or a mapping with one of `IMAGE_KEYS` and perhaps one of `LABEL_KEYS`. An image
+    is a Pillow image or a uint8 tensor (1 or 3, H, W). A label is a whole number or the name of a class; all items have the
+    same kind of label, or none. The classes are the data set's own names (`.classes`, or Hugging Face's `.features`), else the
+    names that occur, sorted, or "0" to the largest label. Raises DataError, with the item's number, for anything else.
     """
     images: list[Tensor] = []
     labels: list[int | str | None] = []
     total = len(dataset) if isinstance(dataset, Sized) else 0
     for i, item in enumerate(_items(dataset)):
-        image, label = _pair(item, i)
+        value, label = _image_and_label(item, i)
         try:
-            picture = upright_eight_bits(image) if isinstance(image, Image.Image) else as_image(image)
+            image = to_grey_or_rgb(value) if isinstance(value, Image.Image) else tensor_to_image(value)
         except (ValueError, AttributeError, OSError) as error:
             raise DataError(f"item {i} of the data set: expected a Pillow image or a uint8 tensor ({error})") from None
-        images.append(as_pixels(picture if size is None else square(picture, size)))
+        images.append(image_to_tensor(image if size is None else crop_square(image, size)))
         if images[-1].shape[1:] != images[0].shape[1:]:
             first, other = (f"{each.shape[2]} x {each.shape[1]}" for each in (images[0], images[-1]))
-            raise DataError(f"item {i} of the data set is {other}, the first is {first}; pass a size to bring them to one")
+            raise DataError(f"item {i} of the data set is {other}, the first is {first}; pass a size to resize them")
         labels.append(_label(label, i))
         if type(labels[-1]) is not type(labels[0]):
             first, other = (f"{each!r:.60}" for each in (labels[0], labels[-1]))
@@ -52,16 +63,16 @@ def read_dataset(
         raise DataError("the data set is empty; expected images in it")
     channels = max(image.shape[0] for image in images)
     pixels = torch.stack([image.expand(channels, -1, -1) for image in images])
-    return pixels, *_classes(labels, _names(dataset))
+    return Images(pixels, *_labels_and_classes(labels, _class_names(dataset)))
 
 
 def _items(dataset: Any) -> Iterator[Any]:
-    # torch's data sets have no end of their own: a loop over one goes on until its __getitem__ fails
+    # torch's data sets do not end: iterating over one continues until its __getitem__ raises
     indexed = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     return (dataset[i] for i in range(len(dataset))) if indexed else iter(dataset)
 
 
-def _pair(item: Any, i: int) -> tuple[Any, Any]:
+def _image_and_label(item: Any, i: int) -> tuple[Any, Any]:
     if isinstance(item, Mapping):
         if not any(key in item for key in IMAGE_KEYS):
             found = ", ".join(map(repr, item))
@@ -76,7 +87,7 @@ def _pair(item: Any, i: int) -> tuple[Any, Any]:
 
 
 def _label(value: Any, i: int) -> int | str | None:
-    """A label as it is counted: a plain integer, also of a tensor or an array that holds one; a name; none."""
+    """A label as an int, also from a tensor or array with one integer; a name or None unchanged."""
     if value is None or isinstance(value, str):
         return value
     try:
@@ -85,16 +96,16 @@ def _label(value: Any, i: int) -> int | str | None:
         raise DataError(f"item {i} of the data set: expected a whole number or a name as its label, got {value!r:.60}") from None
 
 
-def _classes(labels: Sequence[Any], names: tuple[str, ...]) -> tuple[Tensor | None, tuple[str, ...]]:
+def _labels_and_classes(labels: Sequence[Any], names: tuple[str, ...]) -> tuple[Tensor | None, tuple[str, ...]]:
     if labels[0] is None:
         return None, ()
     if isinstance(labels[0], str):
         names = names or tuple(sorted(set(labels)))
-        number = {name: k for k, name in enumerate(names)}
+        index = {name: k for k, name in enumerate(names)}
         for i, label in enumerate(labels):
-            if label not in number:
+            if label not in index:
                 raise DataError(f"item {i} of the data set has the label {label!r:.60}; its classes are {', '.join(names):.200}")
-        labels = [number[label] for label in labels]
+        labels = [index[label] for label in labels]
     names = names or tuple(map(str, range(max(labels) + 1)))
     for i, label in enumerate(labels):
         if not 0 <= label < len(names):
@@ -102,7 +113,7 @@ def _classes(labels: Sequence[Any], names: tuple[str, ...]) -> tuple[Tensor | No
     return torch.tensor(labels), names
 
 
-def _names(dataset: Any) -> tuple[str, ...]:
+def _class_names(dataset: Any) -> tuple[str, ...]:
     if hasattr(dataset, "classes"):
         return tuple(map(str, dataset.classes))
     features = getattr(dataset, "features", None) or {}

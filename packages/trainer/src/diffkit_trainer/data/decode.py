@@ -1,56 +1,94 @@
-"""One image file, from anywhere, to an upright square of 8 bits; or a few words for why not."""
+"""Image files decoded to upright squares of 8 bits a channel, or the reason why not."""
 
 import os
+import warnings
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BufferedReader
+from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from diffkit_trainer.data.modes import square, upright_eight_bits
+from diffkit_trainer.data.modes import crop_square, to_grey_or_rgb
 from diffkit_trainer.errors import RefusedError
 from diffkit_trainer.files.regular import open_regular
 
-__all__ = ["FORMATS", "decode", "image_in", "reason"]
+__all__ = ["FORMATS", "decode", "decode_all", "failure_reason", "open_image"]
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-"""The only formats that are opened: Pillow knows many more, and one of them (EPS) starts another program."""
+FORMATS = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+}
+"""The image formats that are read, by Pillow's names, with the suffixes that a file of a folder is recognised by.
+
+Pillow knows many more, of which one (EPS) starts another program.
+"""
+
+FILES_PER_BATCH = 64
+MAX_THREADS = 8
 
 
 def decode(path: str | os.PathLike[str], size: int | None = None) -> Image.Image:
-    """The file's first frame as an image of mode L (it was grey) or RGB, cut to size x size unless size is None.
+    """The first frame of a file in mode L (if the file is grey) or RGB, cropped and resized to size x size unless size is None.
 
-    Opens `FORMATS` only, whatever the name's suffix. Raises what Pillow or the system raises (`reason` says it in a few words);
-    ValueError for more pixels than PIL.Image.MAX_IMAGE_PIXELS and for pixels that are no numbers.
+    The content decides the format, not the suffix; formats outside `FORMATS` are refused. Raises what Pillow or the system
+    raises (see `failure_reason`), and ValueError for more than PIL.Image.MAX_IMAGE_PIXELS pixels and for pixels that are not
+    finite.
     """
-    with open_regular(path) as file, image_in(file) as image:
+    with open_regular(path) as file, open_image(file) as image:
         if size is not None:
-            # a JPEG much larger than the target is decoded at 1/2, 1/4 or 1/8, but never below twice the target: the
-            # filter then still has the last halving to itself
+            # decode a much larger JPEG at 1/2, 1/4 or 1/8 of its size, but never below twice the target, so that
+            # the resize filter still does the last halving
             image.draft(None, (2 * size, 2 * size))
         image.load()
-        upright = upright_eight_bits(image)
-    return upright if size is None else square(upright, size)
+        upright = to_grey_or_rgb(image)
+    return upright if size is None else crop_square(upright, size)
 
 
-def image_in(file: BufferedReader, formats: tuple[str, ...] = FORMATS) -> Image.Image:
-    """The image in an open file, not decoded yet; RefusedError for an empty file and for more pixels than Pillow's limit."""
+def decode_all(root: Path, files: Sequence[str], size: int | None) -> Generator[tuple[str, Image.Image | str], None, None]:
+    """Each file below `root` with its image, or the reason why it cannot be read, in order.
+
+    Several threads decode, at most one batch of files ahead of the caller.
+    """
+    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
+        # Pillow warns of damaged EXIF, which is harmless, and of large images, which `open_image` refuses
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        for start in range(0, len(files), FILES_PER_BATCH):
+            batch = files[start : start + FILES_PER_BATCH]
+            yield from zip(batch, pool.map(partial(_decode_or_reason, str(root), size), batch), strict=True)
+
+
+def open_image(file: BufferedReader, formats: tuple[str, ...] = tuple(FORMATS)) -> Image.Image:
+    """The image in an open file, not decoded yet.
+
+    Raises RefusedError for an empty file and for more than PIL.Image.MAX_IMAGE_PIXELS pixels.
+    """
     if not file.peek(1):
         raise RefusedError("empty")
     try:
         image = Image.open(file, formats=formats)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RefusedError(f"too large{_declared_size(file)}") from error
-    # Pillow only warns up to twice its limit, and a 492 kB file can then take 1.3 GB
+    # up to twice its limit Pillow only warns, and a file of 492 kB then takes 1.3 GB
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise RefusedError(f"too large: {image.width} x {image.height}, at most {limit} pixels")
     return image
 
 
-def reason(error: Exception) -> str:
-    """A few words for what went wrong with one file.
+def failure_reason(error: Exception) -> str:
+    """A few words on why a file cannot be read, from the error that reading it raised.
 
-    >>> reason(OSError("image file is truncated (3 bytes not processed)")), reason(PermissionError(13, "Permission denied"))
-    ('truncated', 'permission denied')
+    >>> failure_reason(OSError("image file is truncated (3 bytes not processed)"))
+    'truncated'
+    >>> failure_reason(PermissionError(13, "Permission denied"))
+    'permission denied'
     """
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
@@ -62,13 +100,20 @@ def reason(error: Exception) -> str:
     return text if isinstance(error, RefusedError) else f"damaged: {text or type(error).__name__}"
 
 
+def _decode_or_reason(root: str, size: int | None, name: str) -> Image.Image | str:
+    try:
+        return decode(os.path.join(root, name), size)  # noqa: PTH118 - for a million files
+    except Exception as error:  # on damaged input a decoder may raise anything: IndexError, struct.error, ...
+        return failure_reason(error)
+
+
 def _declared_size(file: BufferedReader) -> str:
-    """Image.open refuses before it tells the size; the format's own reader tells it without decoding."""
+    """The size in the header. Image.open raises before it reports it, the format's own reader reports it without decoding."""
     for name in FORMATS:
         file.seek(0)
         try:
             reader = Image.OPEN[name][0](file, "")
-        except Exception:  # not this format: the next one
+        except Exception:  # another format
             continue
         return f": {reader.width} x {reader.height}, at most {Image.MAX_IMAGE_PIXELS} pixels"
     return ""

@@ -1,38 +1,57 @@
-"""Images and labels in IDX files, the format of MNIST and its relatives, plain or gzipped."""
+"""A folder with IDX files of images and labels, as MNIST and its relatives are distributed."""
 
-import gzip
-import math
 import os
 import re
-import zlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from diffkit_trainer.data.listing import printable
+from diffkit_trainer.data.idx_file import read_idx
+from diffkit_trainer.data.images import Images, Progress
+from diffkit_trainer.data.modes import crop_square
 from diffkit_trainer.errors import DataError
+from diffkit_trainer.files.text import printable
+from diffkit_trainer.pixels import image_to_tensor, tensor_to_image
 
-__all__ = ["find_idx", "read_idx", "read_pair"]
+__all__ = ["find_idx", "is_idx_folder", "open_idx", "open_idx_folder", "read_idx_pair"]
 
 NAME = re.compile(r"(?P<prefix>.*?)-?(?P<kind>images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?")
-UNSIGNED_BYTE = 0x08
-MOST_BYTES = 2**32
-LONGEST_SIDE = 4096
-CHUNK = 2**20
+MAX_SIDE = 4096
+
+
+def is_idx_folder(source: Any) -> bool:
+    """Whether the source is a folder that holds IDX images. Raises DataError as `find_idx` does."""
+    return isinstance(source, str | Path) and find_idx(Path(source)) is not None
+
+
+def open_idx_folder(
+    source: str | Path,
+    size: int | None,
+    *,
+    skip_bad: bool = False,  # noqa: ARG001 - every reader of a source takes it
+    on_progress: Progress | None = None,
+) -> Images:
+    """The images of such a folder; see `open_images`."""
+    root = Path(source)
+    pair = find_idx(root)
+    if pair is None:
+        raise DataError(f"{printable(root)}: no IDX files of images in this folder")
+    return open_idx(*pair, printable(root.resolve().name), size, on_progress)
 
 
 def find_idx(root: Path) -> tuple[Path, Path | None] | None:
     """The images file and the labels file of a folder, or None if it holds no IDX images.
 
-    Names: PREFIX-images-idx3-ubyte and PREFIX-labels-idx1-ubyte, or with a dot before idx, or without a prefix; each may end in
-    .gz, and a plain file goes before its gzipped twin. Of several pairs the one with "train" in its prefix is taken; if that
-    does not single one out, DataError lists them. Labels may be missing.
+    Names: PREFIX-images-idx3-ubyte and PREFIX-labels-idx1-ubyte, or with a dot before idx, or without a prefix, with or without
+    .gz; a plain file is preferred to its gzipped copy. Of several pairs the one with "train" in its prefix is taken; if that
+    does not single one out, DataError lists them. The labels may be missing.
     """
     found: dict[str, dict[str, Path]] = {}
     for match in _matches(root):
         path = root / match[0]
-        if path.is_file():  # never a FIFO, which would block
+        if path.is_file():  # opening a FIFO would block
             found.setdefault(match["prefix"], {}).setdefault(match["kind"][:6], path)
     pairs = {prefix: files for prefix, files in found.items() if "images" in files}
     if not pairs:
@@ -45,18 +64,32 @@ def find_idx(root: Path) -> tuple[Path, Path | None] | None:
     return chosen[0]["images"], chosen[0].get("labels")
 
 
-def read_pair(images: Path, labels: Path | None) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
-    """Pixels (N, 1, H, W), labels (N,) and classes "0" to the largest label; no labels and no classes without their file.
+def open_idx(images: Path, labels: Path | None, name: str, size: int | None, on_progress: Progress | None) -> Images:
+    """The images of one pair of IDX files, resized unless size is None."""
+    pixels, values, classes = read_idx_pair(images, labels)
+    count = len(pixels)
+    if size is not None and pixels.shape[2:] != (size, size):
+        resized = torch.empty(count, 1, size, size, dtype=torch.uint8)
+        for i in range(count):
+            resized[i] = image_to_tensor(crop_square(tensor_to_image(pixels[i]), size))
+            if on_progress is not None:
+                on_progress(i + 1, count)
+        pixels = resized
+    elif on_progress is not None:
+        on_progress(count, count)
+    return Images(pixels, values, classes, name)
 
-    Raises DataError where either file is not what its name says, where there are no images, where a side is longer than 4096,
-    and where the two differ in count.
+
+def read_idx_pair(images: Path, labels: Path | None) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
+    """Pixels (N, 1, H, W), labels (N,) and classes "0" to the largest label; without a labels file no labels and no classes.
+
+    Raises DataError if a file is not what its name says, if it holds no images or a side longer than 4096, and if the numbers
+    of images and labels differ.
     """
     pixels = read_idx(images, 3)
-    if not pixels.numel() or max(pixels.shape[1:]) > LONGEST_SIDE:
+    if not pixels.numel() or max(pixels.shape[1:]) > MAX_SIDE:
         shape = " x ".join(map(str, pixels.shape))
-        raise DataError(
-            f"{printable(images)}: holds {shape} pixels; expected at least one image with sides of 1 to {LONGEST_SIDE}"
-        )
+        raise DataError(f"{printable(images)}: holds {shape} pixels; expected at least one image with sides of 1 to {MAX_SIDE}")
     pixels = pixels.unsqueeze(1)  # (N, 1, H, W)
     if labels is None:
         return pixels, None, ()
@@ -67,46 +100,10 @@ def read_pair(images: Path, labels: Path | None) -> tuple[Tensor, Tensor | None,
     return pixels, values, tuple(map(str, range(int(values.max()) + 1)))
 
 
-def read_idx(path: Path, dimensions: int) -> Tensor:
-    """The unsigned bytes of an IDX file with that many dimensions, as a uint8 tensor of the shape its header gives.
-
-    The header is two zero bytes, the type (0x08), the number of dimensions, and each of them as four bytes, big-endian; the data
-    must be exactly as long as it says, and no longer than 4 GiB. A name that ends in .gz is unpacked, and never further than
-    that. Raises DataError, which names the file, what was found and what was expected.
-    Source: Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits".
-    """
-    length = 4 + 4 * dimensions
-    try:
-        with gzip.open(path) if path.name.endswith(".gz") else open(path, "rb") as file:
-            header = file.read(length)
-            magic = bytes((0, 0, UNSIGNED_BYTE, dimensions))
-            _require(path, "the header", header[:4] == magic, header[:4].hex(" ") or "nothing", magic.hex(" "))
-            _require(path, "the header", len(header) == length, f"{len(header)} bytes", f"{length} bytes")
-            shape = [int.from_bytes(header[i : i + 4], "big") for i in range(4, length, 4)]
-            expected = math.prod(shape)
-            _require(path, "the data", expected <= MOST_BYTES, f"{expected} bytes announced", f"at most {MOST_BYTES}")
-            data = bytearray()
-            # one byte more than announced tells a longer file; a header that announces too much makes no room for it
-            while chunk := file.read(min(CHUNK, expected + 1 - len(data))):
-                data += chunk
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{printable(path)}: damaged gzip file ({error}); fetch it again") from error
-    except OSError as error:
-        raise DataError(f"{printable(path)}: {(error.strerror or str(error)).lower()}; expected an IDX file") from error
-    found = f"{len(data)} bytes" if len(data) <= expected else f"more than {expected} bytes"
-    _require(path, "the data", len(data) == expected, found, f"{expected} bytes for the shape {' x '.join(map(str, shape))}")
-    return torch.frombuffer(data, dtype=torch.uint8).view(shape) if data else torch.empty(shape, dtype=torch.uint8)
-
-
 def _matches(root: Path) -> list[re.Match[str]]:
     try:
         with os.scandir(root) as entries:
             matches = [match for entry in entries if (match := NAME.fullmatch(entry.name))]
-    except OSError:  # whoever lists the folder for images says what is wrong with it
+    except OSError:  # `open_folder` reports what is wrong with the folder
         return []
     return sorted(matches, key=lambda match: match[0])  # X comes before X.gz
-
-
-def _require(path: Path, what: str, holds: bool, found: str, expected: str) -> None:
-    if not holds:
-        raise DataError(f"{printable(path)}: {what} of this IDX file is wrong: found {found}, expected {expected}")

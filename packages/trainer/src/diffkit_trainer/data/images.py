@@ -1,27 +1,32 @@
-"""Images to train on: one array of bytes, and what it is known by."""
+"""`Images`: the images of a data set as one array, with labels, fingerprint and statistics."""
 
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from diffkit_trainer.pixels import raw_bytes
 
-__all__ = ["Images"]
+__all__ = ["Images", "Progress"]
 
-CHUNK = 2**24
+CHUNK_PIXELS = 2**24
+
+Progress: TypeAlias = Callable[[int, int], object]
+"""Called as on_progress(done, total)."""
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no equality that is one bool; compare fingerprints
 class Images:
-    """All images of a data set: uint8 pixels (N, C, H, W), and their labels (int64, (N,)) with the classes' names, if any.
+    """All images of a data set: uint8 pixels (N, C, H, W), and optional labels (int64, (N,)) with the names of the classes.
 
-    N >= 1; C is 1 or 3; labels are indices into classes. skipped holds the files that were left out, with the reason. Raises
+    N >= 1; C is 1 or 3; labels are indices into classes. skipped: the files that were left out, with the reason. Raises
     ValueError for anything else.
 
     >>> from diffkit_trainer import open_images
@@ -60,9 +65,7 @@ class Images:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256, in hex, of shape, classes, pixels and labels: equal exactly when one trains on the same data.
-
-        Neither the name nor the folder counts. Computed once.
+        """sha256, in hex, of shape, classes, pixels and labels, which are all that training depends on. Computed once.
 
         >>> from diffkit_trainer import open_images
         >>> open_images("digits").fingerprint[:16]
@@ -76,10 +79,10 @@ class Images:
         return digest.hexdigest()
 
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel over all pixels, on the scale where 255 is 1.
+        """Mean and standard deviation of each channel over all pixels, as fractions of 255.
 
-        The sums are of integers, so the result is exact to a rounding of float64 however many images there are. A channel that
-        is constant gets the deviation 1: dividing by it does no harm. Computed once.
+        The sums are of integers, so the result is exact to float64 rounding for any number of images. The deviation of a
+        constant channel is given as 1, so that one can divide by it. Computed once.
 
         >>> from diffkit_trainer import open_images
         >>> mean, std = open_images("digits").statistics()
@@ -95,10 +98,10 @@ class Images:
 
 
 def _moments(values: Tensor) -> tuple[float, float]:
-    """Mean and deviation of bytes / 255, from how often each of the 256 values occurs."""
+    """Mean and deviation of bytes / 255, from a histogram of the 256 values."""
     counts = torch.zeros(256, dtype=torch.int64)
-    for start in range(0, len(values), step := max(1, CHUNK // values[0].numel())):
+    for start in range(0, len(values), step := max(1, CHUNK_PIXELS // values[0].numel())):
         counts += torch.bincount(values[start : start + step].flatten(), minlength=256).cpu()
     n, total, squares = (sum(v**power * c for v, c in enumerate(counts.tolist())) for power in (0, 1, 2))
-    # n squares - total^2 is n^2 times the variance, a Python integer of any length: no cancellation, and exactly 0 if constant
+    # n squares - total^2 is n^2 times the variance, in exact integers: no cancellation, and 0 for a constant channel
     return total / (255 * n), math.sqrt(n * squares - total**2) / (255 * n)

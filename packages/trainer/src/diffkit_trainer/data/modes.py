@@ -1,4 +1,4 @@
-"""Any image as 8 bits a channel: any mode, turned upright, on white, cut square."""
+"""Any Pillow image as 8 bits a channel, grey or RGB: modes, EXIF orientation, transparency; and the square crop."""
 
 import torch
 from PIL import Image
@@ -6,10 +6,11 @@ from PIL import Image
 from diffkit_trainer.errors import RefusedError
 from diffkit_trainer.pixels import raw_bytes
 
-__all__ = ["is_grey", "square", "upright_eight_bits"]
+__all__ = ["EXIF_TRANSPOSES", "crop_square", "is_grey", "to_grey_or_rgb"]
 
-ORIENTATION = 0x0112
-TURNS = {
+GREY_MODES = ("1", "L", "LA", "La", "I", "F")
+EXIF_ORIENTATION = 0x0112
+EXIF_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -18,43 +19,44 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+"""What turns an image of an EXIF orientation upright."""
 
 
-def upright_eight_bits(image: Image.Image) -> Image.Image:
-    """Any mode as L or RGB, turned as its EXIF orientation says.
+def to_grey_or_rgb(image: Image.Image) -> Image.Image:
+    """An image of any mode as L or RGB, turned upright by its EXIF orientation.
 
-    Modes of `is_grey` give L, all else RGB. Transparency is laid over white. I;16 and I hold 16 bits, of which the upper 8
-    are kept (65535 -> 255; I is clamped to that range first). F is scaled by 255 where no value is above 1, else taken as 0 to
-    255; rounded and clamped. Raises ValueError for an F image that holds NaN or an infinity.
+    Modes of `is_grey` give L, all others RGB. Transparent pixels are blended with white. I;16 and I hold 16 bits, of which the
+    upper 8 are kept (65535 -> 255; I is clamped to 16 bits first). F is multiplied by 255 if no value is above 1, else taken as
+    0 to 255; then rounded and clamped. Raises ValueError for an F image with NaN or infinity.
 
-    >>> upright_eight_bits(Image.new("I;16", (1, 1), 65535)).getpixel((0, 0))
+    >>> to_grey_or_rgb(Image.new("I;16", (1, 1), 65535)).getpixel((0, 0))
     255
-    >>> upright_eight_bits(Image.new("RGBA", (1, 1), (255, 0, 0, 0))).getpixel((0, 0))
+    >>> to_grey_or_rgb(Image.new("RGBA", (1, 1), (255, 0, 0, 0))).getpixel((0, 0))
     (255, 255, 255)
     """
-    turn = TURNS.get(_orientation(image))
-    flat = _eight_bits(image)
-    return flat if turn is None else flat.transpose(turn)
+    transpose = EXIF_TRANSPOSES.get(_orientation(image))
+    converted = _convert(image)
+    return converted if transpose is None else converted.transpose(transpose)
 
 
 def is_grey(mode: str) -> bool:
-    """Whether an image of this mode becomes grey; it becomes RGB otherwise.
+    """Whether an image of this mode becomes grey; other modes become RGB.
 
     >>> is_grey("I;16B"), is_grey("P")
     (True, False)
     """
-    return mode in ("1", "L", "LA", "La", "I", "F") or mode.startswith("I;16")
+    return mode in GREY_MODES or mode.startswith("I;16")
 
 
-def square(image: Image.Image, size: int) -> Image.Image:
-    """The centre square resized to size x size: the shorter side becomes `size`, the rest of the longer one is cut off.
+def crop_square(image: Image.Image, size: int) -> Image.Image:
+    """The centre square resized to size x size: the shorter side becomes `size`, the longer one is cropped at both ends.
 
-    Cut first and resized then, so that a 10000 x 1 image costs no more than any other. Where the overhang is odd, the extra
-    row or column goes at the right or the bottom. A square of the right size is returned as it is; a smaller one is enlarged.
-    The filter is Pillow's bicubic: it is antialiased, rings less than Lanczos at hard edges, and is what image statistics such
-    as the clean FID are computed with (Parmar, Zhang and Zhu 2022).
+    The crop comes first, so that a 10000 x 1 image costs no more than any other. If the overhang is odd, the extra row or
+    column is cut at the right or the bottom. A square of that size is returned as it is; smaller images are enlarged.
+    The filter is Pillow's bicubic: it is antialiased, rings less than Lanczos at hard edges, and is the filter of the clean FID
+    (Parmar, Zhang and Zhu 2022).
 
-    >>> square(Image.new("L", (1000, 1)), 8).size
+    >>> crop_square(Image.new("L", (1000, 1)), 8).size
     (8, 8)
     """
     side = min(image.size)
@@ -67,25 +69,25 @@ def square(image: Image.Image, size: int) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # damaged EXIF is no reason to lose a picture that decodes
+        return int(image.getexif().get(EXIF_ORIENTATION, 1))
+    except Exception:  # the image decodes even if its EXIF is damaged
         return 1
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _convert(image: Image.Image) -> Image.Image:
     grey = is_grey(image.mode)
     if image.mode.startswith("I;16"):
         upper = 0 if image.mode.endswith("B") else 1
         return Image.frombytes("L", image.size, image.tobytes()[upper::2])
     if image.mode in ("I", "F"):
-        return _from_numbers(image)
+        return _convert_numbers(image)
     if image.has_transparency_data:
-        on_top = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), on_top)
+        foreground = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), foreground)
     return image.convert("L" if grey else "RGB")
 
 
-def _from_numbers(image: Image.Image) -> Image.Image:
+def _convert_numbers(image: Image.Image) -> Image.Image:
     dtype = torch.int32 if image.mode == "I" else torch.float32
     values = torch.frombuffer(bytearray(image.tobytes()), dtype=dtype)
     if dtype is torch.int32:

@@ -1,5 +1,6 @@
-"""Between 8-bit pixels and the numbers a network sees."""
+"""Normalisation: conversion between 8-bit pixels and the network's input."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,14 +11,11 @@ from diffkit_trainer.data.images import Images
 
 __all__ = ["NORMALISATIONS", "Normalisation"]
 
-NORMALISATIONS = ("data", "range")
-"""By the data's own mean and deviation, as the Keras tutorial does; or to [-1, 1], as DDPM and diffusers do."""
-
 
 class Normalisation(NamedTuple):
     """x = (pixel / 255 - mean) / std for each channel, and back.
 
-    mean, std: a number a channel, in units of the pixel range [0, 1]; a data set's own make its x of mean 0 and variance 1.
+    mean, std: one number for each channel, as fractions of 255.
     """
 
     mean: tuple[float, ...]
@@ -25,15 +23,14 @@ class Normalisation(NamedTuple):
 
     @classmethod
     def of(cls, images: Images, kind: str = "data") -> "Normalisation":
-        """That of images, by one of `NORMALISATIONS`. Raises ValueError for another kind.
+        """The normalisation of a data set, by one of `NORMALISATIONS`. Raises ValueError for another kind.
 
         >>> Normalisation.of(Images(torch.zeros(1, 1, 2, 2, dtype=torch.uint8)), "range")
         Normalisation(mean=(0.5,), std=(0.5,))
         """
         if kind not in NORMALISATIONS:
             raise ValueError(f"normalise must be one of {', '.join(map(repr, NORMALISATIONS))}; got {kind!r}")
-        half = (0.5,) * images.shape[0]
-        return cls(*images.statistics()) if kind == "data" else cls(half, half)
+        return cls(*NORMALISATIONS[kind](images))
 
     def to_network(self, pixels: Tensor) -> Tensor:
         """uint8 pixels (B, C, H, W) as float32 x.
@@ -45,7 +42,7 @@ class Normalisation(NamedTuple):
         return (pixels.float() / 255 - mean) / std
 
     def to_pixels(self, x: Tensor) -> Tensor:
-        """x (B, C, H, W) as uint8 pixels: rounded, what lies outside [0, 255] clipped.
+        """x (B, C, H, W) as uint8 pixels, rounded and clipped to [0, 255].
 
         >>> Normalisation((0.5,), (0.25,)).to_pixels(torch.tensor([[[[9.0]]]])).item()
         255
@@ -55,6 +52,18 @@ class Normalisation(NamedTuple):
 
     def _columns(self, device: torch.device) -> tuple[Tensor, Tensor]:
         return _column(tuple(self.mean), device), _column(tuple(self.std), device)
+
+
+def _to_unit_range(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    half = (0.5,) * images.shape[0]
+    return half, half
+
+
+NORMALISATIONS: dict[str, Callable[[Images], tuple[tuple[float, ...], tuple[float, ...]]]] = {
+    "data": Images.statistics,
+    "range": _to_unit_range,
+}
+"""Name: the mean and deviation for a data set. "data": its own, as the Keras tutorial; "range": to [-1, 1], as DDPM."""
 
 
 @lru_cache(maxsize=16)  # a copy to an accelerator makes the host wait: once, not every step

@@ -1,1 +1,1 @@
-"""Several processes that train one network. Imports nothing of this package."""
+"""Several processes that train one network together. Imports nothing of this package."""

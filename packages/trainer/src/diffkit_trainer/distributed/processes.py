@@ -1,4 +1,4 @@
-"""Several processes that train one network, as torchrun starts them."""
+"""The processes of one training, as torchrun starts them."""
 
 import datetime
 import os
@@ -13,7 +13,7 @@ __all__ = ["World", "process_group"]
 
 
 class World(NamedTuple):
-    """This process among all: rank 0 ... size - 1. Rank 0 writes; one process alone needs no partner.
+    """This process among all: rank 0 ... size - 1. Rank 0 writes the files. The default is a single process.
 
     >>> World().first, World().total(torch.tensor([2.0])).item(), World().any(False)
     (True, 2.0, False)
@@ -24,23 +24,23 @@ class World(NamedTuple):
 
     @classmethod
     def of_this_process(cls) -> "World":
-        """What torchrun told this process, before it has met the others."""
+        """The world as torchrun's environment variables describe it; the process group need not exist yet."""
         return cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes."""
+        """Whether this is rank 0, the process that writes."""
         return self.rank == 0
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over all processes, which must all call this; `values` stays as it is."""
+        """The sum over all processes, which must all call this. `values` is not changed."""
         result = values.clone()
         if self.size > 1:
             distributed.all_reduce(result)
         return result
 
     def any(self, flag: bool) -> bool:
-        """Whether it is true in any process, which must all call this. Over the CPU: nobody waits for an accelerator."""
+        """Whether the flag is true in any process; all must call this. It runs on the CPU: nothing waits for an accelerator."""
         if self.size == 1:
             return flag
         found = torch.tensor(int(flag))
@@ -50,10 +50,10 @@ class World(NamedTuple):
 
 @contextmanager
 def process_group(device: torch.device | str = "cpu", timeout: float = 600.0) -> Iterator[tuple[World, torch.device]]:
-    """The world that torchrun made, and this process's device; a world of one process where torchrun did not start it.
+    """The world of processes that torchrun started, and this process's device; one process if torchrun did not start it.
 
-    timeout: seconds after which a process that waits for another gives up, so that a partner that hangs ends them all.
-    The group is left when the block ends well; when it ends with an error the others may hang, and nothing waits for them.
+    timeout: seconds after which a process that waits for another one raises, so that one that hangs ends all.
+    The group is destroyed at the end of the block, but not if the block raises: the other processes may hang then.
 
     >>> with process_group("cpu") as (world, device):
     ...     print(world.size, device)
@@ -70,5 +70,5 @@ def process_group(device: torch.device | str = "cpu", timeout: float = 600.0) ->
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     distributed.init_process_group(backend, timeout=datetime.timedelta(seconds=timeout))
     yield world, device
-    distributed.barrier()  # one that left earlier would close its connections under the others' last message
+    distributed.barrier()  # a process that left earlier would close its connections before the others' last message arrives
     distributed.destroy_process_group()

@@ -1,1 +1,1 @@
-"""How good samples are. Imports data; knows nothing of runs."""
+"""Metrics of generated images against the data. Imports data and rng."""

@@ -1,4 +1,4 @@
-"""How good samples are: against the data, beside what the data is against itself."""
+"""Scores of generated images against the data, with the scores of real images for comparison."""
 
 from dataclasses import dataclass
 
@@ -7,28 +7,24 @@ from torch import Tensor
 
 from diffkit_trainer.data.images import Images
 from diffkit_trainer.errors import DataError
-from diffkit_trainer.evaluation.distances import frechet_distance, kernel_distance, nearest
+from diffkit_trainer.evaluation.distances import nearest_images
 from diffkit_trainer.evaluation.feature_file import FeatureNetwork
-from diffkit_trainer.evaluation.features import Features, learn_features, seen
+from diffkit_trainer.evaluation.features import Features, learn_features, to_input
+from diffkit_trainer.evaluation.metrics import Comparison, Scores
 from diffkit_trainer.rng import generator
 
-__all__ = ["FEWEST", "Evaluation", "Scores", "Split", "evaluate", "split_dataset"]
+__all__ = ["Evaluation", "Split", "evaluate", "split_dataset"]
 
-FEWEST = 40
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What one set of images is, compared with another of as many: KID, FD, and the distance of each to its nearest."""
-
-    kid: float
-    fd: float
-    distances: Tensor
+MIN_IMAGES = 40
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The samples' figures and the data's own, of `images` images each; the features; each sample's nearest image's index."""
+    """The scores of the samples and of real images, `images` of each.
+
+    features: the kind of the features; score: how good they are, if known. nearest, distances: for each sample the index of the
+    nearest image of the data, and the distance to it.
+    """
 
     images: int
     samples: Scores
@@ -36,59 +32,60 @@ class Evaluation:
     features: str
     score: float | None
     nearest: Tensor
+    distances: Tensor
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into the data: half to learn features from, and two quarters that are compared with each other."""
+    """Indices into the data: half to learn features from, a quarter as the reference, a quarter of real images to score."""
 
-    learned: Tensor
-    one: Tensor
-    other: Tensor
+    training: Tensor
+    reference: Tensor
+    real: Tensor
 
 
 def split_dataset(images: Images, seed: int = 0) -> Split:
-    """The data in random parts. Raises DataError for fewer than 40 images.
+    """A random split of the data. Raises DataError for fewer than 40 images.
 
     >>> from diffkit_trainer import open_images
-    >>> parts = split_dataset(open_images("digits"))
-    >>> len(parts.learned), len(parts.one), len(parts.other)
+    >>> split = split_dataset(open_images("digits"))
+    >>> len(split.training), len(split.reference), len(split.real)
     (899, 449, 449)
     """
-    if len(images) < FEWEST:
-        raise DataError(f"{images.name}: too few images to compare with, expected at least {FEWEST}, found {len(images)}")
+    if len(images) < MIN_IMAGES:
+        raise DataError(f"{images.name}: too few images to compare with, expected at least {MIN_IMAGES}, found {len(images)}")
     order = torch.randperm(len(images), generator=generator(seed, "evaluation"))
     quarter = len(images) // 4
     return Split(order[2 * quarter :], order[:quarter], order[quarter : 2 * quarter])
 
 
 def evaluate(
-    samples: Tensor, images: Images, parts: Split, seed: int = 0, features: Features | FeatureNetwork | None = None
+    samples: Tensor, images: Images, split: Split, seed: int = 0, features: Features | FeatureNetwork | None = None
 ) -> Evaluation:
-    """Compare uint8 samples (N, C, H, W) with images of their shape, N at most as many as parts.one; see `split`.
+    """Compare samples, uint8 (N, C, H, W), with images of the same shape; N is at most the size of split.reference.
 
-    The features, unless given, are learned from parts.learned and compared on images that they were not learned from; N real
-    images against N others of them are the yardstick. The nearest image is looked for in all of the data, for a real one among
-    the others.
+    Both the samples and N real images are compared with N reference images. The features, unless given, are learned from
+    split.training. The nearest image is searched in all of the data, for a real image among the others.
     """
     count = len(samples)
-    one, other = parts.one[:count], parts.other[:count]
+    reference, real = split.reference[:count], split.real[:count]
     pixels, labels = images.pixels, images.labels
     features = features or learn_features(
-        seen(pixels, parts.learned),
-        None if labels is None else labels[parts.learned],
-        seen(pixels, parts.one),
-        None if labels is None else labels[parts.one],
+        to_input(pixels, split.training),
+        None if labels is None else labels[split.training],
+        to_input(pixels, split.reference),
+        None if labels is None else labels[split.reference],
         seed,
     )
-    drawn, real, reference = features(samples), features(pixels[other]), features(pixels[one])
-    index, distances = nearest(samples, pixels)
-    _, apart = nearest(pixels[other], pixels, but_equal_index=other)
+    of_samples, of_real, of_reference = features(samples), features(pixels[real]), features(pixels[reference])
+    index, distances = nearest_images(samples, pixels)
+    _, real_distances = nearest_images(pixels[real], pixels, excluded=real)
     return Evaluation(
         count,
-        Scores(kernel_distance(drawn, reference), frechet_distance(drawn, reference), distances),
-        Scores(kernel_distance(real, reference), frechet_distance(real, reference), apart),
+        Scores.of(Comparison(of_samples, of_reference, distances)),
+        Scores.of(Comparison(of_real, of_reference, real_distances)),
         features.kind,
         features.score,
         index,
+        distances,
     )

@@ -1,4 +1,4 @@
-"""Features of images by a small network that is trained on the spot: nothing to download, made for the data at hand."""
+"""Image features of a small network that is trained on the data itself, so that nothing is downloaded."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,19 @@ from torch import Tensor, nn
 
 from diffkit_trainer.rng import batch_indices
 
-__all__ = ["Features", "learn_features", "seen"]
+__all__ = ["Features", "learn_features", "to_input"]
 
-LENGTH = 64
-SIDE = 32  # larger images are shrunk to this: what they are of can be told, and a CPU is done in seconds
-STEPS, BATCH, RATE, CHUNK = 300, 64, 2e-3, 256
+FEATURES = 64
+MAX_SIDE = 32  # larger images are reduced: the subject stays recognisable, and training takes seconds on a CPU
+STEPS, BATCH_SIZE, LEARNING_RATE, CHUNK_IMAGES = 300, 64, 2e-3, 256
 
 
 class Features(NamedTuple):
-    """A network's features, their mean and deviation on what they were learned from, what the network was trained to do
-    ("classifier" or "autoencoder"), and how well it does that on images it has not seen: the part that is classified right, or
-    the part of the variance that it gives back."""
+    """The features of a trained network. scale: their mean and deviation on the training images.
+
+    kind: "classifier" or "autoencoder". score: on other images, the fraction that is classified correctly, or the fraction of
+    the variance that is reconstructed.
+    """
 
     trunk: nn.Module
     scale: tuple[Tensor, Tensor]
@@ -25,30 +27,30 @@ class Features(NamedTuple):
     score: float
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """The features of uint8 images (N, C, H, W): float64 (N, 64), of mean 0 and variance 1 on what they were learned from."""
+        """The features of uint8 images (N, C, H, W): float64 (N, 64), of mean 0 and variance 1 on the training images."""
         mean, std = self.scale
-        return (_through(self.trunk, seen(pixels)) - mean) / std
+        return (_apply(self.trunk, to_input(pixels)) - mean) / std
 
 
 def learn_features(
-    pixels: Tensor, labels: Tensor | None, unseen: Tensor, unseen_labels: Tensor | None, seed: int = 0
+    pixels: Tensor, labels: Tensor | None, test_pixels: Tensor, test_labels: Tensor | None, seed: int = 0
 ) -> Features:
-    """A small network trained on uint8 images (N, C, H, W): to classify them, or to give them back where there are no labels.
+    """Train a small network on uint8 images (N, C, H, W): to classify them, or to reconstruct them if there are no labels.
 
-    unseen: other images, to measure it on. Both may be what `seen` made of such images, too. The same seed, images and machine
-    give the same features; torch's global generator is left as it was. Takes seconds on a CPU.
+    test_pixels, test_labels: other images, for the score. Pixels may also be the output of `to_input`. The same seed, images
+    and machine give the same features; torch's global generator is not changed. Takes seconds on a CPU.
     """
     channels = pixels.shape[1]
-    images, others = seen(pixels), seen(unseen)
+    images, test_images = to_input(pixels), to_input(test_pixels)
     classes = int(labels.max()) + 1 if labels is not None else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        trunk, head = _trunk(channels), nn.Linear(LENGTH, classes or images[0].numel())
+        trunk, head = _trunk(channels), nn.Linear(FEATURES, classes or images[0].numel())
     parameters = [*trunk.parameters(), *head.parameters()]
-    optimiser = torch.optim.AdamW(parameters, RATE)
+    optimiser = torch.optim.AdamW(parameters, LEARNING_RATE)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
     for step in range(STEPS):
-        index = batch_indices(seed, step, min(BATCH, len(images)), len(images))
+        index = batch_indices(seed, step, min(BATCH_SIZE, len(images)), len(images))
         out = head(trunk(images[index]))
         if labels is not None:
             loss = nn.functional.cross_entropy(out, labels[index])
@@ -59,20 +61,20 @@ def learn_features(
         optimiser.step()
         rates.step()
     trunk.requires_grad_(False)
-    known = _through(trunk, images)
-    scale = known.mean(0), known.std(0).clamp(min=1e-6)
+    features = _apply(trunk, images)
+    scale = features.mean(0), features.std(0).clamp(min=1e-6)
     with torch.no_grad():
-        found = head(_through(trunk, others).float())
-        if unseen_labels is not None and classes:
-            return Features(trunk, scale, "classifier", float((found.argmax(1) == unseen_labels).double().mean()))
-        flat = others.flatten(1)
-        given_back = 1 - (found - flat).square().mean() / (flat - flat.mean(0)).square().mean()
-        return Features(trunk, scale, "autoencoder", float(given_back))
+        output = head(_apply(trunk, test_images).float())
+        if test_labels is not None and classes:
+            return Features(trunk, scale, "classifier", float((output.argmax(1) == test_labels).double().mean()))
+        flat = test_images.flatten(1)
+        reconstructed = 1 - (output - flat).square().mean() / (flat - flat.mean(0)).square().mean()
+        return Features(trunk, scale, "autoencoder", float(reconstructed))
 
 
-def _through(trunk: nn.Module, images: Tensor) -> Tensor:
+def _apply(trunk: nn.Module, images: Tensor) -> Tensor:
     with torch.no_grad():
-        return torch.cat([trunk(part).double() for part in images.split(CHUNK)])
+        return torch.cat([trunk(part).double() for part in images.split(CHUNK_IMAGES)])
 
 
 def _trunk(channels: int) -> nn.Module:
@@ -80,26 +82,27 @@ def _trunk(channels: int) -> nn.Module:
         return [nn.Conv2d(before, after, 3, stride, padding=1), nn.GroupNorm(8, after), nn.SiLU()]
 
     layers = [*block(channels, 32, 1), *block(32, 64, 2), *block(64, 64, 2)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * 64, LENGTH))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * 64, FEATURES))
 
 
-def seen(pixels: Tensor, index: Tensor | None = None) -> Tensor:
-    """uint8 images (N, C, H, W), or those of an index (n,), as the network sees them: in [-1, 1], no side longer than 32.
+def to_input(pixels: Tensor, index: Tensor | None = None) -> Tensor:
+    """The network's input for uint8 images (N, C, H, W), or for those of an index (n,): in [-1, 1], no side longer than 32.
 
-    A part of them at a time: all at once would be four times the bytes of the data. What was seen already stays as it is.
+    Converted in chunks, because all at once would take four times the memory of the data. Floating-point input is returned
+    unchanged.
 
-    >>> seen(torch.full((3, 1, 64, 32), 255, dtype=torch.uint8), torch.tensor([0, 2])).shape
+    >>> to_input(torch.full((3, 1, 64, 32), 255, dtype=torch.uint8), torch.tensor([0, 2])).shape
     torch.Size([2, 1, 32, 16])
     """
-    parts = pixels.split(CHUNK) if index is None else (pixels[part] for part in index.split(CHUNK))
-    return torch.cat([_small(part) for part in parts])
+    parts = pixels.split(CHUNK_IMAGES) if index is None else (pixels[part] for part in index.split(CHUNK_IMAGES))
+    return torch.cat([_scale(part) for part in parts])
 
 
-def _small(pixels: Tensor) -> Tensor:
+def _scale(pixels: Tensor) -> Tensor:
     if pixels.is_floating_point():
         return pixels
     x = pixels.float() / 127.5 - 1
-    scale = SIDE / max(x.shape[2:])
+    scale = MAX_SIDE / max(x.shape[2:])
     if scale >= 1:
         return x
     height, width = (max(1, round(side * scale)) for side in x.shape[2:])

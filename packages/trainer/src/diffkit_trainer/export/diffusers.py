@@ -1,4 +1,4 @@
-"""The folder of a pipeline of the diffusers library: a network's config and weights, and its scheduler's config."""
+"""Pipeline folders of the diffusers library: the config and weights of a network, and the config of its scheduler."""
 
 import json
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.atomic import written
-from diffkit_trainer.files.stored_schedule import MOST_TIMESTEPS
+from diffkit_trainer.files.atomic import atomic_write_bytes, atomic_write_text
+from diffkit_trainer.files.schedule import MAX_TIMESTEPS
 from diffkit_trainer.files.strict_json import read_json
 from diffkit_trainer.files.tensors import read_tensors
 from diffkit_trainer.files.typed_json import Text, as_type
@@ -19,20 +19,20 @@ from diffkit_trainer.files.typed_json import Text, as_type
 __all__ = ["Pipeline", "read_pipeline", "write_pipeline"]
 
 INDEX, WEIGHTS = "model_index.json", "diffusion_pytorch_model"
-PARTS = {"unet", "scheduler"}
+COMPONENTS = {"unet", "scheduler"}
 
 
-class Named(Struct):
-    """A part that says what it is."""
+class Component(Struct):
+    """A config with the name of its class."""
 
     name: Text = field(name="_class_name", default="")
 
 
-class Scheduler(Named):
-    """What a scheduler's config says of the noise; the rest is the sampler's."""
+class Scheduler(Component):
+    """The keys of a scheduler's config that describe the noise schedule; the others concern sampling."""
 
-    num_train_timesteps: Annotated[int, Meta(ge=1, le=MOST_TIMESTEPS)] | None = None
-    trained_betas: Annotated[list[float], Meta(max_length=MOST_TIMESTEPS)] | None = None
+    num_train_timesteps: Annotated[int, Meta(ge=1, le=MAX_TIMESTEPS)] | None = None
+    trained_betas: Annotated[list[float], Meta(max_length=MAX_TIMESTEPS)] | None = None
     beta_start: float | None = None
     beta_end: float | None = None
     beta_schedule: str | None = None
@@ -43,7 +43,7 @@ class Scheduler(Named):
 
 
 class Pipeline(NamedTuple):
-    """An unconditional pipeline: its class's name, the config and the weights of its network, the config of its scheduler."""
+    """An unconditional pipeline of diffusers: class name, config and weights of the network, config of the scheduler."""
 
     name: str
     network: dict[str, Any]
@@ -52,42 +52,42 @@ class Pipeline(NamedTuple):
 
 
 def read_pipeline(folder: Path) -> Pipeline:
-    """What such a folder holds; for one from anywhere: JSON and safetensors are read, and nothing is run.
+    """The pipeline in a folder of any origin: only JSON and safetensors are read, and no code runs.
 
-    Raises RunError for a folder that is none, that holds other parts than a network and a scheduler, or weights as a pickle;
-    and as `read_tensors` does for weights that cannot be read or are not finite.
+    Raises RunError for a folder without a pipeline, for other components than a network and a scheduler, for weights in a
+    pickle, and as `read_tensors` does for weights that cannot be read or are not finite.
     """
     if not (folder / INDEX).is_file():
-        found = f"found no {INDEX} in it" if folder.is_dir() else "it is a file" if folder.exists() else "there is none"
-        raise RunError(f"{folder}: expected the folder of a pipeline of diffusers, {found}")
+        found = f"found no {INDEX} in it" if folder.is_dir() else "found a file" if folder.exists() else "found nothing"
+        raise RunError(f"{folder}: expected a pipeline folder of diffusers, {found}")
     index = _json(folder / INDEX)
-    name = as_type(index, Named, folder / INDEX).name
-    parts = {key for key, value in index.items() if not key.startswith("_") and isinstance(value, list) and any(value)}
-    if parts != PARTS:
-        more = sorted(parts - PARTS) or "no " + " and no ".join(sorted(PARTS - parts))
-        raise RunError(f"{folder / INDEX}: expected a network (unet) and a scheduler alone, found {_listed(more)}")
+    name = as_type(index, Component, folder / INDEX).name
+    components = {key for key, value in index.items() if not key.startswith("_") and isinstance(value, list) and any(value)}
+    if components != COMPONENTS:
+        other, missing = sorted(components - COMPONENTS), sorted(COMPONENTS - components)
+        difference = ", ".join(other) or f"no {' and no '.join(missing)}"
+        raise RunError(f"{folder / INDEX}: expected a network (unet) and a scheduler only, found {difference}")
     weights = folder / "unet" / f"{WEIGHTS}.safetensors"
     if not weights.is_file():
         _refuse_pickle(weights.with_suffix(".bin"))
     network, scheduler = _json(folder / "unet" / "config.json"), _json(folder / "scheduler" / "scheduler_config.json")
     as_type(scheduler, Scheduler, folder / "scheduler" / "scheduler_config.json")
-    # resolved: a download's cache keeps links to its files
+    # resolved: a download cache holds links to its files
     return Pipeline(name, network, read_tensors(weights.resolve()), scheduler)
 
 
 def write_pipeline(folder: Path, pipeline: Pipeline) -> None:
-    """Write the folder, as diffusers' DiffusionPipeline.from_pretrained reads it. Raises OSError where it cannot be written."""
+    """Write a folder that diffusers' DiffusionPipeline.from_pretrained reads. Raises OSError if it cannot be written."""
     index = {
         "_class_name": pipeline.name,
         "unet": ["diffusers", pipeline.network["_class_name"]],
         "scheduler": ["diffusers", pipeline.scheduler["_class_name"]],
     }
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in pipeline.weights.items()}
-    with written(folder / "unet" / f"{WEIGHTS}.safetensors") as temporary:
-        temporary.write_bytes(save(weights, {"format": "pt"}))
+    atomic_write_bytes(folder / "unet" / f"{WEIGHTS}.safetensors", save(weights, {"format": "pt"}))
     _write(folder / "unet" / "config.json", pipeline.network)
     _write(folder / "scheduler" / "scheduler_config.json", pipeline.scheduler)
-    _write(folder / INDEX, index)  # last: a folder without it is no pipeline yet
+    _write(folder / INDEX, index)  # last: without it the folder is not a pipeline yet
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -95,15 +95,10 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
-    with written(path) as temporary:
-        temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", "utf-8")
-
-
-def _listed(parts: list[str] | str) -> str:
-    return parts if isinstance(parts, str) else ", ".join(parts)
+    atomic_write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def _refuse_pickle(path: Path) -> None:
     if path.is_file():
         convert = f"UNet2DModel.from_pretrained({str(path.parent)!r}).save_pretrained({str(path.parent)!r})"
-        raise RunError(f"{path}: is a pickle, which can run code; where you trust it, let diffusers convert it: {convert}")
+        raise RunError(f"{path}: is a pickle, which can run code; if you trust it, convert it with diffusers: {convert}")

@@ -1,4 +1,4 @@
-"""One network in one file: safetensors whose header holds the run's config."""
+"""A network as one safetensors file with the run's config in its header."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,10 +11,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.atomic import written
+from diffkit_trainer.files.atomic import atomic_write_bytes
 from diffkit_trainer.files.strict_json import parse_object
-from diffkit_trainer.files.tensors import load_finite, read_header, require_same_tensors
-from diffkit_trainer.files.typed_json import Count, as_type, known_format, with_format
+from diffkit_trainer.files.tensors import load_finite_tensors, read_header, require_matching_tensors
+from diffkit_trainer.files.typed_json import Count, as_type, with_format, without_format
 
 __all__ = ["ExportedNetwork", "read_export", "write_export"]
 
@@ -22,7 +22,7 @@ KEY = "diffkit"
 
 
 class ExportedNetwork(NamedTuple):
-    """A network's weights by name, its run's config, the step it was trained to, and whether it is the raw network."""
+    """A network's weights by name, its run's config, the step it was trained to; raw: not the average of the weights."""
 
     weights: dict[str, Tensor]
     config: dict[str, Any]
@@ -30,8 +30,8 @@ class ExportedNetwork(NamedTuple):
     raw: bool
 
 
-class Document(Struct):
-    """What the header says of the network."""
+class Description(Struct):
+    """The network's description in the header. half: float32 weights are stored as float16."""
 
     config: dict[str, Any]
     step: Count
@@ -40,12 +40,12 @@ class Document(Struct):
 
 
 def write_export(path: Path, network: ExportedNetwork, *, half: bool = False) -> None:
-    """Write the network as one safetensors file, whole or not at all.
+    """Write the network as one safetensors file, atomically.
 
-    half: its float32 numbers as float16, in half the bytes; they are read as float32 again. Raises OSError where it cannot be
-    written, and RunError for a number that float16 does not hold (65504 is its largest).
+    half: store float32 weights as float16, in half the bytes; `read_export` gives float32 again. Raises OSError if the file
+    cannot be written, and RunError for a weight beyond float16's largest number, 65504.
     """
-    # one key: with several, the file's bytes would differ from process to process
+    # one key: with several, the file's bytes would differ between processes
     document = with_format({"config": network.config, "step": network.step, "raw": network.raw, "half": half})
     weights = {name: value.detach().cpu().contiguous() for name, value in network.weights.items()}
     if half:
@@ -53,17 +53,15 @@ def write_export(path: Path, network: ExportedNetwork, *, half: bool = False) ->
         for name, value in weights.items():
             if not value.isfinite().all():
                 raise RunError(f"{path}: {name} does not fit float16, whose largest number is 65504: export it in float32")
-    data = save(weights, {KEY: json.dumps(document, allow_nan=False)})
-    with written(path) as temporary:
-        temporary.write_bytes(data)
+    atomic_write_bytes(path, save(weights, {KEY: json.dumps(document, allow_nan=False)}))
 
 
 def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Tensor]]) -> ExportedNetwork:
-    """The network that `write_export` wrote; for a file from anywhere.
+    """The network in a file of `write_export`. The file may come from anyone.
 
-    expected: the network's tensors, on "meta" if you like, from the config: the file's names, shapes and types must be theirs.
-    Raises RunError for a file that cannot be read or is something else, for values that are not finite, and where `expected`
-    raises ValueError for the config.
+    expected: gives the network's tensors for a config, on any device, "meta" too; the file must hold the same names, shapes and
+    types. Raises RunError for a file that cannot be read or holds something else, for values that are not finite, and if
+    `expected` raises ValueError for the config.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -73,20 +71,21 @@ def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Te
     {'width': 2}
     """
     header = read_header(path)
-    document = _document(path, header.metadata)
+    found = _description(path, header.metadata)
     try:
-        tensors = expected(document.config)
+        tensors = expected(found.config)
     except ValueError as error:
         raise RunError(f"{path}: {error}") from None
-    require_same_tensors(header.tensors, _halved(tensors) if document.half else tensors, path)
-    weights = {name: value.to(tensors[name].dtype) for name, value in load_finite(path).items()}
-    return ExportedNetwork(weights, document.config, document.step, document.raw)
+    require_matching_tensors(header.tensors, _halved(tensors) if found.half else tensors, path)
+    weights = {name: value.to(tensors[name].dtype) for name, value in load_finite_tensors(path).items()}
+    return ExportedNetwork(weights, found.config, found.step, found.raw)
 
 
-def _document(path: Path, metadata: Mapping[str, str]) -> Document:
+def _description(path: Path, metadata: Mapping[str, str]) -> Description:
     if KEY not in metadata:
-        raise RunError(f"{path}: carries no config: expected a file of diffkit export")
-    return as_type(known_format(parse_object(metadata[KEY].encode("utf-8", "surrogatepass"), path), path), Document, path)
+        raise RunError(f"{path}: its header has no config: expected a file of diffkit export")
+    document = parse_object(metadata[KEY].encode("utf-8", "surrogatepass"), path)
+    return as_type(without_format(document, path), Description, path)
 
 
 def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Grids of images one after the other, as an animated GIF or WebP."""
+"""Grids of images one after another, as an animated GIF or WebP."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,61 +6,60 @@ from pathlib import Path
 from torch import Tensor
 
 from diffkit_trainer.figures.grid import grid, grid_size
-from diffkit_trainer.files.atomic import written
+from diffkit_trainer.files.atomic import atomic_write
 
-__all__ = ["ANIMATIONS", "animation_size", "save_animation"]
+__all__ = ["ANIMATION_FORMATS", "animation_size", "save_animation"]
 
-ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
-"""The formats, by the name's suffix."""
+ANIMATION_FORMATS = {".gif": "GIF", ".webp": "WEBP"}
+"""Pillow's name of the format, by the file's suffix."""
 
-LARGEST_SIDE = {".gif": 65535, ".webp": 16383}
-"""In pixels: no format takes more."""
+MAX_SIDE = {".gif": 65535, ".webp": 16383}
+"""In pixels; a limit of the format."""
 
-REST = 10
+MIN_FRAME_MS = 20
+LAST_FRAME_FACTOR = 10
 
 
 def animation_size(count: int, size: tuple[int, int], out: str | Path, columns: int | None = None) -> tuple[int, int]:
-    """Width and height of an animation of so many images a frame, each of a height and width; see `grid_size`.
+    """Width and height of an animation with `count` images of size (H, W) in each frame; see `grid_size`.
 
-    Raises ValueError for another suffix, for a side that the format does not take, and as `grid_size` does.
+    Raises ValueError for another suffix, for a side longer than the format allows, and as `grid_size` does.
 
     >>> animation_size(4, (64, 64), "a.gif")
     (134, 134)
     """
     suffix = Path(out).suffix.lower()
-    if suffix not in ANIMATIONS:
-        raise ValueError(f"an animation's name ends in {' or '.join(ANIMATIONS)}, got {Path(out).name!r}")
+    if suffix not in ANIMATION_FORMATS:
+        raise ValueError(f"an animation's name must end in {' or '.join(ANIMATION_FORMATS)}, got {Path(out).name!r}")
     width, height = grid_size(count, size, columns)
-    if max(width, height) > LARGEST_SIDE[suffix]:
-        raise ValueError(
-            f"{count} images a frame make {width}x{height} pixels, at most {LARGEST_SIDE[suffix]} a side go into {out}"
-        )
+    if max(width, height) > MAX_SIDE[suffix]:
+        raise ValueError(f"{count} images a frame make {width}x{height} pixels, at most {MAX_SIDE[suffix]} a side go into {out}")
     return width, height
 
 
 def save_animation(
     frames: Sequence[Tensor], out: str | Path, *, columns: int | None = None, seconds: float = 3.0, rest: bool = True
 ) -> None:
-    """Writes one grid a frame, uint8 (N, 1 or 3, H, W) each, as `out`: .gif (at most 256 colours a frame) or .webp (lossless).
+    """Write one grid for each frame, uint8 (N, 1 or 3, H, W), as .gif (at most 256 colours a frame) or .webp (lossless).
 
-    The frames share `seconds`, but none is shown for less than 1/50 s; with rest, the last is shown ten times as long; it all
-    repeats for ever. The file appears whole or not at all. Raises ValueError for no frames, and as `grid` and
-    `animation_size` do.
+    All frames are shown for the same time, together for `seconds`, but each for at least 1/50 s. rest: show the last frame ten
+    times as long. The animation repeats without end. The file is written atomically. Raises ValueError for no
+    frames, and as `grid` and `animation_size` do.
     """
     out = Path(out)
+    suffix = out.suffix.lower()
     if not frames:
         raise ValueError("an animation needs at least one frame")
     animation_size(len(frames[0]), (frames[0].shape[-2], frames[0].shape[-1]), out, columns)
     first, *others = (grid(frame, columns) for frame in frames)
-    each = max(20, round(1000 * seconds / len(frames)))
-    options = {"lossless": True} if out.suffix.lower() == ".webp" else {"optimize": False}
-    with written(out) as temporary:
+    duration = max(MIN_FRAME_MS, round(1000 * seconds / len(frames)))
+    with atomic_write(out) as temporary:
         first.save(
             temporary,
-            format=ANIMATIONS[out.suffix.lower()],
+            format=ANIMATION_FORMATS[suffix],
             save_all=True,
             append_images=others,
-            duration=[each] * len(others) + [REST * each if rest else each],
+            duration=[duration] * len(others) + [LAST_FRAME_FACTOR * duration if rest else duration],
             loop=0,
-            **options,
+            **({"lossless": True} if suffix == ".webp" else {"optimize": False}),
         )

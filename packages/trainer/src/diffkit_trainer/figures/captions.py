@@ -1,76 +1,67 @@
-"""Pictures that say what they are: a grid by its rows, several by their titles."""
+"""Captions on images: labels for the rows of a grid, titles above images side by side."""
 
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from diffkit_trainer.figures.grid import grid
-from diffkit_trainer.figures.metadata import png_text
-from diffkit_trainer.files.atomic import written
 
-__all__ = ["font", "save_figure", "side_by_side", "with_captions"]
+__all__ = ["font", "labelled_grid", "side_by_side"]
 
 MARGIN = 8
 
 
-def with_captions(
+def labelled_grid(
     pixels: Tensor, labels: Sequence[str], *, columns: int, caption: str = "", padding: int = 2, scale: int | None = None
 ) -> Image.Image:
-    """A grid, see `diffkit_trainer.grid`, with a label left of each row, in the middle of its height; a caption below it all.
+    """A grid, see `diffkit_trainer.grid`, with a label at the left of each row and a caption below.
 
-    pixels: uint8 (N, 1 or 3, H, W). A label may have several lines; it is drawn black on white. Raises ValueError unless there
-    is one label a row, and as `grid` does.
+    pixels: uint8 (N, 1 or 3, H, W). A label may have several lines; it is black on white, in the middle of its row's height.
+    Raises ValueError unless there is one label for each row, and as `grid` does.
     """
-    picture = grid(pixels, columns, padding, scale)
+    image = grid(pixels, columns, padding, scale)
     rows = math.ceil(len(pixels) / columns)
     if len(labels) != rows:
         raise ValueError(f"{rows} rows need one label each, got {len(labels)}")
-    down = (picture.height - padding) / rows
+    row_height = (image.height - padding) / rows
     lines = max(label.count("\n") + 1 for label in labels)
-    letters = font(max(9, min(16, round(down / (1.4 * lines)))))
-    ruler = ImageDraw.Draw(picture)
-    left = math.ceil(max(ruler.multiline_textbbox((0, 0), label, font=letters)[2] for label in labels)) + 2 * MARGIN
+    label_font = font(max(9, min(16, round(row_height / (1.4 * lines)))))
+    ruler = ImageDraw.Draw(image)
+    left = math.ceil(max(ruler.multiline_textbbox((0, 0), label, font=label_font)[2] for label in labels)) + 2 * MARGIN
     foot = 2 * MARGIN + 12 if caption else 0
-    canvas = Image.new(picture.mode, (left + picture.width, picture.height + foot), "white")
-    canvas.paste(picture, (left, 0))
+    canvas = Image.new(image.mode, (left + image.width, image.height + foot), "white")
+    canvas.paste(image, (left, 0))
     draw = ImageDraw.Draw(canvas)
     for row, label in enumerate(labels):
-        middle = padding + (row + 0.5) * down - padding / 2
-        draw.multiline_text((left - MARGIN, middle), label, fill="black", font=letters, anchor="rm", align="right")
+        middle = padding + (row + 0.5) * row_height - padding / 2
+        draw.multiline_text((left - MARGIN, middle), label, fill="black", font=label_font, anchor="rm", align="right")
     if caption:
-        draw.text((left + picture.width / 2, picture.height + foot / 2), caption, fill="black", font=font(12), anchor="mm")
+        draw.text((left + image.width / 2, image.height + foot / 2), caption, fill="black", font=font(12), anchor="mm")
     return canvas
 
 
-def side_by_side(pictures: Sequence[Image.Image], titles: Sequence[str]) -> Image.Image:
-    """The pictures side by side, each under its title, on white. Raises ValueError unless there is one title a picture.
+def side_by_side(images: Sequence[Image.Image], titles: Sequence[str]) -> Image.Image:
+    """The images side by side on white, each below its title. Raises ValueError unless there is one title for each image.
 
-    >>> side_by_side([Image.new("L", (64, 40)), Image.new("L", (64, 64))], ["one", "other"]).size
+    >>> side_by_side([Image.new("L", (64, 40)), Image.new("L", (64, 64))], ["EMA", "raw"]).size
     (136, 92)
     """
-    if not pictures or len(pictures) != len(titles):
-        raise ValueError(f"{len(pictures)} pictures need one title each, and one at least; got {len(titles)}")
-    head, letters = 2 * MARGIN + 12, font(12)
-    size = sum(picture.width for picture in pictures) + MARGIN * (len(pictures) - 1), max(each.height for each in pictures)
-    canvas = Image.new(pictures[0].mode, (size[0], size[1] + head), "white")
+    if not images or len(images) != len(titles):
+        raise ValueError(f"expected one title for each image, and at least one; got {len(images)} images, {len(titles)} titles")
+    head, title_font = 2 * MARGIN + 12, font(12)
+    width, height = sum(image.width for image in images) + MARGIN * (len(images) - 1), max(image.height for image in images)
+    canvas = Image.new(images[0].mode, (width, height + head), "white")
     draw, left = ImageDraw.Draw(canvas), 0
-    for picture, title in zip(pictures, titles, strict=True):
-        canvas.paste(picture, (left, head))
-        draw.text((left + picture.width / 2, head / 2), title, fill="black", font=letters, anchor="mm")
-        left += picture.width + MARGIN
+    for image, title in zip(images, titles, strict=True):
+        canvas.paste(image, (left, head))
+        draw.text((left + image.width / 2, head / 2), title, fill="black", font=title_font, anchor="mm")
+        left += image.width + MARGIN
     return canvas
-
-
-def save_figure(path: str | Path, picture: Image.Image, note: Mapping[str, Any] | None = None) -> None:
-    """Writes a picture as a PNG, whole or not at all, with a note that `read_metadata` reads back."""
-    with written(Path(path)) as temporary:
-        picture.save(temporary, format="PNG", pnginfo=png_text(note))
 
 
 def font(size: int) -> Any:
-    """Pillow's own font at a size in pixels; the one size it has where Pillow was built without FreeType."""
+    """Pillow's default font at a size in pixels. Without FreeType, Pillow has it in one size only."""
     return ImageFont.load_default(size)

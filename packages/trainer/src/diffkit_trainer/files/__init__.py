@@ -1,1 +1,5 @@
-"""Bytes on disk: atomic writes, strict JSON, tensors, locks. Imports errors alone; knows nothing of images or training."""
+"""Bytes on disk: atomic writes, strict JSON, tensors, locks. Imports errors and schedules; knows no images and no training."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

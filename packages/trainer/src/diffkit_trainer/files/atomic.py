@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there, whenever the process or the machine ends."""
+"""Atomic writes: a file or folder is complete under its name, or absent, whenever the process or the machine stops."""
 
 import errno
 import hashlib
@@ -10,34 +10,86 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.regular import opened
+from diffkit_trainer.files.regular import open_run_file
 
-__all__ = ["publish", "remove", "require_place", "require_room", "sha256", "sync", "write_whole", "written"]
+__all__ = [
+    "atomic_write",
+    "atomic_write_bytes",
+    "atomic_write_text",
+    "commit_folder",
+    "remove_folder",
+    "require_free_space",
+    "require_place",
+    "sha256",
+]
 
 
-def publish(temporary: Path, final: Path) -> None:
-    """Give a finished folder its name: readable by others as the umask says, synced to the disk, renamed, and that synced."""
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """A temporary path in the same folder to write to. At the end of the block it is synced and renamed to `path`.
+
+    If the block raises, the temporary file is removed and `path` stays as it was. Parent folders are created. An OSError names
+    `path`, not the temporary file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # not tempfile: only the owner could read its files, whatever the umask
+    temporary = path.with_name(_temporary_name(path))
+    try:
+        yield temporary
+        _sync(temporary)  # or a power cut leaves the new name on an empty file
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        error.filename = str(path)  # a write to a full disk names no file
+        raise
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def atomic_write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file by one with this content; see `atomic_write`."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def atomic_write_text(path: Path, text: str) -> None:
+    """Replace a file by one with this text in UTF-8; see `atomic_write`."""
+    atomic_write_bytes(path, text.encode("utf-8"))
+
+
+def commit_folder(temporary: Path, final: Path) -> None:
+    """Sync a finished folder to the disk and rename it to `final`, which it replaces. Its files get the umask's permissions."""
     mode = _mode_of_new_files(temporary)
     for path in temporary.iterdir():
-        path.chmod(mode)  # safetensors makes files that only their owner can read
-        sync(path)
-    sync(temporary)
-    if final.exists():  # the same name again: set aside, and whole until the new one has its place
-        final.rename(_aside(final))
+        path.chmod(mode)  # safetensors creates files that only their owner can read
+        _sync(path)
+    _sync(temporary)
+    if final.exists():  # move the former folder away in one piece: it stays complete until the new one is in place
+        final.rename(_trash(final))
     temporary.rename(final)
-    sync(final.parent)
+    _sync(final.parent)
 
 
-def remove(folder: Path) -> None:
-    """Rename first, so that a half-removed folder is never taken for a whole one."""
-    trash = _aside(folder)
+def remove_folder(folder: Path) -> None:
+    """Remove a folder. It is renamed first, so that a partly removed folder is never taken for a complete one."""
+    trash = _trash(folder)
     folder.rename(trash)
     shutil.rmtree(trash)
 
 
+def require_free_space(folder: Path, needed: int) -> None:
+    """Raises RunError if the disk has less than `needed` bytes free."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise RunError(f"{folder}: {needed} bytes are needed, {free} are free on this disk; make room")
+
+
 def require_place(path: Path) -> None:
-    """Raises OSError, which names the place, where no file of that name can be made, by making one beside it: of its folders the
-    nearest that is there is tried. Nothing is left, no folder is made."""
+    """Raises OSError, naming the path, if no file can be created there.
+
+    It is tried in the nearest parent folder that exists. No file and no folder is left behind.
+    """
     folder = next((each for each in path.parents if os.path.lexists(each)), path.parent)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
@@ -49,20 +101,13 @@ def require_place(path: Path) -> None:
         raise type(error)(error.errno, error.strerror, str(path)) from None
 
 
-def require_room(folder: Path, needed: int) -> None:
-    """Raises RunError where the disk has less than `needed` bytes left."""
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise RunError(f"{folder}: {needed} bytes are needed, {free} are free on this disk; make room")
-
-
 def sha256(path: Path) -> str:
-    """The sum of a regular file, in hex; RunError for anything else."""
-    with opened(path) as file:
+    """The sha256 of a regular file, in hex. Raises RunError for anything else."""
+    with open_run_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync(path: Path) -> None:
+def _sync(path: Path) -> None:
     """Wait until a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -71,48 +116,19 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; at the end it is synced to the disk and becomes `path`, or is removed where
-    something went wrong.
-
-    Parent folders are made. An OSError names `path`.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # not tempfile: its files are readable by their owner alone, whatever the umask
-    temporary = path.with_name(_temporary_name(path))
-    try:
-        yield temporary
-        sync(temporary)  # or a power cut leaves the new name on an empty file
-        temporary.replace(path)
-        sync(path.parent)
-    except OSError as error:
-        error.filename = str(path)  # a write to a full disk names no file, and nobody knows the temporary one
-        raise
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file by one with this text, see `written`."""
-    with written(path) as temporary:
-        temporary.write_text(text, "utf-8")
-
-
 def _temporary_name(path: Path) -> str:
     return f".{path.name}.{os.getpid()}.tmp"
 
 
-def _aside(folder: Path) -> Path:
-    aside = folder.with_name(f".trash.{folder.name}.{os.getpid()}")
-    if aside.exists():
-        shutil.rmtree(aside)
-    return aside
+def _trash(folder: Path) -> Path:
+    trash = folder.with_name(f".trash.{folder.name}.{os.getpid()}")
+    if trash.exists():
+        shutil.rmtree(trash)
+    return trash
 
 
 def _mode_of_new_files(folder: Path) -> int:
-    """What the umask leaves of 0666, as a new file there has it: to ask for the umask is to change it, in all threads."""
+    """The permissions of a new file there, 0666 less the umask. To read the umask itself is to change it, in all threads."""
     probe = folder / ".mode"
     try:
         os.close(os.open(probe, os.O_CREAT | os.O_WRONLY, 0o666))

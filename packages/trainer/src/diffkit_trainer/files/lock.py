@@ -1,4 +1,4 @@
-"""The locks that keep a second process out, and let go of themselves however the first one ends."""
+"""Lock files that keep a second process out. The system releases them when the process ends, however it ends."""
 
 import errno
 import os
@@ -10,22 +10,22 @@ from typing import IO, Any
 
 from diffkit_trainer.errors import LockedError, RunError
 
-__all__ = ["locked", "waiting_for"]
+__all__ = ["locked", "wait_for_lock"]
 
 try:
     import fcntl
-except ImportError:  # no flock on this system: two runs in one folder are not kept apart there
+except ImportError:  # this system has no flock: two runs in one folder are not kept apart
     fcntl = None  # type: ignore[assignment]
 
-HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+HELD_BY_ANOTHER = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
 @contextmanager
 def locked(run: Path | str) -> Iterator[None]:
-    """Hold the run folder's lock; it is free again when the process ends, however it ends.
+    """Hold the lock of a run folder, which is created if missing.
 
-    Raises LockedError, naming the process, where another one holds it, and RunError where the folder cannot be written. A file
-    system that keeps no locks is a warning: two runs are not kept apart there.
+    Raises LockedError, with the process id, if another process holds it, and RunError if the folder cannot be written. On a
+    file system without locks it warns, and two runs are not kept apart.
     """
     run = Path(run)
     try:
@@ -34,7 +34,7 @@ def locked(run: Path | str) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"{run}: cannot be written ({error.strerror})") from None
     with os.fdopen(descriptor, "r+") as file:
-        if not _lock(file, run, waiting=False):
+        if not _acquire(file, run, wait=False):
             raise LockedError(f"{run} is in use by process {file.read().strip() or 'unknown'}: wait for it, or stop it")
         try:
             file.seek(0)
@@ -47,28 +47,30 @@ def locked(run: Path | str) -> Iterator[None]:
 
 
 @contextmanager
-def waiting_for(path: Path) -> Iterator[None]:
-    """Hold a lock file, after whoever holds it now, and remove it after the block, unless that fails. Raises OSError where it
-    cannot be made."""
+def wait_for_lock(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock file, then hold it. It is removed at the end of the block, unless that raises.
+
+    Raises OSError if the file cannot be created.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        _lock(file, path, waiting=True)
+        _acquire(file, path, wait=True)
         with suppress(OSError):
             os.utime(path)
         yield
         path.unlink(missing_ok=True)
 
 
-def _lock(file: IO[Any], path: Path, *, waiting: bool) -> bool:
-    """Whether nobody else has the file now."""
+def _acquire(file: IO[Any], path: Path, *, wait: bool) -> bool:
+    """Whether this process holds the lock now; False if another one does."""
     if fcntl is None:
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if waiting else fcntl.LOCK_NB))
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError as error:
-        if error.errno in HELD:
+        if error.errno in HELD_BY_ANOTHER:
             return False
         warnings.warn(
-            f"{path}: this file system keeps no locks ({error.strerror}): let no other process use it meanwhile", stacklevel=4
+            f"{path}: this file system has no locks ({error.strerror}): let no other process use it meanwhile", stacklevel=4
         )
     return True

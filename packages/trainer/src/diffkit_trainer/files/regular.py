@@ -1,4 +1,4 @@
-"""Files that are opened only where they are files: reading a FIFO would wait for ever, and a device may never end."""
+"""Opens regular files only: a read from a FIFO may wait for ever, and a device may never end."""
 
 import errno
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from diffkit_trainer.errors import RefusedError, RunError
 
-__all__ = ["open_regular", "opened", "read_file", "refusal"]
+__all__ = ["irregular_kind", "open_regular", "open_run_file", "read_file"]
 
 
 def open_regular(path: str | os.PathLike[str], *, links: bool = True) -> BufferedReader:
-    """A regular file, opened for reading without waiting. links: take one that a link leads to.
+    """A regular file, opened for reading without waiting. links: follow symbolic links.
 
-    Raises OSError as the system does, and RefusedError, which says what it is, for anything else.
+    Raises OSError as the system does, and RefusedError, whose text is the kind of file, for anything but a regular file.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW))
@@ -24,16 +24,16 @@ def open_regular(path: str | os.PathLike[str], *, links: bool = True) -> Buffere
         if error.errno == errno.ELOOP and not links:
             raise RefusedError("a link") from None
         raise
-    refused = refusal(os.fstat(descriptor).st_mode)  # of what was opened, not of what had its name before
-    if refused:
+    kind = irregular_kind(os.fstat(descriptor).st_mode)  # of the open file: the path may lead elsewhere by now
+    if kind:
         os.close(descriptor)
-        raise RefusedError(refused)
-    return open(descriptor, "rb")
+        raise RefusedError(kind)
+    return os.fdopen(descriptor, "rb")
 
 
 @contextmanager
-def opened(path: Path, *, links: bool = False) -> Iterator[BufferedReader]:
-    """A file of a run, opened for reading; RunError, naming it, where it is no regular file or cannot be read."""
+def open_run_file(path: Path, *, links: bool = False) -> Iterator[BufferedReader]:
+    """A file of a run, opened for reading. Raises RunError, naming it, if it is not a regular file or cannot be read."""
     try:
         with open_regular(path, links=links) as file:
             yield file
@@ -43,24 +43,24 @@ def opened(path: Path, *, links: bool = False) -> Iterator[BufferedReader]:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def read_file(path: Path, largest: int, *, links: bool = False) -> bytes:
-    """What is in a file of a run of at most `largest` bytes; RunError, naming it, for anything else.
+def read_file(path: Path, max_bytes: int, *, links: bool = False) -> bytes:
+    """The content of a regular file of at most `max_bytes` bytes. Raises RunError, naming the file, for anything else.
 
     >>> read_file(Path("/dev/zero"), 8)
     Traceback (most recent call last):
     diffkit_trainer.errors.RunError: /dev/zero: expected a regular file, found a device
     """
-    with opened(path, links=links) as file:
+    with open_run_file(path, links=links) as file:
         size = os.fstat(file.fileno()).st_size
-        if size > largest:
-            raise RunError(f"{path}: expected at most {largest} bytes, found {size}")
+        if size > max_bytes:
+            raise RunError(f"{path}: expected at most {max_bytes} bytes, found {size}")
         return file.read(size)
 
 
-def refusal(mode: int) -> str | None:
-    """Why a path of this st_mode is never read, or None for a regular file.
+def irregular_kind(mode: int) -> str | None:
+    """The kind of file with this st_mode in words, or None for a regular file.
 
-    >>> refusal(stat.S_IFDIR), refusal(stat.S_IFREG)
+    >>> irregular_kind(stat.S_IFDIR), irregular_kind(stat.S_IFREG)
     ('a folder', None)
     """
     if stat.S_ISREG(mode):

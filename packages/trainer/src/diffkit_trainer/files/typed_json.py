@@ -1,4 +1,4 @@
-"""JSON objects as typed, bounded structures, with the format that they are written in."""
+"""JSON objects as typed, bounded structures, and the version of the format that files are written in."""
 
 import re
 from collections.abc import Mapping
@@ -9,22 +9,22 @@ import msgspec
 from msgspec import Meta
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.strict_json import LARGEST, read_json
+from diffkit_trainer.files.strict_json import MAX_BYTES, read_json
 
-__all__ = ["FORMAT", "Count", "Text", "as_type", "converted", "known_format", "read_document", "with_format"]
+__all__ = ["FORMAT", "Count", "Text", "as_type", "convert", "read_document", "with_format", "without_format"]
 
 FORMAT = 1
-"""Of config.json, state.json, the manifest, exports and notes in pictures; a number more where older readers would be wrong."""
+"""The version in config.json, state.json, the manifest, exports and image metadata. Raised where older readers would misread."""
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, lt=2**62)]
 Text: TypeAlias = Annotated[str, Meta(max_length=4096)]
-"""A name of bounded length; folders and classes may have any letters, and whoever shows them escapes what a terminal acts on."""
+"""A text of bounded length. It may hold any character: code that prints it must escape what a terminal would act on."""
 
 T = TypeVar("T")
 
 
 def with_format(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document as it is written, with the format first.
+    """The document with the format version as its first key.
 
     >>> with_format({"step": 3})
     {'format': 1, 'step': 3}
@@ -32,52 +32,55 @@ def with_format(document: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT} | dict(document) | {"format": FORMAT}
 
 
-def known_format(document: Mapping[str, Any], path: object) -> dict[str, Any]:
-    """The document without its format; one that says none is of the first. RunError for a format that is not known here.
+def without_format(document: Mapping[str, Any], path: object) -> dict[str, Any]:
+    """The document without its format version. Raises RunError, naming the file, for a newer format.
 
-    >>> known_format({"format": 1, "step": 3}, "state.json")
+    A document without a version has version 1.
+
+    >>> without_format({"format": 1, "step": 3}, "state.json")
     {'step': 3}
     """
     found = document.get("format", FORMAT)
     if type(found) is not int or found < 1:
         raise RunError(f"{path}: format must be a whole number from 1, found {found!r:.60}")
     if found > FORMAT:
-        raise RunError(f"{path}: is written in format {found!s:.20}, formats up to {FORMAT} are known here: upgrade diffkit")
+        raise RunError(f"{path}: is written in format {found!s:.20}, this diffkit reads formats up to {FORMAT}: upgrade diffkit")
     return {key: value for key, value in document.items() if key != "format"}
 
 
-def read_document(path: Path, largest: int = LARGEST) -> dict[str, Any]:
-    """The object in a JSON file of a known format, without that; RunError, naming the file, for anything else."""
-    return known_format(read_json(path, largest), path)
+def read_document(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+    """The object in a JSON file, without its format version. Raises RunError, naming the file, for anything else."""
+    return without_format(read_json(path, max_bytes), path)
 
 
 def as_type(value: Any, kind: type[T], path: object) -> T:
-    """What `converted` gives; RunError, naming the file, where it does not fit."""
+    """The same as `convert`, for a value from a file. Raises RunError, naming the file, if the value does not fit."""
     try:
-        return converted(value, kind)
+        return convert(value, kind)
     except ValueError as error:
         raise RunError(f"{path}: {error}") from None
 
 
-def converted(value: Any, kind: type[T]) -> T:
-    """The value as a structure of msgspec; ValueError, naming the place in it, where it does not fit.
+def convert(value: Any, kind: type[T]) -> T:
+    """A JSON value as a msgspec structure or another type. Raises ValueError, naming the field, if the value does not fit.
 
-    >>> converted([3, -1], tuple[int, Count])
+    >>> convert([3, -1], tuple[int, Count])
     Traceback (most recent call last):
     ValueError: [1]: expected int >= 0, found -1
     """
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise ValueError(_said(str(error), value)) from None
+        raise ValueError(_field_first(str(error), value)) from None
 
 
-def _said(message: str, value: Any) -> str:
-    """msgspec's message, which begins with the place and ends with what was found there, where it says neither itself."""
+def _field_first(message: str, value: Any) -> str:
+    """msgspec's message with the field at the start and, if msgspec leaves it out, the value at the end."""
     what, _, path = message.replace("`", "").partition(" - at ")
-    place = path.removeprefix("$").removeprefix(".")
-    if what.startswith("Expected ") and ", got " not in what and "..." not in place and " in " not in place:
-        for key, index in re.findall(r"(\w+)|\[(\d+)\]", place):
+    field = path.removeprefix("$").removeprefix(".")
+    if what.startswith("Expected ") and ", got " not in what and "..." not in field and " in " not in field:
+        for key, index in re.findall(r"(\w+)|\[(\d+)\]", field):
             value = value[key or int(index)]
         what += f", found {value!r:.60}"
-    return f"{place}: {what[0].lower()}{what[1:]}" if place else what[0].lower() + what[1:]
+    what = what[0].lower() + what[1:]
+    return f"{field}: {what}" if field else what

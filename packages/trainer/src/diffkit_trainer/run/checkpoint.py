@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from diffkit_trainer.errors import DivergedError, RunError
-from diffkit_trainer.files.atomic import publish, remove, require_room, sha256
-from diffkit_trainer.files.tensors import note_infinite, read_tensors
+from diffkit_trainer.files.atomic import commit_folder, remove_folder, require_free_space, sha256
+from diffkit_trainer.files.tensors import infinity_metadata, read_tensors
 from diffkit_trainer.files.typed_json import read_document, with_format
 from diffkit_trainer.run.folder import is_run_folder, write_config
 from diffkit_trainer.run.state import Snapshot, average_names, restore, rounding_warning, snapshot, validate_numbers
@@ -72,20 +72,20 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
     try:
         folder.mkdir(parents=True, exist_ok=True)
         remove_unfinished(folder)
-        require_room(folder, state.nbytes + 2**16)
+        require_free_space(folder, state.nbytes + 2**16)
         temporary.mkdir()
         for file, values in state.tensors.items():
-            save_file(_untied(values), temporary / f"{file}.safetensors", note_infinite(state.infinite & values.keys()))
+            save_file(_untied(values), temporary / f"{file}.safetensors", infinity_metadata(state.infinite & values.keys()))
         for name, document in documents.items():
             (temporary / f"{name}.json").write_text(document, "utf-8")
         manifest = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
         (temporary / "manifest.json").write_text(json.dumps(with_format({"sha256": manifest}), indent=2), "utf-8")
-        publish(temporary, final)
+        commit_folder(temporary, final)
         older = [(step, path) for step, path in checkpoints(run) if step <= state.step]
         extra = [path for step, path in older[max(keep, 1) :] if not keep_every or step % keep_every]
         # a newer checkpoint is damaged, or it would have been resumed; a folder without a manifest is not a checkpoint
         for path in [path for path in newer if (path / "manifest.json").exists()] + extra:
-            remove(path)
+            remove_folder(path)
         remove_trash(folder)
     except (OSError, SafetensorError) as error:
         raise RunError(f"{final}: cannot be written ({error}); {state.nbytes} bytes are needed") from None

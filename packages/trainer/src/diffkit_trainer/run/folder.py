@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.atomic import write_whole
+from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.typed_json import read_document, with_format
 
 __all__ = ["is_run_folder", "read_config", "require_writable", "write_config"]
@@ -25,7 +25,7 @@ def write_config(run: Path | str, config: dict[str, Any]) -> None:
     run = Path(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
-        write_whole(run / "config.json", json.dumps(with_format(config), indent=2, allow_nan=False) + "\n")
+        atomic_write_text(run / "config.json", json.dumps(with_format(config), indent=2, allow_nan=False) + "\n")
     except OSError as error:
         raise RunError(f"{run}: cannot be written ({error.strerror})") from None
 

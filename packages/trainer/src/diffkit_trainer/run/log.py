@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.atomic import write_whole
+from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.regular import read_file
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.typed_json import Count, as_type
@@ -68,7 +68,7 @@ def truncate_log(run: Path | str, step: int) -> None:
     path = Path(run) / "log.jsonl"
     kept = [entry for entry in read_log(run) if entry["step"] <= step and not entry.get("last")]
     try:
-        write_whole(path, "".join(json.dumps(entry) + "\n" for entry in kept))
+        atomic_write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror})") from None
 

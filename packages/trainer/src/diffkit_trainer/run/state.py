@@ -7,7 +7,7 @@ import torch
 from msgspec import Meta, Struct
 from torch import Tensor
 
-from diffkit_trainer.distributed.shard import parts_of, whole
+from diffkit_trainer.distributed.shard import full_tensor, shard_state_dict
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.typed_json import Count, Text, as_type
 from diffkit_trainer.training.experiment import changes
@@ -84,7 +84,7 @@ def restore(
 ) -> None:
     """Restore a snapshot into the trainer: numbers, moments, weights and averages."""
     for network, weights in zip((trainer.model, *trainer.ema.models), (model, *averages), strict=True):
-        network.load_state_dict(parts_of(weights, network))
+        network.load_state_dict(shard_state_dict(weights, network))
     trainer.optimiser.restore(numbers, moments)
     trainer.ema.updates.fill_(numbers["ema_updates"])
     trainer.step = numbers["step"]
@@ -116,7 +116,7 @@ def rounding_warning(before: dict[str, Any], now: dict[str, Any]) -> str | None:
 
 def _to_host(value: Tensor, copied: bool, wanted: bool) -> Tensor | None:
     """On the CPU in row-major order, as in the file; in one copy, where channels_last would need a second one."""
-    full = whole(value.detach())
+    full = full_tensor(value.detach())
     if not wanted:
         return None
     return full.to("cpu", copy=copied, memory_format=torch.contiguous_format).contiguous()

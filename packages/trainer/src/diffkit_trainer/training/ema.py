@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from diffkit_trainer.distributed.shard import own
+from diffkit_trainer.distributed.shard import local_tensor
 from diffkit_trainer.training.foreach import by_kind
 
 __all__ = ["EMA"]
@@ -91,7 +91,7 @@ class EMA:
 def _infinite_buffers(model: nn.Module) -> list[str]:
     """The names of the buffers that hold a value that is not finite. Waits for the device."""
     buffers = model.named_buffers(remove_duplicate=False)
-    return [name for name, buffer in buffers if not own(buffer).isfinite().all()]
+    return [name for name, buffer in buffers if not local_tensor(buffer).isfinite().all()]
 
 
 def _average_of(model: nn.Module) -> nn.Module:
@@ -113,4 +113,4 @@ def _lerp(averages: list[Tensor], values: list[Tensor], weight: Tensor) -> None:
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:
     """All parameters and buffers by name; of a sharded network this process's part."""
-    return {name: own(each) for named in (model.named_parameters(), model.named_buffers()) for name, each in named}
+    return {name: local_tensor(each) for named in (model.named_parameters(), model.named_buffers()) for name, each in named}

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diffkit_trainer.distributed.shard import parted, whole
+from diffkit_trainer.distributed.shard import full_tensor, shard_like
 from diffkit_trainer.errors import DivergedError
 from diffkit_trainer.options import Options
 from diffkit_trainer.training.lr_schedules import LR_SCHEDULES
@@ -52,7 +52,7 @@ class Optimiser:
     def apply(self, step: int) -> tuple[Tensor, Tensor]:
         """Make update number `step` unless it is not finite; gives whether it was made, and the norm before clipping."""
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        norm = whole(nn.utils.get_total_norm(gradients)).float()  # the fused kernel divides by nothing else
+        norm = full_tensor(nn.utils.get_total_norm(gradients)).float()  # the fused kernel divides by nothing else
         norm = norm if self.scale is None else norm / self.scale
         finite = norm.isfinite()
         lost = ~finite if self.scale is None else ~finite & (self.scale < 1)
@@ -96,7 +96,7 @@ class Optimiser:
         self.adamw.state.clear()
         for i, parameter in enumerate(self.parameters if moments else []):
             # in the parameter's own memory format: the fused kernel walks through all of them as they lie
-            both = {key: parted(moments[f"{i}.{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
+            both = {key: shard_like(moments[f"{i}.{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
             slot = {key: torch.empty_like(parameter).copy_(value) for key, value in both.items()}
             self.adamw.state[parameter] = {"step": moments[f"{i}.step"].to(parameter.device, copy=True), **slot}
         for name in ("updates", "skipped", "streak"):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from diffkit_trainer.data.images import Images
 from diffkit_trainer.data.normalisation import Normalisation
-from diffkit_trainer.device import near, send
+from diffkit_trainer.device import place_dataset, to_device
 from diffkit_trainer.options import Options
 from diffkit_trainer.training.batch import RandomBatch
 
@@ -29,15 +29,15 @@ class TrainingData(NamedTuple):
         """The images of a training; their bytes lie on the device where they fit."""
         normalisation = Normalisation.of(images, options.normalise)
         memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
-        return cls(near(images.pixels, device), images.labels, normalisation, len(images.classes), device, memory_format)
+        return cls(place_dataset(images.pixels, device), images.labels, normalisation, len(images.classes), device, memory_format)
 
     def tensors(self, part: RandomBatch) -> tuple[Tensor, Tensor, Tensor | None]:
         """x0 and noise (b, C, H, W), and labels (b,): the number of classes where the label is dropped."""
-        x0 = self.normalisation.to_network(send(self.pixels[send(part.indices, self.pixels.device)], self.device))
+        x0 = self.normalisation.to_network(to_device(self.pixels[to_device(part.indices, self.pixels.device)], self.device))
         if part.flipped is not None:
-            x0 = torch.where(send(part.flipped, self.device).reshape(-1, 1, 1, 1), x0.flip(-1), x0)
+            x0 = torch.where(to_device(part.flipped, self.device).reshape(-1, 1, 1, 1), x0.flip(-1), x0)
         labels = None if self.labels is None else self.labels[part.indices]
         if labels is not None and part.label_dropped is not None:
             labels = labels.masked_fill(part.label_dropped, self.classes)
         x0, eps = (each.contiguous(memory_format=self.memory_format) for each in (x0, part.eps))
-        return x0, eps, None if labels is None else send(labels, self.device)
+        return x0, eps, None if labels is None else to_device(labels, self.device)

@@ -7,7 +7,7 @@ from diffkit_schedules import Schedule, condition_value, target, to_x0
 from torch import nn
 
 from diffkit_trainer.data.images import Images
-from diffkit_trainer.files.tensors import DTYPES, MOST_TENSORS
+from diffkit_trainer.files.tensors import DTYPES, MAX_TENSORS
 from diffkit_trainer.options import Options
 
 __all__ = ["PRECISIONS", "validate_network", "validate_options"]
@@ -93,7 +93,7 @@ def _validate_tensors(model: nn.Module) -> None:
             held = f"{', '.join(str(dtype).removeprefix('torch.') for dtype in DTYPES.values())} of {MAX_AXES} axes at most"
             raise ValueError(f"{name!r} must be of a type that a checkpoint holds, {held}; got {value.dtype} of {value.ndim}")
     count = max(len(state), 3 * len(trained))  # of each parameter AdamW keeps three
-    if count > MOST_TENSORS:
+    if count > MAX_TENSORS:
         raise ValueError(
-            f"the network and its optimiser have {count} tensors, a checkpoint holds at most {MOST_TENSORS} in a file"
+            f"the network and its optimiser have {count} tensors, a checkpoint holds at most {MAX_TENSORS} in a file"
         )

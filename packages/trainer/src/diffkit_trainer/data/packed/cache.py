@@ -1,4 +1,4 @@
-"""Where packed images lie, and which of them are still wanted."""
+"""The cache folder of packed images, and the removal of unused packs."""
 
 import os
 import re
@@ -6,42 +6,42 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from diffkit_trainer.files.atomic import remove
+from diffkit_trainer.files.atomic import remove_folder
 
-__all__ = ["cache_folder", "prune", "used"]
+__all__ = ["cache_folder", "mark_used", "remove_unused"]
 
-PACKED = re.compile(r"[0-9a-f]{32}(-[0-9a-f]{32})?(\.partial|\.lock)?|\.trash\..+")
+NAME = re.compile(r"[0-9a-f]{32}(-[0-9a-f]{32})?(\.partial|\.lock)?|\.trash\..+")
 HOUR, MONTH = 3600, 30 * 86400
 
 
 def cache_folder() -> Path:
-    """Where packed images lie: $DIFFKIT_CACHE, else $XDG_CACHE_HOME/diffkit, else ~/.cache/diffkit. Safe to delete.
+    """The folder of packed images: $DIFFKIT_CACHE, else $XDG_CACHE_HOME/diffkit, else ~/.cache/diffkit. Safe to delete.
 
-    A variable that is empty counts as none. Raises RuntimeError for a user without a home.
+    An empty variable counts as unset. Raises RuntimeError for a user without a home.
     """
-    given = os.environ.get("DIFFKIT_CACHE")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "diffkit"
+    folder = os.environ.get("DIFFKIT_CACHE")
+    return Path(folder) if folder else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "diffkit"
 
 
-def used(path: Path) -> None:
-    """Note that a pack was opened now, where the cache can be written."""
+def mark_used(path: Path) -> None:
+    """Set the file's time to now, as a sign that its pack was opened. Does nothing if the cache cannot be written."""
     with suppress(OSError):
         os.utime(path)
 
 
-def prune(folder: Path, key: str) -> None:
-    """Remove the packs and leftovers beside `key` that nobody opened for 30 days, or for an hour where they are of the same data
-    (the same part before the "-") as it was before it changed: nothing brings back the times of change they were made by.
+def remove_unused(folder: Path, key: str) -> None:
+    """Remove the packs and leftovers other than `key` that were not opened for 30 days.
 
-    An hour, so that none goes that a process is about to map; one that is mapped already stays with its process, whatever
-    becomes of its name. What cannot be removed is left.
+    A pack of the same data (the same part of the key before the "-") in an earlier state goes after an hour: the data will not
+    have its former times of change again. An hour, so that no process is just about to map it; a process that has mapped it
+    keeps it. What cannot be removed stays.
     """
     data, now = key.partition("-")[0], time.time()
     for path in folder.iterdir():
         name = path.name.partition(".")[0]
-        if name == key or not PACKED.fullmatch(path.name):
+        if name == key or not NAME.fullmatch(path.name):
             continue
         with suppress(OSError):
             idle = now - max(each.stat().st_mtime for each in (path, *(path.iterdir() if path.is_dir() else ())))
             if idle > (HOUR if name.partition("-")[0] == data else MONTH):
-                remove(path) if path.is_dir() else path.unlink()
+                remove_folder(path) if path.is_dir() else path.unlink()

@@ -1,4 +1,4 @@
-"""What a packed folder says of itself, in index.json, and the images that it holds."""
+"""The index of a packed folder, index.json, and the images in the folder."""
 
 import json
 from collections.abc import Sequence
@@ -8,25 +8,25 @@ from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
 import torch
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from diffkit_trainer.data.images import Images
-from diffkit_trainer.data.packed.mapped import mapped
+from diffkit_trainer.data.packed.memory_map import map_tensor
 from diffkit_trainer.errors import DataError
-from diffkit_trainer.files.atomic import write_whole
-from diffkit_trainer.files.signed_json import signed, verified
+from diffkit_trainer.files.atomic import atomic_write_text
+from diffkit_trainer.files.checksum_json import verify_checksum, with_checksum
 from diffkit_trainer.files.strict_json import read_json
 from diffkit_trainer.files.typed_json import as_type
 
-__all__ = ["Index", "Packed", "Seen", "open_packed", "seen", "write_index"]
+__all__ = ["MAX_BYTES", "FileState", "Index", "Pack", "file_states", "open_packed", "write_index"]
 
-LONGEST = 2**30  # our own file, and a million names of bad files are 100 MB
+MAX_BYTES = 2**30  # diffkit's own file, and a million names of bad files take 100 MB
 Side: TypeAlias = Annotated[int, Meta(ge=0, lt=2**40)]
 
 
-class Seen(NamedTuple):
-    """What the system says of a file: another, once anybody has written to it."""
+class FileState(NamedTuple):
+    """What stat says of a file. It differs after any write to the file."""
 
     size: int
     inode: int
@@ -35,10 +35,9 @@ class Seen(NamedTuple):
 
 
 class Index(Struct, frozen=True):
-    """The images' shape, the files that are none with the reason, and what it would take all bytes to know again: fingerprint,
-    mean and deviation.
+    """The shape of the images, the bad files with the reason, the classes, and the fingerprint, mean and deviation of the images.
 
-    seen: what the system said of each file when its bytes were last known to be those of the fingerprint.
+    states: the state of each file when its bytes were last verified against the fingerprint.
     """
 
     shape: tuple[Side, Side, Side, Side]
@@ -47,7 +46,7 @@ class Index(Struct, frozen=True):
     fingerprint: str = ""
     mean: tuple[float, ...] = ()
     std: tuple[Annotated[float, Meta(gt=0)], ...] = ()
-    seen: dict[str, Seen] = {}
+    states: dict[str, FileState] = field(name="seen", default_factory=dict)
 
     def __post_init__(self) -> None:
         count, channels, *_ = self.shape
@@ -55,45 +54,44 @@ class Index(Struct, frozen=True):
             raise ValueError(f"expected a mean and a deviation of each of {channels} channels, found {self.mean} and {self.std}")
 
 
-Packed: TypeAlias = tuple[Index, Images | None]
-"""The index of a packed folder, and its images, where it holds any."""
+Pack: TypeAlias = tuple[Index, Images | None]
+"""The index of a packed folder, and its images; None if all files were bad."""
 
 
 def write_index(folder: Path, index: Index) -> None:
-    """Write index.json, whole or not at all; OSError where the disk refuses."""
-    write_whole(folder / "index.json", json.dumps(signed(msgspec.to_builtins(index))))
+    """Write index.json atomically. Raises OSError if it cannot be written."""
+    atomic_write_text(folder / "index.json", json.dumps(with_checksum(msgspec.to_builtins(index))))
 
 
-def open_packed(folder: Path, root: Path, name: str) -> Packed:
-    """The index, and the images, mapped; None where no file of the folder was one.
+def open_packed(folder: Path, root: Path, name: str) -> Pack:
+    """The index of a packed folder, and its images, mapped into memory. root: the original folder; name: the images' name.
 
-    All bytes are read where a file is not as it was last `seen`. What the system cannot tell, such as a disk that gives back
-    other bytes than it was given, is not noticed then. Raises DataError or RunError for a pack that is not what was written.
-    root, name: where the bad files lie, and what the images are called.
+    All bytes are verified if the state of a file differs from the index. A change that stat does not show, such as a disk that
+    returns other bytes than were written, is not noticed. Raises DataError or RunError for a pack that is missing or damaged.
     """
     path = folder / "index.json"
-    index = as_type(verified(read_json(path, LONGEST), path), Index, path)
-    pixels = mapped(folder / "pixels", index.shape, torch.uint8)
+    index = as_type(verify_checksum(read_json(path, MAX_BYTES), path), Index, path)
+    pixels = map_tensor(folder / "pixels", index.shape, torch.uint8)
     if not index.shape[0]:
         return index, None
-    labels = mapped(folder / "labels", index.shape[:1], torch.int64) if index.classes else None
-    skipped = tuple((root / bad, why) for bad, why in index.bad)
+    labels = map_tensor(folder / "labels", index.shape[:1], torch.int64) if index.classes else None
+    skipped = tuple((root / bad, reason) for bad, reason in index.bad)
     try:
         images = Images(pixels, labels, index.classes, name, skipped)
     except ValueError as error:
         raise DataError(f"{folder}: damaged: {error}") from None
-    now = seen(folder, index.classes)
-    if now != index.seen:
+    states = file_states(folder, index.classes)
+    if states != index.states:
         if images.fingerprint != index.fingerprint:
-            raise DataError(f"{folder}: damaged: its bytes are not those that were packed")
-        with suppress(OSError):  # somebody else's cache: all bytes are read each time
-            write_index(folder, replace(index, seen=now))
+            raise DataError(f"{folder}: damaged: its bytes do not match its fingerprint")
+        with suppress(OSError):  # a cache that cannot be written: all bytes are verified each time
+            write_index(folder, replace(index, states=states))
     images.__dict__["fingerprint"] = index.fingerprint
     images.__dict__["_statistics"] = index.mean, index.std
     return index, images
 
 
-def seen(folder: Path, classes: Sequence[str]) -> dict[str, Seen]:
-    """What the system says now of the files beside the index."""
-    found = {name: (folder / name).stat() for name in ("pixels", *["labels"] * bool(classes))}
-    return {name: Seen(of.st_size, of.st_ino, of.st_mtime_ns, of.st_ctime_ns) for name, of in found.items()}
+def file_states(folder: Path, classes: Sequence[str]) -> dict[str, FileState]:
+    """The current state of the files that the index describes."""
+    stats = {name: (folder / name).stat() for name in ("pixels", *["labels"] * bool(classes))}
+    return {name: FileState(stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats.items()}

@@ -1,0 +1,3 @@
+from .sources import source_kind
+
+__all__ = ["source_kind"]

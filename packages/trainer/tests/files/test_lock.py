@@ -1,0 +1,29 @@
+"""The lock of a run folder."""
+
+import os
+
+import pytest
+from diffkit_trainer import LockedError, RunError, locked
+from diffkit_trainer.files.lock import wait_for_lock
+
+
+def test_a_second_lock_is_refused_with_the_process_id(tmp_path):
+    with locked(tmp_path / "run"), pytest.raises(LockedError, match=f"run is in use by process {os.getpid()}: wait for it"):
+        locked(tmp_path / "run").__enter__()
+    with locked(tmp_path / "run"):
+        pass
+
+
+def test_a_run_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(RunError, match="run: cannot be written"):
+        locked(tmp_path / "run").__enter__()
+
+
+def test_a_lock_file_is_removed_unless_the_block_raises(tmp_path):
+    with wait_for_lock(tmp_path / "new" / "a.lock"):
+        assert (tmp_path / "new" / "a.lock").exists()
+    assert not (tmp_path / "new" / "a.lock").exists()
+    with pytest.raises(KeyError), wait_for_lock(tmp_path / "a.lock"):
+        raise KeyError
+    assert (tmp_path / "a.lock").exists()
