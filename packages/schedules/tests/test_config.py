@@ -36,9 +36,9 @@ NAMES = ", ".join(ds.SCHEDULES)
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({}, "a schedule's config is a mapping with a 'name', got {}"),
-        ([], "a schedule's config is a mapping with a 'name', got []"),
-        ({"name": "cosin"}, f"schedule must be one of {NAMES}; got 'cosin'"),
+        ({}, "a schedule's config must be a mapping with a 'name', got {}"),
+        ([], "a schedule's config must be a mapping with a 'name', got []"),
+        ({"name": "cosin"}, f"schedule must be one of {NAMES}; got 'cosin', did you mean 'cosine'?"),
         ({"name": "cosine", "z": 1}, "schedule 'cosine' has no parameter 'z' (it has: s)"),
         ({"name": "cosine", 3: 1}, "schedule 'cosine' has no parameter 3 (it has: s)"),
         ({"name": "rectified", "z": 1}, "schedule 'rectified' has no parameter 'z' (it has: none)"),
@@ -58,8 +58,8 @@ NAMES = ", ".join(ds.SCHEDULES)
         ({"name": "discrete"}, "schedule 'discrete' needs betas"),
         ({"name": "shift"}, "schedule 'shift' needs schedule, factor"),
         ({"name": "shift", "schedule": {"name": "x"}, "factor": 2}, f"schedule must be one of {NAMES}; got 'x'"),
-        ({"name": "shift", "schedule": 5, "factor": 2}, "a schedule's config is a mapping with a 'name', got 5"),
-        ({"name": ["cosine"]}, f"schedule must be one of {NAMES}; got ['cosine']"),
+        ({"name": "shift", "schedule": 5, "factor": 2}, "a schedule's config must be a mapping with a 'name', got 5"),
+        ({"name": ["cosine"]}, f"schedule must be one of {NAMES}; got ['cosine'], did you mean 'cosine'?"),
         ({"name": "karras", "sigma_max": float("inf")}, "sigma_max of schedule 'karras' must be a finite number, got inf"),
         ({"name": "karras", "rho": 0}, "rho must be > 0, got 0.0"),
     ],
@@ -71,9 +71,7 @@ def test_a_wrong_config_is_refused_in_one_line(config, message):
 
 
 def test_a_schedule_of_one_s_own_has_no_config():
-    with pytest.raises(
-        TypeError, match=r"^only the schedules of diffkit_schedules have a config, got function: cosine, offset_cosine, "
-    ):
+    with pytest.raises(TypeError, match=r"^only a registered schedule has a config, got function: cosine, offset_cosine, "):
         ds.to_config(lambda t: ds.Rates(1 - t, t))
     other = type("cosine", (), {})()
     with pytest.raises(TypeError, match="got cosine: cosine, "):

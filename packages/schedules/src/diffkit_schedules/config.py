@@ -4,53 +4,42 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
-from diffkit_schedules import continuous, tables, transforms
 from diffkit_schedules.rates import Schedule
+from diffkit_schedules.schedules import SCHEDULES
 
-__all__ = ["SCHEDULES", "from_config", "to_config"]
-
-SCHEDULES: dict[str, Any] = {
-    cls.__name__: cls
-    for cls in (
-        *(continuous.cosine, continuous.offset_cosine, continuous.linear, continuous.sigmoid, continuous.rectified),
-        *(continuous.karras, tables.discrete, tables.linear_betas, tables.scaled_linear_betas, tables.cosine_betas),
-        *(tables.sigmoid_betas, transforms.shift, transforms.zero_terminal_snr),
-    )
-}
-"""Every schedule that has a name, by its name."""
+__all__ = ["from_config", "to_config"]
 
 
 def to_config(schedule: Schedule) -> dict[str, Any]:
     """The schedule's name and every parameter, as plain JSON: `from_config(to_config(schedule)) == schedule`.
 
-    Raises TypeError for a schedule that is not one of this library's.
+    Raises TypeError for a schedule whose class is not in `SCHEDULES`.
 
     >>> from diffkit_schedules import cosine
     >>> to_config(cosine())
     {'name': 'cosine', 's': 0.008}
     """
-    name = type(schedule).__name__
-    if SCHEDULES.get(name) is not type(schedule):
-        raise TypeError(f"only the schedules of diffkit_schedules have a config, got {name}: {', '.join(SCHEDULES)}")
-    return {"name": name} | {field.name: _plain(getattr(schedule, field.name)) for field in dataclasses.fields(schedule)}  # type: ignore[arg-type]
+    name = SCHEDULES.name_of(type(schedule))
+    if name is None:
+        raise TypeError(f"only a registered schedule has a config, got {type(schedule).__name__}: {', '.join(SCHEDULES)}")
+    return {"name": name} | {field.name: _plain(getattr(schedule, field.name)) for field in _fields(name).values()}
 
 
 def from_config(config: Mapping[str, Any]) -> Schedule:
-    """The schedule of a config: `name`, and any of that schedule's parameters; what is left out takes its default.
+    """The schedule of a config: `name`, a name of `SCHEDULES`, and any of that schedule's parameters; the others take defaults.
 
-    Raises ValueError for a config that is no mapping, an unknown name or key, and whatever the schedule itself refuses.
+    Raises ValueError for a config that is not a mapping, an unknown name or key, a value of another type, and whatever the
+    schedule itself refuses.
 
     >>> from_config({"name": "cosine", "s": 0.01})
     cosine(s=0.01)
     """
     if not isinstance(config, Mapping) or "name" not in config:
-        raise ValueError(f"a schedule's config is a mapping with a 'name', got {config!r}")
+        raise ValueError(f"a schedule's config must be a mapping with a 'name', got {config!r}")
     name = config["name"]
-    if not isinstance(name, str) or name not in SCHEDULES:
-        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}; got {name!r}")
-    fields = {field.name: field for field in dataclasses.fields(SCHEDULES[name])}
+    fields, types = _fields(name), get_type_hints(SCHEDULES[name])
     arguments = {}
     for key, value in config.items():
         if key == "name":
@@ -59,12 +48,23 @@ def from_config(config: Mapping[str, Any]) -> Schedule:
             near = difflib.get_close_matches(str(key), fields, n=1)
             hint = f", did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"schedule {name!r} has no parameter {key!r}{hint} (it has: {', '.join(fields) or 'none'})")
-        arguments[key] = _checked(name, fields[key], value)
-    missing = [key for key, field in fields.items() if field.default is dataclasses.MISSING and key not in arguments]
+        arguments[key] = _checked(name, key, types[key], value)
+    missing = [key for key, field in fields.items() if _is_required(field) and key not in arguments]
     if missing:
         raise ValueError(f"schedule {name!r} needs {', '.join(missing)}")
-    schedule: Schedule = SCHEDULES[name](**arguments)
+    with SCHEDULES.naming(name):
+        schedule: Schedule = SCHEDULES[name](**arguments)
     return schedule
+
+
+def _fields(name: str) -> "dict[str, dataclasses.Field[Any]]":
+    if not dataclasses.is_dataclass(SCHEDULES[name]):
+        raise TypeError(f"schedule {name!r} of {' '.join(SCHEDULES.origin(name))} must be a dataclass, got {SCHEDULES[name]!r}")
+    return {field.name: field for field in dataclasses.fields(SCHEDULES[name]) if field.init}
+
+
+def _is_required(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _plain(value: Any) -> Any:
@@ -73,15 +73,21 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _checked(name: str, field: "dataclasses.Field[Any]", value: Any) -> Any:
-    if field.type is Schedule:
+def _checked(name: str, key: str, kind: Any, value: Any) -> Any:
+    if kind is Schedule:
         return from_config(value)
-    if field.type in (int, float):
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole and not (field.type is float and isinstance(value, float) and math.isfinite(value)):
-            kind = "an integer" if field.type is int else "a finite number"
-            raise ValueError(f"{field.name} of schedule {name!r} must be {kind}, got {value!r}")
-        return field.type(value)
+    if kind in (bool, str):
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"{key} of schedule {name!r} must be {'true or false' if kind is bool else 'a string'}, got {value!r}"
+            )
+        return value
+    if kind in (int, float):
+        integer = isinstance(value, int) and not isinstance(value, bool)
+        if not integer and not (kind is float and isinstance(value, float) and math.isfinite(value)):
+            expected = "an integer" if kind is int else "a finite number"
+            raise ValueError(f"{key} of schedule {name!r} must be {expected}, got {value!r}")
+        return kind(value)
     if not isinstance(value, list) or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in value):
-        raise ValueError(f"{field.name} of schedule {name!r} must be a list of numbers, got {value!r:.60}")
+        raise ValueError(f"{key} of schedule {name!r} must be a list of numbers, got {value!r:.60}")
     return value

@@ -1,0 +1,31 @@
+"""The public names of diffkit_samplers: the one list, from which `__init__.py` loads a name when it is asked for."""
+
+from .ddim import ddim as ddim
+from .ddim import ddpm as ddpm
+from .ddim import euler_ancestral as euler_ancestral
+from .denoise import Denoise as Denoise
+from .denoise import Denoiser as Denoiser
+from .denoise import Estimate as Estimate
+from .denoise import denoiser as denoiser
+from .dpmpp import dpmpp_2m as dpmpp_2m
+from .dpmpp import dpmpp_2m_sde as dpmpp_2m_sde
+from .encode import encode as encode
+from .finite import NotFiniteError as NotFiniteError
+from .grids import SPACINGS as SPACINGS
+from .grids import grid as grid
+from .guidance import guide as guide
+from .heun import heun as heun
+from .latents import slerp as slerp
+from .loop import Move as Move
+from .loop import State as State
+from .loop import Update as Update
+from .noise import Source as Source
+from .noise import seeded as seeded
+from .resampling import resample as resample
+from .steps import step as step
+from .trajectory import METHODS as METHODS
+from .trajectory import trajectory as trajectory
+from .wrappers import clip as clip
+from .wrappers import dynamic_threshold as dynamic_threshold
+from .wrappers import fixed_large as fixed_large
+from .wrappers import inpaint as inpaint
