@@ -172,7 +172,7 @@ def test_outputs_are_unwrapped(wrap):
         (lambda: denoiser(Recorder(), cosine(), "noise"), "prediction must be one of .*; got 'noise'"),
         (lambda: denoiser(Recorder(), cosine(), "v", "level"), "condition must be one of .*; got 'level'"),
         (lambda: denoiser(lambda x, c: x[:1], cosine(), "v")(np.ones((2, 3)), 0.5), r"x_t's shape, \(2, 3\); got \(1, 3\)"),
-        (lambda: denoiser(Recorder(), cosine(), "eps")(np.ones((2, 3)), 1.0), "'eps' cannot tell x0 from eps at alpha = 0"),
+        (lambda: denoiser(Recorder(), cosine(), "eps")(np.ones((2, 3)), 1.0), "'eps' is undefined at alpha = 0"),
     ],
 )
 def test_bad_options_and_outputs_are_refused(make, message):

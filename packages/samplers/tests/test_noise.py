@@ -42,7 +42,7 @@ def test_noise_in_steps_is_never_that_of_a_start():
     step(x, x, schedule(1.0), schedule(0.5), eta=1.0, noise=lambda shape: gap.append(seeded(seeds)(shape)) or gap[-1])
     assert (gap[0] == x).all(), "a call gives what a start is"
     x_s = step(x, 0 * x, schedule(1.0), schedule(0.5), eta=1.0, noise=seeded(seeds))
-    assert abs(np.corrcoef(x_s.ravel(), x.ravel())[0, 1]) < 0.05, "what is drawn in a step is something else"
+    assert abs(np.corrcoef(x_s.ravel(), x.ravel())[0, 1]) < 0.05, "the noise of a step is different"
 
 
 def test_a_source_never_repeats_a_draw():

@@ -24,7 +24,7 @@ def pair(schedule):
     return denoise
 
 
-def drawn(schedule, rounds, eta, steps=20):
+def generated(schedule, rounds, eta, steps=20):
     noise = np.random.default_rng(0).standard_normal
     x = schedule(1.0).sigma * noise((COUNT, 2))
     filled = inpaint(pair(schedule), known=np.array([1.5, 0]), mask=np.array([1, 0]))
@@ -37,10 +37,10 @@ def drawn(schedule, rounds, eta, steps=20):
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 @pytest.mark.parametrize("make", [cosine, linear_betas])
 def test_more_rounds_fit_the_generated_part_to_the_known_one(make, eta):
-    off = [abs(drawn(make(), rounds, eta).mean() - MEAN) for rounds in (1, 3, 10)]
+    off = [abs(generated(make(), rounds, eta).mean() - MEAN) for rounds in (1, 3, 10)]
     assert off[0] > 0.25, "with one round it depends little on the known part"
     assert off[0] > 1.5 * off[1] > 2.5 * off[2]
-    many = drawn(make(), 40, eta, steps=50)
+    many = generated(make(), 40, eta, steps=50)
     assert many.mean() == pytest.approx(MEAN, abs=0.05)
     assert many.var() == pytest.approx(VARIANCE, abs=0.06)
 

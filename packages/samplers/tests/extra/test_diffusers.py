@@ -1,7 +1,7 @@
-"""Step by step against the diffusers library, from the same states and with the same noises.
+"""Each step against the diffusers library, from the same state and with the same noise.
 
-Where N divides T and the spacing is leading or trailing both visit the same levels. Elsewhere diffusers' DDIM takes T // N off
-the index instead of the next entry of its own list, and leaves its grid in the steps counted below.
+Where N divides T and the spacing is leading or trailing both visit the same levels. Elsewhere diffusers' DDIM subtracts
+T // N from the index instead of taking the next entry of its timesteps; the steps in which they differ are counted below.
 """
 
 import warnings
