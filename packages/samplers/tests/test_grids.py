@@ -1,4 +1,4 @@
-"""Every spacing at every number of steps, against the definitions and the traps."""
+"""Every spacing at every number of steps, against its definition."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_exact_for_every_number_of_steps(schedule, spacing):
     [[0, 0, *np.linspace(1e-4, 0.02, 998)], [*np.linspace(1e-4, 0.5, 97), 1, 1, 1], [0.0, 0.5, 1.0, 1.0]],
     ids=["clean", "noise", "both"],
 )
-def test_a_table_may_begin_with_clean_data_and_end_in_noise(betas, spacing):
+def test_a_table_may_start_with_clean_data_and_end_in_pure_noise(betas, spacing):
     table = discrete(betas)
     for steps in (1, 2, 3, len(betas) // 2, len(betas)):
         times = grid(table, steps, spacing)
@@ -44,13 +44,13 @@ def test_a_table_may_begin_with_clean_data_and_end_in_noise(betas, spacing):
             assert table((round(times[1] * len(betas)) - 1) / len(betas)).sigma == 0
 
 
-def test_what_has_no_noise_level_has_no_grid_of_them():
-    with pytest.raises(ValueError, match="a grid of noise levels needs one between clean data and pure noise, discrete"):
+def test_a_table_without_noise_levels_is_refused():
+    with pytest.raises(ValueError, match="'karras' and 'log_snr' need a noise level between clean data and pure noise, discrete"):
         grid(discrete([0.0, 1.0]), 2, "karras")
 
 
 @pytest.mark.parametrize("schedule", [cosine(), TABLE], ids=["cosine", "table"])
-def test_levels_are_evenly_spaced_as_each_spacing_says(schedule):
+def test_noise_levels_are_evenly_spaced(schedule):
     scales = {"karras": lambda rates: (rates.sigma / rates.alpha) ** (1 / 7), "log_snr": lambda rates: rates.log_snr}
     for spacing, scale in scales.items():
         levels = [scale(schedule(t)) for t in grid(schedule, 8, spacing)[1:-1]]
@@ -59,12 +59,12 @@ def test_levels_are_evenly_spaced_as_each_spacing_says(schedule):
 
 @pytest.mark.parametrize("spacing", ["uniform", "trailing", "linspace"])
 @pytest.mark.parametrize("steps", [1, 2, 7, 50, 1000])
-def test_these_start_at_pure_noise(spacing, steps):
+def test_some_spacings_start_at_pure_noise(spacing, steps):
     assert grid(TABLE, steps, spacing)[0] == 1.0
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 50, 61, 121, 333, 1000])
-def test_the_definitions(steps):
+def test_indices_are_those_of_the_definitions(steps):
     assert indices(steps, "leading") == (np.arange(steps) * (1000 // steps))[::-1].tolist()
     assert indices(steps, "trailing") == [round(1000 - k * 1000 / steps) - 1 for k in range(steps)]
     if steps > 1:
@@ -75,7 +75,7 @@ def test_quadratic_is_the_papers_where_it_has_no_duplicates():
     assert indices(10, "quadratic") == [int(u) for u in np.linspace(0, np.sqrt(800), 10) ** 2][::-1]
 
 
-def test_offset_and_last_are_the_ecosystem_s():
+def test_offset_and_last_are_those_of_diffusers():
     times = grid(TABLE, 50, "leading", offset=1, last=1 / 1000)
     assert [round(1000 * t) - 1 for t in times[:2] + times[-2:]] == [981, 961, 1, 0]
 
@@ -85,14 +85,14 @@ def test_uniform_on_a_continuous_schedule():
     assert grid(cosine(), 5000)[1] == 1 - 1 / 5000
 
 
-def test_a_list_of_times_is_taken_as_it_is():
+def test_a_list_of_times_is_returned():
     assert grid(TABLE, 20, [0.9, 0.5, 0.1]) == [0.9, 0.5, 0.1]
 
 
 @pytest.mark.parametrize(
     ("steps", "spacing", "options", "message"),
     [
-        (0, "uniform", {}, "steps must be a whole number of at least 1, got 0"),
+        (0, "uniform", {}, "steps must be an integer of at least 1, got 0"),
         (2.5, "uniform", {}, "got 2.5"),
         (1001, "trailing", {}, "steps must be at most 1000, .*; got 1001"),
         (10, "even", {}, "spacing must be one of 'uniform', 'leading', .*; got 'even'"),
@@ -104,7 +104,7 @@ def test_a_list_of_times_is_taken_as_it_is():
         (10, "leading", {"last": 0.5}, "got 0.5 after 0.001"),
     ],
 )
-def test_what_is_refused(steps, spacing, options, message):
+def test_bad_arguments_are_refused(steps, spacing, options, message):
     with pytest.raises(ValueError, match=message):
         grid(TABLE, steps, spacing, **options)
 
@@ -134,7 +134,7 @@ def test_the_entries_of_a_table_of_ten(spacing, steps):
         assert grid(table, steps, spacing, offset=1, last=0.05) == [(entry + 1) / 10 for entry in EXACT[spacing, steps]] + [0.05]
 
 
-def test_a_grid_of_no_table_is_of_a_thousand():
+def test_a_continuous_schedule_has_a_thousand_indices():
     assert grid(cosine(), 4, "leading") == [0.751, 0.501, 0.251, 0.001, 0.0]
     assert grid(cosine(), 2, last=0.25) == [1.0, 0.5, 0.25]
     assert grid(cosine(), 1) == [1.0, 0.0]
@@ -145,14 +145,14 @@ def test_a_grid_of_no_table_is_of_a_thousand():
 @pytest.mark.parametrize(
     ("spacing", "scale"), [("karras", lambda t: (t / (1 - t)) ** (1 / 7)), ("log_snr", lambda t: np.log((1 - t) / t))]
 )
-def test_levels_go_from_the_last_that_is_not_pure_noise_to_a_thousandth(spacing, scale):
+def test_noise_levels_go_from_the_first_below_pure_noise_to_one_thousandth(spacing, scale):
     times = grid(rectified(), 5, spacing)
     assert (times[0], times[-1]) == (1.0, 0.0)
     expected = np.linspace(scale(0.999), scale(0.001), 5)
     np.testing.assert_allclose([scale(t) for t in times[1:-1]], expected[1:], rtol=1e-9, atol=1e-9)
 
 
-def test_levels_of_a_table_are_its_nearest_entries():
+def test_noise_levels_of_a_table_are_the_nearest_entries():
     table = discrete(np.linspace(0.1, 0.9, 10))
     for steps in (2, 5, 10):
         times = grid(table, steps, "log_snr")
@@ -160,7 +160,7 @@ def test_levels_of_a_table_are_its_nearest_entries():
         assert (times[0], times[-2], times[-1]) == (1.0, 0.1, 0.0)
 
 
-def test_pure_noise_is_a_signal_below_what_float32_holds():
+def test_pure_noise_is_a_log_snr_below_minus_thirty():
     def schedule(t):
         return (np.exp(-15.5 * t), 1.0)  # log-SNR -31 at t = 1, above -30 up to t = 0.967
 
@@ -172,30 +172,34 @@ def test_pure_noise_is_a_signal_below_what_float32_holds():
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((True,), {}, "steps must be a whole number of at least 1, got True"),
-        ((1.5,), {}, "steps must be a whole number of at least 1, got 1.5"),
-        ((0,), {}, "steps must be a whole number of at least 1, got 0"),
-        ((11, "karras"), {}, "steps must be at most 10, the number of timesteps 'karras' chooses from; got 11"),
+        ((True,), {}, "steps must be an integer of at least 1, got True"),
+        ((1.5,), {}, "steps must be an integer of at least 1, got 1.5"),
+        ((0,), {}, "steps must be an integer of at least 1, got 0"),
+        ((11, "karras"), {}, "steps must be at most 10, the number of timesteps that 'karras' selects from; got 11"),
         (
             (5, "x"),
             {},
             "spacing must be one of 'uniform', 'leading', 'trailing', 'linspace', 'quadratic', 'karras', 'log_snr', .*; got 'x'",
         ),
-        ((5, "linspace"), {"offset": 1}, "offset is for 'leading' and 'quadratic', which leave room; got 1 with 'linspace'"),
-        ((2, "leading"), {"offset": 5}, "offset 5 leaves 'leading' no room at 2 of 10 steps: it begins at index 10"),
-        ((2, "leading"), {"offset": -6}, "offset -6 leaves 'leading' no room at 2 of 10 steps: it begins at index -1"),
+        (
+            (5, "linspace"),
+            {"offset": 1},
+            "offset is for 'leading' and 'quadratic', which do not start at pure noise; got 1 with 'linspace'",
+        ),
+        ((2, "leading"), {"offset": 5}, r"offset 5 moves the first index of 'leading' to 10, outside 0 \.\.\. 9"),
+        ((2, "leading"), {"offset": -6}, r"offset -6 moves the first index of 'leading' to -1, outside 0 \.\.\. 9"),
         ((2, [0.5]), {}, r"a grid needs at least two times, got \[0.5\]"),
         ((2, [0.5, 0.5]), {}, "times must decrease towards the data, got 0.5 after 0.5"),
         ((2, [1.25, 0.5]), {}, r"times must be in \[0, 1\], got 1.25 to 0.5"),
         ((2, [0.5, -0.25]), {}, r"times must be in \[0, 1\], got 0.5 to -0.25"),
     ],
 )
-def test_refusals_word_by_word(arguments, options, message):
+def test_messages_name_the_value_and_the_range(arguments, options, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         grid(discrete(np.linspace(0.1, 0.9, 10)), *arguments, **options)
 
 
-def test_the_ends_of_what_is_taken():
+def test_the_ends_of_the_ranges_are_accepted():
     table = discrete(np.linspace(0.1, 0.9, 10))
     assert grid(table, np.int64(10))[0] == 1.0
     assert grid(table, 2, [1, 0]) == [1.0, 0.0]

@@ -1,11 +1,11 @@
-"""What can be read and what cannot, on torch without a compiler; compilers themselves are in extra/."""
+"""Arrays with values and without, on torch without a compiler; extra/ has the compilers."""
 
 import numpy as np
 import pytest
 from diffkit_samplers.tracing import compiled_by_torch, readable
 
 
-def test_numbers_can_be_read():
+def test_an_array_with_values_is_readable():
     assert readable(np.ones(1))
     assert compiled_by_torch(np.ones(1)) is False
     torch = pytest.importorskip("torch")
@@ -13,7 +13,7 @@ def test_numbers_can_be_read():
     assert compiled_by_torch(torch.ones(1)) is False
 
 
-def test_shapes_alone_cannot():
+def test_an_array_without_values_is_not_readable():
     torch = pytest.importorskip("torch")
     from torch._subclasses import FakeTensorMode
 

@@ -1,4 +1,4 @@
-"""What is asked of arrays, standard normal rows, and what a network is told."""
+"""Functions on arrays, standard normal rows, and conditions."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_combine():
     assert ds.combine(1.0, x.astype("f2"), 1.0, y.astype("f2")).dtype == np.float16
 
 
-def test_noise_rows_by_their_numbers():
+def test_a_row_depends_on_its_seed_and_draw():
     expected = [np.random.Generator(np.random.Philox(key=np.array([s, 3], np.uint64))).standard_normal(6) for s in (7, 2**64 - 1)]
     rows = ds.normal([7, 2**64 - 1], 3, (2, 3))
     assert (rows.shape, rows.dtype) == ((2, 2, 3), np.float64)
@@ -52,7 +52,7 @@ def test_noise_rows_by_their_numbers():
     assert ds.normal([np.int64(7)], 3, ()).tolist() == [expected[0][0]]
 
 
-def test_long_rows_are_those_of_short_ones():
+def test_a_short_row_is_the_start_of_a_long_one():
     count = 2**15
     assert ds.normal([5, 6], 1, (count,)).tolist() == [ds.normal([seed], 1, (count,))[0].tolist() for seed in (5, 6)]
 
@@ -87,7 +87,7 @@ def test_conditions():
         ds.condition_value(schedule, 0.3, "noise")
 
 
-def test_an_array_that_is_as_wanted_is_given_back_itself():
+def test_an_array_with_the_wanted_dtype_and_device_is_returned_itself():
     x = np.ones(2, np.float32)
     assert ds.as_array_of(x, np.zeros(1, np.float32)) is x
     assert ds.as_array_of(x, np.zeros(1)).dtype == np.float64
@@ -97,7 +97,7 @@ def test_an_array_that_is_as_wanted_is_given_back_itself():
     assert ds.as_array_of(x, torch.zeros(1)).dtype == torch.float32
 
 
-def test_what_is_made_is_on_the_device_of_what_it_is_like():
+def test_new_arrays_are_on_the_device_of_like():
     torch = pytest.importorskip("torch")
     like = torch.zeros(1, dtype=torch.float64)
     with torch.device("meta"):
@@ -105,14 +105,14 @@ def test_what_is_made_is_on_the_device_of_what_it_is_like():
             assert (made.device.type, made.shape) == ("cpu", (2,))
 
 
-def test_the_largest_seed_and_draw_are_taken_and_no_larger():
+def test_seeds_and_draws_have_64_bits():
     assert ds.normal([2**64 - 1], 2**64 - 1, (2,)).shape == (1, 2)
     for seed, draw in ((2**64, 0), (0, 2**64), (-1, 0), (0, -1)):
         with pytest.raises(ValueError, match=f"got {seed} and {draw}$"):
             ds.normal([seed], draw, (1,))
 
 
-def test_long_rows_are_drawn_as_short_ones_are():
+def test_rows_by_threads_equal_rows_without():
     seeds = [3, 4, 5]
     assert (ds.normal(seeds, 2, (30_000,))[:, :10] == ds.normal(seeds, 2, (10,))).all()
 

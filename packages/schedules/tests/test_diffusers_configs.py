@@ -1,4 +1,4 @@
-"""Scheduler configs as published models carry them."""
+"""Configs of published schedulers, read and written."""
 
 import warnings
 
@@ -13,10 +13,10 @@ STABLE_DIFFUSION = {
 }
 
 
-SAID = {"num_train_timesteps": 50, "beta_start": 0.01, "beta_end": 0.2, "beta_schedule": "linear", "prediction_type": "sample"}
+CONFIG = {"num_train_timesteps": 50, "beta_start": 0.01, "beta_end": 0.2, "beta_schedule": "linear", "prediction_type": "sample"}
 
 
-def quietly(config):
+def without_warnings(config):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ds.from_diffusers(config)
@@ -70,11 +70,11 @@ COGVIDEO = ds.scaled_linear_betas(1000, 0.00085, 0.012)
         (of("DPMSolverMultistep", use_dynamic_shifting=True), ds.linear_betas(), "eps"),
         (of("EulerDiscrete", timestep_type="continuous"), ds.linear_betas(), "eps"),
         (STABLE_DIFFUSION, ds.scaled_linear_betas(), "eps"),
-        (SAID, ds.linear_betas(50, 0.01, 0.2), "x0"),
+        (CONFIG, ds.linear_betas(50, 0.01, 0.2), "x0"),
     ],
 )
-def test_what_is_honoured(config, schedule, prediction):
-    assert quietly(config) == (schedule, prediction)
+def test_a_config_gives_its_schedule_and_prediction(config, schedule, prediction):
+    assert without_warnings(config) == (schedule, prediction)
 
 
 class DDIMScheduler:
@@ -84,12 +84,12 @@ class DDIMScheduler:
         self.config = config
 
 
-def test_a_scheduler_is_read_by_its_class_s_name_and_its_config():
-    assert quietly(DDIMScheduler(prediction_type="v_prediction", clip_sample=True)) == (ds.linear_betas(), "v")
-    assert quietly(DDIMScheduler(_class_name="LCMScheduler")) == (ds.linear_betas(), "eps")
+def test_a_scheduler_object_is_accepted():
+    assert without_warnings(DDIMScheduler(prediction_type="v_prediction", clip_sample=True)) == (ds.linear_betas(), "v")
+    assert without_warnings(DDIMScheduler(_class_name="LCMScheduler")) == (ds.linear_betas(), "eps")
 
 
-def test_what_is_left_to_the_sampler_is_named():
+def test_a_warning_names_the_settings_of_the_sampler():
     with pytest.warns(UserWarning, match="^from_diffusers reads .* this to the sampler: set_alpha_to_one=False, steps_offset=1$"):
         ds.from_diffusers(STABLE_DIFFUSION)
     with pytest.warns(UserWarning, match="num_train_timesteps=500$"):
@@ -104,7 +104,7 @@ def test_the_warning_names_the_caller_s_line():
     assert caught[0].filename == __file__
 
 
-def test_what_asks_for_nothing_is_not_named():
+def test_settings_without_effect_give_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ds.from_diffusers(of("FlowMatchEulerDiscrete", num_train_timesteps=1000, shift=3.0, base_shift=0.5, shift_terminal=None))
@@ -112,7 +112,7 @@ def test_what_asks_for_nothing_is_not_named():
         ds.from_diffusers(of("DPMSolverMultistep", use_flow_sigmas=True, flow_shift=5.0, lambda_min_clipped=-float("inf")))
 
 
-WITHOUT = "without '_class_name' leaves open .*: pass the scheduler itself, or add its class, as in dict"
+WITHOUT = "without '_class_name' does not determine its class: pass the scheduler itself, or add its class, as in dict"
 
 
 @pytest.mark.parametrize(
@@ -122,31 +122,34 @@ WITHOUT = "without '_class_name' leaves open .*: pass the scheduler itself, or a
         (DDIMScheduler, "^a scheduler config is a mapping, got type"),
         ({}, WITHOUT),
         ({"shift": 3.0, "num_train_timesteps": 1000}, WITHOUT),
-        *(({key: value for key, value in SAID.items() if key != left_out}, WITHOUT) for left_out in SAID),
-        (SAID | {"rescale_betas_zero_snr": True}, WITHOUT),
-        (SAID | {"use_flow_sigmas": True}, WITHOUT),
-        (SAID | {"snr_shift_scale": 3.0}, WITHOUT),
-        (SAID | {"shift": 3.0}, WITHOUT),
-        (SAID | {"invert_sigmas": True}, WITHOUT),
-        (SAID | {"timestep_type": "continuous", "prediction_type": "v_prediction"}, "timestep_type 'continuous' of Euler"),
+        *(({key: value for key, value in CONFIG.items() if key != left_out}, WITHOUT) for left_out in CONFIG),
+        (CONFIG | {"rescale_betas_zero_snr": True}, WITHOUT),
+        (CONFIG | {"use_flow_sigmas": True}, WITHOUT),
+        (CONFIG | {"snr_shift_scale": 3.0}, WITHOUT),
+        (CONFIG | {"shift": 3.0}, WITHOUT),
+        (CONFIG | {"invert_sigmas": True}, WITHOUT),
+        (CONFIG | {"timestep_type": "continuous", "prediction_type": "v_prediction"}, "timestep_type 'continuous' of Euler"),
         (of("DDIM", beta_schedule="laplace"), "beta_schedule must be one of 'linear', .*, 'squaredcos_cap_v2'; got 'laplace'$"),
         (of("DDIM", beta_schedule=["linear"]), r"got \['linear'\]$"),
         (of("UnCLIP", beta_schedule="linear"), "beta_schedule must be one of 'squaredcos_cap_v2'; got 'linear'$"),
-        (of("EDMEuler"), r"^EDMEulerScheduler is not read here: build its schedule yourself, such as karras\(sigma_min"),
-        ({"_class_name": ["DDIMScheduler"]}, r"^\['DDIMScheduler'\] is not read here"),
+        (of("EDMEuler"), r"^EDMEulerScheduler is not supported: build its schedule directly, such as karras\(sigma_min"),
+        ({"_class_name": ["DDIMScheduler"]}, r"^\['DDIMScheduler'\] is not supported"),
         (of("DDIM", prediction_type="noise"), "prediction must be one of .*; got 'noise'"),
         (of("DDIM", prediction_type="flow_prediction"), "'flow_prediction' of DDIMScheduler needs use_flow_sigmas=True"),
         (
             of("UniPCMultistep", use_flow_sigmas=True, prediction_type="v_prediction"),
             "^prediction_type of UniPCMultistepScheduler with use_flow_sigmas must be epsilon, .*, got 'v'$",
         ),
-        (of("EulerDiscrete", timestep_type="continuous", prediction_type="v_prediction"), r"tells the network log\(sigma\) / 4"),
+        (
+            of("EulerDiscrete", timestep_type="continuous", prediction_type="v_prediction"),
+            r"on log\(sigma\) / 4",
+        ),
         (
             of("FlowMatchEulerDiscrete", use_dynamic_shifting=True),
             r"^use_dynamic_shifting .*, shift\(rectified\(\), exp\(mu\)\)$",
         ),
         (of("UniPCMultistep", use_dynamic_shifting=True, use_flow_sigmas=True), "^use_dynamic_shifting"),
-        (of("FlowMatchEulerDiscrete", invert_sigmas=True), "^invert_sigmas turns time and the network's output round"),
+        (of("FlowMatchEulerDiscrete", invert_sigmas=True), "^invert_sigmas reverses time and the sign of the output"),
         (of("DDIM", num_train_timesteps="1000"), "^num_train_timesteps must be an integer, got '1000'$"),
         (of("DDIM", num_train_timesteps=10.5), "^num_train_timesteps must be an integer, got 10.5$"),
         (of("DDIM", num_train_timesteps=True), "got True$"),
@@ -156,9 +159,9 @@ WITHOUT = "without '_class_name' leaves open .*: pass the scheduler itself, or a
         (of("FlowMatchEulerDiscrete", shift="x" * 99), "^shift must be a finite number, got 'x{59}$"),
     ],
 )
-def test_what_is_refused(config, message):
+def test_bad_configs_are_refused(config, message):
     with pytest.raises(ValueError, match=message) as caught:
-        quietly(config)
+        without_warnings(config)
     assert "\n" not in str(caught.value)
 
 
@@ -171,10 +174,10 @@ def test_what_is_refused(config, message):
         (ds.zero_terminal_snr(ds.linear_betas()), "v", {"rescale_betas_zero_snr": True, "beta_end": 0.02}),
     ],
 )
-def test_tables_that_have_a_name_there_come_back_equal(schedule, prediction, keys):
+def test_tables_that_diffusers_names_round_trip(schedule, prediction, keys):
     config = ds.to_diffusers(schedule, prediction)
     assert keys.items() <= config.items()
-    assert quietly(config) == (schedule, prediction)
+    assert without_warnings(config) == (schedule, prediction)
 
 
 @pytest.mark.parametrize(
@@ -189,9 +192,9 @@ def test_tables_that_have_a_name_there_come_back_equal(schedule, prediction, key
     ],
     ids=lambda schedule: type(schedule).__name__,
 )
-def test_any_other_becomes_the_table_of_its_own_rates(schedule):
+def test_any_other_schedule_becomes_trained_betas(schedule):
     config = ds.to_diffusers(schedule, "v")
-    table, _ = quietly(config)
+    table, _ = without_warnings(config)
     steps = getattr(schedule, "timesteps", 1000)
     assert table.timesteps == config["num_train_timesteps"] == steps
     for i in range(steps):
@@ -206,6 +209,6 @@ def test_any_other_becomes_the_table_of_its_own_rates(schedule):
         (ds.karras(), "v", "must be 1 for diffusers' tables"),
     ],
 )
-def test_what_diffusers_has_no_table_for(schedule, prediction, message):
+def test_schedules_and_predictions_without_a_table_in_diffusers_are_refused(schedule, prediction, message):
     with pytest.raises(ValueError, match=message):
         ds.to_diffusers(schedule, prediction)

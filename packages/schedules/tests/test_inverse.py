@@ -1,4 +1,4 @@
-"""From a level back to its time, within one bisection step and at the ends."""
+"""From a noise level to its time, within one bisection and at the ends."""
 
 import math
 
@@ -9,7 +9,7 @@ OWN = [ds.rectified(), lambda t: (1 - t, t)]
 
 
 @pytest.mark.parametrize("schedule", OWN)
-def test_the_time_is_exact_to_fifty_halvings(schedule):
+def test_a_time_is_exact_to_fifty_bisections(schedule):
     times = [1e-6, 0.2, 0.5, 0.75, 1 - 1e-6]
     found = ds.times_of(schedule, [2 * math.log((1 - t) / t) for t in times])
     assert found == pytest.approx(times, rel=1e-9, abs=2**-50)
@@ -17,7 +17,7 @@ def test_the_time_is_exact_to_fifty_halvings(schedule):
 
 
 @pytest.mark.parametrize("schedule", OWN)
-def test_a_level_beyond_an_end_is_the_end(schedule):
+def test_a_level_beyond_an_end_has_the_time_of_the_end(schedule):
     first, last = ds.times_of(schedule, [1e9, -1e9])
     assert first == 2**-50
     assert last == 1
@@ -31,6 +31,6 @@ def test_a_level_that_is_met_exactly_is_its_time(schedule):
     assert ds.times_of(schedule, []) == []
 
 
-def test_a_level_that_is_no_number_is_refused():
+def test_nan_is_refused():
     with pytest.raises(ValueError, match=r"^every log_snr must be a number, got \[0.0, nan\]$"):
         ds.times_of(ds.rectified(), [0.0, math.nan])

@@ -1,11 +1,13 @@
-"""A pair of rates: its ratios, whatever its numbers are, and the way back from a level to its time."""
+"""Rates and their ratios; what every schedule does with floats and arrays; times of noise levels."""
 
 import math
+from itertools import pairwise
 
 import diffkit_schedules as ds
 import numpy as np
 import pytest
-from every_schedule import EVERY, ids
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -32,20 +34,19 @@ def test_ratios_of_numbers_and_of_arrays(rates, snr, log_snr):
     assert arrays.log_snr[0] == pytest.approx(log_snr, rel=1e-14)
 
 
-def test_half_precision_may_overflow_without_a_word():
+def test_half_precision_overflows_without_a_warning():
     rates = ds.Rates(np.float16([1.0, 0.004]), np.float16([0.001, 1.0]))
     assert rates.snr.tolist() == [math.inf, pytest.approx(1.6e-5, rel=0.02)]
     assert ds.weight(rates, "min_snr", "eps").dtype == np.float16
     assert ds.weight(rates, "min_snr", "eps").tolist() == [pytest.approx(5e-6, rel=0.05), 1.0]
 
 
-def test_rates_of_anyone_s_function_are_floats():
+def test_rates_at_returns_floats_for_any_function():
     rates = ds.rates_at(lambda t: (1, np.float32(80 * t)), 0.5)
     assert rates == (1.0, 40.0)
     assert [type(rate) for rate in rates] == [float, float]
 
 
-@pytest.mark.parametrize("schedule", EVERY, ids=ids)
 def test_times_of_inverts_every_schedule(schedule):
     levels = [schedule(t).log_snr for t in (0.2, 0.5, 0.9)]
     assert ds.times_of(schedule, levels) == pytest.approx([0.2, 0.5, 0.9], abs=1e-9)
@@ -64,3 +65,60 @@ def test_times_of_beyond_the_ends():
 def test_a_level_is_a_number():
     with pytest.raises(ValueError, match=r"^every log_snr must be a number, got \[0.0, nan\]$"):
         ds.times_of(ds.cosine(), [0.0, math.nan])
+
+
+def test_a_float_gives_floats(schedule):
+    for t in (0, 0.3, 1.0, np.float64(0.5)):
+        assert [type(rate) for rate in schedule(t)] == [float, float]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-13), (np.float32, 2e-5), (np.float16, 4e-3)])
+def test_an_array_gives_the_rates_of_floats_in_its_shape_and_dtype(schedule, dtype, tolerance):
+    t = np.linspace(0, 1, 24).astype(dtype).reshape(2, 3, 4)
+    rates = schedule(t)
+    for rate, expected in zip(rates, zip(*(schedule(float(x)) for x in t.ravel()), strict=True), strict=True):
+        assert (rate.shape, rate.dtype) == (t.shape, dtype)
+        np.testing.assert_allclose(rate.ravel(), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_log_snr_falls(schedule):
+    log_snr = [schedule(t).log_snr for t in np.linspace(0, 1, 101)]
+    assert all(later < sooner for sooner, later in pairwise(log_snr))
+
+
+@given(t=st.floats(0, 1))
+def test_variance_is_preserved(variance_preserving, t):
+    alpha, sigma = variance_preserving(t)
+    assert alpha**2 + sigma**2 == pytest.approx(1, abs=1e-14)
+
+
+@pytest.mark.parametrize("schedule", [ds.cosine(), ds.linear(), ds.sigmoid(), ds.zero_terminal_snr(ds.linear())], ids=str)
+def test_small_noise_keeps_its_digits_in_float32(schedule):
+    for t in (1e-3, 1e-5, 1e-7):
+        assert float(schedule(np.float32([t])).sigma[0]) == pytest.approx(schedule(float(np.float32(t))).sigma, rel=1e-5)
+
+
+@pytest.mark.parametrize("t", [-0.1, 1.0001, math.nan, math.inf])
+def test_a_time_outside_the_range_is_refused(t):
+    with pytest.raises(ValueError, match=r"t must be in \[0, 1\]"):
+        ds.cosine()(t)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: ds.cosine()(2), ValueError, "t must be in [0, 1] (0 = data, 1 = noise), got 2"),
+        (
+            lambda: ds.cosine()(np.array([1])),
+            TypeError,
+            "t must be a float or an array of floats, got an array of int64: divide an index by timesteps",
+        ),
+        (lambda: ds.cosine()("0.5"), TypeError, "expected a torch, NumPy, JAX or other array API array, got str"),
+        (lambda: ds.linear_betas()([0.5]), TypeError, "expected a torch, NumPy, JAX or other array API array, got list"),
+        (lambda: ds.linear_betas()(1.5), ValueError, "t must be in [0, 1] (0 = data, 1 = noise), got 1.5"),
+    ],
+)
+def test_a_time_that_is_no_float_in_the_range_is_refused(make, error, message):
+    with pytest.raises(error) as caught:
+        make()
+    assert str(caught.value) == message

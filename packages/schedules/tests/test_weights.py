@@ -1,4 +1,4 @@
-"""Loss weights against the papers' formulas, and against what they stand for."""
+"""Loss weights against the papers' formulas, and against the error of x0."""
 
 import math
 
@@ -30,8 +30,8 @@ def test_every_prediction_weighs_the_same_error_of_x0_alike(schedule, kind, t):
     x_t, x0, wrong = np.array([0.3]), np.array([0.5]), np.array([0.51])
     losses = []
     for prediction in ds.PREDICTIONS:
-        said, right = (ds.target(each, ds.to_eps(each, x_t, rates, "x0"), rates, prediction) for each in (wrong, x0))
-        losses.append(ds.weight(rates, kind, prediction) * float((said - right)[0]) ** 2)
+        output, exact = (ds.target(each, ds.to_eps(each, x_t, rates, "x0"), rates, prediction) for each in (wrong, x0))
+        losses.append(ds.weight(rates, kind, prediction) * float((output - exact)[0]) ** 2)
     np.testing.assert_allclose(losses, losses[0], rtol=1e-6)
 
 
@@ -69,20 +69,20 @@ def test_defaults():
 
 @pytest.mark.parametrize("kind", ds.WEIGHTS)
 @pytest.mark.parametrize("prediction", ds.PREDICTIONS)
-def test_whole_numbers_are_rates(kind, prediction):
+def test_integers_can_be_rates(kind, prediction):
     for rates in (ds.Rates(1, 0), ds.Rates(0, 1), ds.Rates(1, 1), ds.Rates(1.0, 0)):
         weight = ds.weight(rates, kind, prediction)
         assert type(weight) is float
         assert weight == ds.weight(ds.Rates(*map(float, rates)), kind, prediction)
 
 
-def test_tiny_rates_overflow_without_a_word():
+def test_tiny_rates_overflow_without_a_warning():
     assert ds.weight(ds.Rates(1e-200, 1.0), "min_snr", "eps") == 1
     assert ds.weight(ds.Rates(1.0, 1e-200), "min_snr", "x0") == 5
     assert ds.weight(ds.Rates(1.0, 1e-200), "snr", "x0") == math.inf
 
 
-def test_the_ends_are_limits():
+def test_weights_at_the_ends_are_limits():
     noise, data = ds.Rates(0.0, 1.0), ds.Rates(1.0, 0.0)
     assert [ds.weight(noise, "min_snr", p) for p in ds.PREDICTIONS] == [1, 0, 0, 0]
     assert [ds.weight(data, "min_snr", p) for p in ds.PREDICTIONS] == [0, 5, 0, 0]
@@ -99,12 +99,12 @@ def test_the_ends_are_limits():
         ({"prediction": "noise"}, "^prediction must be one of 'eps', 'x0', 'v', 'flow'; got 'noise'$"),
     ],
 )
-def test_what_is_refused(options, message):
+def test_bad_arguments_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         ds.weight(ds.Rates(0.6, 0.8), **options)
 
 
-def test_a_gamma_below_one_caps_too():
+def test_a_gamma_below_one_is_accepted():
     rates = ds.Rates(0.8, 0.6)
     assert ds.weight(rates, "min_snr", "x0", 0.5) == pytest.approx(0.5)
     for gamma in (0, -1.0):
@@ -113,7 +113,7 @@ def test_a_gamma_below_one_caps_too():
 
 
 @pytest.mark.parametrize("kind", ds.WEIGHTS)
-def test_weights_are_of_the_library_of_the_rates(kind):
+def test_weights_have_the_library_of_the_rates(kind):
     torch = pytest.importorskip("torch")
     alpha, sigma = torch.tensor([0.8, 0.6]), torch.tensor([0.6, 0.8])
     found = ds.weight(ds.Rates(alpha, sigma), kind, "v", 1.5)

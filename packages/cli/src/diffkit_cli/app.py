@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from diffkit_cli.commands import app_draw as draw, app_look as look
+from diffkit_cli.commands import app_draw as draw
+from diffkit_cli.commands import app_look as look
 from diffkit_cli.commands.train import train
 from diffkit_cli.errors import UsageError, nearest
 

@@ -56,7 +56,8 @@ def test_stopped_by_its_number_of_steps(data, straight, tmp_path, stop):
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_stopped_by_a_signal_within_an_update(data, straight, tmp_path, signum, code):
     """Row 7: the update of three parts that is under way is finished and saved, and nothing after it. To the whole group, as a
-    terminal and a scheduler send it."""
+    terminal and a scheduler send it.
+    """
     run = tmp_path / "run"
     process = start("train", data, "--out", run, *TRAIN, "--set", f"decay_steps={STEPS}", "--steps", 10**6)
     wait_for(run, 4, process)
@@ -213,7 +214,8 @@ def test_a_cache_on_a_full_disk_is_named_and_one_that_cannot_be_is_done_without(
 
 def test_files_that_change_under_a_run_cost_no_checkpoint(data, straight, tmp_path):
     """Row 38: packed data goes on. Who goes on later is told 3 and the file, or 2 where it is gone, and all that was saved is
-    kept; where the file is back it is the run that never was stopped."""
+    kept; where the file is back it is the run that never was stopped.
+    """
     folder, run = tmp_path / "data", tmp_path / "run"
     shutil.copytree(data, folder)
     path, whole = folder / "7.png", (folder / "7.png").read_bytes()
@@ -241,7 +243,8 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
 
 def test_two_processes_train_one_run_and_one_goes_on(data, tmp_path):
     """Row 48: a half of each batch in each process is the same as two halves in one, its batch norms' statistics too. At a small
-    learning rate, because AdamW makes whole steps of gradients that are no more than rounding."""
+    learning rate, because AdamW makes whole steps of gradients that are no more than rounding.
+    """
     run, alone, little = tmp_path / "run", tmp_path / "alone", ("--lr", "1e-7")
     command = [*TORCHRUN, data, "--out", run, *TRAIN, "--set", "accumulate=1", "--steps", "6", *little]
     done = python(*command)

@@ -1,5 +1,6 @@
 r"""The one door to the terminal: whatever a name holds is shown and never obeyed. Among hostile names are "\x1b[2J", which clears
-the screen, and "[/]", on which rich's markup ends a program."""
+the screen, and "[/]", on which rich's markup ends a program.
+"""
 
 import ast
 import json

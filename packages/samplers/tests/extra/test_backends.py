@@ -1,4 +1,4 @@
-"""The same code on NumPy, torch and JAX: the same numbers, and the state's library, dtype and device kept."""
+"""NumPy, torch and JAX give the same numbers and keep the library, dtype and device of the state."""
 
 import os
 import subprocess

@@ -1,7 +1,7 @@
-"""Step by step against the diffusers library, from the same states and with the same noises.
+"""Each step against the diffusers library, from the same state and with the same noise.
 
-Where N divides T and the spacing is leading or trailing both visit the same levels. Elsewhere diffusers' DDIM takes T // N off
-the index instead of the next entry of its own list, and leaves its grid in the steps counted below.
+Where N divides T and the spacing is leading or trailing both visit the same levels. Elsewhere diffusers' DDIM subtracts
+T // N from the index instead of taking the next entry of its timesteps; the steps in which they differ are counted below.
 """
 
 import warnings
@@ -126,7 +126,7 @@ def test_ddpm_with_the_same_noises(steps, betas, prediction, variance):
         index = torch.tensor(round(1000 * now) - 1)
         expected = theirs.step(network(x, index), index, x, generator=draws.theirs).prev_sample
         spread = float(variance == "fixed_large")
-        ours = dk.step(x, denoise(x, now), schedule(now), schedule(then), eta=1.0, noise=draws, spread=spread)
+        ours = dk.step(x, denoise(x, now), schedule(now), schedule(then), eta=1.0, noise=draws, variance_interpolation=spread)
         close(ours, expected, 1e-9)
         x = expected
 

@@ -1,4 +1,4 @@
-"""Every method and slerp under what traces or transforms a program: jit, vmap, torch.compile, fake and meta tensors."""
+"""Every method and slerp in traced and transformed programs: jit, vmap, torch.compile, fake tensors."""
 
 import diffkit_samplers as dk
 import diffkit_schedules as ds
@@ -18,7 +18,7 @@ def network(x, condition):
 
 
 def sampler(method, schedule, eta=0.5, known=None, wrapped=True):
-    """A method over a denoiser, within every wrapper; noise that is known beforehand stands for draws, which would differ."""
+    """A method over a denoiser, within every wrapper; a fixed noise array makes the results comparable."""
 
     def sample(x):
         denoise = dk.denoiser(network, schedule, "v")
@@ -71,11 +71,11 @@ def test_torch_traces_every_method(method, schedule):
 
 
 @quiet
-def test_torch_traces_draws_of_its_own():
+def test_a_compiled_sampler_draws_new_noise_in_each_call():
     torch._dynamo.reset()
     sample = torch.compile(sampler("ddim", ds.cosine(), eta=1.0, wrapped=False), fullgraph=True, backend="eager")
     first, second = (sample(torch.asarray(X[0])) for _ in range(2))
-    assert (first != second).any(), "each call draws anew"
+    assert (first != second).any(), "each call has new noise"
 
 
 @pytest.mark.parametrize("method", dk.METHODS)
@@ -135,7 +135,7 @@ def test_a_compiled_denoiser_does_not_compile_for_each_t(schedule, condition):
         for t in TIMES:
             close(compiled(x, t).detach(), plain(x, t).detach())
 
-    assert compilations(run) == 2, "one for the first t, and one for all the others"
+    assert compilations(run) == 2, "one for the first t, one for all others"
 
     def run_network():
         compiled = dk.denoiser(torch.compile(net, fullgraph=True, backend="eager"), schedule, "v", condition)

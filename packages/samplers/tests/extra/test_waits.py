@@ -1,4 +1,4 @@
-"""No sampler makes the host wait for the device: not a number of the state is asked for between the first step and the last."""
+"""No sampler makes the host wait for the device: no value of the state is read between the first step and the last."""
 
 import diffkit_samplers as dk
 import diffkit_schedules as ds
@@ -13,7 +13,7 @@ SHAPE = (2, 3, 4, 4)
 
 
 class NoWaits(TorchDispatchMode):
-    """Refuses what needs a number from the device, or its memory: what reads one, looks for places, or copies to the host."""
+    """Refuses every operation for which the host waits: reading a value, indexing with a mask, copying to the host."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -60,7 +60,7 @@ WRAPPERS = {
 }
 METHODS = {**{name: name for name in dk.METHODS}, "resample": dk.resample("heun", 3)}
 DEVICES = ["cpu", "meta"]
-"""On the meta device there are no numbers to read: whatever asks for one fails of itself."""
+"""The meta device has no values: reading one fails."""
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -104,7 +104,7 @@ def test_a_wait_is_noticed(wait):
         wait(torch.ones(3))
 
 
-def test_the_end_asks_once():
+def test_the_host_waits_once_at_the_end():
     class Count(TorchDispatchMode):
         asked = 0
 

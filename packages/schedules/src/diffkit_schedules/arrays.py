@@ -1,4 +1,4 @@
-"""What the libraries ask of an array, whichever library made it (the array API standard), and standard normal rows."""
+"""Functions on arrays of any library that follows the array API standard, and standard normal rows."""
 
 import math
 import operator
@@ -14,7 +14,7 @@ __all__ = ["Array", "as_array_of", "combine", "filled", "is_torch", "namespace",
 
 
 THREADS_PAY = 2**16
-"""The number of draws from which on starting threads costs less than it saves: about a millisecond of one core."""
+"""Threads are used from this many numbers on, about a millisecond of one core: below, they cost more than they save."""
 
 Array = Any
 """An array of any library that follows the array API standard; no type says this across libraries yet."""
@@ -23,7 +23,7 @@ Array = Any
 def namespace(x: Array) -> Any:
     """The array API namespace of `x` (torch's, NumPy's, JAX's ... with the standard's names).
 
-    Raises TypeError for anything that is no array.
+    Raises TypeError for anything that is not an array.
 
     >>> namespace(np.ones(3)).asarray([1, 2]).shape
     (2,)
@@ -34,9 +34,9 @@ def namespace(x: Array) -> Any:
 
 
 def as_array_of(values: Any, like: Array, dtype: Any = None) -> Array:
-    """`values` (a NumPy array or nested numbers) in the library and on the device of `like`, in its dtype unless one is given.
+    """`values` (an array or nested numbers) with the library and the device of `like`, and its dtype unless one is given.
 
-    An array that is so already is given back as it is.
+    An array that has them already is returned itself.
 
     >>> as_array_of([0.5, 1.0], np.ones(2, np.float32)).dtype
     dtype('float32')
@@ -46,12 +46,12 @@ def as_array_of(values: Any, like: Array, dtype: Any = None) -> Array:
         return values
     dtype = like.dtype if dtype is None else dtype
     if _is_traced_by_jax(values):
-        return xp.astype(values, dtype)  # it has no device to be taken from
+        return xp.astype(values, dtype)  # a traced array has no device
     return xp.asarray(values, dtype=dtype, device=device(like))
 
 
 def filled(shape: Sequence[int], value: float, like: Array, dtype: Any = None) -> Array:
-    """An array of that shape, every number of it `value`, in the library and on the device of `like`; nothing is waited for.
+    """An array of this shape filled with `value`, with the library and the device of `like`; the host does not wait.
 
     >>> filled((2,), 0.5, np.ones(1, np.float32))
     array([0.5, 0.5], dtype=float32)
@@ -69,7 +69,7 @@ def is_torch(x: Array) -> bool:
 
 
 def is_lasting(x: Array) -> bool:
-    """Whether a torch tensor holds numbers of its own, and does not stand for one while a graph is traced."""
+    """Whether a torch tensor has values, and does not represent one while a graph is traced."""
     torch = sys.modules["torch"]
     return not torch.compiler.is_compiling() and type(x) is torch.Tensor and not torch._is_functional_tensor(x)
 
@@ -80,9 +80,9 @@ def _is_traced_by_jax(x: Any) -> bool:
 
 
 def combine(p: float, x: Array, q: float, y: Array) -> Array:
-    """p x + q y for two float coefficients: x and y of one shape and dtype, which the result has too.
+    """p x + q y for two float coefficients, and x and y of one shape and dtype.
 
-    A coefficient of zero leaves its array out, infinities and all. Under torch it is two passes over memory instead of three.
+    An array with coefficient zero is ignored, its infinities too. Under torch it takes two passes over memory instead of three.
 
     >>> combine(2.0, np.ones(2), 0.5, np.ones(2))
     array([2.5, 2.5])
@@ -90,15 +90,15 @@ def combine(p: float, x: Array, q: float, y: Array) -> Array:
     if p == 0 or q == 0:
         return q * y if p == 0 else p * x
     if is_torch(x):
-        return (p * x).add(y, alpha=q)  # not in place: under vmap y may have an axis that x lacks
+        return (p * x).add(y, alpha=q)  # not in place: under vmap y may have an axis that x has not
     return p * x + q * y
 
 
 def normal(seeds: Sequence[int], draw: int, shape: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Standard normal rows, row i a function of (seeds[i], draw) alone: Philox4x64-10 with that pair as its key.
+    """Standard normal rows: row i depends on (seeds[i], draw) alone, the key of Philox4x64-10.
 
-    seeds and draw are integers in 0 ... 2**64 - 1; the result is float64 of shape (len(seeds), *shape). A smaller shape gives
-    the beginning of a larger one. Raises ValueError outside that range.
+    seeds and draw are integers in 0 ... 2**64 - 1; the result is float64 of shape (len(seeds), *shape). A smaller shape
+    has the first numbers of a larger one. Raises ValueError outside that range.
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 
     >>> bool((normal([7, 8], 0, (3,))[1] == normal([8], 0, (5,))[0, :3]).all())
@@ -120,8 +120,8 @@ def normal(seeds: Sequence[int], draw: int, shape: Sequence[int]) -> "np.ndarray
     if rows.size < THREADS_PAY or workers < 2:
         for row, seed in zip(rows, seeds, strict=True):
             fill(row, seed)
-    else:  # NumPy draws without the interpreter's lock; a pool that outlived this call would not survive a fork
-        from concurrent.futures import ThreadPoolExecutor  # a quarter of this package's import time, for long draws alone
+    else:  # NumPy releases the interpreter's lock; a pool that outlives this call would not survive a fork
+        from concurrent.futures import ThreadPoolExecutor  # a quarter of this package's import time, needed for long rows alone
 
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(fill, rows, seeds))

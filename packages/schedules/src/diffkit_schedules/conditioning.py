@@ -1,4 +1,4 @@
-"""What a network is told about the noise level."""
+"""What a network is conditioned on: the noise level, in one of several units."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from diffkit_schedules.rates import Schedule
 __all__ = ["CONDITIONS", "condition_value", "timesteps_of"]
 
 CONDITIONS = ("variance", "sigma", "time", "log_snr", "index")
-"""The names of what a network may be told."""
+"""The names of the conditions."""
 
 
 def condition_value(schedule: Schedule, t: Any, condition: str) -> Any:
-    """The number a network of this kind is given at time t.
+    """The value at time t of the quantity that a network is conditioned on.
 
-    variance: sigma^2; sigma: sigma; time: t; log_snr: log (alpha / sigma)^2; index: T t - 1, the place in a table of T steps
-    (1000 where the schedule is no table), not yet rounded and -1 for clean data. t is a float or an array, and so is the
+    variance: sigma^2; sigma: sigma; time: t; log_snr: log (alpha / sigma)^2; index: T t - 1, the index in a table of T
+    steps (T = 1000 for a continuous schedule), not rounded, and -1 for clean data. t is a float or an array, and so is the
     result. Raises ValueError for an unknown condition.
     Source of "variance": the Keras tutorial "Denoising Diffusion Implicit Models"; of "index": Ho, Jain and Abbeel 2020.
 
@@ -35,7 +35,7 @@ def condition_value(schedule: Schedule, t: Any, condition: str) -> Any:
 
 
 def timesteps_of(schedule: Schedule) -> int:
-    """The number of steps of a table, or 1000 for a schedule that is none.
+    """The number of steps of a table, 1000 for a continuous schedule.
 
     >>> from diffkit_schedules import cosine
     >>> timesteps_of(cosine())

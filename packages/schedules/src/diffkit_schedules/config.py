@@ -1,4 +1,4 @@
-"""Schedules as plain JSON, so that one can travel with a network's weights."""
+"""Schedules as plain JSON, to be stored with a network's weights."""
 
 import dataclasses
 import difflib

@@ -1,7 +1,7 @@
 """Schedules given by a formula in t. Each is a frozen dataclass whose instance is the function t -> Rates.
 
-The classes are named like functions because they are used as such: `cosine()(0.5)`. Formulas are written so that neither rate
-loses digits at its small end: sigma is never sqrt(1 - alpha^2).
+The classes have function names because they are used as functions: `cosine()(0.5)`. The formulas lose no digits where a rate is
+small: none computes sigma as sqrt(1 - alpha^2).
 """
 
 import math
@@ -43,7 +43,7 @@ class cosine(Formula):  # noqa: N801
 class offset_cosine(Formula):  # noqa: N801
     """The cosine schedule between two signal rates: alpha = cos(a), sigma = sin(a), a linear from acos(max) to acos(min).
 
-    t in [0, 1]; alpha(0) = max_signal and alpha(1) = min_signal, so that by default neither rate is ever zero.
+    t in [0, 1]; alpha(0) = max_signal and alpha(1) = min_signal, so by default neither rate is zero.
     Raises ValueError unless 0 <= min_signal < max_signal <= 1.
     Source: the Keras tutorial "Denoising Diffusion Implicit Models" (Beres 2022).
 

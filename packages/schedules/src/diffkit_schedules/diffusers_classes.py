@@ -1,8 +1,8 @@
-"""The scheduler classes of the diffusers library that are read here, each with its own defaults."""
+"""The supported scheduler classes of the diffusers library, each with its defaults."""
 
 from typing import Any
 
-__all__ = ["IDLE", "KNOWN"]
+__all__ = ["SUPPORTED", "WITHOUT_EFFECT"]
 
 _TABLE = {
     **{"num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear", "trained_betas": None},
@@ -16,7 +16,7 @@ _SOLVER = {**_TABLE, "use_flow_sigmas": False, "flow_shift": 1.0}
 _STRAIGHT = {"num_train_timesteps": 1000, "shift": 1.0}
 _SIZED = {"use_dynamic_shifting": False}
 
-KNOWN: dict[str, dict[str, Any]] = {
+SUPPORTED: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("DDIMScheduler", "DDIMParallelScheduler", "DDIMInverseScheduler"), _RESCALED),
     **dict.fromkeys(("DDPMScheduler", "DDPMParallelScheduler", "EulerAncestralDiscreteScheduler"), _RESCALED),
     **dict.fromkeys(("PNDMScheduler", "LMSDiscreteScheduler"), _TABLE),
@@ -33,9 +33,9 @@ KNOWN: dict[str, dict[str, Any]] = {
     "FlowMatchHeunDiscreteScheduler": _STRAIGHT,
     **dict.fromkeys(("FlowMatchEulerDiscreteScheduler", "FlowMatchLCMScheduler"), _STRAIGHT | _SIZED | {"invert_sigmas": False}),
 }
-"""Every class that is read, and whatever of its parameters its rates and its network's output depend on, with the defaults."""
+"""Every supported class: the parameters that its rates and its network's output depend on, with their defaults."""
 
-IDLE: dict[str, Any] = {
+WITHOUT_EFFECT: dict[str, Any] = {
     "clip_sample": False,
     "clip_sample_range": 1.0,
     "thresholding": False,
@@ -69,4 +69,4 @@ IDLE: dict[str, Any] = {
     "stochastic_sampling": False,
     "upscale_mode": "bicubic",
 }
-"""Values that ask a sampler for nothing."""
+"""Values that change nothing in a sampler."""

@@ -1,4 +1,4 @@
-"""Schedules as scheduler configs of the diffusers library."""
+"""Writes schedules as scheduler configs of the diffusers library."""
 
 import math
 from itertools import pairwise
@@ -15,16 +15,16 @@ __all__ = ["to_diffusers"]
 PREDICTIONS = {"eps": "epsilon", "x0": "sample", "v": "v_prediction"}
 LINEAR = {linear_betas: "linear", scaled_linear_betas: "scaled_linear"}
 T = 1000
-"""The steps of the table that a continuous schedule becomes."""
+"""The number of steps in the table of a continuous schedule."""
 
 
 def to_diffusers(schedule: Schedule, prediction: str) -> dict[str, Any]:
-    """The scheduler_config of diffusers' DDIMScheduler with which it samples on this schedule, in this library's manner.
+    """The config of diffusers' DDIMScheduler that samples on this schedule as `ddim` does with "uniform" spacing.
 
-    A table becomes beta_start, beta_end and beta_schedule where it has such a name, and trained_betas otherwise; a continuous
-    schedule becomes trained_betas, beta_i = 1 - (alpha_i / alpha_{i-1})^2 at t = (i + 1) / 1000. The times are spaced as
-    "uniform" spaces those of a table ("trailing"), and nothing is clipped. `from_diffusers` goes back, to `discrete` where it
-    was trained_betas. Raises ValueError for flow, and for a schedule where alpha^2 + sigma^2 is not 1.
+    A table becomes beta_start, beta_end and beta_schedule where diffusers has its name, and trained_betas otherwise; a continuous
+    schedule becomes trained_betas, beta_i = 1 - (alpha_i / alpha_{i-1})^2 at t = (i + 1) / 1000. The
+    spacing is "trailing", which is "uniform" of a table, and x0 is not clipped. `from_diffusers` inverts it, and returns
+    `discrete` for trained_betas. Raises ValueError for flow, and for a schedule where alpha^2 + sigma^2 is not 1.
 
     >>> config = to_diffusers(linear_betas(), "v")
     >>> config["beta_schedule"], config["prediction_type"], config["timestep_spacing"]

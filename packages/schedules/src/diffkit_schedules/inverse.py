@@ -1,4 +1,4 @@
-"""From a noise level back to its time."""
+"""From a noise level to its time."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,9 +12,9 @@ __all__ = ["times_of"]
 
 
 def times_of(schedule: Schedule, log_snr: Sequence[float]) -> list[float]:
-    """The times in [0, 1] at which the schedule has these log-SNRs, which fall with t; bisection to 2^-50.
+    """The times in [0, 1] at which the schedule has these log-SNRs, by bisection to 2^-50; log-SNR must decrease with t.
 
-    A level beyond either end gets that end. Raises ValueError for a level that is no number.
+    A level beyond an end has the time of that end. Raises ValueError for NaN.
 
     >>> from diffkit_schedules import rectified
     >>> [round(t, 12) for t in times_of(rectified(), [0.0, -1e9])]

@@ -25,9 +25,9 @@ PREDICTIONS = tuple(_ROWS)
 
 
 def prediction_name(name: str) -> str:
-    """The name used here for a prediction type: "eps", "x0", "v" or "flow".
+    """The prediction type of a name: "eps", "x0", "v" or "flow".
 
-    "epsilon", "sample", "v_prediction" and "flow_prediction" are taken too. Raises ValueError for any other.
+    "epsilon", "sample", "v_prediction" and "flow_prediction" are accepted too. Raises ValueError for any other name.
 
     >>> prediction_name("v_prediction")
     'v'
@@ -42,7 +42,7 @@ def add_noise(x0: Array, eps: Array, rates: Rates) -> Array:
     """x_t = alpha x0 + sigma eps: data noised to any level in one step.
 
     x0 and eps have one shape, (B, ...); rates are numbers, or arrays that broadcast against x0 or have shape (B,), one level a
-    sample. The result has x0's dtype, or is of floats where x0 is of whole numbers. Raises TypeError for what is no array.
+    sample. The result has x0's dtype, or floats where x0 has integers. Raises TypeError for anything that is not an array.
     Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
 
     >>> import numpy as np
@@ -53,7 +53,7 @@ def add_noise(x0: Array, eps: Array, rates: Rates) -> Array:
 
 
 def target(x0: Array, eps: Array, rates: Rates, prediction: str) -> Array:
-    """What the network should say: out = a x0 + b eps.
+    """The training target: out = a x0 + b eps.
 
     eps: eps; x0: x0; v: alpha eps - sigma x0; flow: eps - x0. Shapes as in `add_noise`. Raises ValueError for an unknown
     prediction. Source of v: Salimans and Ho 2022, appendix D.
@@ -70,7 +70,7 @@ def to_x0(out: Array, x_t: Array, rates: Rates, prediction: str) -> Array:
     """The clean data that the network's output implies: x0 = (b x_t - sigma out) / (b alpha - sigma a).
 
     out and x_t have one shape; rates as in `add_noise`. Raises ValueError for an unknown prediction, and where float rates
-    leave nothing to solve for: "eps" at alpha = 0, "x0" at sigma = 0 (array rates give inf or nan there).
+    make the system singular: "eps" at alpha = 0, "x0" at sigma = 0 (array rates give inf or nan there).
 
     >>> import numpy as np
     >>> to_x0(np.array([2.0]), np.array([2.2]), Rates(0.6, 0.8), "eps").round(12)
@@ -103,24 +103,24 @@ def _solve(rates: Rates, prediction: str) -> tuple[Any, Any, Any]:
     if isinstance(determinant, int | float) and determinant == 0:
         name = prediction_name(prediction)
         where, instead = ("alpha = 0 (pure noise)", "v") if rates.alpha == 0 else ("sigma = 0 (clean data)", "eps")
-        raise ValueError(f"prediction {name!r} cannot tell x0 from eps at {where}: predict {instead!r}, or take another schedule")
+        raise ValueError(f"prediction {name!r} is undefined at {where}: use prediction {instead!r} or another schedule")
     return a, b, 1 / determinant
 
 
 def _combine(p: Any, x: Array, q: Any, y: Array) -> Array:
-    """p x + q y in x's dtype, with each coefficient a float, one number a sample, or broadcastable."""
+    """p x + q y in x's dtype; a coefficient is a float, has one number a sample, or broadcasts."""
     xp, _ = namespace(x), namespace(y)
     if x.shape != y.shape:
-        raise ValueError(f"both arrays must have one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
+        raise ValueError(f"both arrays must have the same shape, got {tuple(x.shape)} and {tuple(y.shape)}")
     if isinstance(p, int | float) and isinstance(q, int | float):
         return combine(p, x, q, y)
     result = _per_sample(p, x) * x + _per_sample(q, x) * y
-    whole = xp.isdtype(x.dtype, "integral")  # pictures of bytes, which become floats
-    return result if whole or result.dtype == x.dtype else xp.astype(result, x.dtype)
+    is_integer = xp.isdtype(x.dtype, "integral")  # 8-bit images, which become floats
+    return result if is_integer or result.dtype == x.dtype else xp.astype(result, x.dtype)
 
 
 def _per_sample(rate: Any, x: Array) -> Any:
-    """A rate of shape (B,) as (B, 1, ...), so that it never meets the last axis of a batch by accident."""
+    """A rate of shape (B,) as (B, 1, ...), so that it does not broadcast along the last axis of a batch."""
     if isinstance(rate, int | float) or rate.ndim != 1 or x.ndim == 1:
         return rate
     return namespace(rate).reshape(rate, (-1,) + (1,) * (x.ndim - 1))

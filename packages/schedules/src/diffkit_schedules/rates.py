@@ -1,4 +1,4 @@
-"""The pair everything follows from: how much signal and how much noise there is at a time t."""
+"""The signal rate and the noise rate at a time t, and what a schedule is."""
 
 import math
 from contextlib import AbstractContextManager, nullcontext
@@ -11,7 +11,7 @@ from diffkit_schedules.arrays import Array, namespace
 __all__ = ["PATHS", "Formula", "Rates", "Schedule", "path_of", "rates_at"]
 
 PATHS = {"vp": "alpha^2 + sigma^2 = 1", "ve": "alpha = 1", "straight": "alpha + sigma = 1"}
-"""The curves that the pairs of a schedule may keep to: variance-preserving, variance-exploding and straight."""
+"""The curves on which the pairs of a schedule may lie: variance-preserving, variance-exploding and straight."""
 
 
 class Rates(NamedTuple):
@@ -55,11 +55,11 @@ class Rates(NamedTuple):
 
 @runtime_checkable
 class Schedule(Protocol):
-    """Anything that turns a time t in [0, 1] (0 = data, 1 = noise) into rates.
+    """A function from a time t in [0, 1] (0 = data, 1 = noise) to rates.
 
-    A float t gives floats, computed in float64; an array gives arrays of t's shape, dtype and device. A schedule made of a
-    table of T steps also has `timesteps`, T; index i of the table is t = (i + 1) / T. To be shifted or rescaled it says in
-    `path` which curve its pairs keep to: "vp" (alpha^2 + sigma^2 = 1), "ve" (alpha = 1) or "straight" (alpha + sigma = 1).
+    A float t gives floats, computed in float64; an array gives arrays of t's shape, dtype and device. A table of T steps has
+    `timesteps`, T; its index i is t = (i + 1) / T. `shift` and `zero_terminal_snr` need its attribute `path`, the curve of its
+    pairs: "vp" (alpha^2 + sigma^2 = 1), "ve" (alpha = 1) or "straight" (alpha + sigma = 1).
 
     >>> from diffkit_schedules import cosine
     >>> isinstance(cosine(), Schedule)
@@ -70,7 +70,7 @@ class Schedule(Protocol):
 
 
 def rates_at(schedule: Schedule, t: float) -> Rates:
-    """The float rates of any schedule at a time, whatever pair of numbers it gives.
+    """The float rates of any schedule at a time, whatever types of numbers it returns.
 
     >>> rates_at(lambda t: (1, 80 * t), 0.5)
     Rates(alpha=1.0, sigma=40.0)
@@ -80,7 +80,7 @@ def rates_at(schedule: Schedule, t: float) -> Rates:
 
 
 def path_of(schedule: Schedule) -> str:
-    """Which of PATHS the schedule says that it keeps to; ValueError where it says none.
+    """The schedule's `path`, one of PATHS. Raises ValueError for a schedule without one.
 
     >>> from diffkit_schedules import cosine, karras, rectified
     >>> [path_of(schedule) for schedule in (cosine(), karras(), rectified())]
@@ -89,20 +89,20 @@ def path_of(schedule: Schedule) -> str:
     path = getattr(schedule, "path", None)
     if path not in PATHS:
         curves = ", ".join(f"{name!r} ({curve})" for name, curve in PATHS.items())
-        raise ValueError(f"{schedule!r:.80} must say in its attribute `path` what it keeps to, one of {curves}; got {path!r}")
+        raise ValueError(f"{schedule!r:.80} must have an attribute `path`, one of {curves}; got {path!r}")
     return str(path)
 
 
 class Formula:
-    """Base of the schedules here: one formula, evaluated in float64 for a float and in the array's own library for an array.
+    """Base of our schedules: one formula, evaluated in float64 for a float and in the array's library for an array.
 
-    A subclass gives `_rates(xp, t) -> (alpha, sigma)`. float16 and bfloat16 times are widened to float32 for the formula.
-    Raises ValueError for a float t outside [0, 1] and TypeError for an array of integers; an array's values are not looked at.
+    A subclass defines `_rates(xp, t) -> (alpha, sigma)`. float16 and bfloat16 times are computed in float32.
+    Raises ValueError for a float t outside [0, 1] and TypeError for an array of integers; an array's values are not checked.
     """
 
     @property
     def path(self) -> str:
-        """Which of PATHS the pairs keep to."""
+        """The curve on which the pairs lie, one of PATHS."""
         return "vp"
 
     def _rates(self, xp: Any, t: Array) -> tuple[Array, Array]:
@@ -123,7 +123,7 @@ class Formula:
 
 
 def _quiet(x: Any) -> AbstractContextManager[Any]:
-    """NumPy alone warns of the infinities that are meant here, and torch cannot compile its context."""
+    """Suppresses the warnings of NumPy about intended infinities; torch has none, and cannot compile this context."""
     return np.errstate(divide="ignore", over="ignore") if isinstance(x, (np.ndarray, np.generic)) else nullcontext()
 
 

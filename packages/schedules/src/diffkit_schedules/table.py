@@ -1,7 +1,7 @@
-"""A table of T betas, the discrete diffusion of DDPM, read at any t in between.
+"""A table of T betas, the discrete diffusion of DDPM, evaluated at any t.
 
 Index i of a table, 0 ... T - 1, is t = (i + 1) / T; t = 0 is clean data (alpha-bar = 1). Between two entries the pair
-(alpha, sigma) moves along the chord and is scaled back to the unit circle, which meets every entry exactly.
+(alpha, sigma) is on the chord, scaled to the unit circle; at an entry it is exact.
 """
 
 import math
@@ -21,11 +21,11 @@ Betas: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
 
 class Table(Formula, NDArrayOperatorsMixin):
-    """Base of the tables: a subclass gives `_betas`, a float64 array of T values in [0, 1].
+    """Base of the tables: a subclass defines `_betas`, a float64 array of T values in [0, 1].
 
     alpha-bar_i = prod_{j <= i} (1 - beta_j); alpha = sqrt(alpha-bar), sigma = sqrt(1 - alpha-bar).
     `alphas_cumprod` is alpha-bar at indices 0 ... T - 1, float64.
-    A table is also its betas: it has their length, is indexed, and enters NumPy's functions and arithmetic as their array.
+    A table is also the array of its betas: it has a length, can be indexed, and works in NumPy's functions and arithmetic.
     Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
 
     >>> from diffkit_schedules import linear_betas
@@ -68,7 +68,7 @@ class Table(Formula, NDArrayOperatorsMixin):
     def _tabulate(self, alphas_cumprod: Betas) -> None:
         bar = np.concatenate([[1.0], alphas_cumprod])
         entries = (np.sqrt(bar), np.sqrt(1 - bar))
-        numbers = tuple(entry.tolist() for entry in entries)  # floats are no arrays to a compiler
+        numbers = tuple(entry.tolist() for entry in entries)  # a compiler needs floats here
         vars(self).update(alphas_cumprod=alphas_cumprod, _entries=entries, _numbers=numbers, _placed={})
 
     def __getstate__(self) -> dict[str, Any]:
@@ -108,14 +108,14 @@ class Table(Formula, NDArrayOperatorsMixin):
         left = self.alphas_cumprod[-1]
         if left > 0.05:
             warnings.warn(
-                f"{type(self).__name__} with T = {betas.size} ends at alpha-bar = {left:.3g}, which is not noise: raise the betas"
-                " (by 1000 / T for a table made for T = 1000) or wrap it in zero_terminal_snr",
+                f"{type(self).__name__} with T = {betas.size} ends at alpha-bar = {left:.3g}, not in noise: increase the betas"
+                " (by 1000 / T for a table made for T = 1000) or use zero_terminal_snr",
                 stacklevel=3,
             )
 
 
 def _chord(sqrt: Callable[[Any], Any], part: Any, alphas: tuple[Any, Any], sigmas: tuple[Any, Any]) -> tuple[Any, Any]:
-    """The pair between two entries, `part` of the way along the chord, scaled back to the unit circle."""
+    """The pair at the fraction `part` of the chord between two entries, scaled to the unit circle."""
     alpha, sigma = ((1 - part) * low + part * high for low, high in (alphas, sigmas))
     norm = sqrt(alpha * alpha + sigma * sigma)
     return alpha / norm, sigma / norm

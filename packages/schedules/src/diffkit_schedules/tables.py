@@ -1,4 +1,4 @@
-"""The tables of betas that people train on."""
+"""The common tables of betas."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,9 +10,9 @@ from diffkit_schedules.table import Betas, Table
 
 __all__ = ["cosine_betas", "discrete", "linear_betas", "scaled_linear_betas", "sigmoid_betas"]
 
-FEW = 8
-LONGEST = 10**6
-"""The most steps of a table: a number in a file must not fill the memory."""
+MAX_SHOWN = 8
+MAX_STEPS = 10**6
+"""The maximum number of steps: a number in a config must not exhaust the memory."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class discrete(Table):  # noqa: N801
     """The schedule of any table of betas, each in [0, 1], first step first; `timesteps` is their number.
 
     The betas may be a sequence, an array, or another table: `discrete(linear_betas())` is `linear_betas()`, written out.
-    Its repr names the betas where they are few, and only the first and the last where they are many.
+    Its repr has up to 8 betas, or only the first and the last of more.
 
-    Raises TypeError for what is no sequence, ValueError for an empty table or a beta outside [0, 1]; warns where the last
-    alpha-bar is above 0.05.
+    Raises TypeError for anything but a sequence, and ValueError for an empty table or a beta outside [0, 1]; warns where the
+    last alpha-bar is above 0.05.
     Source: Ho, Jain and Abbeel 2020 (DDPM), equation 4.
 
     >>> round(discrete([0.5, 0.5, 0.9])(2 / 3).alpha ** 2, 12)
@@ -35,7 +35,7 @@ class discrete(Table):  # noqa: N801
     betas: Sequence[float]
 
     def __repr__(self) -> str:
-        if len(self.betas) <= FEW:
+        if len(self.betas) <= MAX_SHOWN:
             return f"discrete(betas={self.betas})"
         return f"discrete({len(self.betas)} betas from {self.betas[0]:g} to {self.betas[-1]:g})"
 
@@ -53,7 +53,7 @@ class discrete(Table):  # noqa: N801
 class linear_betas(Table):  # noqa: N801
     """T betas evenly spaced from start to end.
 
-    Not scaled with T: at T = 100 the defaults end at alpha-bar = 0.36, and a warning says so.
+    The betas do not scale with T: at T = 100 the defaults end at alpha-bar = 0.36, with a warning.
     Raises ValueError unless T >= 1 and the betas are in [0, 1]. Source: Ho, Jain and Abbeel 2020 (DDPM), section 4.
 
     >>> round(float(linear_betas().alphas_cumprod[-1]), 8)
@@ -133,6 +133,6 @@ class sigmoid_betas(Table):  # noqa: N801
 def _at_least_one(timesteps: int) -> int:
     if timesteps < 1:
         raise ValueError(f"T must be at least 1, got {timesteps}")
-    if timesteps > LONGEST:
-        raise ValueError(f"T must be at most {LONGEST}, got {timesteps}")
+    if timesteps > MAX_STEPS:
+        raise ValueError(f"T must be at most {MAX_STEPS}, got {timesteps}")
     return timesteps

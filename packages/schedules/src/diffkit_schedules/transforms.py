@@ -1,4 +1,4 @@
-"""Schedules made from schedules."""
+"""Schedules made from other schedules."""
 
 import math
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ __all__ = ["shift", "zero_terminal_snr"]
 
 @dataclass(frozen=True)
 class shift(Formula):  # noqa: N801
-    """The schedule with sigma / alpha multiplied by `factor` at every t, kept on the same curve.
+    """The schedule with sigma / alpha multiplied by `factor` at every t, on the same curve.
 
-    The schedule's `path` says which: a straight one keeps alpha + sigma (rectified: t' = f t / (1 + (f - 1) t)), a
-    variance-exploding one keeps alpha, a variance-preserving one keeps alpha^2 + sigma^2. log-SNR falls by 2 log(factor): more
-    noise at the same t, for larger images; `timesteps` and `alphas_cumprod` are there where the schedule is a table.
-    Raises ValueError unless factor > 0, and for a schedule that does not say its path.
+    The schedule's `path` is the curve: a straight one keeps alpha + sigma (rectified: t' = f t / (1 + (f - 1) t)), a
+    variance-exploding one keeps alpha, a variance-preserving one keeps alpha^2 + sigma^2. log-SNR decreases by 2 log(factor):
+    more noise at the same t, for larger images. A shifted table has `timesteps` and `alphas_cumprod`.
+    Raises ValueError unless factor > 0, and for a schedule without a path.
     Source: Hoogeboom et al. 2023 (simple diffusion), equation 4; Esser et al. 2024 (SD3), equation 23.
 
     >>> from diffkit_schedules import rectified
@@ -38,17 +38,17 @@ class shift(Formula):  # noqa: N801
 
     @property
     def path(self) -> str:
-        """The schedule's own."""
+        """The schedule's path."""
         return path_of(self.schedule)
 
     @property
     def timesteps(self) -> int:
-        """The number of steps of the table underneath; AttributeError where there is none."""
+        """The number of steps of the table; AttributeError for a continuous schedule."""
         return self.schedule.timesteps  # type: ignore[attr-defined, no-any-return]
 
     @property
     def alphas_cumprod(self) -> Betas:
-        """alpha-bar of the shifted table: a / (a + f^2 (1 - a)); AttributeError where the schedule is no table."""
+        """alpha-bar of the shifted table: a / (a + f^2 (1 - a)); AttributeError for a continuous schedule."""
         bar = self.schedule.alphas_cumprod  # type: ignore[attr-defined]
         return np.asarray(bar / (bar + self.factor**2 * (1 - bar)), dtype=np.float64)
 
@@ -68,9 +68,9 @@ class shift(Formula):  # noqa: N801
 class zero_terminal_snr(Table):  # noqa: N801
     """The schedule rescaled to end in pure noise: alpha' = (alpha - alpha_T) alpha_0 / (alpha_0 - alpha_T).
 
-    sigma'^2 = 1 - alpha'^2; alpha_T is at t = 1, alpha_0 at index 0 of a table, and at t = 0 otherwise. A table stays one, the
-    array of its new betas, and one of a single step is pure noise; of any other schedule there are no betas (TypeError). The
-    eps prediction has no x0 at t = 1 of the result: use "v" or "x0". Raises ValueError unless the schedule's `path` is "vp" and
+    sigma'^2 = 1 - alpha'^2; alpha_T is at t = 1, alpha_0 at index 0 of a table, and at t = 0 otherwise. A rescaled
+    table is a table; with a single step it is pure noise. A rescaled continuous schedule has no betas (TypeError). At t = 1 of
+    the result the eps prediction is undefined: use "v" or "x0". Raises ValueError unless the schedule's `path` is "vp" and
     alpha_T < alpha_0.
     Source: Lin et al. 2024, "Common diffusion noise schedules and sample steps are flawed", algorithm 1.
 
@@ -95,7 +95,7 @@ class zero_terminal_snr(Table):  # noqa: N801
     def _betas(self) -> Betas:
         if not self._is_table:
             raise TypeError(
-                f"{self!r:.80} is no table, as its schedule is none: it has no betas; discrete(...) takes those you want"
+                f"{self!r:.80} is not a table and has no betas, as its schedule has none: make a table with discrete(betas)"
             )
         before, after = np.concatenate([[1.0], self.alphas_cumprod[:-1]]), self.alphas_cumprod
         betas: Betas = 1 - np.divide(after, before, out=np.zeros_like(after), where=before > 0)
@@ -113,6 +113,6 @@ class zero_terminal_snr(Table):  # noqa: N801
             return super()._rates(xp, t)
         (alpha, sigma), (first, sigma_first), (last, _) = self.schedule(t), self.schedule(0.0), self.schedule(1.0)
         alpha_new = (alpha - last) * (first / (first - last))
-        # first - alpha = (sigma^2 - sigma_first^2) / (first + alpha): no digits are lost near t = 0
+        # first - alpha = (sigma^2 - sigma_first^2) / (first + alpha): no digits are lost close to t = 0
         below_first = first * (sigma * sigma - sigma_first**2) / ((first + alpha) * (first - last))
         return alpha_new, xp.sqrt(sigma_first**2 + below_first * (first + alpha_new))

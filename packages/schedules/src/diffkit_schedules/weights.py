@@ -16,15 +16,15 @@ WEIGHTS = ("uniform", "snr", "min_snr")
 
 
 def weight(rates: Rates, kind: str = "uniform", prediction: str = "eps", gamma: float = 5.0) -> Any:
-    """What the squared error of the network's own output is multiplied by, at each noise level.
+    """The weight of the squared error of the network's output at each noise level.
 
-    An error of x0 shows in the output a x0 + b eps multiplied by (a - b alpha / sigma), so the weight w on the error of x0 is
+    An error of x0 is (a - b alpha / sigma) times as large in the output a x0 + b eps, so a weight w on the error of x0 is
 
         w / (a - b alpha / sigma)^2,   snr: w = SNR,   min_snr: w = min(SNR, gamma)
 
         eps: w / SNR      x0: w      v: w / (SNR + 1) where alpha^2 + sigma^2 = 1      flow: w sigma^2 / (alpha + sigma)^2
 
-    "uniform" is 1 whatever the prediction, and "snr" is "uniform" for eps. rates are floats or arrays, and so is the result; it
+    "uniform" is 1 for every prediction, and "snr" equals "uniform" for eps. rates are floats or arrays, and so is the result; it
     is finite wherever one rate is zero, except "snr" for x0 at sigma = 0.
     Raises ValueError for an unknown kind or prediction, or gamma <= 0.
     Source: Hang et al. 2023 (Min-SNR), section 3.4; Salimans and Ho 2022, section 4.
@@ -41,8 +41,8 @@ def weight(rates: Rates, kind: str = "uniform", prediction: str = "eps", gamma: 
     number = isinstance(alpha, int | float)
     xp = np if number else namespace(alpha)
     alpha, sigma = (np.float64(alpha), np.float64(sigma)) if number else rates
-    with np.errstate(divide="ignore", over="ignore"):  # 1 / 0 is the infinity that is meant
-        signal, noise = _SHARES[name](alpha, sigma)
+    with np.errstate(divide="ignore", over="ignore"):  # 1 / 0 is an intended infinity
+        signal, noise = _SCALED_RATES[name](alpha, sigma)
         if kind == "uniform":
             result = xp.ones_like(alpha)
         elif kind == "snr":
@@ -52,10 +52,10 @@ def weight(rates: Rates, kind: str = "uniform", prediction: str = "eps", gamma: 
     return float(result) if number else result
 
 
-_SHARES: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
+_SCALED_RATES: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
     "eps": lambda alpha, sigma: (1 + 0 * alpha, sigma / alpha),
     "x0": lambda alpha, sigma: (alpha / sigma, 1 + 0 * sigma),
     "v": lambda alpha, sigma: (alpha / (alpha * alpha + sigma * sigma), sigma / (alpha * alpha + sigma * sigma)),
     "flow": lambda alpha, sigma: (alpha / (alpha + sigma), sigma / (alpha + sigma)),
 }
-"""Signal and noise rate over |alpha b - sigma a|, for each row (a, b), written so that neither is ever 0 / 0."""
+"""Signal and noise rate over |alpha b - sigma a|, for each row (a, b), in a form that is never 0 / 0."""

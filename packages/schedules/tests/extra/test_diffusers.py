@@ -1,4 +1,4 @@
-"""Every scheduler class of the installed diffusers: the rates of its own tables, or a refusal that names it."""
+"""Every scheduler class of the installed diffusers: equal rates, or an error that names the class."""
 
 import inspect
 import warnings
@@ -9,7 +9,7 @@ import diffusers.schedulers
 import numpy as np
 import pytest
 import torch
-from diffkit_schedules.diffusers_classes import KNOWN
+from diffkit_schedules.diffusers_classes import SUPPORTED
 from diffusers.configuration_utils import ConfigMixin
 
 CLASSES = {
@@ -67,7 +67,7 @@ def _quiet():
 
 
 @cache
-def made(name):
+def scheduler(name):
     """Each of the options that the class has, with the scheduler that diffusers makes of it."""
     kind, pairs = CLASSES[name], []
     for options in OPTIONS:
@@ -104,8 +104,8 @@ def equal(read, theirs):
     np.testing.assert_allclose(ours.alpha**2, alpha**2, rtol=3e-4, atol=2e-7, err_msg=str(dict(theirs.config)))
     np.testing.assert_allclose(ours.sigma, sigma, rtol=3e-4, atol=1e-6, err_msg=str(dict(theirs.config)))
     assert getattr(schedule, "timesteps", len(t)) == len(t)
-    said = theirs.config.get("prediction_type", "epsilon" if hasattr(theirs, "alphas_cumprod") else "flow_prediction")
-    assert prediction == ds.prediction_name(said)
+    name_of_type = theirs.config.get("prediction_type", "epsilon" if hasattr(theirs, "alphas_cumprod") else "flow_prediction")
+    assert prediction == ds.prediction_name(name_of_type)
 
 
 def test_the_classes_are_found():
@@ -114,32 +114,32 @@ def test_the_classes_are_found():
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_equal_rates_or_a_refusal(name):
-    for options, theirs in made(name):
+    for options, theirs in scheduler(name):
         for given in (theirs, {**theirs.config, "_class_name": name}, {"_class_name": name, **options}):
-            if name in KNOWN and not is_refused(options):
+            if name in SUPPORTED and not is_refused(options):
                 equal(ds.from_diffusers(given), theirs)
             else:
-                with pytest.raises(ValueError, match="|".join(options) if name in KNOWN else f"{name} is not read here"):
+                with pytest.raises(ValueError, match="|".join(options) if name in SUPPORTED else f"{name} is not supported"):
                     ds.from_diffusers(given)
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_a_config_in_memory_does_not_say_its_class_and_is_read_or_refused(name):
-    whole = name in KNOWN and not name.startswith(("CogVideoX", "FlowMatch", "RePaint", "UnCLIP"))
-    for options, theirs in made(name):
+def test_a_config_in_memory_without_a_class_is_read_or_refused(name):
+    is_complete = name in SUPPORTED and not name.startswith(("CogVideoX", "FlowMatch", "RePaint", "UnCLIP"))
+    for options, theirs in scheduler(name):
         by_class = theirs.config.get("rescale_betas_zero_snr") or theirs.config.get("use_flow_sigmas")
-        if whole and not by_class and not is_refused(options):
+        if is_complete and not by_class and not is_refused(options):
             equal(ds.from_diffusers(theirs.config), theirs)
         else:
             with pytest.raises(ValueError, match="|".join(("without '_class_name'", *options))):
                 ds.from_diffusers(theirs.config)
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN.keys() & CLASSES.keys()))
-def test_what_is_listed_of_a_class_is_its_signature(name):
+@pytest.mark.parametrize("name", sorted(SUPPORTED.keys() & CLASSES.keys()))
+def test_listed_defaults_are_those_of_the_signature(name):
     signature = {key: value.default for key, value in inspect.signature(CLASSES[name].__init__).parameters.items()}
-    assert KNOWN[name].items() <= signature.items()
-    assert set().union(*KNOWN.values()) & signature.keys() == KNOWN[name].keys()
+    assert SUPPORTED[name].items() <= signature.items()
+    assert set().union(*SUPPORTED.values()) & signature.keys() == SUPPORTED[name].keys()
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "sample", "flow_prediction"])
@@ -156,15 +156,15 @@ def test_the_solvers_find_the_same_x0_in_an_output_under_flow_sigmas(name, predi
     )
 
 
-def test_a_scheduler_made_from_another_class_s_config_is_read_as_what_it_is():
+def test_a_scheduler_from_the_config_of_another_class_is_read_by_its_own_class():
     theirs = CLASSES["HeunDiscreteScheduler"].from_config(CLASSES["DDIMScheduler"](rescale_betas_zero_snr=True).config)
     equal(ds.from_diffusers(theirs), theirs)
     assert isinstance(ds.from_diffusers(theirs)[0], ds.linear_betas)
 
 
-def test_a_class_of_one_s_own_is_refused_by_its_name():
+def test_an_unknown_class_is_refused_by_its_name():
     class Mine(CLASSES["DDIMScheduler"]):
         pass
 
-    with pytest.raises(ValueError, match=r"^Mine is not read here"):
+    with pytest.raises(ValueError, match=r"^Mine is not supported"):
         ds.from_diffusers(Mine())

@@ -56,7 +56,8 @@ print(reached)
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.long)])
 def test_random_kills_lose_nothing_beyond_the_last_save(tmp_path, kills):
     """Each time it goes on from what was promised to be on the disk; at the end it is what never stopped, bit for bit, and
-    nothing lies about. Processes are forked from one that never trains, so that two hundred starts take a minute."""
+    nothing lies about. Processes are forked from one that never trains, so that two hundred starts take a minute.
+    """
     write_config(tmp_path / "run", CONFIG)
     done = python("-c", ROUNDS, tmp_path / "run", kills, timeout=500)
     assert done.returncode == 0, done.stderr

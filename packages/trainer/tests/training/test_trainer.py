@@ -98,7 +98,7 @@ def test_what_a_trainer_refuses(options, message):
 
 @pytest.mark.parametrize("schedule", [cosine(), rectified()], ids=["cosine", "rectified"])
 def test_what_could_not_be_sampled_is_not_trained(schedule):
-    with pytest.raises(ValueError, match="'eps' cannot tell x0 from eps at alpha = 0"):
+    with pytest.raises(ValueError, match="'eps' is undefined at alpha = 0"):
         Trainer(Tiny(), open_images("digits"), schedule)
     Trainer(Tiny(), open_images("digits"), schedule, prediction="v")
 

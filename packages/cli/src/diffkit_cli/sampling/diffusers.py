@@ -6,7 +6,9 @@ from typing import Any
 
 from diffkit_schedules import from_config, from_diffusers, to_config, to_diffusers
 from diffkit_trainer import Pipeline
-from diffkit_unet import UNet, from_diffusers as network_from_diffusers, to_diffusers as network_to_diffusers
+from diffkit_unet import UNet
+from diffkit_unet import from_diffusers as network_from_diffusers
+from diffkit_unet import to_diffusers as network_to_diffusers
 
 from diffkit_cli.run_config import RunConfig
 

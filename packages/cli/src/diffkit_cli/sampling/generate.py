@@ -19,7 +19,8 @@ MOST_FRAMES = 100
 
 class Drawn(NamedTuple):
     """A batch's uint8 pixels (B, C, H, W) in the host's memory, and the same of each frame's x0 estimate where they are kept; the
-    last frame is the pixels."""
+    last frame is the pixels.
+    """
 
     pixels: Any
     frames: list[Any]

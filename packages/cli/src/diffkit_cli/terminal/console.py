@@ -25,7 +25,8 @@ WIDE = 10_000
 
 class Screen(Console):
     """A console that shows each text as it is, see `visible`: no markup, no names of emoji; and that leaves a broken pipe to
-    whoever runs the command, where rich would end the process itself."""
+    whoever runs the command, where rich would end the process itself.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, **options)

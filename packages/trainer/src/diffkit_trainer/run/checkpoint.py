@@ -30,7 +30,8 @@ __all__ = ["Loaded", "load", "resume", "save", "write"]
 
 class Loaded(NamedTuple):
     """A run's newest valid checkpoint: its step, the run's config, one network's weights by name, and a warning for each newer
-    checkpoint that is damaged."""
+    checkpoint that is damaged.
+    """
 
     step: int
     config: dict[str, Any]

@@ -21,7 +21,8 @@ MAX_SUM = 1e100
 
 class StateNumbers(Struct):
     """The content of state.json. sums: of the metrics since the last log entry. environment: what changes the result by rounding.
-    experiment: what changes it otherwise."""
+    experiment: what changes it otherwise.
+    """
 
     step: Count
     updates: Count
@@ -40,7 +41,8 @@ class StateNumbers(Struct):
 
 class Snapshot(NamedTuple):
     """A trainer's state. numbers: for state.json. tensors: by file ("model", "ema", ..., "optimizer") and name; a further file
-    of a checkpoint is a further entry. infinite: the buffers that may hold infinities, see `EMA`."""
+    of a checkpoint is a further entry. infinite: the buffers that may hold infinities, see `EMA`.
+    """
 
     step: int
     numbers: dict[str, Any]

@@ -37,7 +37,8 @@ class BatchSpec(NamedTuple):
 
 class RandomBatch(NamedTuple):
     """The random choices of b samples: indices of the images (b,), times (b, 1, 1, 1), noise (b, C, H, W); whether each is
-    flipped and whether its label is dropped, (b,), None where none ever is."""
+    flipped and whether its label is dropped, (b,), None where none ever is.
+    """
 
     indices: Tensor
     t: Tensor

@@ -19,7 +19,8 @@ def experiment(
     options: Options, fingerprint: str, normalisation: Normalisation, schedule: Schedule, model: nn.Module
 ) -> dict[str, Any]:
     """The options that change the result, the images' fingerprint, the normalisation, the schedule and the network's config
-    (where it has `to_config`), as plain JSON."""
+    (where it has `to_config`), as plain JSON.
+    """
     mean, std = normalisation
     parts = {"images": fingerprint, "normalisation": {"mean": mean, "std": std}, "schedule": _schedule(schedule)}
     network = _called(getattr(model, "to_config", None))

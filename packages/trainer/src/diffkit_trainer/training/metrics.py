@@ -42,7 +42,8 @@ class RunningMetrics:
 
     def read(self, world: World, *, keep: bool = False) -> dict[str, Any]:
         """Means over all processes since the last time, None for a bucket without samples; starts anew, unless told to keep.
-        Waits for the device."""
+        Waits for the device.
+        """
         values = self.total(world)
         if not keep:
             self.sums.zero_()

@@ -28,7 +28,8 @@ __all__ = ["TrainStep", "Trainer"]
 
 class TrainStep(NamedTuple):
     """What one optimiser and EMA update leaves: the number of updates so far, and the mean loss of this process's part of the
-    batch, detached, on the device."""
+    batch, detached, on the device.
+    """
 
     step: int
     loss: Tensor

@@ -31,7 +31,8 @@ def wrap(model: nn.Module, options: Options, device: torch.device, world: World)
 
 def summed_over_processes(network: Any, last: bool) -> AbstractContextManager[None]:
     """Around a backward pass: data-parallel copies sum their gradients with the last part of a batch alone; shards always do,
-    because no process could keep the gradients of all weights."""
+    because no process could keep the gradients of all weights.
+    """
     return network.no_sync() if isinstance(network, DistributedDataParallel) and not last else nullcontext()
 
 
