@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from diffkit_schedules.registry import Registry
-from diffkit_unet.presets import PRESETS as UNETS
+from diffkit_unet import PRESETS as UNETS
 
 __all__ = ["PRESETS", "Preset", "preset_named"]
 

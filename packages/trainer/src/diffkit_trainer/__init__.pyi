@@ -25,7 +25,7 @@ from .files.atomic import require_place
 from .files.lock import locked
 from .files.schedule import read_schedule
 from .files.tensors import require_matching_tensors
-from .free_memory import free_memory
+from .memory import free_memory
 from .options import Option, OptionError, Options
 from .run.background import Saver
 from .run.checkpoint import Loaded, load, resume, save

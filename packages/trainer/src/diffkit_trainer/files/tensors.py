@@ -18,10 +18,9 @@ from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.regular import open_run_file
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.typed_json import Count, as_type
+from diffkit_trainer.limits import DTYPES, MAX_TENSORS
 
 __all__ = [
-    "DTYPES",
-    "MAX_TENSORS",
     "Header",
     "infinity_metadata",
     "load_finite_tensors",
@@ -31,12 +30,6 @@ __all__ = [
 ]
 
 MAX_HEADER_BYTES = 8 * 2**20
-MAX_TENSORS = 20_000
-KEY = "infinite"
-DTYPES = {
-    **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16},
-    **{"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool},
-}
 
 
 class Entry(Struct):
