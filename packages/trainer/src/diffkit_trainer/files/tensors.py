@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 MAX_HEADER_BYTES = 8 * 2**20
+KEY = "infinite"
 
 
 class Entry(Struct):
