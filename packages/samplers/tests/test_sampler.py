@@ -3,6 +3,8 @@
 import copy
 import inspect
 import pickle
+import subprocess
+import sys
 
 import diffkit_samplers
 import numpy as np
@@ -63,3 +65,10 @@ def test_steps_none_is_every_step_of_the_schedule():
 def test_a_sampler_is_pickled_by_its_name():
     assert pickle.loads(pickle.dumps(ddim)) is ddim
     assert copy.deepcopy(ddim) is ddim
+
+
+def test_names_are_known_without_numpy():
+    names = "list(METHODS)[:2], SPACINGS[0], 'numpy' in sys.modules"
+    code = f"import sys; from diffkit_samplers import METHODS, SPACINGS; print({names})"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out == "['ddim', 'ddpm'] uniform False\n"

@@ -58,13 +58,13 @@ def test_an_object_is_imported_once_when_it_is_asked_for(install_distribution):
     assert registry.get("other") is None
 
 
-def test_names_of_schedules_are_known_without_numpy():
+def test_names_are_known_without_numpy():
     code = (
-        "import sys; from diffkit_schedules import SCHEDULES;"
-        " print(list(SCHEDULES)[0], 'cosine' in SCHEDULES, len(SCHEDULES) >= 13, 'numpy' in sys.modules)"
+        "import sys; from diffkit_schedules import CONDITIONS, PREDICTIONS, SCHEDULES;"
+        " print(CONDITIONS[0], PREDICTIONS[0], list(SCHEDULES)[0], len(SCHEDULES) >= 13, 'numpy' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out == "cosine True True False\n"
+    assert out == "variance eps cosine True False\n"
 
 
 def test_every_name_of_ours_gives_the_class_of_that_name():

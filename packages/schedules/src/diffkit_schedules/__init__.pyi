@@ -1,4 +1,4 @@
-"""The public names of diffkit_schedules: the one list, from which `__init__.py` loads a name when it is asked for."""
+"""The public names of diffkit_schedules: `__init__.py` loads a name of this list when it is first used."""
 
 from .arrays import Array as Array
 from .arrays import as_array_of as as_array_of
@@ -21,12 +21,12 @@ from .continuous import sigmoid as sigmoid
 from .diffusers import from_diffusers as from_diffusers
 from .diffusers_out import to_diffusers as to_diffusers
 from .inverse import times_of as times_of
-from .noising import PREDICTIONS as PREDICTIONS
 from .noising import add_noise as add_noise
-from .noising import prediction_name as prediction_name
 from .noising import target as target
 from .noising import to_eps as to_eps
 from .noising import to_x0 as to_x0
+from .predictions import PREDICTIONS as PREDICTIONS
+from .predictions import prediction_name as prediction_name
 from .rates import Rates as Rates
 from .rates import Schedule as Schedule
 from .rates import rates_at as rates_at

@@ -1,8 +1,9 @@
 """What a network is conditioned on: the noise level, in one of several units."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from diffkit_schedules.rates import Schedule
+if TYPE_CHECKING:
+    from diffkit_schedules.rates import Schedule  # its NumPy is not needed for the names
 
 __all__ = ["CONDITIONS", "condition_value", "timesteps_of"]
 
@@ -10,7 +11,7 @@ CONDITIONS = ("variance", "sigma", "time", "log_snr", "index")
 """The names of the conditions."""
 
 
-def condition_value(schedule: Schedule, t: Any, condition: str) -> Any:
+def condition_value(schedule: "Schedule", t: Any, condition: str) -> Any:
     """The value at time t of the quantity that a network is conditioned on.
 
     variance: sigma^2; sigma: sigma; time: t; log_snr: log (alpha / sigma)^2; index: T t - 1, the index in a table of T
@@ -34,7 +35,7 @@ def condition_value(schedule: Schedule, t: Any, condition: str) -> Any:
     return rates.sigma * rates.sigma if condition == "variance" else rates.sigma
 
 
-def timesteps_of(schedule: Schedule) -> int:
+def timesteps_of(schedule: "Schedule") -> int:
     """The number of steps of a table, 1000 for a continuous schedule.
 
     >>> from diffkit_schedules import cosine

@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
-from diffkit_schedules.noising import prediction_name
+from diffkit_schedules.predictions import prediction_name
 from diffkit_schedules.rates import Schedule
 from diffkit_schedules.table import Table
 from diffkit_schedules.tables import cosine_betas, linear_betas, scaled_linear_betas

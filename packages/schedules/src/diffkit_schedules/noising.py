@@ -1,41 +1,16 @@
 """Noising in one step, and the four prediction types by one 2x2 inverse.
 
-A prediction type is a row (a, b): the network's output is out = a x0 + b eps. With x_t = alpha x0 + sigma eps that is a 2x2
-system in (x0, eps), whose determinant is alpha b - sigma a.
+With a prediction's row (a, b) the network's output is out = a x0 + b eps. With x_t = alpha x0 + sigma eps that is a 2x2 system in
+(x0, eps), whose determinant is alpha b - sigma a.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from diffkit_schedules.arrays import Array, combine, namespace
+from diffkit_schedules.predictions import ROWS, prediction_name
 from diffkit_schedules.rates import Rates
 
-__all__ = ["PREDICTIONS", "add_noise", "prediction_name", "target", "to_eps", "to_x0"]
-
-_ROWS: dict[str, Callable[[Rates], tuple[Any, Any]]] = {
-    "eps": lambda rates: (0.0, 1.0),
-    "x0": lambda rates: (1.0, 0.0),
-    "v": lambda rates: (-rates.sigma, rates.alpha),
-    "flow": lambda rates: (-1.0, 1.0),
-}
-_ALIASES = {"epsilon": "eps", "sample": "x0", "v_prediction": "v", "flow_prediction": "flow"}
-
-PREDICTIONS = tuple(_ROWS)
-"""The names of the prediction types."""
-
-
-def prediction_name(name: str) -> str:
-    """The prediction type of a name: "eps", "x0", "v" or "flow".
-
-    "epsilon", "sample", "v_prediction" and "flow_prediction" are accepted too. Raises ValueError for any other name.
-
-    >>> prediction_name("v_prediction")
-    'v'
-    """
-    found = _ALIASES.get(name, name)
-    if found not in _ROWS:
-        raise ValueError(f"prediction must be one of {', '.join(map(repr, _ROWS))}; got {name!r}")
-    return found
+__all__ = ["add_noise", "target", "to_eps", "to_x0"]
 
 
 def add_noise(x0: Array, eps: Array, rates: Rates) -> Array:
@@ -94,7 +69,7 @@ def to_eps(out: Array, x_t: Array, rates: Rates, prediction: str) -> Array:
 
 
 def _row(rates: Rates, prediction: str) -> tuple[Any, Any]:
-    return _ROWS[prediction_name(prediction)](rates)
+    return ROWS[prediction_name(prediction)](rates)
 
 
 def _solve(rates: Rates, prediction: str) -> tuple[Any, Any, Any]:

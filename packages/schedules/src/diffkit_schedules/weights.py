@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from diffkit_schedules.arrays import namespace
-from diffkit_schedules.noising import prediction_name
+from diffkit_schedules.predictions import prediction_name
 from diffkit_schedules.rates import Rates
 
 __all__ = ["WEIGHTS", "weight"]
