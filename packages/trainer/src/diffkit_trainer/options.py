@@ -108,7 +108,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     (2.0, 8)
     >>> Options(ema=1.0)
     Traceback (most recent call last):
-    diffkit_trainer.options.OptionError: ema must be a number in [0, 1), got 1.0
+    diffkit_trainer.options.OptionError: ema must be a number in [0, 1), or several of them, got 1.0
     """
 
     prediction: Annotated[Literal["eps", "x0", "v", "flow"], Help("What the network predicts.")] = "eps"
