@@ -64,7 +64,7 @@ def test_defaults():
     assert ds.weight(rates) == 1
     assert ds.weight(rates, "min_snr") == pytest.approx(5 / 9, rel=1e-14)
     assert ds.weight(rates, "min_snr", "sample") == pytest.approx(5, rel=1e-14)
-    assert ds.WEIGHTS == ("uniform", "snr", "min_snr")
+    assert list(ds.WEIGHTS) == ["uniform", "snr", "min_snr"]
 
 
 @pytest.mark.parametrize("kind", ds.WEIGHTS)

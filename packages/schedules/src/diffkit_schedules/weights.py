@@ -1,21 +1,24 @@
 """Loss weights by noise level."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from diffkit_schedules.arrays import namespace
 from diffkit_schedules.predictions import prediction_name
-from diffkit_schedules.rates import Rates
+
+if TYPE_CHECKING:
+    from diffkit_schedules.rates import Rates
 
 __all__ = ["WEIGHTS", "weight"]
 
-WEIGHTS = ("uniform", "snr", "min_snr")
-"""The names of the loss weights."""
+WEIGHTS: dict[str, Callable[[Any, Any, float, Any], Any]] = {
+    "uniform": lambda signal, noise, gamma, xp: xp.ones_like(signal),
+    "snr": lambda signal, noise, gamma, xp: signal * signal,
+    "min_snr": lambda signal, noise, gamma, xp: xp.minimum(signal * signal, gamma * noise * noise),
+}
+"""Every loss weight: weight(signal, noise, gamma, xp), the scaled rates as arrays of the namespace xp. A new one is an entry."""
 
 
-def weight(rates: Rates, kind: str = "uniform", prediction: str = "eps", gamma: float = 5.0) -> Any:
+def weight(rates: "Rates", kind: str = "uniform", prediction: str = "eps", gamma: float = 5.0) -> Any:
     """The weight of the squared error of the network's output at each noise level.
 
     An error of x0 is (a - b alpha / sigma) times as large in the output a x0 + b eps, so a weight w on the error of x0 is
@@ -29,9 +32,14 @@ def weight(rates: Rates, kind: str = "uniform", prediction: str = "eps", gamma: 
     Raises ValueError for an unknown kind or prediction, or gamma <= 0.
     Source: Hang et al. 2023 (Min-SNR), section 3.4; Salimans and Ho 2022, section 4.
 
+    >>> from diffkit_schedules import Rates
     >>> [weight(Rates(1.0, 0.25), "min_snr", prediction) for prediction in ("eps", "x0", "flow")]
     [0.3125, 5.0, 0.2]
     """
+    import numpy as np  # here, as arrays: the names of the weights are options, and those load no NumPy
+
+    from diffkit_schedules.arrays import namespace
+
     if kind not in WEIGHTS:
         raise ValueError(f"weight must be one of {', '.join(map(repr, WEIGHTS))}; got {kind!r}")
     if not gamma > 0:
@@ -43,12 +51,7 @@ def weight(rates: Rates, kind: str = "uniform", prediction: str = "eps", gamma: 
     alpha, sigma = (np.float64(alpha), np.float64(sigma)) if number else rates
     with np.errstate(divide="ignore", over="ignore"):  # 1 / 0 is an intended infinity
         signal, noise = _SCALED_RATES[name](alpha, sigma)
-        if kind == "uniform":
-            result = xp.ones_like(alpha)
-        elif kind == "snr":
-            result = signal * signal
-        else:
-            result = xp.minimum(signal * signal, gamma * noise * noise)
+        result = WEIGHTS[kind](signal, noise, gamma, xp)
     return float(result) if number else result
 
 

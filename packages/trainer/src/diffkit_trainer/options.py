@@ -1,6 +1,7 @@
 """Every option of a training: its name, type, default, range and one line of help. Imports neither NumPy nor torch."""
 
 import difflib
+import pkgutil
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias, get_args, get_origin, get_type_hints
@@ -37,9 +38,18 @@ ROUNDING = ("accumulate", "precision", "compile", "channels_last", "shard")
 """The options that change the result by rounding alone; every other one makes it another experiment."""
 
 
+def WordsOf(table: str) -> Meta:  # noqa: N802
+    """The keys of a table, "module:attribute", are the words of the option: a new word is a new entry of that table."""
+    return Meta(extra={"table": table})
+
+
 def Help(text: str) -> Meta:  # noqa: N802  (it stands where a type stands)
     """The line of help of an option, for `Annotated`."""
     return Meta(description=text)
+
+
+Weighting: TypeAlias = Annotated[str, WordsOf("diffkit_schedules.weights:WEIGHTS")]
+LrSchedule: TypeAlias = Annotated[str, WordsOf("diffkit_trainer.training.lr_schedules:LR_SCHEDULES")]
 
 
 class OptionError(ValueError):
@@ -96,9 +106,12 @@ class Option(NamedTuple):
         if type(value) is int and abs(value) < 2**1000 and any(isinstance(each, inspect.FloatType) for each in self.alternatives):
             value = float(value)
         try:
-            return msgspec.convert(value, self.type)
+            value = msgspec.convert(value, self.type)
         except msgspec.ValidationError:
             raise OptionError(self.name, self.expected, shown(value)) from None
+        if self.choices and value not in self.choices:
+            raise OptionError(self.name, self.expected, shown(value))
+        return value
 
 
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,7 +129,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["variance", "sigma", "time", "log_snr", "index"], Help("The noise level that the network is conditioned on.")
     ] = "variance"
     loss: Annotated[Literal["mae", "mse", "huber"], Help("Error between prediction and target.")] = "mae"
-    weighting: Annotated[Literal["uniform", "snr", "min_snr"], Help("Weight of the loss by noise level.")] = "uniform"
+    weighting: Annotated[Weighting, Help("Weight of the loss by noise level.")] = "uniform"
     gamma: Annotated[Positive, Help("Largest SNR of weighting min_snr.")] = 5.0
     times: Annotated[Literal["uniform", "logit_normal", "stratified"], Help("Distribution of t.")] = "uniform"
     normalise: Annotated[
@@ -130,7 +143,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accumulate: Annotated[Parts, Help("Parts of a batch, one after the other, to save memory.")] = 1
     lr: Annotated[Positive, Help("Learning rate of AdamW.")] = 1e-3
     weight_decay: Annotated[Annotated[float, Meta(ge=0, le=1e30)], Help("Weight decay of AdamW.")] = 1e-4
-    lr_schedule: Annotated[Literal["constant", "cosine"], Help("Learning rate over the updates.")] = "constant"
+    lr_schedule: Annotated[LrSchedule, Help("Learning rate over the updates.")] = "constant"
     warmup: Annotated[Annotated[int, Meta(ge=0, le=MAX_STEPS)], Help("Updates of linear warm-up of the learning rate.")] = 0
     decay_steps: Annotated[Count | None, Help("Updates until the cosine reaches 0.")] = None
     clip_grad_norm: Annotated[Positive | None, Help("Largest norm of the gradient.")] = None
@@ -193,7 +206,9 @@ def _help(kind: Any) -> str:
 
 
 def _words(kind: Any) -> tuple[str, ...]:
-    """Those of a Literal, in their order, wherever it stands in the type."""
+    """Those of a Literal or of a table, in their order, wherever it stands in the type."""
+    if isinstance(kind, Meta):
+        return tuple(pkgutil.resolve_name(kind.extra["table"])) if kind.extra else ()
     return get_args(kind) if get_origin(kind) is Literal else tuple(word for each in get_args(kind) for word in _words(each))
 
 

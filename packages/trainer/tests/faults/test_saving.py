@@ -190,7 +190,9 @@ def test_a_save_never_changes_the_umask_of_other_threads(run, monkeypatch):
 @pytest.mark.parametrize("background", [False, True])
 def test_whatever_ends_a_save_no_temporary_folder_is_left(run, background, monkeypatch):
     it = trainer()
-    monkeypatch.setattr("diffkit_trainer.run.checkpoint.commit_folder", lambda *_: (_ for _ in ()).throw(MemoryError("too little")))
+    monkeypatch.setattr(
+        "diffkit_trainer.run.checkpoint.commit_folder", lambda *_: (_ for _ in ()).throw(MemoryError("too little"))
+    )
     with pytest.raises(MemoryError), Saver(run) as saver:
         saver.save(it, CONFIG) if background else save(run, it, CONFIG)
     assert os.listdir(run / "checkpoints") == []
