@@ -34,15 +34,16 @@ class Registry(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         """The object of this name."""
+        if isinstance(name, str) and name in self._loaded:  # first, so that compilers can trace it
+            return self._loaded[name]
         entry = self._entry(name)
-        if name not in self._loaded:
-            try:
-                self._loaded[name] = entry.load()
-            except Exception as error:
-                if name in self._builtin:
-                    raise
-                owner, reason = " ".join(self.origin(name)), f"{type(error).__name__}: {error}"
-                raise ImportError(f"{self.kind} {name!r} of {owner} cannot be imported from {entry.value!r}: {reason}") from error
+        try:
+            self._loaded[name] = entry.load()
+        except Exception as error:
+            if name in self._builtin:
+                raise
+            owner, reason = " ".join(self.origin(name)), f"{type(error).__name__}: {error}"
+            raise ImportError(f"{self.kind} {name!r} of {owner} cannot be imported from {entry.value!r}: {reason}") from error
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
