@@ -1,7 +1,10 @@
 """A network on another CUDA device than the current one."""
 
+import pytest
 import torch
 from diffkit_trainer.rng import global_randomness
+
+pytestmark = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
 
 
 def test_the_generator_of_the_network_s_device_is_seeded_and_restored():

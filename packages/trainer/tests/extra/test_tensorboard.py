@@ -1,8 +1,11 @@
 """TensorBoard's files have the entries of the log, also after a resume."""
 
+import pytest
 import torch
 from diffkit_trainer import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def events(run):

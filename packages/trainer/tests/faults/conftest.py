@@ -7,7 +7,7 @@ import pytest
 from diffkit_trainer import load, read_log
 from torch.distributed import TCPStore
 
-SCRIPT = Path(__file__).with_name("train_in_process.py")
+SCRIPT = Path(__file__).parents[1] / "train_in_process.py"
 
 
 def _arguments(run, fault, steps, shard):
