@@ -40,12 +40,13 @@ class PythonProcess:
     """
 
     def __init__(self, *words: object, cwd: Any = None, env: Any = None, terminal: int | None = None) -> None:
+        self.stdout: Any = None
+        self.stderr: Any = None
         if terminal is None:
             (out, first), (err, second) = (SERVER.Pipe(duplex=False) for _ in range(2))
             self.stdout, self.stderr = (os.fdopen(os.dup(end.fileno()), errors="replace") for end in (out, err))
             streams = {1: first, 2: second}
         else:
-            self.stdout = self.stderr = None
             streams = dict.fromkeys(range(3), Connection(os.dup(terminal)))
         given = {
             "words": [str(word) for word in words],
@@ -55,7 +56,7 @@ class PythonProcess:
         }
         self._process = SERVER.Process(target=runpy.run_path, args=(str(FORKED_PYTHON), given), daemon=True)
         self._process.start()
-        self.pid = self._process.pid
+        self.pid: Any = self._process.pid
         for end in streams.values():
             end.close()
 
@@ -116,7 +117,7 @@ def start_python() -> type[PythonProcess]:
 def run_python() -> Callable[..., subprocess.CompletedProcess]:
     """Like subprocess.run of a `PythonProcess`: a call has words, timeout=, cwd= and env=."""
 
-    def run(*words: object, timeout: float = 240, **options: Any) -> subprocess.CompletedProcess:
+    def run(*words: Any, timeout: float = 240, **options: Any) -> subprocess.CompletedProcess:
         with PythonProcess(*words, **options) as process:
             output = process.communicate(timeout)
             return subprocess.CompletedProcess(words, process.wait(), *output)
@@ -128,7 +129,7 @@ def run_python() -> Callable[..., subprocess.CompletedProcess]:
 
 
 DEPTH = 10**5
-VALUES = (
+VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 0.5, 1e308, 1e-320, 10**30, 10**400, "", "x", "a\nb", "\ud800", [], [None], {}, {"x": 1}),
     json.loads("[" * 40 + "]" * 40),
 )

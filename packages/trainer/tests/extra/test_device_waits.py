@@ -4,6 +4,8 @@ The proof needs no accelerator: every operation is checked before it is called, 
 whose tensors have no values, is an error.
 """
 
+from collections import Counter
+
 import pytest
 import torch
 from diffkit_schedules import cosine, linear_betas, offset_cosine
@@ -141,15 +143,15 @@ def test_every_way_to_wait_is_detected():
 
 
 def test_an_average_is_updated_by_one_call_for_each_type(make_trainer, tiny_network):
-    """Its buffers are of float32, and the embedding's table of float64; one list for both would be a launch a tensor."""
+    """The buffers are float32, and the table of the embedding is float64: a mixed list would need one launch for each tensor."""
 
     class Calls(NoWaiting):
         def __torch_dispatch__(self, function, types, arguments=(), named=None):
-            counts[function.overloadpacket.__name__] = counts.get(function.overloadpacket.__name__, 0) + 1
+            counts[function.overloadpacket.__name__] += 1
             return super().__torch_dispatch__(function, types, arguments, named)
 
     model = UNet(1, (4, 8), 2, 4)
-    ema, counts = EMA(model), {}
+    ema, counts = EMA(model), Counter[str]()
     with Calls():
         ema.update(model)
     assert (counts["_foreach_lerp_"], counts["_foreach_copy_"]) == (2, 1)

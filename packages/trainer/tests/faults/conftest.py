@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from diffkit_trainer import load, read_log
-from torch.distributed import TCPStore
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 SCRIPT = Path(__file__).parents[1] / "train_in_process.py"
 

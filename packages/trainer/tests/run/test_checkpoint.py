@@ -236,11 +236,12 @@ class Replaced(Convolution):
 
     def __init__(self):
         super().__init__()
+        self.running: torch.Tensor
         self.register_buffer("running", torch.zeros(1))
 
     def forward(self, x, level):
         if self.training:
-            self.running = 0.9 * self.running + 0.1 * x.detach().mean().reshape(1)
+            self.running = self.running.lerp(x.detach().mean().reshape(1), 0.1)
         return super().forward(x, level) + 0 * self.running
 
 

@@ -14,7 +14,7 @@ from diffkit_trainer.training.timesteps import sample_times
 @pytest.mark.parametrize("kind", ["mae", "mse", "huber"])
 def test_the_loss_follows_its_formula(kind, prediction, weighting):
     x0 = torch.randn(5, 2, 3, 3, dtype=torch.float64)
-    given = {}
+    given: dict = {}
 
     def model(x, level):
         given.update(x=x, level=level)
@@ -55,7 +55,7 @@ def test_each_kind_of_error_of_a_half_and_of_three(kind, expected):
 
 def shown(*arguments, answer=torch.zeros_like, **options):
     """What the network is given, and the losses."""
-    given = {}
+    given: dict = {}
 
     def model(x, level, **more):
         given.update(x=x, level=level, **more)

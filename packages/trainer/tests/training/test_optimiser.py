@@ -25,7 +25,7 @@ def update(optimiser, parameter, gradient, step=1):
 def test_two_updates_follow_adamw_s_equations():
     parameter, lr, decay = weight(), 0.1, 0.5
     optimiser = Optimiser([parameter], lr=lr, weight_decay=decay)
-    w, m, v = torch.tensor([1.0, -2.0]).double(), 0.0, 0.0
+    w, m, v = torch.tensor([1.0, -2.0]).double(), torch.zeros(2).double(), torch.zeros(2).double()
     for n, gradient in enumerate((torch.tensor([3.0, 4.0]), torch.tensor([-1.0, 2.0])), start=1):
         good, norm = update(optimiser, parameter, gradient.tolist(), n)
         assert (good.item(), norm.item()) == (True, pytest.approx(gradient.norm().item()))
