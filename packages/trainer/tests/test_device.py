@@ -7,7 +7,12 @@ from diffkit_trainer.device import place_dataset, to_device
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("gpu!", "device must be auto, cpu, cuda"), ("meta", "device meta cannot be used here")]
+    ("name", "message"),
+    [
+        ("gpu!", "device must be auto, cpu, cuda"),
+        ("meta", "device meta cannot be used here"),
+        ("cuda:99", r"device cuda:99 cannot be used here \("),
+    ],
 )
 def test_other_devices_are_refused(name, message):
     with pytest.raises(ValueError, match=message) as caught:

@@ -1,4 +1,4 @@
-"""Options: every default in its range, every range at its ends, and what an error says."""
+"""Options: defaults, the ends of each range, and error messages."""
 
 import inspect
 import math
@@ -21,11 +21,11 @@ OPTIONS = options_of(Options)
         *(("normalise", NORMALISATIONS), ("lr_schedule", LR_SCHEDULES), ("precision", PRECISIONS)),
     ],
 )
-def test_choices_are_those_of_the_module_that_implements_them(name, owner):
+def test_the_choices_are_the_implemented_names(name, owner):
     assert OPTIONS[name].choices == tuple(owner)
 
 
-def test_each_option_has_a_default_in_its_range_and_a_line_of_help():
+def test_each_option_has_a_valid_default_and_a_line_of_help():
     for option in OPTIONS.values():
         assert option.check(option.default) == option.default
         assert option.help.endswith(".")
@@ -49,10 +49,10 @@ def test_each_option_has_a_default_in_its_range_and_a_line_of_help():
         ("loss", ["mae", "mse", "huber"], ["l1", None, 0]),
     ],
 )
-def test_a_range_is_taken_at_its_ends_and_refused_beyond(name, inside, outside):
+def test_the_ends_of_a_range_are_accepted_and_values_beyond_are_refused(name, inside, outside):
     for value in inside:
-        taken = getattr(Options(**{name: value}), name)
-        assert taken == (tuple(value) if isinstance(value, list) else value)
+        accepted = getattr(Options(**{name: value}), name)
+        assert accepted == (tuple(value) if isinstance(value, list) else value)
     for value in outside:
         with pytest.raises(OptionError, match=f"^{name} must be ") as caught:
             Options(**{name: value})
@@ -78,13 +78,13 @@ def test_an_error_names_the_option_the_range_and_the_value(options, message):
     assert str(caught.value) == message
 
 
-def test_a_whole_number_becomes_a_number():
+def test_a_whole_number_becomes_a_float():
     assert type(Options(lr=2).lr) is float
     assert type(Options(clip_grad_norm=1).clip_grad_norm) is float
     assert type(Options(ema=0).ema) is float
 
 
-def test_options_are_changed_in_a_copy_and_checked_anew():
+def test_changed_options_are_a_validated_copy():
     options = Options(lr=0.5)
     assert options.changed(batch_size=8) == Options(lr=0.5, batch_size=8)
     assert options == Options(lr=0.5)
@@ -94,10 +94,25 @@ def test_options_are_changed_in_a_copy_and_checked_anew():
         options.changed(weigth_decay=0.0)
 
 
-def test_the_signature_of_a_trainer_shows_every_option():
-    shown = inspect.signature(Trainer).parameters
-    assert list(shown)[:4] == ["model", "images", "schedule", "options"]
-    assert {name: shown[name].default for name in OPTIONS} == msgspec.structs.asdict(Options())
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("learning_rate", r"a trainer has no option 'learning_rate': the options are .*\blr\b"),
+        ("batchsize", r"no option 'batchsize': did you mean 'batch_size'\?"),
+        ("weigth_decay", r"did you mean 'weight_decay'\?"),
+        ("normalize", r"did you mean 'normalise'\?"),
+    ],
+)
+def test_trainer_refuses_an_unknown_option_with_the_nearest_one(name, message, make_trainer):
+    with pytest.raises(TypeError, match=message) as caught:
+        make_trainer(**{name: 9.0})
+    assert "\n" not in str(caught.value)
+
+
+def test_the_signature_of_a_trainer_has_every_option():
+    parameters = inspect.signature(Trainer).parameters
+    assert list(parameters)[:4] == ["model", "images", "schedule", "options"]
+    assert {name: parameters[name].default for name in OPTIONS} == msgspec.structs.asdict(Options())
 
 
 def test_the_nearest_names_are_suggested_or_all_listed():
@@ -106,6 +121,6 @@ def test_the_nearest_names_are_suggested_or_all_listed():
     assert nearest("?", map(str, range(60)), "options").endswith("48, 49 and 10 more")
 
 
-def test_options_are_read_without_torch_and_numpy():
+def test_options_import_neither_torch_nor_numpy():
     script = "import sys, diffkit_trainer.options; print([name for name in ('torch', 'numpy') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

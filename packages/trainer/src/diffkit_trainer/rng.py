@@ -1,7 +1,7 @@
 """Random numbers as functions of (seed, step): no generator's state is saved, and a resumed run has the same numbers.
 
-The data is an endless sequence of epochs, each a permutation of all images. A step takes the next batch_size positions, also
-across the end of an epoch.
+The data order is an endless sequence of epochs, each a permutation of all images. A step takes the next batch_size images,
+also across the end of an epoch.
 """
 
 import hashlib

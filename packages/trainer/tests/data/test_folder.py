@@ -6,7 +6,6 @@ import warnings
 
 import pytest
 from diffkit_trainer import DataError, open_images
-from forks import python
 
 
 def test_images_of_different_sizes_need_a_size(tmp_path, write_image):
@@ -129,18 +128,18 @@ def test_a_long_list_is_shortened_in_the_message_only(tmp_path):
     assert len(caught.value.bad) == 30
 
 
-def test_unreadable_files_and_folders_are_listed(tmp_path, write_image):
+def test_unreadable_files_and_folders_are_listed(tmp_path, write_image, run_python):
     write_image(tmp_path / "good.png")
     write_image(tmp_path / "closed.png").chmod(0)
     write_image(tmp_path / "vault" / "a.png").parent.chmod(0)
     try:
-        message = message_without_root(tmp_path)
+        message = message_without_root(run_python, tmp_path)
     finally:
         (tmp_path / "vault").chmod(0o700)
     assert "2 of 3 files cannot be read as images: closed.png (permission denied), vault/ (permission denied); " in message
 
 
-def message_without_root(folder):
+def message_without_root(run_python, folder):
     """What open_images raises in a process without root, for which chmod 000 has an effect."""
     script = """if True:
         import os, sys
@@ -160,7 +159,7 @@ def message_without_root(folder):
     try:
         for path, mode in modes.items():
             path.chmod(mode | 0o005)
-        return python("-c", script, folder).stdout
+        return run_python("-c", script, folder).stdout
     finally:
         for path, mode in modes.items():
             path.chmod(mode)

@@ -1,32 +1,30 @@
-"""SIGKILLs at random moments of a training that saves all the time."""
+"""SIGKILL at random moments of a training that saves all the time."""
 
 import pytest
 from diffkit_trainer import write_config
-from forks import python
-from tiny_trainer import CONFIG
 
 ROUNDS = """
 import os, random, signal, sys, time
 from pathlib import Path
 from diffkit_trainer import Saver, checkpoints, load, resume
-from tiny_trainer import CONFIG, trainer
+from conftest import CONFIG, make_trainer
 run, chance, reached = Path(sys.argv[1]), random.Random(0), 0
-trainer()  # whatever is imported late is imported once
+make_trainer()  # whatever is imported late is imported once
 for n in range(int(sys.argv[2])):
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        it = trainer(accumulate=2)
+        trainer = make_trainer(accumulate=2)
         if n:
-            assert resume(run, it) == []
+            assert resume(run, trainer) == []
         with Saver(run, keep=1 + n % 3) as saver:
-            saver.save(it, CONFIG)
+            saver.save(trainer, CONFIG)
             saver.wait()
-            os.write(writing, f"{it.step}\\n".encode())
-            for step, _ in it.run(10**6):
+            os.write(writing, f"{trainer.step}\\n".encode())
+            for step, _ in trainer.run(10**6):
                 if step % 3 == 0:
-                    before = it.step - 3
-                    saver.save(it, CONFIG)  # returns when the one before is on the disk
+                    before = trainer.step - 3
+                    saver.save(trainer, CONFIG)  # returns when the one before is on the disk
                     os.write(writing, f"{before}\\n".encode())
     os.close(writing)
     with os.fdopen(reading) as lines:
@@ -39,26 +37,26 @@ for n in range(int(sys.argv[2])):
     assert loaded.step >= max(promised) and not loaded.warnings, (n, loaded.step, promised, loaded.warnings)
     assert loaded.step >= reached, (n, loaded.step, reached)
     reached = loaded.step
-it = trainer(accumulate=2)
-resume(run, it)
+trainer = make_trainer(accumulate=2)
+resume(run, trainer)
 with Saver(run, keep=1) as saver:
-    for step, _ in it.run(it.step + 1):
-        saver.save(it, CONFIG)
-assert os.listdir(run / "checkpoints") == [str(it.step)], os.listdir(run / "checkpoints")
-straight = trainer(accumulate=2)
-for _ in straight.run(it.step):
+    for step, _ in trainer.run(trainer.step + 1):
+        saver.save(trainer, CONFIG)
+assert os.listdir(run / "checkpoints") == [str(trainer.step)], os.listdir(run / "checkpoints")
+straight = make_trainer(accumulate=2)
+for _ in straight.run(trainer.step):
     pass
-assert all((a == b).all() for a, b in zip(it.model.state_dict().values(), straight.model.state_dict().values(), strict=True))
+assert all((a == b).all() for a, b in zip(trainer.model.state_dict().values(), straight.model.state_dict().values(), strict=True))
 print(reached)
 """
 
 
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.long)])
-def test_random_kills_lose_nothing_beyond_the_last_save(tmp_path, kills):
+def test_random_kills_lose_nothing_beyond_the_last_save(tmp_path, kills, config, run_script):
     """Each time it goes on from what was promised to be on the disk; at the end it is what never stopped, bit for bit, and
     nothing lies about. Processes are forked from one that never trains, so that two hundred starts take a minute.
     """
-    write_config(tmp_path / "run", CONFIG)
-    done = python("-c", ROUNDS, tmp_path / "run", kills, timeout=500)
+    write_config(tmp_path / "run", config)
+    done = run_script("-c", ROUNDS, tmp_path / "run", kills, timeout=500)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > kills, "steps were made between the kills"

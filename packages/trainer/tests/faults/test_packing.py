@@ -15,7 +15,6 @@ import torch
 from diffkit_trainer import RunError, cache_folder, locked, open_images, pack
 from diffkit_trainer.data.packed.cache import HOUR, MONTH
 from diffkit_trainer.files.checksum_json import verify_checksum, with_checksum
-from forks import python
 from PIL import Image
 
 SIZE = 64  # a plane is a page of memory: planes that are not written take no space on the disk
@@ -70,8 +69,8 @@ print(n)
 
 
 @pytest.mark.parametrize("modes", [["L"] * 4, ["RGB", "L", "L", "RGB"]], ids=["grey", "mixed"])
-def test_a_pack_killed_at_any_stage_is_completed_by_the_next_call(tmp_path, modes):
-    done = python("-c", KILL_AT_EVERY_STAGE, write_folder(tmp_path / "data", modes), 8)
+def test_a_pack_killed_at_any_stage_is_completed_by_the_next_call(tmp_path, modes, run_python):
+    done = run_python("-c", KILL_AT_EVERY_STAGE, write_folder(tmp_path / "data", modes), 8)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 12, "stages"
 
@@ -105,10 +104,10 @@ except RunError as error:
 
 @pytest.mark.parametrize("at", [20, 60], ids=["while decoding", "afterwards"])
 @pytest.mark.parametrize("modes", [["L"] * 60, ["RGB", "L"] * 30], ids=["grey", "mixed"])
-def test_a_disk_that_fills_up_while_packing_is_an_error_not_a_crash(tmp_path, disk, modes, at):
+def test_a_disk_that_fills_up_while_packing_is_an_error_not_a_crash(tmp_path, disk, modes, at, run_python):
     """Row 5: the copy of grey images, and the planes of grey images among coloured ones, are written after the last file."""
     data = write_folder(tmp_path / "data", modes)
-    done = python("-c", FILL_UP, data, disk, at)
+    done = run_python("-c", FILL_UP, data, disk, at)
     assert done.returncode == 0, (done.returncode, done.stderr)
     needed = 4 * SIZE * SIZE * 60
     expected = rf"{disk}/cache/packed/[0-9a-f-]+\.partial: cannot be written \(No space left on device\); {needed} bytes are"
@@ -157,13 +156,13 @@ with warnings.catch_warnings(record=True) as seen:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without a home")
-def test_without_a_home_images_are_decoded_into_memory(monkeypatch):
+def test_without_a_home_images_are_decoded_into_memory(monkeypatch, run_python):
     for name in ("DIFFKIT_CACHE", "XDG_CACHE_HOME", "HOME"):
         monkeypatch.delenv(name, raising=False)
     with tempfile.TemporaryDirectory() as folder:
         write_folder(Path(folder), ["L"] * 3)
         Path(folder).chmod(0o755)
-        done = python("-c", HOMELESS, folder)
+        done = run_python("-c", HOMELESS, folder)
     assert done.stdout.startswith("3 no cache for packed images (Could not determine home directory"), done.stderr
 
 

@@ -1,4 +1,4 @@
-"""Several processes, under torchrun where one fails: rows 40 and 43 to 48 of the table of faults, on gloo."""
+"""Training in several processes, under torchrun where one fails: rows 40 and 43 to 48 of the table of faults, on gloo."""
 
 import json
 import shutil
@@ -8,75 +8,73 @@ import time
 import pytest
 import torch
 from diffkit_trainer import checkpoints, load, truncate_log, write_config
-from launch import fine, torchrun
-from tiny_trainer import CONFIG
 
 
-@pytest.fixture
-def run(tmp_path):
-    write_config(tmp_path / "run", CONFIG)
-    return tmp_path / "run"
-
-
-def alike(one, other, tolerance=1e-6):
+def assert_alike(one, other, tolerance=1e-6):
     assert one[0] == pytest.approx(other[0], rel=tolerance)
     for mine, others in zip(one[1:], other[1:], strict=True):
         for name, value in mine.items():
             torch.testing.assert_close(value, others[name], rtol=tolerance, atol=10 * tolerance)
 
 
-def made(tmp_path_factory, *arguments, **options):
-    run = tmp_path_factory.mktemp("run") / "run"
-    write_config(run, CONFIG)
-    return run, fine(run, *arguments, **options)
+@pytest.fixture(scope="module")
+def train_new_run(tmp_path_factory, config, train_in_processes):
+    """A function that trains in a new run folder and gives the folder, and losses, weights and average."""
+
+    def train(*arguments, **options):
+        run = tmp_path_factory.mktemp("run") / "run"
+        write_config(run, config)
+        return run, train_in_processes(run, *arguments, **options)
+
+    return train
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    return made(tmp_path_factory, 1)[1]
+def alone(train_new_run):
+    return train_new_run(1)[1]
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    return made(tmp_path_factory, 2)
+def two(train_new_run):
+    return train_new_run(2)
 
 
-@pytest.fixture(scope="module")
-def half(tmp_path_factory):
-    """Two processes up to step 4 of 8; copied by those who go on."""
-    return made(tmp_path_factory, 2, steps=4)[0]
-
-
-def test_two_processes_see_the_same_samples(two, alone):
-    alike(two[1], alone)
+def test_two_processes_train_on_the_same_samples_as_one(two, alone):
+    assert_alike(two[1], alone)
     assert {(two[0] / f"rank{rank}").read_text() for rank in range(2)} == {"[8, 2]"}
 
 
 @pytest.mark.parametrize(("processes", "fault"), [(2, "accumulate"), (3, "none")])
-def test_more_parts_see_the_same_samples(run, alone, processes, fault):
+def test_accumulation_and_three_processes_train_on_the_same_samples(run, alone, processes, fault, train_in_processes):
     """Row 45 too: a batch of 16 among three processes; as many steps in each, and the same losses."""
-    alike(fine(run, processes, fault), alone)
+    assert_alike(train_in_processes(run, processes, fault), alone)
     assert {(run / f"rank{rank}").read_text() for rank in range(processes)} == {json.dumps([8, processes])}
 
 
+@pytest.fixture(scope="module")
+def half(train_new_run):
+    """Two processes up to step 4 of 8; the tests resume copies of it."""
+    return train_new_run(2, steps=4)[0]
+
+
 @pytest.mark.parametrize("processes", [1, 3])
-def test_two_processes_stop_and_another_number_goes_on(run, half, alone, processes):
+def test_another_number_of_processes_resumes(run, half, alone, processes, train_in_processes):
     """Row 48."""
     shutil.copytree(half, run, dirs_exist_ok=True)
-    alike(fine(run, processes), alone)
+    assert_alike(train_in_processes(run, processes), alone)
 
 
-def test_the_same_number_of_processes_goes_on_bit_for_bit(run, half, two):
+def test_the_same_number_of_processes_resumes_bit_for_bit(run, half, two, train_in_processes):
     """Row 12 for two processes."""
     shutil.copytree(half, run, dirs_exist_ok=True)
-    stopped, straight = fine(run, 2), two[1]
+    stopped, straight = train_in_processes(run, 2), two[1]
     assert stopped[0] == straight[0]
     for one, other in zip(stopped[1:], straight[1:], strict=True):
         assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 @pytest.mark.long
-def test_what_is_not_finite_in_one_process_ends_all_before_the_update(run):
+def test_a_loss_that_is_not_finite_in_one_process_ends_all_before_the_update(run, torchrun):
     """Row 40."""
     done = torchrun(run, 2, "nan")
     assert done.returncode != 0
@@ -85,9 +83,14 @@ def test_what_is_not_finite_in_one_process_ends_all_before_the_update(run):
     assert all(value.isfinite().all() for value in load(run).weights.values())
 
 
+def processes_of(run):
+    lines = subprocess.run(["ps", "ax", "-o", "pid,stat,args", "-ww"], capture_output=True, text=True, check=True).stdout
+    return [line for line in lines.splitlines() if str(run) in line]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("fault", ["kill", "stop"])
-def test_one_process_that_is_gone_ends_all_in_time(run, alone, fault):
+def test_a_lost_process_ends_all_others_in_time(run, alone, fault, torchrun, train_in_processes):
     """Row 43: one killed, and one stopped, which the others give up on after their timeout of 15 seconds."""
     done, begun = torchrun(run, 2, fault), time.monotonic()
     assert done.returncode != 0
@@ -97,16 +100,11 @@ def test_one_process_that_is_gone_ends_all_in_time(run, alone, fault):
     assert left == []
     truncate_log(run, load(run).step)
     if fault == "kill":
-        alike(fine(run, 2), alone)
-
-
-def processes_of(run):
-    lines = subprocess.run(["ps", "ax", "-o", "pid,stat,args", "-ww"], capture_output=True, text=True, check=True).stdout
-    return [line for line in lines.splitlines() if str(run) in line]
+        assert_alike(train_in_processes(run, 2), alone)
 
 
 @pytest.mark.long
-def test_a_save_that_fails_in_the_first_process_ends_all_with_its_cause(run):
+def test_a_failed_save_in_the_first_process_ends_all_with_its_error(run, torchrun):
     """Row 44."""
     (run / "checkpoints").write_text("in the way")
     done = torchrun(run, 2)
@@ -115,7 +113,7 @@ def test_a_save_that_fails_in_the_first_process_ends_all_with_its_cause(run):
     assert "cannot be written (" in done.stderr
 
 
-def test_a_signal_to_one_process_makes_all_save_the_same_step(run):
+def test_a_signal_to_one_process_makes_all_save_the_same_step(run, torchrun):
     """Row 46."""
     done = torchrun(run, 2, "term", steps=10**6)
     assert "exitcode  : 143" in done.stderr.replace("exitcode: 143", "exitcode  : 143")

@@ -13,21 +13,26 @@ import torch
 from diffkit_trainer import RunError, load, read_config, read_export, save, write_config
 from diffkit_trainer.files.atomic import sha256
 from safetensors.torch import load_file, save_file
-from tiny_trainer import CONFIG, Tiny, run_to, trainer
 
 
 @pytest.fixture
-def run(tmp_path):
-    write_config(tmp_path / "run", CONFIG)
-    trained = trainer()
-    run_to(trained, 1)
-    save(tmp_path / "run", trained, CONFIG)
+def run(tmp_path, config, make_trainer, train_to):
+    write_config(tmp_path / "run", config)
+    trained = make_trainer()
+    train_to(trained, 1)
+    save(tmp_path / "run", trained, config)
     return tmp_path / "run"
 
 
-def expected(config):
-    with torch.device("meta"):
-        return Tiny().state_dict()
+@pytest.fixture
+def expected(tiny_network):
+    """The function that `load` calls for the tensors of the network."""
+
+    def tensors(config):
+        with torch.device("meta"):
+            return tiny_network().state_dict()
+
+    return tensors
 
 
 def write_manifest(folder):
@@ -36,12 +41,18 @@ def write_manifest(folder):
     (folder / "manifest.json").write_text(json.dumps({"sha256": manifest}))
 
 
-def assert_refused(run, pattern):
-    start = time.process_time()
-    with pytest.raises(RunError, match=pattern) as caught:
-        load(run, expect=expected)
-    assert time.process_time() - start < 1
-    assert "\n" not in str(caught.value)
+@pytest.fixture
+def assert_refused(expected):
+    """A function that loads a checkpoint or reads an export, which is refused within a second in one line."""
+
+    def check(path, pattern):
+        start = time.process_time()
+        with pytest.raises(RunError, match=pattern) as caught:
+            load(path, expect=expected) if (path / "checkpoints").exists() else read_export(path, expected)
+        assert time.process_time() - start < 1
+        assert "\n" not in str(caught.value)
+
+    return check
 
 
 class Payload:
@@ -58,7 +69,7 @@ class Payload:
     "name", ["ema.safetensors", "model.safetensors", "config.json", "state.json", "manifest.json", "more.pt"]
 )
 @pytest.mark.parametrize("zipped", [False, True])
-def test_a_pickle_never_runs(run, tmp_path, name, zipped):
+def test_a_pickle_never_runs(run, tmp_path, name, zipped, expected):
     """Row 19: under every name, as a plain pickle and as torch.save writes it."""
     path, trace = run / "checkpoints" / "1" / name, tmp_path / "trace"
     if zipped:
@@ -101,7 +112,7 @@ EMPTY = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
         ({"../../etc/passwd": EMPTY}, r"\.\./\.\./etc/passwd: expected nothing"),
     ],
 )
-def test_a_header_bomb_is_refused_at_once(run, header, pattern):
+def test_a_header_bomb_is_refused_at_once(run, header, pattern, assert_refused):
     """Row 20."""
     with_header(run / "checkpoints" / "1" / "ema.safetensors", header)
     write_manifest(run / "checkpoints" / "1")
@@ -109,14 +120,14 @@ def test_a_header_bomb_is_refused_at_once(run, header, pattern):
 
 
 @pytest.mark.parametrize("length", [2**63, 2**64 - 1, 10**12, 8 * 2**20 + 1])
-def test_a_header_longer_than_its_file_is_refused(run, length):
+def test_a_header_longer_than_its_file_is_refused(run, length, assert_refused):
     (run / "checkpoints" / "1" / "ema.safetensors").write_bytes(length.to_bytes(8, "little") + b"{}")
     write_manifest(run / "checkpoints" / "1")
     assert_refused(run, f"expected a header of at most 2 bytes, found {length}")
 
 
 @pytest.mark.parametrize("difference", ["shape", "dtype", "missing", "extra"])
-def test_tensors_that_differ_from_the_network_s_are_named(run, difference):
+def test_tensors_that_differ_from_the_network_s_are_named(run, difference, expected):
     """Row 21."""
     path = run / "checkpoints" / "1" / "ema.safetensors"
     tensors = load_file(path)
@@ -138,7 +149,7 @@ def test_tensors_that_differ_from_the_network_s_are_named(run, difference):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_not_finite_are_refused(run, value):
+def test_weights_that_are_not_finite_are_refused(run, value, assert_refused):
     """Row 22."""
     path = run / "checkpoints" / "1" / "ema.safetensors"
     tensors = load_file(path)
@@ -151,7 +162,7 @@ def test_weights_that_are_not_finite_are_refused(run, value):
 @pytest.mark.parametrize(
     "name", ["../x", "../../config.json", "/etc/passwd", "sub/ema.safetensors", "ema-0.9/../../x.safetensors"]
 )
-def test_a_manifest_with_other_paths_is_refused(run, name):
+def test_a_manifest_with_other_paths_is_refused(run, name, assert_refused):
     """Row 25."""
     path = run / "checkpoints" / "1" / "manifest.json"
     manifest = json.loads(path.read_text())
@@ -161,7 +172,7 @@ def test_a_manifest_with_other_paths_is_refused(run, name):
 
 
 @pytest.mark.parametrize("name", ["ema.safetensors", "config.json", "manifest.json", ""])
-def test_links_are_refused(run, tmp_path, name):
+def test_links_are_refused(run, tmp_path, name, assert_refused):
     """Row 25: also a link to a file with the right sha256."""
     path = run / "checkpoints" / "1" / name
     shutil.move(path, tmp_path / "elsewhere")
@@ -169,7 +180,7 @@ def test_links_are_refused(run, tmp_path, name):
     assert_refused(run, "found a link")
 
 
-def test_a_fifo_is_not_opened(run):
+def test_a_fifo_is_not_opened(run, assert_refused):
     for name in ("ema.safetensors", "manifest.json"):
         path = run / "checkpoints" / "1" / name
         path.unlink()
@@ -194,14 +205,6 @@ def test_a_config_must_be_strict_json(run, text):
 # --- exports
 
 
-def assert_export_refused(path, pattern):
-    start = time.process_time()
-    with pytest.raises(RunError, match=pattern) as caught:
-        read_export(path, expected)
-    assert time.process_time() - start < 1
-    assert "\n" not in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("header", "pattern"),
     [
@@ -213,20 +216,20 @@ def assert_export_refused(path, pattern):
         ({"__metadata__": {"diffkit": "{}"}, "a": EMPTY | {"shape": [10**18, 0]}}, "'a': expected a type"),
     ],
 )
-def test_a_header_bomb_in_an_export_is_refused_at_once(tmp_path, header, pattern):
+def test_a_header_bomb_in_an_export_is_refused_at_once(tmp_path, header, pattern, assert_refused):
     with_header(tmp_path / "net.safetensors", header)
-    assert_export_refused(tmp_path / "net.safetensors", pattern)
+    assert_refused(tmp_path / "net.safetensors", pattern)
 
 
-def test_an_export_must_be_a_regular_file(tmp_path):
+def test_an_export_must_be_a_regular_file(tmp_path, assert_refused):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "text").write_text("no network at all")
     for name, kind in (("fifo", "FIFO"), (".", "folder")):
-        assert_export_refused(tmp_path / name, f"expected a regular file, found a {kind}")
-    assert_export_refused(
+        assert_refused(tmp_path / name, f"expected a regular file, found a {kind}")
+    assert_refused(
         tmp_path / "text", "text: not a safetensors file, or damaged: expected a header of at most 9 bytes, found [0-9]+"
     )
-    assert_export_refused(tmp_path / "none", r"none: cannot be read \(No such file or directory\)")
+    assert_refused(tmp_path / "none", r"none: cannot be read \(No such file or directory\)")
 
 
 # --- random damage
@@ -267,14 +270,14 @@ DAMAGES = (flip_bit, truncate, append, zero, reverse, change_header)
 
 @pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("matching", [False, True], ids=["old manifest", "matching manifest"])
-def test_random_damage_gives_an_error_or_the_previous_checkpoint(run, matching, count):
+def test_random_damage_gives_an_error_or_the_previous_checkpoint(run, matching, count, make_trainer, train_to, config, expected):
     """Damage gives a clear error or the previous checkpoint, never a crash or a hang; other weights only if the manifest matches.
 
     Even then the loaded weights have the network's names, shapes and types, and are finite.
     """
-    trained = trainer()
-    run_to(trained, 2)
-    older, newer = run / "checkpoints" / "1", save(run, trained, CONFIG)
+    trained = make_trainer()
+    train_to(trained, 2)
+    older, newer = run / "checkpoints" / "1", save(run, trained, config)
     old, new = (load_file(folder / "ema.safetensors") for folder in (older, newer))
     original = {path.name: path.read_bytes() for path in newer.iterdir()}
     rng, outcomes = random.Random(0), {"newer": 0, "older": 0, "error": 0}

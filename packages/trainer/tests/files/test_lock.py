@@ -14,6 +14,26 @@ def test_a_second_lock_is_refused_with_the_process_id(tmp_path):
         pass
 
 
+HOLD = """
+import sys, time
+from diffkit_trainer import locked
+with locked(sys.argv[1]):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_ends_with_its_process(tmp_path, start_python):
+    with start_python("-c", HOLD, tmp_path) as holder:
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(LockedError, match=f"in use by process {holder.pid}"), locked(tmp_path):
+            pass
+        holder.kill()
+        holder.wait()
+    with locked(tmp_path):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
+
+
 def test_a_run_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "run").touch()
     with pytest.raises(RunError, match="run: cannot be written"):

@@ -1,4 +1,4 @@
-"""What is said where TensorBoard is not there; what it is given, extra/test_boards.py."""
+"""TensorBoard that is not installed; extra/test_tensorboard.py tests its files."""
 
 import sys
 
@@ -6,7 +6,7 @@ import pytest
 from diffkit_trainer import TensorBoardLogger
 
 
-def test_without_tensorboard_the_way_out_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # what an import of a package that is not there meets
+def test_without_tensorboard_the_error_names_the_package_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # its import fails
     with pytest.raises(ValueError, match=r"pip install 'diffkit-trainer\[tensorboard\]'"):
         TensorBoardLogger(tmp_path)

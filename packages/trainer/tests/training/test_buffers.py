@@ -1,4 +1,6 @@
-"""Running statistics taken aside and put back."""
+"""Buffers, copied before and restored after a forward pass."""
+
+import math
 
 import pytest
 import torch
@@ -17,7 +19,7 @@ def statistics(model):
     return [buffer.tolist() for buffer in model.buffers()]
 
 
-def test_they_are_one_copy_of_each_kind():
+def test_values_are_one_copy_for_each_type():
     model = network()
     before, values = statistics(model), Buffers(model).values()
     assert {value.dtype: value.tolist() for value in values} == {
@@ -30,7 +32,26 @@ def test_they_are_one_copy_of_each_kind():
     assert statistics(model) == before
 
 
-def test_they_are_put_back_each_in_its_place():
+def test_buffers_of_every_type_are_restored_unless_the_update_was_finite():
+    model = nn.Module()
+    held = {"a": [1.0, 2.0], "b": [3.0], "count": 4, "flag": [True], "wide": [[5.0], [6.0]], "turn": [1 + 2j]}
+    for name, value in held.items():
+        model.register_buffer(name, torch.tensor(value, dtype=torch.float64 if name == "wide" else None))
+    buffers = Buffers(model)
+    for good in (True, False):
+        before = buffers.values()
+        for buffer in model.buffers():
+            buffer.copy_(torch.zeros_like(buffer))
+        buffers.restore(before, unless=torch.tensor(good))
+        now = {name: buffer.tolist() for name, buffer in model.named_buffers()}
+        assert now == (
+            {"a": [0.0, 0.0], "b": [0.0], "count": 0, "flag": [False], "wide": [[0.0], [0.0]], "turn": [0]} if good else held
+        )
+        for name, buffer in model.named_buffers():
+            buffer.copy_(torch.tensor(held[name]))
+
+
+def test_each_buffer_gets_its_own_values_back():
     model = network()
     buffers, before = Buffers(model), statistics(model)
     values = buffers.values()
@@ -43,7 +64,16 @@ def test_they_are_put_back_each_in_its_place():
     assert statistics(model) == before
 
 
-def test_a_network_without_them_has_nothing_to_restore():
+def test_a_buffer_that_was_replaced_by_another_tensor_is_restored():
+    norm = nn.BatchNorm1d(2)
+    buffers = Buffers(norm)
+    before = buffers.values()
+    norm.running_mean = torch.full((2,), math.nan)
+    buffers.restore(before, unless=torch.tensor(False))
+    assert norm.running_mean.tolist() == [0.0, 0.0]
+
+
+def test_a_network_without_buffers_has_nothing_to_restore():
     buffers = Buffers(nn.Linear(2, 2))
     assert buffers.values() == []
     buffers.restore([], unless=torch.tensor(False))

@@ -1,4 +1,4 @@
-"""Lists of one kind."""
+"""Lists of tensors of one type and device."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ def test_lists_are_of_one_type_and_device_in_the_order_of_the_first():
     assert [[id(each) for each in group] for group in groups] == [[id(one), id(two)], [id(wide)], [id(away)]]
 
 
-def test_what_stands_beside_goes_along():
+def test_other_lists_are_split_in_the_same_way():
     tensors = [torch.ones(1), torch.ones(1, dtype=torch.float64), torch.ones(2)]
     assert [beside for _, beside in by_kind(tensors, "abc")] == [["a", "c"], ["b"]]
     assert list(by_kind([], [])) == []

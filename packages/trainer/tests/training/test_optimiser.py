@@ -1,4 +1,4 @@
-"""The optimiser alone: AdamW's first steps by hand, the learning rate's table, and what an update that is not finite leaves."""
+"""The optimiser: AdamW's first steps by hand, the learning rate's formula, and updates that are not finite."""
 
 import math
 
@@ -6,8 +6,10 @@ import pytest
 import torch
 from diffkit_trainer import DivergedError
 from diffkit_trainer.options import Options
-from diffkit_trainer.training.optimiser import Optimiser
+from diffkit_trainer.training.optimiser import FIRST_SCALE, Optimiser
 from torch import nn
+
+# --- one update
 
 
 def weight(*values):
@@ -20,17 +22,10 @@ def update(optimiser, parameter, gradient, step=1):
     return optimiser.apply(step)
 
 
-def moment(optimiser, parameter, name="exp_avg"):
-    return optimiser.adamw.state[parameter][name]
-
-
-# --- one update
-
-
-def test_two_updates_are_adamw_s_equations():
+def test_two_updates_follow_adamw_s_equations():
     parameter, lr, decay = weight(), 0.1, 0.5
     optimiser = Optimiser([parameter], lr=lr, weight_decay=decay)
-    w, m, v = torch.tensor([1.0, -2.0]).double(), 0.0, 0.0
+    w, m, v = torch.tensor([1.0, -2.0]).double(), torch.zeros(2).double(), torch.zeros(2).double()
     for n, gradient in enumerate((torch.tensor([3.0, 4.0]), torch.tensor([-1.0, 2.0])), start=1):
         good, norm = update(optimiser, parameter, gradient.tolist(), n)
         assert (good.item(), norm.item()) == (True, pytest.approx(gradient.norm().item()))
@@ -41,14 +36,14 @@ def test_two_updates_are_adamw_s_equations():
     assert (int(optimiser.updates), int(optimiser.skipped), int(optimiser.bad_step)) == (2, 0, 0)
 
 
-def test_the_defaults_are_a_thousandth_and_a_ten_thousandth():
+def test_the_default_learning_rate_and_weight_decay():
     optimiser = Optimiser([weight()])
     (group,) = optimiser.adamw.param_groups
     assert (group["lr"].item(), group["weight_decay"], group["fused"]) == (pytest.approx(1e-3), 1e-4, True)
     assert (optimiser.scale, optimiser.options) == (None, Options())
 
 
-def test_what_needs_no_gradient_and_what_got_none_stay():
+def test_frozen_and_unused_parameters_stay():
     frozen, unused, parameter = weight().requires_grad_(False), weight(), weight()
     optimiser = Optimiser([frozen, unused, parameter], lr=0.1)
     update(optimiser, parameter, [3.0, 4.0])
@@ -57,14 +52,28 @@ def test_what_needs_no_gradient_and_what_got_none_stay():
     assert parameter.tolist() != [1.0, -2.0]
 
 
-@pytest.mark.parametrize(("clip", "factor"), [(10.0, 1.0), (5.0, 1.0), (2.5, 0.5), (0.5, 0.1)])
+def test_the_norm_is_over_all_parameters():
+    one, other, frozen = weight(1.0), weight(1.0), weight(1.0).requires_grad_(False)
+    optimiser = Optimiser([one, frozen, other])
+    assert len(optimiser.parameters) == 2
+    one.grad, other.grad = torch.tensor([3.0]), torch.tensor([4.0])
+    assert optimiser.apply(1)[1].item() == 5.0
+
+
+def moment(optimiser, parameter, name="exp_avg"):
+    return optimiser.adamw.state[parameter][name]
+
+
+@pytest.mark.parametrize(("clip", "factor"), [(None, 1.0), (10.0, 1.0), (5.0, 1.0), (2.5, 0.5), (0.5, 0.1)])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_clipping_brings_the_norm_down(clip, factor, precision):
+def test_clipping_scales_the_gradient_down_and_never_up(clip, factor, precision):
     parameter = weight()
     optimiser = Optimiser([parameter], clip_grad_norm=clip, precision=precision)
     _, norm = update(optimiser, parameter, [3.0, 4.0])
     assert norm.item() == pytest.approx(5.0)
     torch.testing.assert_close(moment(optimiser, parameter), factor * torch.tensor([0.3, 0.4]))
+    torch.testing.assert_close(moment(optimiser, parameter, "exp_avg_sq"), factor**2 * torch.tensor([0.009, 0.016]))
+    assert moment(optimiser, parameter, "step").item() == 1
 
 
 # --- the learning rate
@@ -82,6 +91,7 @@ def rates(count, **options):
 
 def test_the_learning_rate_follows_its_formula():
     assert rates(3) == [2.0] * 3
+    assert rates(2, warmup=1) == [2.0] * 2
     assert rates(6, warmup=4) == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
     cosine = [1 + math.cos(math.pi * min(n / 4, 1)) for n in range(7)]
     assert rates(7, lr_schedule="cosine", decay_steps=4) == pytest.approx(cosine, abs=1e-6)
@@ -89,7 +99,7 @@ def test_the_learning_rate_follows_its_formula():
     assert rates(5, lr_schedule="cosine", decay_steps=4, warmup=2) == pytest.approx(both, abs=1e-6)
 
 
-def test_the_rate_is_the_one_that_the_update_is_made_with():
+def test_an_update_uses_the_learning_rate_of_its_number():
     parameter = weight(1.0)
     update(Optimiser([parameter], lr=1.0, weight_decay=0.0, warmup=4), parameter, [3.0])
     assert parameter.item() == pytest.approx(1 - 0.25)
@@ -99,15 +109,15 @@ def test_the_rate_is_the_one_that_the_update_is_made_with():
 
 
 @pytest.mark.parametrize("gradient", [math.nan, math.inf])
-def test_an_update_that_is_not_finite_changes_nothing_and_is_the_last(gradient):
+def test_an_update_that_is_not_finite_changes_nothing_and_no_later_one_does(gradient):
     parameter = weight()
     optimiser = Optimiser([parameter], lr=0.1, warmup=10)
     update(optimiser, parameter, [3.0, 4.0], 1)
     before, moments = parameter.detach().clone(), moment(optimiser, parameter).clone()
     optimiser.check()
     for step, value in ((2, gradient), (3, 1.0), (4, gradient)):
-        good, _ = update(optimiser, parameter, [1.0, value], step)
-        assert not good
+        good, norm = update(optimiser, parameter, [1.0, value], step)
+        assert (good.item(), norm.isfinite().item()) == (False, value == 1.0)
         assert torch.equal(parameter, before)
         assert torch.equal(moment(optimiser, parameter), moments)
     assert (int(optimiser.updates), int(optimiser.skipped), int(optimiser.bad_step)) == (1, 3, 2)
@@ -116,13 +126,26 @@ def test_an_update_that_is_not_finite_changes_nothing_and_is_the_last(gradient):
     assert caught.value.step == 2
 
 
-def test_a_loss_that_is_not_finite_is_seen_in_its_gradient():
+@pytest.mark.parametrize(("value", "gradient"), [(3.0, 2.0), (math.inf, math.nan), (math.nan, math.nan)])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_loss_that_is_not_finite_has_a_nan_gradient(value, gradient, precision):
+    parameter = weight(1.0)
+    optimiser = Optimiser([parameter], precision=precision)
+    optimiser.backward(2 * parameter.sum() + value)
+    expected = gradient * (FIRST_SCALE if precision == "fp16" else 1.0)
+    torch.testing.assert_close(parameter.grad, torch.tensor([expected]), equal_nan=True)
+
+
+def test_a_loss_that_is_not_finite_makes_no_update():
     parameter = weight()
     optimiser = Optimiser([parameter])
     optimiser.backward((parameter * torch.tensor([1.0, 2.0])).sum() + math.inf)
     assert parameter.grad.isnan().all()
     good, norm = optimiser.apply(1)
     assert (good.item(), norm.isnan().item()) == (False, True)
+
+
+# --- the scale of float16
 
 
 def test_the_scale_multiplies_the_loss_and_divides_the_gradient():
@@ -136,7 +159,7 @@ def test_the_scale_multiplies_the_loss_and_divides_the_gradient():
     torch.testing.assert_close(moment(optimiser, parameter), torch.tensor([0.3, 0.4]))
 
 
-def test_an_overflow_halves_the_scale_and_is_no_divergence():
+def test_an_overflow_halves_the_scale_and_skips_the_update():
     parameter = weight()
     optimiser = Optimiser([parameter], precision="fp16")
     optimiser.streak.fill_(7)
@@ -149,7 +172,7 @@ def test_an_overflow_halves_the_scale_and_is_no_divergence():
 
 
 @pytest.mark.parametrize(("scale", "bad_step"), [(2.0, 0), (1.0, 0), (0.5, 9)])
-def test_an_overflow_at_a_scale_below_one_is_one(scale, bad_step):
+def test_an_overflow_at_a_scale_below_1_is_a_divergence(scale, bad_step):
     parameter = weight()
     optimiser = Optimiser([parameter], precision="fp16")
     optimiser.scale.fill_(scale)
@@ -157,7 +180,21 @@ def test_an_overflow_at_a_scale_below_one_is_one(scale, bad_step):
     assert int(optimiser.bad_step) == bad_step
 
 
-def test_two_thousand_good_updates_double_the_scale():
+def test_the_first_overflow_below_a_scale_of_1_is_the_step_of_divergence():
+    parameter = weight()
+    optimiser = Optimiser([parameter], precision="fp16")
+    optimiser.scale.fill_(1.0)
+    update(optimiser, parameter, [math.inf, 1.0], 7)
+    optimiser.check()
+    assert optimiser.scale.item() == 0.5
+    update(optimiser, parameter, [math.nan, 1.0], 8)
+    update(optimiser, parameter, [math.nan, 1.0], 9)
+    with pytest.raises(DivergedError, match="at step 8: ") as caught:
+        optimiser.check()
+    assert caught.value.step == 8
+
+
+def test_2000_updates_without_an_overflow_double_the_scale():
     parameter = weight()
     optimiser = Optimiser([parameter], precision="fp16")
     optimiser.streak.fill_(1998)
@@ -166,14 +203,14 @@ def test_two_thousand_good_updates_double_the_scale():
         assert (int(optimiser.streak), optimiser.scale.item()) == (streak, scale)
 
 
-# --- saved and taken over
+# --- state and restore
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_what_is_restored_goes_on_as_if_nothing_had_been(precision):
-    def fresh():
+def test_a_restored_optimiser_makes_the_same_updates(precision):
+    def make():
         parameter = nn.Parameter(torch.ones(1, 2, 2, 2).contiguous(memory_format=torch.channels_last))
-        options = {"warmup": 6, "lr_schedule": "cosine", "decay_steps": 9, "precision": precision}
+        options = {"warmup": 6, "lr_schedule": "cosine", "decay_steps": 9, "clip_grad_norm": 1.0, "precision": precision}
         return parameter, Optimiser([parameter, nn.Parameter(torch.ones(2))], lr=0.1, **options)
 
     def steps(parameter, optimiser, numbers):
@@ -181,7 +218,7 @@ def test_what_is_restored_goes_on_as_if_nothing_had_been(precision):
             optimiser.backward((parameter * torch.arange(8.0).reshape(1, 2, 2, 2) * n).sum() + optimiser.parameters[1].sum())
             optimiser.apply(n)
 
-    (one, first), (other, second) = fresh(), fresh()
+    (one, first), (other, second) = make(), make()
     steps(one, first, [1, 2])
     first.skipped.fill_(5)
     if precision == "fp16":
@@ -191,11 +228,11 @@ def test_what_is_restored_goes_on_as_if_nothing_had_been(precision):
         {"scale": 128.0} if precision == "fp16" else {}
     )
     assert numbers == expected
-    described = first.expected()
-    assert {name: (value.shape, value.dtype) for name, value in described.items()} == {
+    expected_moments = first.expected()
+    assert {name: (value.shape, value.dtype) for name, value in expected_moments.items()} == {
         name: (value.shape, value.dtype) for name, value in moments.items()
     }
-    assert {value.device.type for value in described.values()} == {"meta"}
+    assert {value.device.type for value in expected_moments.values()} == {"meta"}
     second.bad_step.fill_(3)
     moments = {name: value.contiguous().clone() for name, value in moments.items()}
     with torch.no_grad():
@@ -205,17 +242,17 @@ def test_what_is_restored_goes_on_as_if_nothing_had_been(precision):
     assert second.lr.item() == pytest.approx(0.1 * 0.5 * (1 + math.cos(math.pi * 2 / 9)) / 2)
     assert second.state()[0] == numbers
     assert int(second.bad_step) == 0
-    kept = moments["0.exp_avg"].clone()
+    before = moments["0.exp_avg"].clone()
     for run in ((one, first), (other, second)):
         steps(*run, [3, 4])
     assert torch.equal(one, other)
     assert torch.equal(first.lr, second.lr)
     assert moment(second, other).is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(moments["0.exp_avg"], kept), "what was given is not moved along"
+    assert torch.equal(moments["0.exp_avg"], before), "the given moments are copied"
     assert moments["0.step"] == 2
 
 
-def test_a_state_from_before_the_first_update_has_moments_of_zero():
+def test_the_state_before_the_first_update_has_moments_of_zero():
     numbers, moments = Optimiser([weight(), weight(3.0)], precision="fp16").state()
     assert numbers == {"updates": 0, "skipped": 0, "streak": 0, "scale": 65536.0}
     assert {name: value.tolist() for name, value in moments.items()} == {
@@ -224,7 +261,16 @@ def test_a_state_from_before_the_first_update_has_moments_of_zero():
     }  # fmt: skip
 
 
-def test_moments_are_of_their_parameter_s_type_and_device():
+def test_a_state_without_moments_and_scale_restores_the_initial_ones():
+    parameter = weight()
+    optimiser = Optimiser([parameter], precision="fp16")
+    update(optimiser, parameter, [1.0, 1.0])
+    optimiser.scale.fill_(4.0)
+    optimiser.restore({"updates": 0, "skipped": 0, "streak": 0}, {})
+    assert (optimiser.scale.item(), int(optimiser.updates), dict(optimiser.adamw.state)) == (65536.0, 0, {})
+
+
+def test_moments_have_their_parameter_s_type_and_device():
     parameter = nn.Parameter(torch.zeros(2, 3, dtype=torch.float64))
     optimiser = Optimiser([parameter])
     for moments in (optimiser.state()[1], optimiser.expected()):
@@ -237,7 +283,7 @@ def test_moments_are_of_their_parameter_s_type_and_device():
         assert {value.device.type for value in optimiser.state()[1].values()} == {"cpu"}
 
 
-def test_everything_is_on_the_parameters_device():
+def test_all_tensors_are_on_the_parameters_device():
     with torch.device("meta"):
         optimiser = Optimiser([nn.Parameter(torch.zeros(2, device="cpu"))], precision="fp16")
     tensors = [value for value in vars(optimiser).values() if isinstance(value, torch.Tensor)]
@@ -246,21 +292,12 @@ def test_everything_is_on_the_parameters_device():
     assert {optimiser.updates.dtype, optimiser.skipped.dtype, optimiser.bad_step.dtype, optimiser.streak.dtype} == {torch.int64}
 
 
-def test_what_is_restored_is_on_the_parameters_device():
+def test_restored_moments_are_on_the_parameters_device():
     _, moments = Optimiser([weight()]).state()
     optimiser = Optimiser([nn.Parameter(torch.zeros(2, device="meta"))])
     optimiser.restore({"updates": 0, "skipped": 0, "streak": 0}, moments)
     (slot,) = optimiser.adamw.state.values()
     assert {name: value.device.type for name, value in slot.items()} == dict.fromkeys(("step", "exp_avg", "exp_avg_sq"), "meta")
-
-
-def test_a_state_without_moments_and_scale_is_the_start():
-    parameter = weight()
-    optimiser = Optimiser([parameter], precision="fp16")
-    update(optimiser, parameter, [1.0, 1.0])
-    optimiser.scale.fill_(4.0)
-    optimiser.restore({"updates": 0, "skipped": 0, "streak": 0}, {})
-    assert (optimiser.scale.item(), int(optimiser.updates), dict(optimiser.adamw.state)) == (65536.0, 0, {})
 
 
 # --- refusals
@@ -280,7 +317,7 @@ def test_a_state_without_moments_and_scale_is_the_start():
         ({"clip_grad_norm": math.nan}, "clip_grad_norm must be a number above 0, .* got nan"),
     ],
 )
-def test_refusals(options, message):
+def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         Optimiser([weight()], **options)
 
@@ -289,5 +326,5 @@ def test_refusals(options, message):
     "options",
     [{"lr": 2.0}, {"clip_grad_norm": 0.5}, {"warmup": 1}, {"weight_decay": 0.0}, {"lr_schedule": "cosine", "decay_steps": 1}],
 )
-def test_the_ends_of_the_ranges_are_taken(options):
+def test_the_ends_of_the_ranges_are_accepted(options):
     assert Optimiser([weight()], **options)

@@ -1,267 +1,196 @@
-"""Training learns, and goes on after any stop as if there had been none."""
+"""An update equals plain torch, is the same for every split of the batch, and changes nothing where it is not finite."""
 
-import json
-import os
-import shutil
-import signal
+import math
 
 import pytest
 import torch
-from diffkit_schedules import cosine, rectified
-from diffkit_trainer import (
-    DivergedError,
-    LockedError,
-    RunError,
-    Trainer,
-    append_log,
-    checkpoints,
-    load,
-    locked,
-    open_images,
-    read_config,
-    read_log,
-    resume,
-    save,
-    truncate_log,
-    write_config,
-)
-from diffkit_trainer.files.atomic import sha256
-from forks import Fork
-from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
+from diffkit_schedules import offset_cosine
+from diffkit_trainer import DivergedError, World, losses, save
+from diffkit_trainer.training.batch import random_batch
 from torch import nn
 
 
-@pytest.fixture
-def run(tmp_path):
-    write_config(tmp_path / "run", CONFIG)
-    return tmp_path / "run"
-
-
-def test_it_learns():
-    losses = run_to(trainer(lr=5e-3, batch_size=64), 150)
+def test_training_lowers_the_loss(train_to, make_trainer):
+    losses = train_to(make_trainer(lr=5e-3, batch_size=64), 150)
     assert sum(losses[-20:]) < 0.75 * sum(losses[:20])
 
 
-def test_a_step_is_yielded_after_both_updates():
-    it = trainer(ema=0.5)
-    before = it.model.out.weight.clone()
-    for step in it.run(1):
-        assert step.step == it.step == it.ema.updates == 1
+@pytest.fixture
+def make_without_norm(make_trainer, tiny_network):
+    """`make_trainer` of a network without batch norm, whose statistics depend on the parts of a batch."""
+    return lambda **options: make_trainer(network=lambda: tiny_network(norm=False), **options)
+
+
+def weights_of(trainer):
+    return torch.cat([parameter.detach().flatten() for parameter in trainer.model.parameters()])
+
+
+@pytest.mark.parametrize("clip", [None, 0.05])
+@pytest.mark.parametrize("shape", ["constant", "cosine"])
+def test_training_equals_a_plain_torch_loop(shape, clip, tiny_network, train_to, make_without_norm):
+    steps, warmup, decay = 12, 4, 10
+    falling = {"decay_steps": decay} if shape == "cosine" else {}
+    trainer = make_without_norm(flip=False, clip_grad_norm=clip, lr_schedule=shape, warmup=warmup, ema=0.9, **falling)
+    torch.manual_seed(0)
+    network, average = tiny_network(norm=False), tiny_network(norm=False)
+    average.load_state_dict(network.state_dict())
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-4, foreach=False)
+    found, norms = [], []
+    for n in range(steps):
+        batch = random_batch(trainer.batch_spec, n)
+        x0 = trainer.normalisation.to_network(trainer.images.pixels[batch.indices])
+        value = losses(network, offset_cosine(), x0, t=batch.t, eps=batch.eps).mean()
+        optimizer.zero_grad()
+        value.backward()
+        norms.append(nn.utils.clip_grad_norm_(network.parameters(), clip or math.inf).item())
+        factor = min(1, (n + 1) / warmup) * ((1 + math.cos(math.pi * min(n / decay, 1))) / 2 if shape == "cosine" else 1)
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-3 * factor
+        optimizer.step()
+        d = min(0.9, (1 + n) / (10 + n))
+        with torch.no_grad():
+            for mean, value_now in zip(average.parameters(), network.parameters(), strict=True):
+                mean.mul_(d).add_(value_now, alpha=1 - d)
+        found.append(value.item())
+    assert train_to(trainer, steps) == pytest.approx(found, rel=1e-5)
+    torch.testing.assert_close(weights_of(trainer), nn.utils.parameters_to_vector(network.parameters()), rtol=1e-4, atol=1e-6)
+    for one, other in zip(trainer.ema.model.parameters(), average.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    entry = trainer.metrics()
+    assert entry["gradient_norm"] == pytest.approx(sum(norms) / steps, rel=1e-4)
+    assert entry["lr"] == pytest.approx(1e-3 * factor, rel=1e-5)
+    assert entry["loss"] == pytest.approx(sum(found) / steps, rel=1e-5)
+
+
+def test_a_step_is_yielded_after_the_updates_of_weights_and_average(make_trainer):
+    trainer = make_trainer(ema=0.5)
+    before = trainer.model.out.weight.clone()
+    for step in trainer.run(1):
+        assert step.step == trainer.step == trainer.ema.updates == 1
         assert not step.loss.requires_grad
-        assert not torch.equal(it.model.out.weight, before)
-        # the first warmed-up decay is 1/10
-        torch.testing.assert_close(it.ema.model.out.weight, 0.1 * before + 0.9 * it.model.out.weight)
+        assert not torch.equal(trainer.model.out.weight, before)
+        # the first decay of the warm-up is 1/10
+        torch.testing.assert_close(trainer.ema.model.out.weight, 0.1 * before + 0.9 * trainer.model.out.weight)
 
 
-def test_the_seed_decides_everything():
-    one, two, other = trainer(seed=1), trainer(seed=1), trainer(seed=2)
-    losses = [run_to(it, 5) for it in (one, two, other)]
+def test_the_seed_determines_losses_and_state(assert_same_state, make_trainer, train_to, state_of):
+    one, two, other = make_trainer(seed=1), make_trainer(seed=1), make_trainer(seed=2)
+    losses = [train_to(trainer, 5) for trainer in (one, two, other)]
     assert losses[0] == losses[1] != losses[2]
-    same(everything(one), everything(two))
+    assert_same_state(state_of(one), state_of(two))
 
 
-@pytest.mark.parametrize("stop", [1, 7, 12])
-def test_stopped_and_resumed_is_the_same_as_never_stopped(run, stop):
-    straight = trainer()
-    losses = run_to(straight, 15)
-    first = trainer()
-    begun = run_to(first, stop)
-    save(run, first, CONFIG)
-    torch.manual_seed(99)
-    second = trainer(seed=0)
-    run_to(second, 3)  # whatever it was before
-    assert resume(run, second) == []
-    assert second.step == stop
-    assert begun + run_to(second, 15) == losses
-    same(everything(second), everything(straight))
-    assert second.metrics() == straight.metrics()
+# --- parts of a batch
+
+
+@pytest.mark.parametrize("parts", [2, 3, 16, 99])
+def test_gradient_accumulation_gives_the_same_update(parts, train_to, make_without_norm):
+    one, many = make_without_norm(), make_without_norm(accumulate=parts)
+    assert train_to(many, 6) == pytest.approx(train_to(one, 6), rel=1e-5)
+    torch.testing.assert_close(weights_of(many), weights_of(one), rtol=1e-4, atol=1e-6)
+
+
+class Counted(nn.Module):
+    """Counts the calls of a network."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.calls = network, 0
+
+    def forward(self, x, level):
+        self.calls += 1
+        return self.network(x, level)
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"batch_size": 0}, "batch_size must be a whole number from 1 to 65536, got 0"),
-        ({"lr": 0.0}, "lr must be a number above 0, .*, got 0.0"),
-        ({"loss": "l1"}, "loss must be one of mae, mse, huber, got 'l1'"),
-        ({"prediction": "noise"}, "prediction must be one of"),
-        ({"condition": "level"}, "condition must be one of"),
-        ({"ema": 1.5}, r"ema must be a number in \[0, 1\), or several of them, got 1.5"),
-        ({"lr_schedule": "cosine"}, "lr_schedule 'cosine' needs decay_steps >= 1"),
-        ({"decay_steps": 9}, "decay_steps is for lr_schedule 'cosine', got 9 with 'constant'"),
-        ({"compile": True, "shard": True}, "compile and shard cannot be combined"),
-    ],
+    ("batch_size", "processes", "accumulate", "parts"), [(3, 2, 2, 1), (5, 2, 2, 2), (7, 3, 4, 2), (4, 1, 9, 4)]
 )
-def test_what_a_trainer_refuses(options, message):
-    with pytest.raises(ValueError, match=message):
-        trainer(**options)
+def test_every_process_makes_the_same_number_of_parts(
+    batch_size, processes, accumulate, parts, make_trainer, train_to, tiny_network
+):
+    """Shards wait for each other at every part, although some processes have one sample more."""
+    for rank in range(processes):
+        trainer = make_trainer(network=lambda: Counted(tiny_network()), batch_size=batch_size, accumulate=accumulate)
+        trainer.world = World(rank, processes)  # alone: it has no other process to wait for
+        train_to(trainer, 1)
+        assert trainer.model.calls == parts
 
 
-@pytest.mark.parametrize("schedule", [cosine(), rectified()], ids=["cosine", "rectified"])
-def test_what_could_not_be_sampled_is_not_trained(schedule):
-    with pytest.raises(ValueError, match="'eps' is undefined at alpha = 0"):
-        Trainer(Tiny(), open_images("digits"), schedule)
-    Trainer(Tiny(), open_images("digits"), schedule, prediction="v")
+# --- updates that are not finite
 
 
-def test_a_checkpoint_is_what_was_saved(run):
-    it = trainer()
-    run_to(it, 2)
-    path = save(run, it, CONFIG)
-    assert path == run / "checkpoints" / "2"
-    assert sorted(os.listdir(path)) == [
-        *("config.json", "ema.safetensors", "manifest.json", "model.safetensors", "optimizer.safetensors", "state.json")
-    ]
-    for weights, network in (("model", it.model), ("ema", it.ema.model)):
-        loaded = load(run, weights)
-        assert (loaded.step, loaded.config, loaded.warnings) == (2, CONFIG, [])
-        assert all(torch.equal(value, loaded.weights[name]) for name, value in network.state_dict().items())
-    mask = os.umask(0)
-    os.umask(mask)
-    assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o666 & ~mask}
+class NotFinite(nn.Module):
+    """Adds `value` to the output of a network in forward pass number `at` of the training; NaN also to the input."""
+
+    def __init__(self, network, at, value):
+        super().__init__()
+        self.network, self.at, self.value, self.calls = network, at, value, 0
+
+    def forward(self, x, level):
+        self.calls += self.training
+        out = self.network(x * math.nan if self.calls == self.at and math.isnan(self.value) else x, level)
+        return out + self.value if self.calls == self.at and self.training else out
 
 
-def test_the_newest_few_are_kept_and_strays_left_alone(run):
-    it = trainer()
-    stray = run / "checkpoints" / "best"
-    stray.mkdir(parents=True)
-    for steps in (1, 2, 3):
-        run_to(it, steps)
-        save(run, it, CONFIG, keep=2)
-    assert [step for step, _ in checkpoints(run)] == [3, 2]
-    assert sorted(os.listdir(run / "checkpoints")) == ["2", "3", "best"]
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_update_that_is_not_finite_changes_nothing_and_ends_the_training(
+    run, value, precision, config, train_to, assert_same_state, make_trainer, state_of, tiny_network
+):
+    trainer, finite = (
+        make_trainer(network=lambda at=at: NotFinite(tiny_network(), at, value), precision=precision) for at in (3, 0)
+    )
+    train_to(trainer, 2)
+    train_to(finite, 2)
+    path = save(run, trainer, config)
+    for step, _ in trainer.run(5):
+        assert step in (3, 4, 5)
+    for call in (trainer.check, trainer.metrics, trainer.state, lambda: save(run, trainer, config)):
+        with pytest.raises(DivergedError, match="not finite at step 3: no update was made from there on") as caught:
+            call()
+        assert caught.value.step == 3
+    trainer.optimiser.bad_step.zero_()
+    one, other = state_of(trainer), state_of(finite)
+    for name in ("model", "ema"):  # a counter of forward passes
+        del one[1][f"{name}.network.norm.num_batches_tracked"], other[1][f"{name}.network.norm.num_batches_tracked"]
+    one[0].update(step=2, skipped=0)
+    assert_same_state(one, other)
+    assert list((run / "checkpoints").iterdir()) == [path]
 
 
-FILES = ["config.json", "ema.safetensors", "manifest.json", "model.safetensors", "optimizer.safetensors", "state.json"]
+def test_an_fp16_overflow_changes_neither_average_nor_learning_rate(train_to, state_of, make_without_norm):
+    trainer = make_without_norm(precision="fp16", warmup=100, ema=0.9)
+    train_to(trainer, 3)
+    assert trainer.metrics()["lr"] == pytest.approx(1e-3 * 3 / 100)
+    before, scale = state_of(trainer), float(trainer.optimiser.scale)
+    handle = trainer.model.out.weight.register_hook(lambda gradient: gradient * math.inf)
+    train_to(trainer, 5)
+    handle.remove()
+    after = state_of(trainer)
+    assert all(torch.equal(after[1][name], value) for name, value in before[1].items())
+    entry = trainer.metrics()
+    assert (entry["lr"], entry["skipped"], entry["loss"]) == (pytest.approx(1e-3 * 4 / 100), 2, None)
+    assert (after[0]["updates"], after[0]["ema_updates"], after[0]["step"]) == (3, 3, 5)
+    assert float(trainer.optimiser.scale) == scale / 4
+    train_to(trainer, 6)
+    assert int(trainer.optimiser.updates) == 4
+    assert trainer.metrics()["lr"] == pytest.approx(1e-3 * 4 / 100), "the learning rate of update 4, after two that were skipped"
+    assert not torch.equal(state_of(trainer)[1]["ema.out.weight"], before[1]["ema.out.weight"])
 
 
-def flip(path):
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
+def test_fp16_diverges_where_every_update_overflows(train_to, make_without_norm):
+    trainer = make_without_norm(precision="fp16")
+    trainer.model.out.weight.register_hook(lambda gradient: gradient * math.nan)
+    train_to(trainer, 20)
+    with pytest.raises(DivergedError, match="not finite at step 18"):  # the first update at a scale below 1
+        trainer.check()
 
 
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize(
-    "damage",
-    [flip, lambda path: path.write_bytes(path.read_bytes()[:-1]), lambda path: path.unlink(), lambda path: path.write_bytes(b"")],
-    ids=["bit", "cut", "gone", "empty"],
-)
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(run, name, damage):
-    it = trainer()
-    run_to(it, 1)
-    save(run, it, CONFIG)
-    good = everything(it)
-    run_to(it, 2)
-    damage(save(run, it, CONFIG) / name)
-    again = trainer()
-    (warning,) = resume(run, again)
-    assert str(run / "checkpoints" / "2") in warning
-    assert "\n" not in warning
-    same(everything(again), good)
-    shutil.rmtree(run / "checkpoints" / "1")
-    with pytest.raises(RunError, match="checkpoints/2"):
-        load(run)
+# --- number and memory formats
 
 
-def test_a_flipped_bit_is_a_sha256_mismatch(run):
-    it = trainer()
-    flip(save(run, it, CONFIG) / "ema.safetensors")
-    with pytest.raises(RunError, match=r"sha256 mismatch .*ema.safetensors"):
-        load(run)
-
-
-@pytest.mark.parametrize("names", [["../x"], ["/etc/passwd"], FILES[1:], [*FILES, ".x"], [*FILES, "a/b"]])
-def test_a_manifest_names_our_files_and_no_others(run, names):
-    path = save(run, trainer(), CONFIG) / "manifest.json"
-    path.write_text(json.dumps({"sha256": dict.fromkeys(names, "0")}))
-    with pytest.raises(RunError, match=r"manifest.json: expected the sums of"):
-        load(run)
-
-
-def test_one_more_file_in_a_checkpoint_is_verified_like_the_others(run):
-    folder = save(run, trainer(), CONFIG)
-    (folder / "later.json").write_text("{}")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["sha256"]["later.json"] = sha256(folder / "later.json")
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert load(run).warnings == []
-    (folder / "later.json").write_text("{ }")
-    with pytest.raises(RunError, match=r"sha256 mismatch .*later.json"):
-        load(run)
-
-
-def test_weights_of_another_network_are_named(run):
-    save(run, trainer(), CONFIG)
-    other = trainer()
-    other.model.out = nn.Conv2d(8, 1, 1)
-    with pytest.raises(
-        RunError, match=r"out.weight: expected float32 of shape \(1, 8, 1, 1\), found float32 of shape \(1, 8, 3, 3\)"
-    ):
-        resume(run, other)
-
-
-def test_weights_that_are_not_finite_are_not_saved(run):
-    it = trainer()
-    save(run, it, CONFIG)
-    run_to(it, 1)
-    it.model.out.weight.data[0, 0, 0, 0] = float("nan")
-    with pytest.raises(DivergedError, match="not finite at step 1"):
-        save(run, it, CONFIG)
-    assert [step for step, _ in checkpoints(run)] == [0]
-
-
-def test_what_is_no_run_and_what_has_no_checkpoint(tmp_path, run):
-    with pytest.raises(RunError, match="no such run folder"):
-        load(tmp_path / "none")
-    with pytest.raises(RunError, match=r"is not a run folder: it has no config\.json"):
-        load(tmp_path)
-    with pytest.raises(RunError, match="has no checkpoint yet"):
-        load(run)
-
-
-@pytest.mark.parametrize("text", ["", "[1]", '{"a": NaN}', '{"a": 1e999}', '{"a": 1, "a": 2}', "[" * 10**5, '{"a": '])
-def test_json_has_no_loopholes(run, text):
-    (run / "config.json").write_text(text)
-    with pytest.raises(RunError, match=r"config.json: (invalid JSON|expected a JSON object)") as caught:
-        read_config(run)
-    assert "\n" not in str(caught.value)
-
-
-def test_the_log_is_cut_back_to_the_step_that_is_resumed(run):
-    for step in (10, 20, 30):
-        append_log(run, {"step": step, "loss": step / 7})
-    with (run / "log.jsonl").open("a") as file:
-        file.write('{"step": 40, "lo')
-    truncate_log(run, 20)
-    assert read_log(run) == [{"step": 10, "loss": 10 / 7}, {"step": 20, "loss": 20 / 7}]
-
-
-def test_lines_of_the_log_that_are_no_entries_are_left_out(run):
-    good = [{"step": step, "loss": None} for step in (1, 2, 3)]
-    lines = [b"", b"text", b'{"step": 1, "lo', b"[1]", b"7", b'{"loss": 1}', b'{"step": "1"}', b"\xff\xfe", b'{"step": 1}}']
-    with (run / "log.jsonl").open("wb") as file:
-        for i, line in enumerate(lines):
-            file.write(line + b"\n" + (json.dumps(good[i // 3]).encode() + b"\n" if i % 3 == 1 else b""))
-    assert read_log(run) == good
-    truncate_log(run, 2)
-    assert (run / "log.jsonl").read_text() == "".join(json.dumps(entry) + "\n" for entry in good[:2])
-
-
-HOLD = """
-import pathlib, sys, time
-from diffkit_trainer import locked
-with locked(pathlib.Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_a_run_in_use_is_refused_and_free_again_after_a_kill(run):
-    with Fork("-c", HOLD, run) as holder:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(LockedError, match=f"in use by process {holder.pid}"), locked(run):
-            pass
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
-    with locked(run):
-        assert (run / "lock").read_text() == str(os.getpid())
+@pytest.mark.parametrize("options", [{"precision": "bf16"}, {"precision": "fp16"}, {"channels_last": True}])
+def test_other_precisions_and_channels_last_give_nearly_the_same_losses(options, train_to, make_without_norm):
+    one, other = make_without_norm(), make_without_norm(**options)
+    assert train_to(other, 8) == pytest.approx(train_to(one, 8), rel=2e-2 if "precision" in options else 1e-4)
+    assert {parameter.dtype for parameter in other.model.parameters()} == {torch.float32}

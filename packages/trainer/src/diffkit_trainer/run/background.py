@@ -1,9 +1,9 @@
-"""Saving in the background."""
+"""Checkpoints that a thread writes while the training continues."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from diffkit_trainer.run.checkpoint import write
 from diffkit_trainer.run.state import snapshot
@@ -15,9 +15,9 @@ __all__ = ["Saver"]
 class Saver:
     """Writes checkpoints as `save` does, in a thread: a call copies the state to memory and returns.
 
-    There is at most one copy: a call waits until the previous one is written. An error in the thread is raised by the next call,
-    after it has started to write its own checkpoint, or at the end of the `with` block, which waits for the thread. Where the
-    block ends with another error, that error gets a note.
+    There is at most one copy: a call waits until the previous checkpoint is written. The next call raises an error of the
+    thread, after it has started to write its own checkpoint. The end of the `with` block waits for the thread and raises its
+    error; where the block ends with another error, that error gets a note.
     """
 
     def __init__(self, run: Path | str, *, keep: int = 2, keep_every: int | None = None) -> None:
@@ -26,9 +26,9 @@ class Saver:
         self._pending: Future[Path] | None = None
 
     def save(self, trainer: Trainer, config: dict[str, Any]) -> None:
-        """Copy the trainer's state and start to write it. All processes must call this; the first one writes.
+        """Copy the trainer's state and start to write it; all processes must call this, and the first one writes.
 
-        Raises DivergedError as `Trainer.check` does, and the error of the previous call's writing.
+        Raises DivergedError as `Trainer.check` does, and the error of the previous checkpoint.
         """
         failure = self._failure()  # raised at the end: the disk may have room by now
         try:
@@ -42,12 +42,12 @@ class Saver:
             raise failure
 
     def wait(self) -> None:
-        """Wait until the last checkpoint is on the disk; raises the error of its writing."""
+        """Wait until the last checkpoint is on the disk; raises its error."""
         failure = self._failure()
         if failure is not None:
             raise failure
 
-    def __enter__(self) -> "Saver":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
@@ -60,7 +60,7 @@ class Saver:
             self._thread.shutdown(wait=True)
 
     def _failure(self) -> BaseException | None:
-        """The error of the last writing, once it has ended; None for none."""
+        """Wait for the last checkpoint; its error, or None."""
         pending, self._pending = self._pending, None
         return None if pending is None else pending.exception()
 

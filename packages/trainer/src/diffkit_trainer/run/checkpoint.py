@@ -29,8 +29,9 @@ __all__ = ["Loaded", "load", "resume", "save", "write"]
 
 
 class Loaded(NamedTuple):
-    """A run's newest valid checkpoint: its step, the run's config, one network's weights by name, and a warning for each newer
-    checkpoint that is damaged.
+    """A run's newest valid checkpoint: step, config and the weights of one network by name.
+
+    warnings: one for each newer checkpoint, all of which are damaged.
     """
 
     step: int
@@ -40,12 +41,12 @@ class Loaded(NamedTuple):
 
 
 def save(run: Path | str, trainer: Trainer, config: dict[str, Any], *, keep: int = 2, keep_every: int | None = None) -> Path:
-    """Write the trainer's state to RUN/checkpoints/STEP and return that path; keep the newest `keep` checkpoints and those whose
-    step is a multiple of `keep_every`, and remove the others. `Saver` does the same in the background.
+    """Write the trainer's state to RUN/checkpoints/STEP and return that path.
 
-    Where the run has no config.json, it gets the config. All processes must call this; the first one writes. Raises ValueError
-    for a config that is not plain JSON, DivergedError for weights that are not finite, and RunError where the disk refuses or is
-    full; older checkpoints stay then.
+    Keeps the newest `keep` checkpoints and those whose step is a multiple of `keep_every`, and removes the others. Writes
+    config.json where the run has none. All processes must call this; the first one writes. `Saver` does the same in a thread.
+    Raises ValueError for a config that is not plain JSON, DivergedError for weights that are not finite, and RunError where the
+    disk is full or cannot be written; then the older checkpoints stay.
     """
     state = snapshot(trainer)
     return (
@@ -56,7 +57,7 @@ def save(run: Path | str, trainer: Trainer, config: dict[str, Any], *, keep: int
 
 
 def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int, keep_every: int | None = None) -> Path:
-    """Write a snapshot, see `save`."""
+    """Write a snapshot as `save` does."""
     final = _checkpoint_folder(run, state.step)
     folder, temporary = final.parent, final.with_name(f".{state.step}.{os.getpid()}")
     networks = {file: values for file, values in state.tensors.items() if file != "optimizer"}
@@ -96,12 +97,12 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
 
 
 def load(run: Path | str, weights: str = "ema", expect: Callable[[dict[str, Any]], Mapping[str, Tensor]] | None = None) -> Loaded:
-    """The weights of the newest valid checkpoint: "ema", another average such as "ema-0.9999", or "model" (raw). The run may be
-    from an untrusted source.
+    """The weights of the newest valid checkpoint; the run may be from an untrusted source.
 
-    expect: expect(config) -> the network's tensors by name, which may be on "meta"; names, shapes and types are compared with
-    them before the file is read. Raises RunError for a folder that is not a run, where no checkpoint is valid, where `expect`
-    raises ValueError, and as `read_tensors` does.
+    weights: "ema", another average such as "ema-0.9999", or "model" (raw). expect: expect(config) -> the network's tensors by
+    name, which may be on "meta"; names, shapes and types are compared with them before the file is read.
+    Raises RunError for a folder that is not a run, where no checkpoint is valid, where `expect` raises ValueError, and as
+    `read_tensors` does.
     """
     folder, step, warnings = latest_checkpoint(Path(run))
     config, path = read_document(folder / "config.json"), folder / f"{weights}.safetensors"
@@ -113,11 +114,11 @@ def load(run: Path | str, weights: str = "ema", expect: Callable[[dict[str, Any]
 
 
 def resume(run: Path | str, trainer: Trainer) -> list[str]:
-    """Restore the newest valid checkpoint into the trainer; returns warnings: for damaged checkpoints that were skipped, and for
-    differences that change the result by rounding.
+    """Restore the newest valid checkpoint into the trainer; returns the warnings.
 
-    Raises ValueError, which lists every difference, where `Trainer.experiment` is not the run's: to start a new run from its
-    weights, `load` them before the trainer is made. Raises RunError as `load` does, and for weights of another network.
+    They name the damaged checkpoints that were skipped, and the differences that change the result by rounding.
+    Raises ValueError, which lists every difference, where `Trainer.experiment` is not that of the run: to start a new run from
+    its weights, `load` them before the trainer is made. Raises RunError as `load` does, and for weights of another network.
     """
     folder, step, warnings = latest_checkpoint(Path(run))
     numbers = read_document(folder / "state.json")
@@ -137,7 +138,7 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
 
 
 def _same_experiment(folder: Path, numbers: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Raises ValueError, which lists them, for changes of the experiment; a warning where the checkpoint has no record."""
+    """Raises ValueError for a changed experiment; returns a warning where the checkpoint has no record of it."""
     if "experiment" not in numbers:
         return [f"{folder} has no record of its experiment: it could not be compared"]
     changed = changes(numbers["experiment"], now)
@@ -147,7 +148,7 @@ def _same_experiment(folder: Path, numbers: dict[str, Any], now: dict[str, Any])
 
 
 def _untied(values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors without shared memory, which tied weights have: a safetensors file holds one tensor for each name."""
+    """The tensors with separate memory: tied weights share theirs, and safetensors refuses to save such tensors."""
     seen: set[int] = set()
     untied = {}
     for name, value in values.items():

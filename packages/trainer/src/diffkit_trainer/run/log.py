@@ -28,7 +28,7 @@ class Entry(Struct):
 
 
 def append_log(run: Path | str, entry: dict[str, Any]) -> None:
-    """Add one JSON object as a line to log.jsonl. Raises RunError where the disk refuses."""
+    """Add one JSON object as a line to log.jsonl. Raises RunError where the disk cannot be written."""
     path = Path(run) / "log.jsonl"
     try:
         with open(path, "a", encoding="utf-8", opener=_without_waiting) as file:
@@ -54,8 +54,10 @@ def read_log(run: Path | str) -> list[dict[str, Any]]:
 
 
 def truncate_log(run: Path | str, step: int) -> None:
-    """Remove the entries after `step`, which the resumed run logs again, and the "last" entry of the former end, which is off the
-    interval. Raises RunError where the disk refuses.
+    """Remove the entries after `step`, which the resumed run logs again.
+
+    The "last" entry is removed too: it was logged at the end of the run, between two intervals. Raises RunError where the disk
+    cannot be written.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as run:

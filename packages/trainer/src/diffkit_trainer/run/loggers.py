@@ -1,4 +1,4 @@
-"""Loggers: what a run writes besides log.jsonl. A new one is its own file and one line here, or an entry point elsewhere."""
+"""Loggers: what a run writes besides log.jsonl. A new one is a file and one line here, or another distribution's entry point."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -14,7 +14,7 @@ __all__ = ["LOGGERS", "Logger", "open_loggers"]
 
 
 class Logger(Protocol):
-    """Made by `factory(run, step)`: the run's folder, and the step from which it starts or resumes."""
+    """What `factory(run, step)` makes. run: the folder. step: where the run starts or resumes."""
 
     def log(self, entry: Mapping[str, Any]) -> None:
         """Log an entry of log.jsonl: "step", "loss", "lr" and others, each a number, a list of numbers or None."""
@@ -55,7 +55,7 @@ class _Named:
 def open_loggers(names: Iterable[str], run: Path, step: int) -> Iterator[list[Logger]]:
     """The loggers of those names, closed after the block.
 
-    Raises ValueError for an unknown name, and where one needs a package that is not installed.
+    Raises ValueError for an unknown name, and for a logger whose package is not installed.
     """
     with ExitStack() as stack:
         yield [stack.enter_context(closing(_Named(name, run, step))) for name in names]

@@ -20,8 +20,10 @@ MAX_SUM = 1e100
 
 
 class StateNumbers(Struct):
-    """The content of state.json. sums: of the metrics since the last log entry. environment: what changes the result by rounding.
-    experiment: what changes it otherwise.
+    """The content of state.json.
+
+    sums: of the metrics since the last log entry. environment: what changes the result by rounding. experiment: what changes it
+    otherwise.
     """
 
     step: Count
@@ -40,8 +42,10 @@ class StateNumbers(Struct):
 
 
 class Snapshot(NamedTuple):
-    """A trainer's state. numbers: for state.json. tensors: by file ("model", "ema", ..., "optimizer") and name; a further file
-    of a checkpoint is a further entry. infinite: the buffers that may hold infinities, see `EMA`.
+    """A trainer's state.
+
+    numbers: for state.json. tensors: by file ("model", "ema", ..., "optimizer") and name; a further file of a checkpoint is a
+    further entry. infinite: the names of the buffers that may have infinities, see `EMA`.
     """
 
     step: int
@@ -100,14 +104,14 @@ def average_names(trainer: Trainer) -> list[str]:
 
 
 def validate_numbers(numbers: dict[str, Any], path: object, sums: int) -> None:
-    """Raises RunError, which names the number, unless they are those of a snapshot with that many sums."""
+    """Raises RunError, which names the number, for invalid numbers, and for another number of sums than `sums`."""
     found = as_type(numbers, StateNumbers, path)
     if len(found.sums) != sums:
         raise RunError(f"{path}: sums: expected {sums} numbers, found {len(found.sums)}")
 
 
 def rounding_warning(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """One line for what has changed since the checkpoint and changes the result by rounding; None where nothing has.
+    """One line for the changes since the checkpoint that change the result by rounding; None for none.
 
     >>> rounding_warning({"torch": "2.13.0", "threads": 2}, {"torch": "2.13.0", "threads": 1})
     'threads is 1 here and was 2: the same training up to rounding, not bit for bit'
@@ -117,7 +121,7 @@ def rounding_warning(before: dict[str, Any], now: dict[str, Any]) -> str | None:
 
 
 def _to_host(value: Tensor, copied: bool, wanted: bool) -> Tensor | None:
-    """On the CPU in row-major order, as in the file; in one copy, where channels_last would need a second one."""
+    """On the CPU in row-major order, as in the file, by one copy; None where the tensor is not wanted."""
     full = full_tensor(value.detach())
     if not wanted:
         return None

@@ -12,7 +12,7 @@ __all__ = ["TensorBoardLogger"]
 class TensorBoardLogger:
     """Event files in RUN/tensorboard, see `diffkit_trainer.Logger`.
 
-    step: where the run starts or resumes; TensorBoard hides what was logged of later steps before.
+    step: where the run starts or resumes; TensorBoard hides the earlier entries of later steps.
     Raises ValueError where tensorboard is not installed.
     """
 
@@ -24,7 +24,7 @@ class TensorBoardLogger:
         self._writer: Any = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def log(self, entry: Mapping[str, Any]) -> None:
-        """Log every number under its name; those of a list under name/0, name/1, ..."""
+        """Log every number under its name, and the numbers of a list under name/0, name/1, ..."""
         for name, value in entry.items():
             for i, each in enumerate(value if isinstance(value, list) else [value]):
                 if each is not None and name != "step":

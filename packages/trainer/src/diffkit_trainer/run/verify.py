@@ -18,7 +18,7 @@ __all__ = ["checkpoints", "has_checkpoint", "is_valid", "latest_checkpoint", "re
 
 REQUIRED = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
 EXTRA = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-"""Names of other files that a checkpoint may have: further averages, and what later versions add."""
+"""Names of further files of a checkpoint: other averages, and files of later versions."""
 MAX_FILES = 1000
 UNFINISHED = re.compile(r"\.[0-9]{1,19}\.[0-9]+")
 TRASH = re.compile(r"\.trash\.([0-9]{1,19})\.[0-9]+")
@@ -64,12 +64,12 @@ def is_valid(folder: Path) -> bool:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a process left that was killed while it saved; the run's lock keeps others out."""
+    """Remove the folders of processes that were killed while they saved; the run's lock keeps other processes out."""
     _remove(folder, UNFINISHED)
 
 
 def remove_trash(folder: Path) -> None:
-    """Remove what a process left that was killed while it removed a checkpoint."""
+    """Remove the folders of processes that were killed while they removed a checkpoint."""
     _remove(folder, TRASH)
 
 

@@ -1,4 +1,4 @@
-"""A network's weights as one short name."""
+"""A short hash of a network's weights."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ __all__ = ["weights_hash"]
 
 
 def weights_hash(weights: Mapping[str, Tensor]) -> str:
-    """16 hex digits of the sha256 of names, types, shapes and values: the same whatever file the weights lie in.
+    """16 hex digits of the sha256 of names, types, shapes and values: the file does not matter.
 
     >>> import torch
     >>> weights_hash({"a": torch.ones(2)}) == weights_hash({"a": torch.ones(2)}) != weights_hash({"a": torch.zeros(2)})

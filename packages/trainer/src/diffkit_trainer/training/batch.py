@@ -1,4 +1,4 @@
-"""The random choices of one update: a function of the place in the global batch, so that any split of it is the same samples."""
+"""The random choices of one update: functions of the position in the global batch, so that every split has the same samples."""
 
 import math
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from diffkit_trainer.training.timesteps import sample_times
 __all__ = ["BatchSpec", "RandomBatch", "part_bounds", "random_batch"]
 
 BLOCK = 2**24
-"""Numbers of noise from one generator, 64 MB: smaller blocks take more launches, of larger ones a process discards more."""
+"""Noise values from one generator, 64 MB: smaller blocks need more launches, and of larger ones a process discards more."""
 
 
 class BatchSpec(NamedTuple):
-    """What a global batch is chosen by. times: see `sample_times`. class_dropout: None for no labels."""
+    """What the random choices of a global batch depend on. times: see `sample_times`. class_dropout: None without labels."""
 
     seed: int
     batch_size: int
@@ -30,14 +30,16 @@ class BatchSpec(NamedTuple):
 
     @classmethod
     def of(cls, options: Options, images: Images) -> "BatchSpec":
-        """That of a training with these options on these images."""
+        """The `BatchSpec` of a training with these options on these images."""
         chosen = (options.times, options.flip, options.class_dropout)
         return cls(options.seed, options.batch_size, len(images), images.shape, *chosen)
 
 
 class RandomBatch(NamedTuple):
-    """The random choices of b samples: indices of the images (b,), times (b, 1, 1, 1), noise (b, C, H, W); whether each is
-    flipped and whether its label is dropped, (b,), None where none ever is.
+    """The random choices of b samples.
+
+    indices: of the images, (b,). t: (b, 1, 1, 1). eps: noise, (b, C, H, W). flipped, label_dropped: bool, (b,); None where the
+    options flip no image or drop no label.
     """
 
     indices: Tensor
@@ -54,11 +56,11 @@ class RandomBatch(NamedTuple):
 def random_batch(
     spec: BatchSpec, step: int, device: torch.device | str = "cpu", start: int = 0, stop: int | None = None
 ) -> RandomBatch:
-    """The random choices of a step (0, 1, ...) for the places start ... stop - 1 of the global batch (default: all of them).
+    """The random choices of a step (0, 1, ...) for positions start ... stop - 1 of the global batch (default: all).
 
-    They are a function of (seed, step), the place and the kind of device alone. Times, noise, flips and labels each have their
-    own generator, so that an option changes nothing but its own choices. Noise is generated in blocks, and only those blocks
-    that these places lie in.
+    They depend on seed, step, position and the type of device alone. Flips, labels and the data order each have a generator;
+    times and noise share one. An option therefore changes only its own choices. Noise is generated in blocks: only those of
+    these positions.
 
     >>> spec = BatchSpec(seed=0, batch_size=4, images=10, shape=(1, 2, 2))
     >>> one, again, next_step = random_batch(spec, 7), random_batch(spec, 7), random_batch(spec, 8)
@@ -85,7 +87,7 @@ def random_batch(
 
 
 def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
-    """(start, stop) of part 0 ... parts - 1 of `count` items; the parts differ in size by one at most.
+    """(start, stop) of part 0 ... parts - 1 of `count` items; the sizes differ by at most one.
 
     >>> [part_bounds(10, part, 3) for part in range(3)]
     [(0, 3), (3, 6), (6, 10)]
@@ -94,7 +96,7 @@ def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
 
 
 def _noise(spec: BatchSpec, step: int, first: torch.Generator, start: int, stop: int) -> Tensor:
-    """Standard normal numbers for the places start ... stop - 1, by `first` in the first block, by its own in each other."""
+    """Standard normal numbers for positions start ... stop - 1: `first` generates block 0, a new generator each other block."""
     rows = max(1, BLOCK // math.prod(spec.shape))
     parts = []
     for block in range(start // rows, -(-stop // rows)):

@@ -9,7 +9,7 @@ __all__ = ["Buffers"]
 
 
 class Buffers:
-    """The buffers of a network as one flat copy of each type: a skipped update alone would not undo the forward pass.
+    """Copies and restores the buffers of a network: to skip an update does not undo the forward pass.
 
     >>> norm = nn.BatchNorm1d(2)
     >>> buffers = Buffers(norm)
@@ -24,12 +24,12 @@ class Buffers:
         self._model = model
 
     def values(self) -> list[Tensor]:
-        """A copy of all of them."""
+        """One flat copy of the buffers of each type."""
         return [torch.cat([buffer.detach().flatten() for buffer in group]) for (group,) in by_kind(self._model.buffers())]
 
     @torch.no_grad()
     def restore(self, values: list[Tensor], unless: Tensor) -> None:
-        """Make them what `values` gave, unless that bool on the device is true. Nobody waits for it."""
+        """Set the buffers to these `values` unless the bool `unless` is true; the host does not wait for the device."""
         for (group,), now, before in zip(by_kind(self._model.buffers()), self.values(), values, strict=True):
             chosen = torch.where(unless, now, before).split([buffer.numel() for buffer in group])
             torch._foreach_copy_(group, [part.view_as(buffer) for part, buffer in zip(chosen, group, strict=True)])

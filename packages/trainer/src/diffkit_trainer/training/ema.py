@@ -1,4 +1,4 @@
-"""The exponential moving average of a network's weights, which is sampled from."""
+"""The exponential moving average of a network's weights, which generates the samples."""
 
 import copy
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ __all__ = ["EMA"]
 class EMA:
     """A second network whose weights follow the first's: w_ema <- d w_ema + (1 - d) w, after every optimiser step.
 
-    decay: d in [0, 1), or several of them: `models` has an average for each, `model` is the first's. warmup: d_n = min(decay,
-    (1 + n) / (10 + n)) at update n = 0, 1, ..., so that the average forgets the untrained weights at once.
+    decay: d in [0, 1), or several: `models` has an average for each decay, `model` is the first. warmup: d_n = min(decay,
+    (1 + n) / (10 + n)) at update n = 0, 1, ..., so that the average soon forgets the untrained weights.
     Weights in float16 or bfloat16 are averaged in float32: at d = 0.999 an update is smaller than their rounding. Floating-point
     buffers (batch norm's running statistics) are averaged like the weights, because they describe the activations of these
-    weights. Other buffers are copied, and so are those that hold infinities at the start, such as masks: `infinite` has their
-    names. `updates` is their number, a tensor on the network's device.
+    weights. Other buffers are copied, and so are buffers that have infinities at the start, such as masks: `infinite` has their
+    names. `updates` is the number of updates, a tensor on the network's device.
     Raises ValueError for a decay outside [0, 1).
     Source: Polyak and Juditsky 1992; the warm-up is TensorFlow's ExponentialMovingAverage (num_updates).
 
@@ -55,14 +55,14 @@ class EMA:
     def warm_until(self) -> float:
         """The number of updates after which d_n is the first decay: (10 d - 1) / (1 - d), and 0 without a warm-up.
 
-        Until then the average is mostly that of the last tenth of all updates.
+        Until then the average is mostly over the last tenth of all updates.
         """
         decay = self.decays[0]
         return max(0.0, (10 * decay - 1) / (1 - decay)) if self.warmup else 0.0
 
     @torch.no_grad()
     def update(self, model: nn.Module, good: Tensor | None = None) -> None:
-        """Move the averages towards `model`, the network they were made from.
+        """Update the averages by `model`, the network that they were made from.
 
         good: a bool on the device; where it is false nothing changes. The host does not wait for it.
         """
@@ -89,16 +89,16 @@ class EMA:
 
 
 def _infinite_buffers(model: nn.Module) -> list[str]:
-    """The names of the buffers that hold a value that is not finite. Waits for the device."""
+    """The names of the buffers with a value that is not finite. Waits for the device."""
     buffers = model.named_buffers(remove_duplicate=False)
     return [name for name, buffer in buffers if not local_tensor(buffer).isfinite().all()]
 
 
 def _average_of(model: nn.Module) -> nn.Module:
     average = copy.deepcopy(model).eval().requires_grad_(False)
-    widened: dict[Tensor, Tensor] = {}  # a buffer of two modules stays one
+    widened: dict[Tensor, Tensor] = {}  # a buffer that two modules share stays shared
     half = (torch.float16, torch.bfloat16)
-    average._apply(lambda tensor: widened.setdefault(tensor, tensor.float()) if tensor.dtype in half else tensor)
+    average._apply(lambda tensor: widened.setdefault(tensor, tensor.float()) if tensor.dtype in half else tensor)  # noqa: SLF001
     return average
 
 
@@ -106,7 +106,8 @@ def _lerp(averages: list[Tensor], values: list[Tensor], weight: Tensor) -> None:
     if weight.is_cpu:
         torch._foreach_lerp_(averages, values, [weight] * len(averages))
         return
-    difference = torch._foreach_sub(values, averages)  # with a weight on an accelerator, lerp is one launch a tensor
+    # on an accelerator lerp would be one launch for each tensor
+    difference = torch._foreach_sub(values, averages)  # noqa: SLF001
     torch._foreach_mul_(difference, weight)
     torch._foreach_add_(averages, difference)
 

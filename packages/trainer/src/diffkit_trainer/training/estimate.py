@@ -15,9 +15,11 @@ STATUS = Path("/proc/self/status")
 
 
 class CostEstimate(NamedTuple):
-    """seconds: mean time of an update, over `updates` of them. Memory in bytes: weights and average with their buffers,
-    gradients, and AdamW's two moments. peak: the largest use so far, of a CUDA device's memory or of the process on a CPU, with
-    its libraries; None where the system does not report it.
+    """The time of an update and the memory of a training.
+
+    seconds: the mean over `updates` updates. Bytes: weights and average with their buffers, gradients, and AdamW's two moments.
+    peak: the largest memory so far, of a CUDA device, or of the process on a CPU with its libraries; None where the system does
+    not report it.
     """
 
     seconds: float
@@ -32,8 +34,8 @@ class CostEstimate(NamedTuple):
 def estimate_cost(trainer: Trainer, *, updates: int = 8, max_seconds: float = 15.0) -> CostEstimate:
     """Measure up to `updates` updates, fewer where they take longer than max_seconds together.
 
-    The first update is not counted: it allocates the moments, and compiles. The trainer's state changes: make a trainer for this
-    alone. All processes must call it.
+    The first update is not counted: it allocates the moments and compiles the network. The trainer's state changes: make a
+    trainer for the estimate alone. All processes must call it.
     """
     run = trainer.run(trainer.step + 1 + updates)
     next(run)
@@ -72,5 +74,5 @@ def _peak(device: torch.device) -> int | None:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     lines = STATUS.read_text().splitlines() if device.type == "cpu" and STATUS.exists() else []
-    # not getrusage's figure: Linux hands that on from the process that started this one
+    # getrusage's peak on Linux includes that of the process that started this one
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)

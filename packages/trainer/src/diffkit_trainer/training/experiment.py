@@ -1,4 +1,4 @@
-"""Everything that the result of a training depends on: a run is resumed with the same, or it would be another experiment."""
+"""Everything that the result of a training depends on: a resumed run must have the same experiment."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -18,8 +18,10 @@ LEVELS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 def experiment(
     options: Options, fingerprint: str, normalisation: Normalisation, schedule: Schedule, model: nn.Module
 ) -> dict[str, Any]:
-    """The options that change the result, the images' fingerprint, the normalisation, the schedule and the network's config
-    (where it has `to_config`), as plain JSON.
+    """Everything that changes the result, as plain JSON.
+
+    That is the options, the images' fingerprint, the normalisation, the schedule, and the network's config where it has
+    `to_config`.
     """
     mean, std = normalisation
     parts = {"images": fingerprint, "normalisation": {"mean": mean, "std": std}, "schedule": _schedule(schedule)}
@@ -30,7 +32,7 @@ def experiment(
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Every value that both have and that differs, in words.
+    """One text for every value that both have and that differs.
 
     >>> changes({"lr": 0.1, "network": {"dropout": 0.0}}, {"lr": 0.1, "network": {"dropout": 0.5}, "seed": 0})
     ['network.dropout is 0.5 here and was 0.0']
@@ -41,7 +43,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it, and gives it back: tuples as lists, numbers that are not finite and all else as text.
+    """A value as JSON stores and restores it: tuples become lists; numbers that are not finite and other types become strings.
 
     >>> plain({"a": (1, math.inf)})
     {'a': [1, 'inf']}
@@ -68,7 +70,7 @@ def _short(value: Any) -> str:
 
 
 def _schedule(schedule: Schedule) -> Any:
-    """Its config; of a schedule without one, the rates at nine times."""
+    """Its config; for a schedule without a config, its rates at nine times."""
     try:
         return to_config(schedule)
     except TypeError:
@@ -78,5 +80,5 @@ def _schedule(schedule: Schedule) -> Any:
 def _called(method: Callable[[], Any] | None) -> Any:
     try:
         return method() if callable(method) else None
-    except TypeError:  # a method of that name that needs arguments is something else
+    except TypeError:  # it needs arguments: another method of that name
         return None

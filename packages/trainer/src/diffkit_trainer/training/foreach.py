@@ -1,4 +1,4 @@
-"""Lists of tensors for torch's foreach calls, which take a list at once where its tensors are of one kind."""
+"""Lists of tensors for torch's foreach calls, which are fast for tensors of one type and device."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,9 +8,9 @@ __all__ = ["by_kind"]
 
 
 def by_kind(tensors: Iterable[Tensor], *others: Iterable[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
-    """The tensors in lists of one type and device each, and those that stand beside them in `others` in lists beside these.
+    """The tensors in lists of one type and device each; the lists `others` are split in the same way.
 
-    On an accelerator a foreach call is one launch for such a list, and one a tensor for a list of several kinds.
+    On an accelerator a foreach call is one launch for such a list, but one launch for each tensor of a mixed list.
 
     >>> import torch
     >>> [len(group) for group, in by_kind([torch.ones(2), torch.ones(1, dtype=torch.float64), torch.ones(3)])]

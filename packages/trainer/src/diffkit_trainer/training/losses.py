@@ -17,7 +17,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "mse": functional.mse_loss,
     "huber": functional.smooth_l1_loss,
 }
-"""The errors that have a name; huber is half the squared error up to 1, and the absolute error less one half beyond."""
+"""The errors by name; huber is half the squared error up to 1, and the absolute error minus one half above."""
 
 
 def loss(model: Callable[..., Tensor], schedule: Schedule, x0: Tensor, **options: Any) -> Tensor:
@@ -53,9 +53,9 @@ def losses(
 
     x0: (B, ...); each sample has its own t. prediction: see diffkit_schedules.target. condition: c of shape (B,), see
     diffkit_schedules.condition_value; with "index", t is one of the table's. kind: "mae", "mse" or "huber". weighting, gamma: w,
-    see diffkit_schedules.weight, which is meant for squared errors. times: see `sample_times`. generator: on x0's device; or
-    give t of shape (B, 1, ...) and eps of x0's shape. model_kwargs are passed to the model. The error is computed in float32
-    whatever the type of the output.
+    see diffkit_schedules.weight, whose formulas are for squared errors. times: see `sample_times`. generator: on x0's device; or
+    give t of shape (B, 1, ...) and eps of x0's shape. model_kwargs: further arguments of the model. The error is computed in
+    the type of x0, float32 in training, for every type of the output.
     Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an output whose shape is not x0's.
     Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
 

@@ -15,8 +15,8 @@ BUCKETS = 4
 class RunningMetrics:
     """Sums of losses, of gradient norms and of the losses by noise level; the host reads them only when it logs.
 
-    The mean loss hardly measures a denoiser: most of it is the noise level. Bucket k of `BUCKETS` holds the samples with t in
-    [k, k + 1) / BUCKETS: the first is nearly clean data, the last nearly pure noise.
+    The mean loss hardly measures a network: it mostly depends on the noise levels of the batch. Bucket k of `BUCKETS` holds the
+    samples with t in [k, k + 1) / BUCKETS: the first is nearly clean data, the last nearly pure noise.
 
     >>> metrics = RunningMetrics(torch.device("cpu"))
     >>> metrics.add(torch.tensor([1.0, 3.0]), torch.tensor([0.1, 0.9]), torch.tensor(5.0), torch.tensor(True))
@@ -25,13 +25,13 @@ class RunningMetrics:
     """
 
     def __init__(self, device: torch.device) -> None:
-        # float64 because a sum of many losses must not round; Apple's devices have none
+        # float64, because float32 would round a sum of many losses; Apple's devices have no float64
         self.sums = torch.zeros(4 + 2 * BUCKETS, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
         self._buckets = torch.arange(BUCKETS, device=device)
 
     @torch.no_grad()
     def add(self, errors: Tensor, t: Tensor, norm: Tensor, good: Tensor) -> None:
-        """An update's losses (b,) at times t (b, ...), and the norm of its gradient; nothing where it was not good."""
+        """Add an update's losses (b,) at times t (b, ...) and the norm of its gradient, unless `good` is false."""
         inside = ((t.reshape(-1, 1) * BUCKETS).floor().clamp(max=BUCKETS - 1) == self._buckets).to(
             self.sums.dtype
         )  # (b, BUCKETS)
@@ -41,8 +41,9 @@ class RunningMetrics:
         self.sums += torch.where(good, row, 0.0)
 
     def read(self, world: World, *, keep: bool = False) -> dict[str, Any]:
-        """Means over all processes since the last time, None for a bucket without samples; starts anew, unless told to keep.
-        Waits for the device.
+        """Means over all processes since the last call, None for a bucket without samples.
+
+        keep: whether the sums stay; by default they are set to 0. Waits for the device.
         """
         values = self.total(world)
         if not keep:

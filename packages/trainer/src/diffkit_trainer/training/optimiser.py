@@ -1,4 +1,4 @@
-"""AdamW that never takes a step that is not finite, and never waits for the device to know."""
+"""AdamW without updates that are not finite; the host never waits for the device."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,16 +17,16 @@ FIRST_SCALE, STREAK = 65536.0, 2000
 
 
 class Optimiser:
-    """Fused AdamW with a warmed-up learning rate, clipping, and a loss scale for float16; every decision is made on the device.
+    """Fused AdamW with warm-up of the learning rate, clipping, and a loss scale for float16; the device makes every decision.
 
         lr_n = lr min(1, (n + 1) / warmup) f(min(n / decay_steps, 1)),   n = 0, 1, ...,   f of `LR_SCHEDULES`
 
-    n counts the updates that were made. With fp16 the loss is multiplied by a scale for the backward pass, which halves at an
+    n is the number of updates made. With fp16 the loss is multiplied by a scale for the backward pass, which halves at an
     overflow and doubles after 2,000 updates without one.
 
-    A gradient norm that is not finite changes nothing: neither weights nor moments nor n. With fp16 that step is skipped (an
-    overflow, unless the scale is below 1 already); else the training has diverged, and no later update is made either: `check`
-    names the step. options, changes: as for `Trainer`.
+    An update whose gradient norm is not finite changes neither weights nor moments nor n. With fp16 it is skipped as an overflow
+    while the scale is at least 1; otherwise the training has diverged, and no later update changes anything: `check` names the
+    step. options, changes: as for `Trainer`.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], options: Options | None = None, **changes: Any) -> None:
@@ -35,7 +35,7 @@ class Optimiser:
         device = self.parameters[0].device
         self.lr = torch.full((), options.lr, device=device)
         self.adamw = torch.optim.AdamW(self.parameters, weight_decay=options.weight_decay, fused=True)
-        self.adamw.param_groups[0]["lr"] = self.lr  # AdamW would read the value of one that it is given
+        self.adamw.param_groups[0]["lr"] = self.lr  # AdamW would read the value of a learning rate in its arguments
         self.updates = torch.zeros((), dtype=torch.int64, device=device)
         self.skipped = torch.zeros_like(self.updates)
         self.bad_step = torch.zeros_like(self.updates)  # the first update that was not finite, 1, 2, ...; 0 for none
@@ -43,16 +43,16 @@ class Optimiser:
         self.streak = torch.zeros_like(self.updates)
 
     def backward(self, value: Tensor) -> None:
-        """Add the gradients of a loss. One that is not finite makes them NaN on every process that they are averaged over."""
-        # an absolute error of infinity has the finite gradient 1: only so does the norm tell it
+        """Add the gradients of a loss; a loss that is not finite makes them NaN, in all processes once they are summed."""
+        # an infinite absolute error has the finite gradient 1: NaN makes the norm show it
         value = value * torch.where(value.isfinite(), 1.0, torch.nan)
         (value if self.scale is None else value * self.scale).backward()
 
     @torch.no_grad()
     def apply(self, step: int) -> tuple[Tensor, Tensor]:
-        """Make update number `step` unless it is not finite; gives whether it was made, and the norm before clipping."""
+        """Make update number `step` unless it is not finite; returns whether it was made, and the norm before clipping."""
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        norm = full_tensor(nn.utils.get_total_norm(gradients)).float()  # the fused kernel divides by nothing else
+        norm = full_tensor(nn.utils.get_total_norm(gradients)).float()  # the fused kernel divides by float32 only
         norm = norm if self.scale is None else norm / self.scale
         finite = norm.isfinite()
         lost = ~finite if self.scale is None else ~finite & (self.scale < 1)
@@ -76,14 +76,14 @@ class Optimiser:
             raise DivergedError(f"the loss or its gradient was not finite at step {step}: no update was made from there on", step)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Plain numbers, and the moments by name."""
+        """Numbers for state.json, and the moments by name."""
         numbers: dict[str, Any] = {"updates": int(self.updates), "skipped": int(self.skipped), "streak": int(self.streak)}
         numbers |= {} if self.scale is None else {"scale": float(self.scale)}
         slots = [self.adamw.state.get(parameter) or _moments_at_0(parameter) for parameter in self.parameters]
         return numbers, {f"{i}.{key}": value for i, slot in enumerate(slots) for key, value in slot.items()}
 
     def expected(self) -> dict[str, Tensor]:
-        """The moments that a state holds, on "meta": their names, shapes and types alone."""
+        """The moments of a state on "meta": names, shapes and types."""
         one = torch.empty((), device="meta")
         return {
             f"{i}.{key}": one if key == "step" else torch.empty(parameter.shape, dtype=parameter.dtype, device="meta")
@@ -92,10 +92,10 @@ class Optimiser:
         }
 
     def restore(self, numbers: dict[str, Any], moments: dict[str, Tensor]) -> None:
-        """Take over what `state` gave."""
+        """Restore the result of `state`."""
         self.adamw.state.clear()
         for i, parameter in enumerate(self.parameters if moments else []):
-            # in the parameter's own memory format: the fused kernel walks through all of them as they lie
+            # in the parameter's memory format: the fused kernel reads all of them in the order of memory
             both = {key: shard_like(moments[f"{i}.{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
             slot = {key: torch.empty_like(parameter).copy_(value) for key, value in both.items()}
             self.adamw.state[parameter] = {"step": moments[f"{i}.step"].to(parameter.device, copy=True), **slot}
@@ -131,6 +131,6 @@ class Optimiser:
 
 
 def _moments_at_0(parameter: nn.Parameter) -> dict[str, Tensor]:
-    """What AdamW begins with when a parameter has its first gradient, which one that the loss never reaches has not."""
+    """The moments of a parameter that has had no gradient yet, as AdamW initialises them."""
     zeros = {key: torch.zeros_like(parameter) for key in ("exp_avg", "exp_avg_sq")}
     return {"step": torch.zeros((), device=parameter.device), **zeros}

@@ -9,11 +9,11 @@ __all__ = ["TIMES", "sample_times"]
 
 
 def sample_times(kind: str, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
-    """Times in [0, 1), float32 on the generator's device, one a sample.
+    """Times in [0, 1), float32 on the generator's device, one for each sample.
 
-    uniform: t ~ U[0, 1). logit_normal: t = 1 / (1 + exp(-z)), z standard normal: more of the middle. stratified: t_i =
-    (u + i) / B modulo 1 with a single u, in random order: each is uniform, and together they cover [0, 1) evenly, which takes
-    most of the noise of t out of the batch's mean loss.
+    uniform: t ~ U[0, 1). logit_normal: t = 1 / (1 + exp(-z)), z standard normal: more times in the middle. stratified: t_i =
+    (u + i) / B modulo 1 with a single u, in random order: each is uniform, and together they cover [0, 1) evenly, which
+    removes most of the variance by t from the mean loss of a batch.
     Raises ValueError for an unknown kind.
     Source: Esser et al. 2024, section 3.1 (logit-normal); Kingma et al. 2021, appendix I.1 (stratified).
 
@@ -31,13 +31,13 @@ def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def _logit_normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    # float32 rounds the sigmoid of 17 and more to 1, which no schedule promises to be harmless
+    # float32 rounds the sigmoid of 17 and more to 1, where eps or x0 may be undefined
     return torch.randn(shape, generator=generator, device=generator.device).sigmoid().clamp(max=1 - 2**-24)
 
 
 def _stratified(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     count = shape[0]
-    # in order, the samples of one process or of one part of a batch would all have like times
+    # without a permutation the samples of one part of the batch would have similar times
     place = torch.randperm(count, generator=generator, device=generator.device).reshape(shape)
     return ((torch.rand((), generator=generator, device=generator.device) + place) / count).remainder(1)
 
@@ -47,4 +47,4 @@ TIMES: dict[str, Callable[[tuple[int, ...], torch.Generator], Tensor]] = {
     "logit_normal": _logit_normal,
     "stratified": _stratified,
 }
-"""The distributions of t that have a name."""
+"""The distributions of t by name."""

@@ -27,8 +27,9 @@ __all__ = ["TrainStep", "Trainer"]
 
 
 class TrainStep(NamedTuple):
-    """What one optimiser and EMA update leaves: the number of updates so far, and the mean loss of this process's part of the
-    batch, detached, on the device.
+    """The result of one update of weights and average.
+
+    step: the number of updates so far. loss: the mean over this process's part of the batch, detached, on the device.
     """
 
     step: int
@@ -36,7 +37,7 @@ class TrainStep(NamedTuple):
 
 
 def _signature() -> inspect.Signature:
-    """That of `Trainer`, with every option by its name."""
+    """The signature of `Trainer`, with every option by name."""
     given = inspect.signature(Trainer.__init__)
     fixed = [each for each in given.parameters.values() if each.kind is not each.VAR_KEYWORD]
     named = [
@@ -51,14 +52,13 @@ class Trainer:
 
     model: called as model(x_t, c), see `losses`. images: see `open_images`. options: see `Options`; `changes` are options by
     name, as in Trainer(model, images, schedule, lr=1e-4). world: the processes that train together, see `process_group`.
-    Every random number is a function of (seed, step) and of the place in the global batch. On a CPU, a trainer whose state was
-    saved at any step therefore resumes to the same weights, bit for bit, as one that never stopped (with the same number of
-    threads and processes, and torch version); on CUDA the sums of atomic additions differ in rounding. A batch that is split over
-    processes or `accumulate` parts holds the same samples.
-    Two things depend on the split: dropout's masks, and batch norm, whose statistics are those of a part (process 0's are kept).
+    Every random number is a function of seed, step and the position in the global batch. A resumed trainer on a CPU therefore
+    reaches the same weights, bit for bit, as one that never stopped (with the same number of threads and processes, and torch
+    version); on CUDA sums of atomic additions differ in rounding. A batch that is split over processes or `accumulate` parts has the same samples. Two things depend on the split:
+    the masks of dropout, and batch norm, whose statistics are those of a part (those of process 0 are kept).
 
-    With class_dropout the network is called with class_labels=, and that fraction of them is the "no class" label, the number
-    of classes. fp16 has a loss scale. shard is for a network that one device cannot hold, see `shard`.
+    With class_dropout the network is called with class_labels=; that fraction of the labels is the "no class" label, which is
+    the number of classes. fp16 has a loss scale. shard is for a network that one device cannot hold, see `shard`.
     Raises ValueError for an option out of its range, for a prediction that is undefined at an end of the schedule, and for a
     network that does not fit the images or a checkpoint; TypeError for an unknown option.
     """
@@ -102,8 +102,8 @@ class Trainer:
     def run(self, steps: int) -> Iterator[TrainStep]:
         """Train until `steps` updates were made in total, yielding after each; stopping early is the caller's `break`.
 
-        Losses are handed over on the device: only a caller who looks at one waits for it. An update that is not finite changes
-        nothing, and neither does any after it; `check` tells, and so do `metrics` and `state`.
+        The losses are on the device: reading one waits for it. An update that is not finite changes nothing, and neither does
+        any later one; `check`, `metrics` and `state` raise DivergedError then.
         """
         while self.step < steps:
             yield self._update()
@@ -113,10 +113,10 @@ class Trainer:
         self.optimiser.check()
 
     def metrics(self, *, keep: bool = False) -> dict[str, Any]:
-        """Means since the last call, over all processes, which must all call it: "loss", "gradient_norm", "loss_by_t" (by
-        `metrics.BUCKETS` equal parts of t), and the learning rate "lr"; with fp16, "skipped", the number of skipped updates.
+        """The means since the last call and the learning rate, by name; all processes must call it.
 
-        keep: leave the sums as they are. Raises DivergedError as `check` does. Waits for the device.
+        "loss", "gradient_norm", "loss_by_t" (for each of `metrics.BUCKETS` equal parts of t) and "lr"; with fp16 also "skipped",
+        the number of skipped updates. keep: whether the sums stay. Raises DivergedError as `check` does. Waits for the device.
         """
         self.check()
         more = {"skipped": int(self.optimiser.skipped)} if self.options.precision == "fp16" else {}

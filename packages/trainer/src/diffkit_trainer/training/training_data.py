@@ -1,4 +1,4 @@
-"""From the random choices of a batch to the network's inputs, on the device."""
+"""The network's inputs on the device, from the random choices of a batch."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ __all__ = ["TrainingData"]
 
 
 class TrainingData(NamedTuple):
-    """The images where the training reads them: bytes and labels, and how they become x0; an epoch is index, flip, scale."""
+    """The images of a training, and how their pixels become x0: index, flip, normalise."""
 
     pixels: Tensor
     labels: Tensor | None
@@ -26,13 +26,13 @@ class TrainingData(NamedTuple):
 
     @classmethod
     def of(cls, images: Images, options: Options, device: torch.device) -> "TrainingData":
-        """The images of a training; their bytes lie on the device where they fit."""
+        """The images of a training; the pixels are on the device where they fit."""
         normalisation = Normalisation.of(images, options.normalise)
         memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
         return cls(place_dataset(images.pixels, device), images.labels, normalisation, len(images.classes), device, memory_format)
 
     def tensors(self, part: RandomBatch) -> tuple[Tensor, Tensor, Tensor | None]:
-        """x0 and noise (b, C, H, W), and labels (b,): the number of classes where the label is dropped."""
+        """x0 and noise (b, C, H, W), and labels (b,); a dropped label is the number of classes."""
         x0 = self.normalisation.to_network(to_device(self.pixels[to_device(part.indices, self.pixels.device)], self.device))
         if part.flipped is not None:
             x0 = torch.where(to_device(part.flipped, self.device).reshape(-1, 1, 1, 1), x0.flip(-1), x0)

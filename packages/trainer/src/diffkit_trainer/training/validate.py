@@ -1,4 +1,4 @@
-"""What a trainer refuses before the first step: options that do not fit each other, the schedule, the images or the network."""
+"""Checks before the first step: the options against each other, the schedule, the images and the network."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 def validate_options(options: Options, schedule: Schedule, images: Images, processes: int) -> None:
     """Raises ValueError for options that contradict each other, the schedule or the images.
 
-    A network that could not be sampled from once it was trained is refused: the first step of sampling, at t = 1, needs x0.
+    It refuses a prediction that cannot be sampled: the first step of sampling, at t = 1, needs x0.
     """
     if options.batch_size < processes:
         raise ValueError(f"batch_size must be at least the number of processes, {processes}; got {options.batch_size}")
@@ -39,10 +39,10 @@ def validate_options(options: Options, schedule: Schedule, images: Images, proce
 
 
 def validate_network(model: nn.Module, images: Images, options: Options) -> None:
-    """Raises ValueError, naming what is wrong, for a network that would be trained for nothing, or not at all.
+    """Raises ValueError for a network that cannot be trained, or that no checkpoint could store.
 
-    A network's attribute `condition`, where it has one, must be the trainer's, and its `num_classes` the number of the images'
-    classes (the label of "no class" is that number, unless `null_class` is False). A checkpoint must be able to hold it.
+    The network's attribute `condition`, where it has one, must be that of the trainer, and its `num_classes` the number of the
+    images' classes. That number is the label of "no class", unless `null_class` is False.
     """
     _validate_condition(getattr(model, "condition", None), options.condition)
     _validate_classes(model, images, options.class_dropout)

@@ -1,4 +1,4 @@
-"""A network on its device, compiled, data-parallel or sharded, as the options say."""
+"""A network on its device, compiled, data-parallel or sharded by the options."""
 
 import warnings
 from contextlib import AbstractContextManager, nullcontext
@@ -17,7 +17,7 @@ __all__ = ["summed_over_processes", "wrap"]
 
 
 def wrap(model: nn.Module, options: Options, device: torch.device, world: World) -> tuple[Any, EMA, Any]:
-    """The network in training mode, its average, and what to call in the network's place, on the device or in shards of it."""
+    """The network in training mode, its average, and the wrapped network to call, on the device or in shards."""
     if options.shard and world.size > 1:
         ema = EMA(model.train(), options.ema, warmup=True)
         shard((model, *ema.models), world, device)  # it takes row-major weights alone
@@ -30,14 +30,16 @@ def wrap(model: nn.Module, options: Options, device: torch.device, world: World)
 
 
 def summed_over_processes(network: Any, last: bool) -> AbstractContextManager[None]:
-    """Around a backward pass: data-parallel copies sum their gradients with the last part of a batch alone; shards always do,
-    because no process could keep the gradients of all weights.
+    """The context of a backward pass.
+
+    Data-parallel copies sum their gradients only in the last part of a batch. Shards sum them in every part, because no process
+    has memory for the gradients of all weights.
     """
     return network.no_sync() if isinstance(network, DistributedDataParallel) and not last else nullcontext()
 
 
 def _data_parallel(network: Any) -> DistributedDataParallel:
-    with warnings.catch_warnings():  # torch has another name for the option from 2.13 on, and says so every time
+    with warnings.catch_warnings():  # torch 2.13 renames the option and warns each time
         warnings.simplefilter("ignore", FutureWarning)
-        # its buffers are each process's own: nobody reads them while training
+        # each process has its buffers: nothing reads them in training
         return DistributedDataParallel(network, broadcast_buffers=False)

@@ -6,7 +6,6 @@ import shutil
 import pytest
 from diffkit_schedules import offset_cosine
 from diffkit_trainer import DataError, Trainer, cache_folder, open_images, pack
-from forks import Fork
 from PIL import Image
 from torch import nn
 
@@ -102,10 +101,10 @@ print(images.fingerprint, len(calls))
 """
 
 
-def test_two_processes_decode_once(tmp_path, write_folder):
+def test_two_processes_decode_once(tmp_path, write_folder, start_python):
     data = write_folder(tmp_path / "many", 600)
     expected = open_images(data, 8).fingerprint
-    processes = [Fork("-c", PACK, data) for _ in range(3)]
+    processes = [start_python("-c", PACK, data) for _ in range(3)]
     printed = [process.communicate()[0].split() for process in processes]
     assert [fingerprint for fingerprint, _ in printed] == [expected] * 3
     assert sorted(int(count) for _, count in printed) == [0, 0, 600]

@@ -3,7 +3,6 @@
 import signal
 
 from diffkit_trainer import open_images, pack
-from forks import Fork
 
 PACK_AND_STOP = """
 import os, sys
@@ -15,10 +14,10 @@ pack(sys.argv[1], 8, on_progress=progress)
 """
 
 
-def test_packing_continues_after_a_kill(tmp_path, cache, write_folder, assert_equal):
+def test_packing_continues_after_a_kill(tmp_path, cache, write_folder, assert_equal, start_python):
     data = write_folder(tmp_path / "many", 1300)
     for stop, written in ((700, 512), (1290, 1024)):
-        with Fork("-c", PACK_AND_STOP, data, stop) as process:
+        with start_python("-c", PACK_AND_STOP, data, stop) as process:
             assert process.wait() == -signal.SIGKILL
         (journal,) = cache.glob("packed/*.partial/journal")
         assert journal.read_text().count("\n") == written // 512

@@ -1,4 +1,4 @@
-"""TensorBoard's files hold what the log holds, after a resume too."""
+"""TensorBoard's files have the entries of the log, also after a resume."""
 
 import pytest
 import torch

@@ -1,8 +1,10 @@
-"""An update waits for the device nowhere, and asks it for as few launches as there are kinds of tensors.
+"""An update never makes the host wait for the device, and needs few launches.
 
-Proved without an accelerator: every operation is looked at before it is made, and on tensors that say they are of one, but hold
-nothing, a copy to the host shows as such.
+The proof needs no accelerator: every operation is checked before it is called, and a copy to the host from the device "meta",
+whose tensors have no values, is an error.
 """
+
+from collections import Counter
 
 import pytest
 import torch
@@ -12,7 +14,6 @@ from diffkit_trainer.training.buffers import Buffers
 from diffkit_trainer.training.metrics import RunningMetrics
 from diffkit_trainer.training.optimiser import Optimiser, _moments_at_0
 from diffkit_unet import UNet
-from tiny_trainer import Tiny, run_to, trainer
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -54,13 +55,13 @@ SEVERAL = {"clip_grad_norm": 1.0, "warmup": 3, "lr_schedule": "cosine", "decay_s
 
 @pytest.mark.parametrize("schedule", [offset_cosine(), linear_betas()], ids=["continuous", "table"])
 @pytest.mark.parametrize("options", [{}, SEVERAL, {"precision": "fp16"}, {"times": "stratified", "accumulate": 2}])
-def test_an_update_waits_for_nothing(options, schedule):
+def test_an_update_does_not_wait_for_the_device(options, schedule, train_to):
     torch.manual_seed(0)
     network = UNet(1, (4, 8), 1, 4, num_classes=10)
-    it = Trainer(network, open_images("digits"), schedule, batch_size=4, class_dropout=0.5, flip=True, **options)
-    run_to(it, 1)  # the optimiser's moments are made, and what is looked up once
+    trainer = Trainer(network, open_images("digits"), schedule, batch_size=4, class_dropout=0.5, flip=True, **options)
+    train_to(trainer, 1)  # the optimiser's moments are made, and what is looked up once
     with NoWaiting() as looked:
-        for step in it.run(3):
+        for step in trainer.run(3):
             assert step.loss.shape == ()
     assert {"_foreach_copy_", "_foreach_lerp_", "_fused_adamw_"} <= looked.seen
 
@@ -77,7 +78,7 @@ def on(device, model):
 
 
 @pytest.mark.parametrize("schedule", [cosine(), offset_cosine(), linear_betas()], ids=["cosine", "offset", "table"])
-def test_the_loss_and_its_gradient_are_made_where_the_images_are(schedule):
+def test_the_loss_and_its_gradient_are_computed_on_the_images_device(schedule):
     """On "meta", which holds nothing that could be copied to the host."""
     network = on("meta", UNet(1, (4, 8), 1, 4))
     x0, eps = (torch.empty(4, 1, 8, 8, device="meta") for _ in range(2))
@@ -102,7 +103,7 @@ def moved(optimiser, parameters):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_an_update_is_made_where_the_network_is(precision):
+def test_an_update_is_computed_on_the_network_s_device(precision):
     """Clipping, the optimiser, the averages, the buffers and the log's sums."""
     network = UNet(1, (4, 8), 1, 4)
     options = {"warmup": 2, "clip_grad_norm": 1.0, "precision": precision, "lr_schedule": "cosine", "decay_steps": 9}
@@ -126,7 +127,7 @@ def test_an_update_is_made_where_the_network_is(precision):
     assert {"_fused_adamw_", "_foreach_sub", "_foreach_mul_", "_foreach_add_", "_foreach_copy_"} <= looked.seen
 
 
-def test_what_waits_is_seen():
+def test_every_way_to_wait_is_detected():
     """The proof itself: each way to wait that it names."""
     for wait in (
         lambda: torch.ones(1).item(),
@@ -141,18 +142,18 @@ def test_what_waits_is_seen():
         torch.empty(2, device="meta").cpu()
 
 
-def test_the_averages_of_a_network_are_moved_by_a_call_a_kind():
-    """Its buffers are of float32, and the embedding's table of float64; one list for both would be a launch a tensor."""
+def test_an_average_is_updated_by_one_call_for_each_type(make_trainer, tiny_network):
+    """The buffers are float32, and the table of the embedding is float64: a mixed list would need one launch for each tensor."""
 
     class Calls(NoWaiting):
         def __torch_dispatch__(self, function, types, arguments=(), named=None):
-            counts[function.overloadpacket.__name__] = counts.get(function.overloadpacket.__name__, 0) + 1
+            counts[function.overloadpacket.__name__] += 1
             return super().__torch_dispatch__(function, types, arguments, named)
 
     model = UNet(1, (4, 8), 2, 4)
-    ema, counts = EMA(model), {}
+    ema, counts = EMA(model), Counter[str]()
     with Calls():
         ema.update(model)
     assert (counts["_foreach_lerp_"], counts["_foreach_copy_"]) == (2, 1)
     assert sum(count for name, count in counts.items() if not name.startswith("_foreach_")) < 10, counts
-    assert trainer(network=Tiny).ema.infinite == frozenset()
+    assert make_trainer(network=tiny_network).ema.infinite == frozenset()

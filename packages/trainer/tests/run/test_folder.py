@@ -1,0 +1,54 @@
+"""The run folder and its config."""
+
+import pytest
+from diffkit_trainer import RunError, read_config, write_config
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"a": NaN}', '{"a": 1e999}', '{"a": 1, "a": 2}', "[" * 10**5, '{"a": '])
+def test_an_invalid_config_is_refused(run, text):
+    (run / "config.json").write_text(text)
+    with pytest.raises(RunError, match=r"config.json: (invalid JSON|expected a JSON object)") as caught:
+        read_config(run)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_may_be_given_as_a_string(tmp_path, config):
+    from diffkit_trainer import append_log, is_run_folder, locked, read_config, read_log, require_writable, truncate_log
+
+    run = str(tmp_path / "run")
+    write_config(run, config)
+    with locked(run):
+        require_writable(run)
+        append_log(run, {"step": 1})
+        truncate_log(run, 1)
+    assert (is_run_folder(run), read_config(run), read_log(run)) == (True, config, [{"step": 1}])
+
+
+def test_a_read_only_run_folder_is_refused(tmp_path, run_python):
+    """Row 18, as a user for whom a folder can be read-only."""
+    script = """if True:
+        import os, sys
+        from pathlib import Path
+        from diffkit_trainer import RunError, locked, require_writable
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        for check in (locked(Path(sys.argv[1])).__enter__, lambda: require_writable(Path(sys.argv[1]))):
+            try:
+                check()
+            except RunError as error:
+                print(error)
+    """
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o555)
+    opened = {path: path.stat().st_mode for path in folder.parents if path.stat().st_mode & 0o005 != 0o005}
+    try:
+        for path, mode in opened.items():
+            path.chmod(mode | 0o005)
+        done = run_python("-c", script, folder)
+    finally:
+        for path, mode in opened.items():
+            path.chmod(mode)
+    assert done.stdout.splitlines() == [
+        f"{folder}: cannot be written (Permission denied)",
+        f"{folder}: cannot be written (Permission denied); give another --out",
+    ], done.stderr

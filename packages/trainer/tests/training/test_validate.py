@@ -1,0 +1,80 @@
+"""What a trainer refuses before the first step: options, and networks that no checkpoint holds."""
+
+import pytest
+import torch
+from diffkit_schedules import cosine, rectified
+from diffkit_trainer import Trainer, open_images
+from torch import nn
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be a whole number from 1 to 65536, got 0"),
+        ({"lr": 0.0}, "lr must be a number above 0, .*, got 0.0"),
+        ({"loss": "l1"}, "loss must be one of mae, mse, huber, got 'l1'"),
+        ({"prediction": "noise"}, "prediction must be one of"),
+        ({"condition": "level"}, "condition must be one of"),
+        ({"ema": 1.5}, r"ema must be a number in \[0, 1\), or several of them, got 1.5"),
+        ({"lr_schedule": "cosine"}, "lr_schedule 'cosine' needs decay_steps >= 1"),
+        ({"decay_steps": 9}, "decay_steps is for lr_schedule 'cosine', got 9 with 'constant'"),
+        ({"compile": True, "shard": True}, "compile and shard cannot be combined"),
+    ],
+)
+def test_invalid_and_contradictory_options_are_refused(options, message, make_trainer):
+    with pytest.raises(ValueError, match=message):
+        make_trainer(**options)
+
+
+@pytest.mark.parametrize("schedule", [cosine(), rectified()], ids=["cosine", "rectified"])
+def test_a_prediction_that_cannot_be_sampled_is_refused(schedule, tiny_network):
+    with pytest.raises(ValueError, match="'eps' is undefined at alpha = 0"):
+        Trainer(tiny_network(), open_images("digits"), schedule)
+    Trainer(tiny_network(), open_images("digits"), schedule, prediction="v")
+
+
+class ExtraState(nn.Conv2d):
+    """A convolution with state that is not a tensor."""
+
+    def get_extra_state(self):
+        return {"calls": 0}
+
+    def set_extra_state(self, state):
+        pass
+
+
+def convolution(parameter=None, buffer=None):
+    network = nn.Conv2d(1, 1, 1)
+    if parameter is not None:
+        network.odd = nn.Parameter(parameter)
+    if buffer is not None:
+        network.register_buffer("odd", buffer)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (lambda: convolution().requires_grad_(False), "no parameter to train: requires_grad is false for all"),
+        (
+            lambda: convolution(parameter=torch.zeros(2, dtype=torch.complex64)),
+            "'odd' must be of floating-point numbers .*, got torch.complex64",
+        ),
+        (
+            lambda: convolution(buffer=torch.zeros(2, dtype=torch.complex64)),
+            "'odd' must be of a type that a checkpoint holds, .*torch.complex64",
+        ),
+        (
+            lambda: convolution(buffer=torch.zeros((1,) * 9)),
+            "'odd' must be of a type .* of 8 axes at most; got torch.float32 of 9",
+        ),
+        (lambda: ExtraState(1, 1, 1), "'_extra_state' must be a tensor for a checkpoint to hold it, got dict"),
+        (lambda: nn.LazyConv2d(1, 1), "the network has lazy parameters without a shape: call it once before"),
+        (lambda: nn.Sequential(*(nn.Linear(1, 1) for _ in range(3400))), "have 20400 tensors, .* at most 20000"),
+    ],
+    ids=["frozen", "complex parameter", "complex buffer", "axes", "no tensor", "lazy", "many"],
+)
+def test_a_network_that_no_checkpoint_holds_is_refused(network, message, make_trainer):
+    with pytest.raises(ValueError, match=message) as caught:
+        make_trainer(network=network)
+    assert "\n" not in str(caught.value)
