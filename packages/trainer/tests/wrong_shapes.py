@@ -2,9 +2,17 @@
 
 from packages.conftest import (  # the conftest.py that pytest has loaded
     TEXTS,
+)
+from packages.conftest import (
     Outcomes as _Outcomes,
+)
+from packages.conftest import (
     invalid_fields as mutations,
+)
+from packages.conftest import (
     limited_memory as little_memory,
+)
+from packages.conftest import (
     special_files as no_files,
 )
 

@@ -52,10 +52,11 @@ class Trainer:
 
     model: called as model(x_t, c), see `losses`. images: see `open_images`. options: see `Options`; `changes` are options by
     name, as in Trainer(model, images, schedule, lr=1e-4). world: the processes that train together, see `process_group`.
-    Every random number is a function of seed, step and the position in the global batch. A resumed trainer on a CPU therefore
+    Every random number is a function of seed, step and the position in the global batch. On a CPU, a resumed trainer therefore
     reaches the same weights, bit for bit, as one that never stopped (with the same number of threads and processes, and torch
-    version); on CUDA sums of atomic additions differ in rounding. A batch that is split over processes or `accumulate` parts has the same samples. Two things depend on the split:
-    the masks of dropout, and batch norm, whose statistics are those of a part (those of process 0 are kept).
+    version); on CUDA, sums of atomic additions differ in rounding. A batch that is split over processes or `accumulate` parts has
+    the same samples. Two things depend on the split: the masks of dropout, and batch norm, whose statistics are those of a part
+    (those of process 0 are kept).
 
     With class_dropout the network is called with class_labels=; that fraction of the labels is the "no class" label, which is
     the number of classes. fp16 has a loss scale. shard is for a network that one device cannot hold, see `shard`.
