@@ -13,7 +13,16 @@ import nox
 PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
 SOURCES = tuple(f"packages/{package}/src" for package in PACKAGES)
 TESTS = tuple(f"packages/{package}/tests" for package in PACKAGES)
-SCRIPTS = ("noxfile.py", "conftest.py", "benchmarks", "examples", "packages/trainer/scripts", "packages/cli/scripts")
+SCRIPTS = (
+    "noxfile.py",
+    "conftest.py",
+    "packages/conftest.py",
+    "packages/forked_python.py",
+    "benchmarks",
+    "examples",
+    "packages/trainer/scripts",
+    "packages/cli/scripts",
+)
 DIST = Path("dist").resolve()
 CONSTRAINTS = str(DIST / "constraints.txt")
 PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal", "--durations", "5")

@@ -37,8 +37,8 @@ def test_random_numbers_depend_on_seed_and_use_alone():
     torch.randn(100)
     assert torch.equal(batch_indices(1, 57, 8, 100), later)
     assert not torch.equal(batch_indices(2, 57, 8, 100), later)
-    draws = [torch.rand(4, generator=generator(*place)).tolist() for place in ((0, "noise", 1), (0, "noise", 2), (0, "flip", 1))]
-    assert len({tuple(draw) for draw in draws}) == 3
+    numbers = [torch.rand(4, generator=generator(*use)).tolist() for use in ((0, "noise", 1), (0, "noise", 2), (0, "flip", 1))]
+    assert len({tuple(each) for each in numbers}) == 3
 
 
 def test_the_order_is_the_same_under_any_default_device():
@@ -60,14 +60,14 @@ def test_global_randomness_seeds_torch_s_generator_and_restores_it():
     torch.manual_seed(1)
     before = torch.get_rng_state()
     with global_randomness(0, 7):
-        drawn = torch.rand(3)
-    assert torch.equal(drawn, torch.rand(3, generator=generator(0, "global", 7)))
+        numbers = torch.rand(3)
+    assert torch.equal(numbers, torch.rand(3, generator=generator(0, "global", 7)))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.fixture
 def two_devices(monkeypatch):
-    """A generator each for two CUDA devices, the first of which is the current one, in the place of torch's own."""
+    """Two CPU generators in place of those of two CUDA devices; the first device is the current one."""
     generators, current = (torch.Generator(), torch.Generator()), [0]
 
     def exchange(index):
@@ -87,9 +87,9 @@ def two_devices(monkeypatch):
 def test_the_generator_of_another_than_the_current_device_is_seeded_and_restored(two_devices):
     first, second = (each.get_state() for each in two_devices)
     with global_randomness(0, 7, device="cuda:1"):
-        drawn = torch.rand(3, generator=two_devices[1])
+        numbers = torch.rand(3, generator=two_devices[1])
         assert torch.equal(two_devices[0].get_state(), first)
-    assert torch.equal(drawn, torch.rand(3, generator=generator(0, "global", 7)))
+    assert torch.equal(numbers, torch.rand(3, generator=generator(0, "global", 7)))
     assert torch.equal(two_devices[1].get_state(), second)
 
 

@@ -16,4 +16,4 @@ def test_the_generator_of_the_network_s_device_is_seeded_and_restored():
     with global_randomness(0, 7, device="cuda:1"):
         assert torch.equal(torch.rand(4, device="cuda:1"), one)
     assert torch.equal(torch.cuda.get_rng_state(0), first)
-    assert not torch.equal(torch.cuda.get_rng_state(1), second), "drawn from outside"
+    assert not torch.equal(torch.cuda.get_rng_state(1), second), "the random numbers outside changed it"

@@ -21,7 +21,7 @@ WAITING = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_sele
 
 
 class NoWaiting(TorchDispatchMode):
-    """Fails at an operation whose answer the host needs, at a copy to the host, and at a foreach call on several kinds."""
+    """Fails at an operation whose result the host needs, at a copy to the host, and at a foreach call on several types."""
 
     def __init__(self):
         super().__init__()
@@ -41,7 +41,7 @@ class NoWaiting(TorchDispatchMode):
             kinds = {(each.dtype, each.device) for each in lists[0]}
             assert len(kinds) == 1, f"{name} on {kinds}"
         if name == "_fused_adamw_" and arguments[0][0].is_meta:
-            return None  # made in place; torch has no such kernel there
+            return None  # an update in place, for which "meta" has no kernel
         result = function(*arguments, **named)
         to_host = isinstance(result, torch.Tensor) and result.device.type == "cpu"
         assert not (to_host and any(each.device.type != "cpu" for each in tensors)), f"{name} copies to the host"
@@ -59,15 +59,15 @@ def test_an_update_does_not_wait_for_the_device(options, schedule, train_to):
     torch.manual_seed(0)
     network = UNet(1, (4, 8), 1, 4, num_classes=10)
     trainer = Trainer(network, open_images("digits"), schedule, batch_size=4, class_dropout=0.5, flip=True, **options)
-    train_to(trainer, 1)  # the optimiser's moments are made, and what is looked up once
-    with NoWaiting() as looked:
+    train_to(trainer, 1)  # the first update allocates the moments
+    with NoWaiting() as checked:
         for step in trainer.run(3):
             assert step.loss.shape == ()
-    assert {"_foreach_copy_", "_foreach_lerp_", "_fused_adamw_"} <= looked.seen
+    assert {"_foreach_copy_", "_foreach_lerp_", "_fused_adamw_"} <= checked.seen
 
 
 def on(device, model):
-    """The network, with tensors of that device in the place of its own."""
+    """The network, with its tensors replaced by empty ones on that device."""
     for module in model.modules():
         for own in (module._parameters, module._buffers):
             for name, tensor in own.items():
@@ -114,7 +114,7 @@ def test_an_update_is_computed_on_the_network_s_device(precision):
     ema.updates = optimiser.updates.clone()
     buffers, metrics = Buffers(network), RunningMetrics(torch.device("meta"))
     errors, t = torch.empty(4, device="meta"), torch.empty(4, 1, 1, 1, device="meta")
-    with NoWaiting() as looked:
+    with NoWaiting() as checked:
         for step in (1, 2):
             for parameter in network.parameters():
                 parameter.grad = torch.empty_like(parameter)
@@ -124,7 +124,7 @@ def test_an_update_is_computed_on_the_network_s_device(precision):
             ema.update(network, good)
             metrics.add(errors, t, norm, good)
     assert (good.device.type, norm.device.type) == ("meta", "meta")
-    assert {"_fused_adamw_", "_foreach_sub", "_foreach_mul_", "_foreach_add_", "_foreach_copy_"} <= looked.seen
+    assert {"_fused_adamw_", "_foreach_sub", "_foreach_mul_", "_foreach_add_", "_foreach_copy_"} <= checked.seen
 
 
 def test_every_way_to_wait_is_detected():

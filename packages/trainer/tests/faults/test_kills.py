@@ -9,7 +9,7 @@ from pathlib import Path
 from diffkit_trainer import Saver, checkpoints, load, resume
 from conftest import CONFIG, make_trainer
 run, chance, reached = Path(sys.argv[1]), random.Random(0), 0
-make_trainer()  # whatever is imported late is imported once
+make_trainer()  # late imports happen once, before the forks
 for n in range(int(sys.argv[2])):
     reading, writing = os.pipe()
     child = os.fork()
@@ -29,7 +29,7 @@ for n in range(int(sys.argv[2])):
     os.close(writing)
     with os.fdopen(reading) as lines:
         promised = [int(next(lines)) for _ in range(1 + chance.randrange(4))]
-        time.sleep(chance.uniform(0, 0.02))  # somewhere in the steps and the save that follow
+        time.sleep(chance.uniform(0, 0.02))  # during the following steps and save
         os.kill(child, signal.SIGKILL)
         assert os.waitpid(child, 0)[1] == signal.SIGKILL
         promised += [int(line) for line in lines if line.endswith("\\n")]
@@ -53,8 +53,10 @@ print(reached)
 
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.long)])
 def test_random_kills_lose_nothing_beyond_the_last_save(tmp_path, kills, config, run_script):
-    """Each time it goes on from what was promised to be on the disk; at the end it is what never stopped, bit for bit, and
-    nothing lies about. Processes are forked from one that never trains, so that two hundred starts take a minute.
+    """Each round resumes from a checkpoint at least as new as the last one that was reported.
+
+    The last state equals that of a run that never stopped, bit for bit, and no other file is left. The processes are forked from
+    one that never trains: two hundred starts take a minute.
     """
     write_config(tmp_path / "run", config)
     done = run_script("-c", ROUNDS, tmp_path / "run", kills, timeout=500)

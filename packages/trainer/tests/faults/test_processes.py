@@ -95,7 +95,7 @@ def test_a_lost_process_ends_all_others_in_time(run, alone, fault, torchrun, tra
     done, begun = torchrun(run, 2, fault), time.monotonic()
     assert done.returncode != 0
     assert load(run).step in (2, 4)
-    while (left := processes_of(run)) and time.monotonic() < begun + 60:  # killed, and not gone yet
+    while (left := processes_of(run)) and time.monotonic() < begun + 60:  # killed, but not ended yet
         time.sleep(0.1)
     assert left == []
     truncate_log(run, load(run).step)

@@ -78,7 +78,7 @@ except RunError as error:
 
 @pytest.mark.parametrize("limit", [0, 1000])
 def test_a_failed_write_is_named_and_the_previous_checkpoint_loads(run, limit, make_trainer, train_to, config, run_script):
-    """Row 5 where the disk says yes at first: the kernel refuses every byte of a file beyond the limit."""
+    """Row 5 for a disk that has free space: the kernel refuses every byte of a file beyond the limit."""
     trainer = make_trainer()
     train_to(trainer, 1)
     save(run, trainer, config)
@@ -112,7 +112,7 @@ def test_a_full_disk_is_named_with_the_bytes_needed(small_disk, config, train_to
 
 
 def test_a_config_or_an_image_that_does_not_fit_is_named_and_leaves_nothing(small_disk, config):
-    """Row 5 for the files beside checkpoints."""
+    """Row 5 for other files than checkpoints."""
     disk = small_disk("64k")
     (disk / "other").write_bytes(bytes(shutil.disk_usage(disk).free))
     with pytest.raises(RunError, match=rf"{disk}/run: cannot be written \(No space left on device\)"):
@@ -134,7 +134,7 @@ def test_the_files_of_a_checkpoint_follow_the_umask(run, mask, config, make_trai
 
 
 def test_save_never_changes_the_umask(run, monkeypatch, config, make_trainer):
-    """It is one for the whole process: a file that another thread made meanwhile would be open to all."""
+    """The umask belongs to the process: a file of another thread would become readable by all."""
 
     def touched(mask):
         raise AssertionError(f"umask({mask})")

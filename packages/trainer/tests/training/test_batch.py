@@ -5,33 +5,32 @@ import math
 import pytest
 import torch
 from diffkit_trainer.rng import batch_indices, generator
-from diffkit_trainer.training import batch as draws
-from diffkit_trainer.training.batch import BatchSpec, part_bounds, random_batch
+from diffkit_trainer.training.batch import BLOCK, BatchSpec, RandomBatch, part_bounds, random_batch
 
 SPEC = BatchSpec(0, 6, 10, (1, 2, 2), "uniform", True, 0.3)
 
 
 def test_a_batch_has_the_same_numbers_in_every_version():
-    drawn = random_batch(SPEC, 4)
-    assert drawn.indices.tolist() == [5, 1, 6, 2, 3, 8]
-    assert drawn.t.flatten().tolist() == pytest.approx([0.8763401, 0.5800858, 0.5216464, 0.9893402, 0.3200434, 0.2157787])
-    assert drawn.eps[0].flatten().tolist() == pytest.approx([1.6755315, 0.6683704, -0.006006, -2.3288679], abs=1e-6)
-    assert drawn.flipped.tolist() == [True, False, False, False, False, False]
-    assert drawn.label_dropped.tolist() == [False, False, True, True, False, False]
+    batch = random_batch(SPEC, 4)
+    assert batch.indices.tolist() == [5, 1, 6, 2, 3, 8]
+    assert batch.t.flatten().tolist() == pytest.approx([0.8763401, 0.5800858, 0.5216464, 0.9893402, 0.3200434, 0.2157787])
+    assert batch.eps[0].flatten().tolist() == pytest.approx([1.6755315, 0.6683704, -0.006006, -2.3288679], abs=1e-6)
+    assert batch.flipped.tolist() == [True, False, False, False, False, False]
+    assert batch.label_dropped.tolist() == [False, False, True, True, False, False]
 
 
 def test_times_flips_labels_and_order_have_separate_generators():
-    drawn, noise = random_batch(SPEC, 9), generator(0, "noise", 9)
-    assert torch.equal(drawn.t, torch.rand((6, 1, 1, 1), generator=noise))
-    assert torch.equal(drawn.eps, torch.randn((6, 1, 2, 2), generator=noise))
-    assert torch.equal(drawn.flipped, torch.rand(6, generator=generator(0, "flip", 9)) < 0.5)
-    assert torch.equal(drawn.label_dropped, torch.rand(6, generator=generator(0, "label", 9)) < 0.3)
-    assert torch.equal(drawn.indices, batch_indices(0, 9, 6, 10))
+    batch, noise = random_batch(SPEC, 9), generator(0, "noise", 9)
+    assert torch.equal(batch.t, torch.rand((6, 1, 1, 1), generator=noise))
+    assert torch.equal(batch.eps, torch.randn((6, 1, 2, 2), generator=noise))
+    assert torch.equal(batch.flipped, torch.rand(6, generator=generator(0, "flip", 9)) < 0.5)
+    assert torch.equal(batch.label_dropped, torch.rand(6, generator=generator(0, "label", 9)) < 0.3)
+    assert torch.equal(batch.indices, batch_indices(0, 9, 6, 10))
 
 
 def test_without_flip_and_dropout_there_are_no_such_choices():
-    drawn = random_batch(SPEC._replace(flip=False, class_dropout=0.0), 0)
-    assert (drawn.flipped, drawn.label_dropped) == (None, None)
+    batch = random_batch(SPEC._replace(flip=False, class_dropout=0.0), 0)
+    assert (batch.flipped, batch.label_dropped) == (None, None)
     assert random_batch(SPEC._replace(class_dropout=1.0), 0).label_dropped.all()
 
 
@@ -44,8 +43,8 @@ def test_flip_and_class_dropout_leave_times_noise_and_order_unchanged():
 
 def test_a_label_is_kept_where_its_random_number_equals_the_probability():
     number = torch.rand(4, generator=generator(2, "label", 5))[1].item()
-    drawn = random_batch(BatchSpec(seed=2, batch_size=4, images=10, shape=(1, 1, 1), class_dropout=number), 5)
-    assert not drawn.label_dropped[1]
+    batch = random_batch(BatchSpec(seed=2, batch_size=4, images=10, shape=(1, 1, 1), class_dropout=number), 5)
+    assert not batch.label_dropped[1]
 
 
 def test_a_batch_is_the_same_under_any_default_device():
@@ -66,7 +65,7 @@ def test_noise_is_generated_on_the_given_device():
 
 def test_a_part_has_the_samples_from_start_to_stop():
     rows = torch.arange(5)
-    part = draws.RandomBatch(rows, rows + 10, rows + 20, None, rows > 2).part(1, 4)
+    part = RandomBatch(rows, rows + 10, rows + 20, None, rows > 2).part(1, 4)
     assert [None if each is None else each.tolist() for each in part] == [
         [1, 2, 3],
         [11, 12, 13],
@@ -86,31 +85,31 @@ def test_parts_cover_the_batch_without_overlap(count, parts, sizes):
 @pytest.mark.parametrize("parts", [1, 2, 3, 5, 16])
 @pytest.mark.parametrize("times", ["uniform", "logit_normal", "stratified"])
 def test_the_parts_of_a_batch_together_are_the_batch(parts, times):
-    whole = random_batch(BatchSpec(3, 16, 100, (1, 4, 4), times, flip=True, class_dropout=0.2), 9)
-    pieces = [whole.part(*part_bounds(16, part, parts)) for part in range(parts)]
+    batch = random_batch(BatchSpec(3, 16, 100, (1, 4, 4), times, flip=True, class_dropout=0.2), 9)
+    pieces = [batch.part(*part_bounds(16, part, parts)) for part in range(parts)]
     assert max(len(piece.t) for piece in pieces) - min(len(piece.t) for piece in pieces) <= 1
-    for k, values in enumerate(whole):
+    for k, values in enumerate(batch):
         assert torch.equal(torch.cat([piece[k] for piece in pieces]), values)
 
 
 @pytest.mark.parametrize("block", [1, 7, 12, 40, 2**24])
 @pytest.mark.parametrize("times", ["uniform", "stratified"])
 def test_the_batches_of_all_processes_together_are_the_global_batch(monkeypatch, block, times):
-    monkeypatch.setattr(draws, "BLOCK", block)
+    monkeypatch.setattr("diffkit_trainer.training.batch.BLOCK", block)
     spec = BatchSpec(3, 11, 100, (1, 2, 2), times, flip=True, class_dropout=0.2)
-    whole = random_batch(spec, 5)
-    assert whole.eps.shape == (11, 1, 2, 2)
-    assert len(whole.eps.unique()) == 44
+    batch = random_batch(spec, 5)
+    assert batch.eps.shape == (11, 1, 2, 2)
+    assert len(batch.eps.unique()) == 44
     for parts in (1, 2, 3, 11):
         pieces = [random_batch(spec, 5, "cpu", *part_bounds(11, part, parts)) for part in range(parts)]
-        for one, *others in zip(whole, *pieces, strict=True):
+        for one, *others in zip(batch, *pieces, strict=True):
             assert torch.equal(torch.cat(others), one)
 
 
 def test_a_process_generates_only_the_noise_blocks_of_its_samples(monkeypatch):
     """The last of eight has 128 of 1,024 samples, in blocks of 50."""
     made, randn = [], torch.randn
-    monkeypatch.setattr(draws, "BLOCK", 50 * 48, raising=False)
+    monkeypatch.setattr("diffkit_trainer.training.batch.BLOCK", 50 * 48)
     monkeypatch.setattr(torch, "randn", lambda shape, **options: made.append(math.prod(shape)) or randn(shape, **options))
     one = random_batch(BatchSpec(0, 1024, 5000, (3, 4, 4)), 0, "cpu", *part_bounds(1024, 7, 8))
     assert one.eps.shape == (128, 3, 4, 4)
@@ -118,20 +117,20 @@ def test_a_process_generates_only_the_noise_blocks_of_its_samples(monkeypatch):
 
 
 def test_each_noise_block_has_its_own_generator(monkeypatch):
-    drawn = []
+    generators = []
 
-    def noted(seed, name, step, *place, **device):
-        drawn.append((name, *place))
-        return generator(seed, name, step, *place, **device)
+    def record(seed, name, step, *use, **device):
+        generators.append((name, *use))
+        return generator(seed, name, step, *use, **device)
 
     monkeypatch.setattr("diffkit_trainer.training.batch.BLOCK", 2)
-    monkeypatch.setattr("diffkit_trainer.training.batch.generator", noted)
+    monkeypatch.setattr("diffkit_trainer.training.batch.generator", record)
     random_batch(BatchSpec(seed=2, batch_size=9, images=10, shape=(1, 1, 1)), 5, start=5, stop=7)
-    assert drawn == [("noise",), ("noise", 2), ("noise", 3)]
+    assert generators == [("noise",), ("noise", 2), ("noise", 3)]
 
 
 def test_a_noise_block_is_64_mb_or_one_sample():
-    assert draws.BLOCK * torch.zeros(()).nbytes == 2**26
+    assert BLOCK * torch.zeros(()).nbytes == 2**26
     assert random_batch(BatchSpec(0, 2, 2, (3, 2400, 2400)), 0, start=1).eps.shape == (1, 3, 2400, 2400)
 
 

@@ -34,8 +34,8 @@ def test_values_are_one_copy_for_each_type():
 
 def test_buffers_of_every_type_are_restored_unless_the_update_was_finite():
     model = nn.Module()
-    held = {"a": [1.0, 2.0], "b": [3.0], "count": 4, "flag": [True], "wide": [[5.0], [6.0]], "turn": [1 + 2j]}
-    for name, value in held.items():
+    values = {"a": [1.0, 2.0], "b": [3.0], "count": 4, "flag": [True], "wide": [[5.0], [6.0]], "turn": [1 + 2j]}
+    for name, value in values.items():
         model.register_buffer(name, torch.tensor(value, dtype=torch.float64 if name == "wide" else None))
     buffers = Buffers(model)
     for good in (True, False):
@@ -45,10 +45,10 @@ def test_buffers_of_every_type_are_restored_unless_the_update_was_finite():
         buffers.restore(before, unless=torch.tensor(good))
         now = {name: buffer.tolist() for name, buffer in model.named_buffers()}
         assert now == (
-            {"a": [0.0, 0.0], "b": [0.0], "count": 0, "flag": [False], "wide": [[0.0], [0.0]], "turn": [0]} if good else held
+            {"a": [0.0, 0.0], "b": [0.0], "count": 0, "flag": [False], "wide": [[0.0], [0.0]], "turn": [0]} if good else values
         )
         for name, buffer in model.named_buffers():
-            buffer.copy_(torch.tensor(held[name]))
+            buffer.copy_(torch.tensor(values[name]))
 
 
 def test_each_buffer_gets_its_own_values_back():

@@ -102,7 +102,7 @@ def test_half_precision_weights_are_averaged_in_float32(dtype):
 
 @pytest.mark.parametrize(("decay", "first"), [(0.999999, 1e-6), (0.9999, 1e-4), (0.999, 1e-3), (0.0, 1.0)])
 def test_one_minus_the_decay_is_exact(decay, first):
-    """1 - 0.999999 taken in float32 is off by 1.3%."""
+    """1 - 0.999999 computed in float32 is off by 1.3%."""
     model = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(model.weight)
     late, plain = EMA(model, decay, warmup=True), EMA(model, decay)

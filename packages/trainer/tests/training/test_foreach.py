@@ -13,7 +13,7 @@ def test_lists_are_of_one_type_and_device_in_the_order_of_the_first():
 
 def test_other_lists_are_split_in_the_same_way():
     tensors = [torch.ones(1), torch.ones(1, dtype=torch.float64), torch.ones(2)]
-    assert [beside for _, beside in by_kind(tensors, "abc")] == [["a", "c"], ["b"]]
+    assert [other for _, other in by_kind(tensors, "abc")] == [["a", "c"], ["b"]]
     assert list(by_kind([], [])) == []
 
 

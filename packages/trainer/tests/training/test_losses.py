@@ -22,8 +22,8 @@ def test_the_loss_follows_its_formula(kind, prediction, weighting):
 
     options = {"kind": kind, "prediction": prediction, "weighting": weighting, "gamma": 2.0}
     value = loss(model, offset_cosine(), x0, **options, generator=torch.Generator().manual_seed(3))
-    draws = torch.Generator().manual_seed(3)
-    t, eps = torch.rand((5, 1, 1, 1), generator=draws), torch.randn(x0.shape, generator=draws, dtype=torch.float64)
+    numbers = torch.Generator().manual_seed(3)
+    t, eps = torch.rand((5, 1, 1, 1), generator=numbers), torch.randn(x0.shape, generator=numbers, dtype=torch.float64)
     angle = 0.3175604292915215 + t.double() * (1.5507949932488 - 0.3175604292915215)
     alpha, sigma = angle.cos(), angle.sin()
     x = alpha * x0 + sigma * eps
@@ -53,20 +53,20 @@ def test_each_kind_of_error_of_a_half_and_of_three(kind, expected):
     assert loss(zero, rectified(), torch.zeros(2, 2), t=torch.full((2, 1), 0.5), eps=eps, kind=kind).item() == sum(expected) / 2
 
 
-def shown(*arguments, answer=torch.zeros_like, **options):
+def evaluate(*arguments, output=torch.zeros_like, **options):
     """What the network is given, and the losses."""
     given: dict = {}
 
     def model(x, level, **more):
         given.update(x=x, level=level, **more)
-        return answer(x)
+        return output(x)
 
     return given, losses(model, *arguments, **options)
 
 
 def test_given_times_and_noise_are_used():
     x0, eps, t = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[0.0, 2.0], [4.0, -4.0]]), torch.tensor([[0.25], [0.5]])
-    given, found = shown(rectified(), x0, t=t, eps=eps, prediction="x0", kind="mse", label="seven")
+    given, found = evaluate(rectified(), x0, t=t, eps=eps, prediction="x0", kind="mse", label="seven")
     assert given["x"].tolist() == [[0.75, 2.0], [3.5, 0.0]]
     assert given["level"].tolist() == [0.0625, 0.25]
     assert given["label"] == "seven"
@@ -75,21 +75,21 @@ def test_given_times_and_noise_are_used():
 
 def test_the_default_is_the_mean_absolute_error_of_eps_at_the_variance():
     x0, eps, t = torch.zeros(2, 2), torch.tensor([[1.0, -2.0], [3.0, 0.5]]), torch.full((2, 1), 0.5)
-    given, found = shown(rectified(), x0, t=t, eps=eps)
+    given, found = evaluate(rectified(), x0, t=t, eps=eps)
     assert found.tolist() == [1.5, 1.75]
     assert given["level"].tolist() == [0.25, 0.25]
 
 
 def test_a_weight_multiplies_each_sample_s_error():
     x0, eps, t = torch.zeros(3, 2), torch.ones(3, 2), torch.tensor([[0.25], [0.5], [0.75]])
-    options = {"t": t, "eps": eps, "prediction": "x0", "kind": "mse", "answer": torch.ones_like}
-    _, plain = shown(rectified(), x0, **options)
+    options = {"t": t, "eps": eps, "prediction": "x0", "kind": "mse", "output": torch.ones_like}
+    _, plain = evaluate(rectified(), x0, **options)
     assert plain.tolist() == [1.0, 1.0, 1.0]
-    _, snr = shown(rectified(), x0, weighting="snr", **options)
+    _, snr = evaluate(rectified(), x0, weighting="snr", **options)
     assert snr.tolist() == pytest.approx([9.0, 1.0, 1 / 9])
-    _, least = shown(rectified(), x0, weighting="min_snr", **options)
+    _, least = evaluate(rectified(), x0, weighting="min_snr", **options)
     assert least.tolist() == pytest.approx([5.0, 1.0, 1 / 9])
-    _, given = shown(rectified(), x0, weighting="min_snr", gamma=0.5, **options)
+    _, given = evaluate(rectified(), x0, weighting="min_snr", gamma=0.5, **options)
     assert given.tolist() == pytest.approx([0.5, 0.5, 1 / 9])
 
 
@@ -101,7 +101,7 @@ def test_the_loss_is_the_mean_of_the_losses():
     x0 = torch.randn(5, 3, generator=seeded())
     options = {"kind": "huber", "prediction": "flow"}
     value = loss(lambda x, level: 0 * x, rectified(), x0, generator=seeded(), **options)
-    _, each = shown(rectified(), x0, generator=seeded(), **options)
+    _, each = evaluate(rectified(), x0, generator=seeded(), **options)
     assert (value.shape, value.item()) == ((), pytest.approx(each.mean().item()))
 
 
@@ -114,7 +114,7 @@ def test_times_then_noise_come_from_the_generator(shape, times):
     replay, x0 = seeded(), torch.ones(shape)
     t = sample_times(times, (6, *(1,) * (len(shape) - 1)), generator=replay)
     eps = torch.randn(shape, generator=replay)
-    given, _ = shown(rectified(), x0, times=times, generator=seeded(), condition="time", answer=torch.clone)
+    given, _ = evaluate(rectified(), x0, times=times, generator=seeded(), condition="time", output=torch.clone)
     torch.testing.assert_close(given["x"], (1 - t) * x0 + t * eps)
     torch.testing.assert_close(given["level"], t.flatten())
 
@@ -129,14 +129,14 @@ def test_without_a_generator_random_numbers_follow_torch_s_seed():
     found = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        found.append(shown(rectified(), torch.zeros(3, 4))[0]["x"])
+        found.append(evaluate(rectified(), torch.zeros(3, 4))[0]["x"])
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
 
 
 def test_without_a_generator_its_seed_is_one_of_two_to_the_62():
     torch.manual_seed(1)
-    given, _ = shown(rectified(), torch.zeros(3, 4))
+    given, _ = evaluate(rectified(), torch.zeros(3, 4))
     torch.manual_seed(1)
     replay = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
     t = torch.rand((3, 1), generator=replay)
@@ -147,7 +147,7 @@ def test_without_a_generator_random_numbers_are_on_the_images_device():
     x0 = torch.zeros(3, 4, device="meta")
     for given in ({}, {"t": x0[:, :1]}, {"eps": x0}):
         with pytest.raises(RuntimeError, match="META device"):  # which has no numbers
-            shown(rectified(), x0, **given)
+            evaluate(rectified(), x0, **given)
 
 
 def test_without_a_generator_random_numbers_are_the_same_under_any_default_device():
@@ -155,13 +155,13 @@ def test_without_a_generator_random_numbers_are_the_same_under_any_default_devic
     for device in ("cpu", "meta"):
         torch.manual_seed(1)
         with torch.device(device):
-            found.append(shown(rectified(), x0)[0]["x"])
+            found.append(evaluate(rectified(), x0)[0]["x"])
     assert torch.equal(*found)
 
 
 def test_the_noise_is_on_the_images_device():
     with torch.device("meta"):
-        given, _ = shown(rectified(), torch.zeros(3, 4, device="cpu"), generator=seeded())
+        given, _ = evaluate(rectified(), torch.zeros(3, 4, device="cpu"), generator=seeded())
     assert given["x"].device.type == "cpu"
 
 
@@ -170,7 +170,7 @@ def test_the_noise_is_on_the_images_device():
 
 def test_with_condition_index_the_time_is_the_next_of_the_table():
     t, table = torch.tensor([[0.0], [0.1249], [0.125], [0.99]]), linear_betas(8, end=0.9)
-    given, _ = shown(table, torch.zeros(4, 1), t=t, eps=torch.ones(4, 1), condition="index")
+    given, _ = evaluate(table, torch.zeros(4, 1), t=t, eps=torch.ones(4, 1), condition="index")
     assert (given["level"].tolist(), given["level"].dtype) == ([0, 0, 1, 7], torch.int64)
     expected = [table((index + 1) / 8).sigma for index in (0, 0, 1, 7)]
     assert given["x"].flatten().tolist() == pytest.approx(expected, rel=1e-6)
@@ -194,21 +194,21 @@ def test_with_condition_index_every_index_of_the_table_occurs():
 
 def test_the_noise_level_has_the_images_type():
     for dtype in (torch.float64, torch.bfloat16):
-        given, _ = shown(rectified(), torch.zeros(2, 3, dtype=dtype), generator=seeded())
+        given, _ = evaluate(rectified(), torch.zeros(2, 3, dtype=dtype), generator=seeded())
         assert given["level"].dtype == given["x"].dtype == dtype
 
 
 @pytest.mark.parametrize("kind", ["mae", "mse", "huber"])
 def test_the_error_of_a_float64_output_has_the_images_type(kind):
-    _, found = shown(rectified(), torch.zeros(2, 3), generator=seeded(), kind=kind, answer=torch.Tensor.double)
+    _, found = evaluate(rectified(), torch.zeros(2, 3), generator=seeded(), kind=kind, output=torch.Tensor.double)
     assert found.dtype == torch.float32
 
 
 def test_the_error_of_a_bfloat16_output_is_computed_in_the_images_type():
     x0, eps, t = torch.zeros(1, 1), torch.ones(1, 1), torch.full((1, 1), 0.5)
     for options in ({}, {"weighting": "snr"}):
-        _, found = shown(
-            rectified(), x0, t=t, eps=eps, answer=lambda x: torch.full_like(x, 0.003, dtype=torch.bfloat16), **options
+        _, found = evaluate(
+            rectified(), x0, t=t, eps=eps, output=lambda x: torch.full_like(x, 0.003, dtype=torch.bfloat16), **options
         )
         assert found.dtype == torch.float32
         assert found.item() == pytest.approx(1 - torch.tensor(0.003, dtype=torch.bfloat16).item(), rel=1e-6)
@@ -236,4 +236,4 @@ def test_an_output_of_another_shape_is_refused_even_if_torch_could_broadcast_it(
 )
 def test_unknown_names_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        shown(rectified(), torch.zeros(2, 3), **options)
+        evaluate(rectified(), torch.zeros(2, 3), **options)

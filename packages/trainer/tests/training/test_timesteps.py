@@ -36,18 +36,18 @@ def test_logit_normal_times_are_the_sigmoid_of_normal_numbers():
 
 def test_stratified_times_are_one_uniform_number_shifted():
     source = numbers()
-    place, u = torch.randperm(4, generator=source), torch.rand((), generator=source).item()
+    order, u = torch.randperm(4, generator=source), torch.rand((), generator=source).item()
     assert sample_times("stratified", (4, 1), generator=numbers()).flatten().tolist() == pytest.approx(
-        [math.fmod((u + k) / 4, 1) for k in place.tolist()]
+        [math.fmod((u + k) / 4, 1) for k in order.tolist()]
     )
 
 
 def test_stratified_times_reduce_the_variance_of_the_mean_loss():
-    """The error of a network that answers 0 is |target|, a function of t: its batch mean is nearly the same every time."""
+    """The error of a network whose output is 0 is |target|, a function of t: its batch mean is nearly the same every time."""
 
     def deviation(kind):
-        draws = torch.Generator().manual_seed(0)
-        values = [sample_times(kind, (64, 1), generator=draws).square().mean() for _ in range(200)]
+        numbers = torch.Generator().manual_seed(0)
+        values = [sample_times(kind, (64, 1), generator=numbers).square().mean() for _ in range(200)]
         return torch.stack(values).std().item()
 
     assert deviation("stratified") < 0.2 * deviation("uniform")
@@ -59,7 +59,7 @@ def test_a_logit_normal_time_is_below_1_although_the_sigmoid_rounds_to_1(monkeyp
 
 
 def test_a_stratified_time_that_rounds_to_1_is_0():
-    """The last stratum's offset 0.997 does not show beside 2^18 - 1 in float32: with this seed t would be 1."""
+    """The last stratum's offset 0.997 is lost when it is added to 2^18 - 1 in float32: with this seed t would be 1."""
     replay = torch.Generator().manual_seed(45)
     torch.randperm(2**18, generator=replay)
     assert (torch.rand((), generator=replay) + 2**18 - 1) / 2**18 == 1

@@ -124,7 +124,7 @@ class Trainer:
         return self.running_metrics.read(self.world, keep=keep) | {"lr": float(self.optimiser.lr)} | more
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """What resuming needs beside the networks: plain numbers for JSON, and the optimiser's tensors by name.
+        """What a checkpoint needs except the networks: numbers for JSON, and the optimiser's tensors by name.
 
         All processes must call it. Raises DivergedError as `check` does. Waits for the device.
         """
