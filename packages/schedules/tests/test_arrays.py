@@ -97,6 +97,13 @@ def test_an_array_with_the_wanted_dtype_and_device_is_returned_itself():
     assert ds.as_array_of(x, torch.zeros(1)).dtype == torch.float32
 
 
+def test_an_array_traced_by_jax_is_converted_without_a_device():
+    jax = pytest.importorskip("jax")
+    like = jax.numpy.ones(2)
+    found = jax.vmap(lambda x: ds.as_array_of(x, like, np.float16))(jax.numpy.asarray([1.0, 2.0]))
+    assert (found.dtype, found.tolist()) == (np.float16, [1.0, 2.0])
+
+
 def test_new_arrays_are_on_the_device_of_like():
     torch = pytest.importorskip("torch")
     like = torch.zeros(1, dtype=torch.float64)
