@@ -13,7 +13,7 @@ SHAPE = (2, 3, 4, 4)
 
 
 class NoWaits(TorchDispatchMode):
-    """Refuses every operation for which the host waits: reading a value, indexing with a mask, copying to the host."""
+    """Refuses every operation for which the host waits: reading a value, indexing with a mask, a blocking copy."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -23,7 +23,9 @@ class NoWaits(TorchDispatchMode):
         to_host = any(isinstance(each, torch.Tensor) and each.device.type != "cpu" for each in args) and (
             str(kwargs.get("device", "")) == "cpu" or (name == "copy_" and args[0].device.type == "cpu")
         )
-        if name in WAITS or masked or to_host:
+        blocking = name == "_to_copy" and args[0].device.type == "cpu" and not kwargs.get("non_blocking")
+        to_device = blocking and str(kwargs.get("device") or "cpu") != "cpu"
+        if name in WAITS or masked or to_host or to_device:
             raise AssertionError(f"{func} makes the host wait")
         return func(*args, **kwargs)
 
@@ -115,3 +117,11 @@ def test_the_host_waits_once_at_the_end():
     with Count() as count:
         dk.ddim(GaussianOracle(SCHEDULE), SCHEDULE, torch.ones(SHAPE), steps=5)
     assert count.asked == 1
+
+
+def test_noise_is_copied_to_the_device_without_a_wait():
+    noise = dk.seeded(range(2), like=torch.zeros(1, device="meta"))
+    with NoWaits():
+        assert noise((2, 3)).device.type == "meta"
+        with pytest.raises(AssertionError, match="makes the host wait"):
+            torch.ones(2).to("meta")

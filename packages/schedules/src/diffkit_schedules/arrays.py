@@ -47,6 +47,8 @@ def as_array_of(values: Any, like: Array, dtype: Any = None) -> Array:
     dtype = like.dtype if dtype is None else dtype
     if _is_traced_by_jax(values):
         return xp.astype(values, dtype)  # a traced array has no device
+    if is_torch(like) and like.device.type != "cpu":  # a copy that the host does not wait for
+        return xp.asarray(values, dtype=dtype).to(like.device, non_blocking=True)
     return xp.asarray(values, dtype=dtype, device=device(like))
 
 

@@ -51,9 +51,10 @@ class Trainer:
 
     model: called as model(x_t, c), see `losses`. images: see `open_images`. options: see `Options`; `changes` are options by
     name, as in Trainer(model, images, schedule, lr=1e-4). world: the processes that train together, see `process_group`.
-    Every random number is a function of (seed, step) and of the place in the global batch. A trainer whose state was saved at
-    any step therefore resumes to the same weights, bit for bit, as one that never stopped (with the same number of threads and
-    processes, torch version and device), and a batch that is split over processes or `accumulate` parts holds the same samples.
+    Every random number is a function of (seed, step) and of the place in the global batch. On a CPU, a trainer whose state was
+    saved at any step therefore resumes to the same weights, bit for bit, as one that never stopped (with the same number of
+    threads and processes, and torch version); on CUDA the sums of atomic additions differ in rounding. A batch that is split over
+    processes or `accumulate` parts holds the same samples.
     Two things depend on the split: dropout's masks, and batch norm, whose statistics are those of a part (process 0's are kept).
 
     With class_dropout the network is called with class_labels=, and that fraction of them is the "no class" label, the number
