@@ -60,6 +60,14 @@ def test_index_is_within_the_table_at_any_time():
     assert (model.c.tolist(), model.c.dtype) == ([1, 1], torch.int64)
 
 
+def test_a_time_that_is_an_array_is_not_read():
+    torch = pytest.importorskip("torch")
+    for condition in ("index", "sigma"):
+        model = Model()
+        found = denoiser(model, rectified(), "v", condition)(torch.ones(2, 3, device="meta"), torch.ones((), device="meta"))
+        assert (model.c.device.type, model.c.shape, found.shape) == ("meta", (2,), (2, 3))
+
+
 def test_any_function_can_be_the_schedule():
     found = denoiser(Model(lambda x: x + 2), lambda t: (1 - t, t), "eps")(X, 0.25)
     np.testing.assert_allclose(found, (X - 0.25 * (X + 2)) / 0.75, rtol=1e-12)
