@@ -153,5 +153,5 @@ def mutation(session: nox.Session) -> None:
     """The fraction of a package's mutants that its fast tests kill: `nox -s mutation -- trainer [MODULE ...]`; not by default."""
     if not session.posargs:
         session.error("which package? nox -s mutation -- schedules, samplers, unet or trainer")
-    session.install("-c", CONSTRAINTS, f"diffkit-{session.posargs[0]}", "torch", "mutmut==3.8.1", *TOOLS)
+    session.install("-c", CONSTRAINTS, f"diffkit-{session.posargs[0]}", "torch", "jax", "mutmut==3.8.1", *TOOLS)
     session.run("python", "benchmarks/mutation.py", *session.posargs)

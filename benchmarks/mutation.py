@@ -104,6 +104,7 @@ def _stage(package: str, modules: list[str], tests: list[str]) -> Path:
         "pytest_add_cli_args_test_selection": [test if test.startswith("-") else f"tests/{test}" for test in tests],
         "process_isolation": "forkserver",  # torch's threads do not survive a fork
         "use_git_change_detection": False,
+        "timeout_constant": 5.0,  # mutmut multiplies it by 15: on a busy machine a mutant that waits is not counted as killed
     }
     (stage / "pyproject.toml").write_text(_toml({"mutmut": mutmut, "pytest.ini_options": pytest}))
     return stage

@@ -49,6 +49,30 @@ def test_index_is_the_nearest_entry(t, index):
     assert (model.c.tolist(), model.c.dtype) == ([index] * 2, np.int64)
 
 
+def test_index_is_within_the_table_at_any_time():
+    model = Model()
+    denoiser(model, linear_betas(10, end=0.9), "v", "index")(X, np.array(1.3))
+    assert model.c.tolist() == [9, 9]
+    denoiser(model, lambda t: (0.6, 0.8), "v", "index")(X, 1.3)
+    assert model.c.tolist() == [999, 999]
+    torch = pytest.importorskip("torch")
+    denoiser(model, linear_betas(10, end=0.9), "v", "index")(torch.asarray(X), 0.2)
+    assert (model.c.tolist(), model.c.dtype) == ([1, 1], torch.int64)
+
+
+def test_a_time_that_is_an_array_is_not_read():
+    torch = pytest.importorskip("torch")
+    for condition in ("index", "sigma"):
+        model = Model()
+        found = denoiser(model, rectified(), "v", condition)(torch.ones(2, 3, device="meta"), torch.ones((), device="meta"))
+        assert (model.c.device.type, model.c.shape, found.shape) == ("meta", (2,), (2, 3))
+
+
+def test_any_function_can_be_the_schedule():
+    found = denoiser(Model(lambda x: x + 2), lambda t: (1 - t, t), "eps")(X, 0.25)
+    np.testing.assert_allclose(found, (X - 0.25 * (X + 2)) / 0.75, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("condition", "value"), [("variance", 0.0625), ("sigma", 0.25), ("time", 0.25), ("log_snr", 2 * np.log(3))]
 )
@@ -56,7 +80,7 @@ def test_condition_has_one_number_a_sample_and_the_dtype_of_the_state(condition,
     for dtype in (np.float64, np.float32):
         model = Model()
         found = denoiser(model, rectified(), "v", condition)(X.astype(dtype), 0.25)
-        assert (model.c.shape, model.c.dtype, found.dtype) == ((2,), dtype, dtype)
+        assert (model.c.shape, model.c.dtype, model.x.dtype, found.dtype) == ((2,), dtype, dtype, dtype)
         np.testing.assert_allclose(model.c, value, rtol=1e-6)
     torch = pytest.importorskip("torch")
     for dtype in (torch.float64, torch.float32):
@@ -64,6 +88,24 @@ def test_condition_has_one_number_a_sample_and_the_dtype_of_the_state(condition,
         found = denoiser(model, rectified(), "v", condition)(torch.asarray(X, dtype=dtype), torch.tensor(0.25, dtype=dtype))
         assert (model.c.shape, model.c.dtype, found.dtype) == ((2,), dtype, dtype)
         np.testing.assert_allclose(model.c, value, rtol=1e-6)
+
+
+def test_time_is_an_array_where_torch_traces_the_state(monkeypatch):
+    torch = pytest.importorskip("torch")
+    x, seen = torch.asarray(X, dtype=torch.bfloat16), []
+
+    def schedule(t):
+        seen.append(t)
+        return rectified()(t)
+
+    plain = denoiser(Model(lambda x: x + 1), schedule, "v", "time", dtype=torch.float32)(x, 0.25)
+    monkeypatch.setattr(torch.compiler, "_is_compiling_flag", True)  # as torch.export sets it
+    model = Model(lambda x: x + 1)
+    traced = denoiser(model, schedule, "v", "time", dtype=torch.float32)(x, 0.25)
+    assert seen[0] == 0.25
+    assert (type(seen[1]), seen[1].dtype, seen[1].shape, seen[1].item()) == (torch.Tensor, torch.float32, (), 0.25)
+    assert (model.c.tolist(), model.c.dtype) == ([0.25, 0.25], torch.float32)
+    torch.testing.assert_close(traced, plain, rtol=0.02, atol=0.02)
 
 
 def test_network_of_another_dtype_gets_its_dtype_and_a_condition_of_float32_or_wider():
@@ -78,6 +120,10 @@ def test_learned_range_is_the_second_half_of_the_channels():
     x0, eps, spread = denoiser(model, rectified(), learned_range=True)(X, 0.25)
     np.testing.assert_allclose(x0, (X - 0.5) / 0.75)
     assert (eps, spread.tolist()) == (None, [[0.0, 0.5], [0.75, 1.0]])
+    images = denoiser(Model(lambda x: np.concatenate([x, 0 * x], axis=1)), rectified(), "x0", learned_range=True)
+    x = X.reshape(1, 2, 1, 2)
+    found = images(x, 0.25)
+    assert (found.x0.tolist(), found.variance_interpolation.tolist()) == (x.tolist(), (0 * x + 0.5).tolist())
 
 
 @pytest.mark.parametrize(
@@ -160,7 +206,7 @@ class Output:
         self.sample = sample
 
 
-@pytest.mark.parametrize("wrap", [lambda out: out, Output, lambda out: (out,)], ids=["array", "object", "tuple"])
+@pytest.mark.parametrize("wrap", [lambda out: out, Output, lambda out: (out, 0 * out)], ids=["array", "object", "tuple"])
 def test_outputs_are_unwrapped(wrap):
     x = np.ones((2, 2))
     assert denoiser(lambda x, c: wrap(x), rectified(), "x0")(x, 0.5).tolist() == x.tolist()

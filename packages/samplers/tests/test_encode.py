@@ -48,6 +48,17 @@ def test_rounds_are_fixed_point_iterations(rounds):
     np.testing.assert_allclose(found, x, rtol=1e-12)
 
 
+def test_evaluations_are_at_the_times_of_the_grid_on_this_schedule():
+    seen, table = [], linear_betas(10, end=0.9)
+
+    def denoise(x, t):
+        seen.append(t)
+        return linear(x, t)
+
+    encode(denoise, table, X0, steps=3, spacing="leading")
+    assert seen == [0.1, 0.4, 0.7]
+
+
 def test_defaults_are_twenty_uniform_steps_of_one_round():
     seen = []
 

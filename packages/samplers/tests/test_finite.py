@@ -49,8 +49,9 @@ def test_at_most_eight_samples_are_named(count, named):
 
 
 def test_in_a_state_of_one_axis_each_number_is_a_sample():
-    with pytest.raises(NotFiniteError, match=r"in 1 of 3 samples \(1\);"):
+    with pytest.raises(NotFiniteError, match=r"in 1 of 3 samples \(1\);") as caught:
         ddim(lambda x, t: x, rectified(), np.array([1.0, np.nan, 2.0]), steps=2)
+    assert np.delete(caught.value.x0, caught.value.bad).tolist() == [1.0, 2.0]
 
 
 def test_an_error_with_only_a_message_has_no_samples():

@@ -1,5 +1,7 @@
 """Every spacing at every number of steps, against its definition."""
 
+import math
+
 import numpy as np
 import pytest
 from diffkit_samplers import SPACINGS, grid
@@ -169,6 +171,15 @@ def test_pure_noise_is_a_log_snr_below_minus_thirty():
     np.testing.assert_allclose(times[1:3], [(0.967 + 0.001) / 2, 0.001], rtol=1e-9)
 
 
+def test_minus_thirty_is_pure_noise_and_the_last_level_may_be_the_only_one():
+    def schedule(t):
+        return (math.exp(-15 * t), 1.0)
+
+    assert 2 * math.log(schedule(1)[0]) == -30
+    np.testing.assert_allclose(grid(schedule, 3, "log_snr")[1:3], [(0.999 + 0.001) / 2, 0.001], rtol=1e-9)
+    assert grid(discrete([0.0, 0.97]), 2, "karras") == [1.0, 0.5, 0.0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
@@ -192,6 +203,7 @@ def test_pure_noise_is_a_log_snr_below_minus_thirty():
         ((2, [0.5, 0.5]), {}, "times must decrease towards the data, got 0.5 after 0.5"),
         ((2, [1.25, 0.5]), {}, r"times must be in \[0, 1\], got 1.25 to 0.5"),
         ((2, [0.5, -0.25]), {}, r"times must be in \[0, 1\], got 0.5 to -0.25"),
+        ((2, [0.5, 0.25, -0.25]), {}, r"times must be in \[0, 1\], got 0.5 to -0.25"),
     ],
 )
 def test_messages_name_the_value_and_the_range(arguments, options, message):

@@ -1,5 +1,7 @@
 """Classifier-free guidance: its formula, its scales, and when one call of the model serves both estimates."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 from diffkit_samplers import (
@@ -71,6 +73,12 @@ def test_an_array_of_scales_has_one_a_sample_or_broadcasts(scale):
         np.testing.assert_allclose(found.reshape(2, 3), expected, rtol=1e-12)
 
 
+def test_scales_of_torch_have_one_number_a_sample():
+    torch = pytest.importorskip("torch")
+    x, scale = torch.asarray(X), torch.tensor([0.5, 3.0])
+    np.testing.assert_allclose(guide(cond, uncond, scale)(x, 0.5), guide(cond, uncond, scale.numpy())(X, 0.5), rtol=1e-12)
+
+
 class Network:
     """Says its argument `y`, one number a sample, and remembers what it was asked."""
 
@@ -132,6 +140,15 @@ def test_a_shared_array_is_passed_once_only_where_it_is_no_batch():
         guide(*sides(network, {"y": ONES, "a": shared}, {"y": TWOS, "a": shared}), 3.0)(X, 0.5)
         assert [count for count, _ in network.asked] == calls
         assert all(more["a"] is shared for _, more in network.asked)
+
+
+def test_a_named_tuple_of_arrays_is_not_concatenated():
+    class Sizes(NamedTuple):
+        size: Any
+
+    network, sizes = Network(), Sizes(ONES)
+    guide(*sides(network, {"y": ONES, "a": sizes}, {"y": TWOS, "a": sizes}), 3.0)(X, 0.5)
+    assert [(count, more["a"] is sizes) for count, more in network.asked] == [(2, True)] * 2
 
 
 def test_different_models_schedules_or_conditions_are_called_separately():

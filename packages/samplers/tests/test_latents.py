@@ -5,6 +5,8 @@ import pytest
 from diffkit_samplers import (
     slerp,
 )
+from diffkit_samplers.latents import _orthogonal
+from diffkit_schedules import namespace
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,6 +125,33 @@ def test_opposites_turn_through_the_smallest_coordinate_of_a():
     near = np.array([[1.0, 2.0, 2.0]])
     turned = slerp(near, -near, 0.5)
     np.testing.assert_allclose(turned, [np.array([8.0, -2.0, -2.0]) / 72**0.5 * 3], rtol=1e-9)
+
+
+def test_opposite_tensors_turn_as_arrays_do():
+    torch = pytest.importorskip("torch")
+    a = np.array([[3.0, 0.0, 4.0], [0.0, 0.0, 2.0]])
+    found = slerp(torch.asarray(a), torch.asarray(-a), 0.3)
+    np.testing.assert_allclose(found, slerp(a, -a, 0.3), rtol=1e-12)
+
+
+def test_tensors_of_half_precision_are_computed_in_float32():
+    torch = pytest.importorskip("torch")
+    a, b = (torch.asarray(300 * row, dtype=torch.float16) for row in (np.eye(2)[:1], np.eye(2)[1:]))
+    found = slerp(a, b, [0.25, 0.5])
+    assert (found.dtype, found.shape) == (torch.float16, (2, 1, 2))
+    expected = [[[300 * np.cos(angle), 300 * np.sin(angle)]] for angle in (np.pi / 8, np.pi / 4)]
+    np.testing.assert_allclose(found.double(), expected, rtol=1e-3)
+
+
+def test_the_orthogonal_vector_has_the_dtype_of_the_latent():
+    a = np.array([[3.0, 0.0, 4.0]], np.float32)
+    found = _orthogonal(namespace(a), a, np.array([[5.0]], np.float32), (1,))
+    assert (found.dtype, found.tolist()) == (np.float32, [[0.0, 5.0, 0.0]])
+
+
+def test_a_latent_of_one_number_goes_through_zero_to_its_opposite():
+    found = slerp(np.array([[2.0]]), np.array([[-2.0]]), [0.0, 0.25, 0.5, 1.0])
+    np.testing.assert_allclose(found.ravel(), [2.0, 2**0.5, 0.0, -2.0], atol=1e-12)
 
 
 def test_half_precision_is_kept():

@@ -1,8 +1,11 @@
 """The loop: its states, its evaluations, and what an update sees."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from diffkit_samplers import Estimate, Step, ddim, ddpm, sampler, seeded, step, trajectory
+from diffkit_samplers.loop import no_graph
 from diffkit_samplers.testing import MixtureOracle
 from diffkit_schedules import Rates, cosine, offset_cosine, rectified
 
@@ -96,6 +99,10 @@ def test_a_step_can_start_and_end_at_another_time():
     assert (shorter.t, shorter.s, shorter.now, shorter.then) == (0.8, 0.6, one.now, rectified()(0.6))
     assert shorter.estimate is one.estimate
     assert (one.evaluate(X, 0.3).x0 == half(X, 0.3)).all()
+
+
+def test_numpy_has_no_graph():
+    assert isinstance(no_graph(np.ones(1)), nullcontext)
 
 
 def test_under_torch_no_graph_is_kept_and_the_caller_keeps_its_grad_mode():

@@ -92,6 +92,10 @@ def test_without_a_source_each_sample_and_each_run_has_different_noise():
     assert first.std() == pytest.approx(1, abs=0.2)
 
 
+def test_without_a_source_every_random_seed_is_valid():
+    assert source_for(np.ones((99, 1)), None)((99, 1)).shape == (99, 1)
+
+
 def test_without_a_source_torch_uses_its_global_generator():
     torch = pytest.importorskip("torch")
     x = torch.ones(2, 3, dtype=torch.float64)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from diffkit_samplers import METHODS, inpaint, resample, seeded, trajectory
 from diffkit_samplers.testing import GaussianOracle
-from diffkit_schedules import cosine, linear_betas
+from diffkit_schedules import cosine, linear_betas, rectified
 
 MEAN, VARIANCE = 1.35, 0.19
 """Of the second of two numbers of variance 1 and correlation 0.9, where the first is 1.5."""
@@ -65,6 +65,33 @@ def test_rounds_keep_the_distribution_of_the_samples(method):
     assert last.x0.std() == pytest.approx(0.2, abs=0.025)
 
 
+def test_a_step_is_repeated_from_the_state_noised_back():
+    def half(x, t):
+        return 0.5 * x * t
+
+    x = np.array([[1.0, -3.0], [0.5, 2.0]])
+    numbers, same = np.random.default_rng(3), np.random.default_rng(3)
+    options = {"spacing": [0.8, 0.4, 0.0], "noise": numbers.standard_normal}
+    first, last = trajectory(half, rectified(), x, method=resample("ddim", 3), **options)
+    for repetition in range(3):
+        x0 = half(x, 0.8)
+        x_s = 0.6 * x0 + 0.4 * (x - 0.2 * x0) / 0.8
+        if repetition < 2:
+            x = x_s / 3 + np.sqrt(0.8**2 - (0.4 / 3) ** 2) * same.standard_normal((2, 2))
+    np.testing.assert_allclose(first.x, x_s, rtol=1e-12)
+    np.testing.assert_allclose(last.x, half(x_s, 0.4), rtol=1e-12)
+    assert numbers.random() == same.random(), "no further noise is generated"
+
+
+def test_a_multistep_method_runs_as_ddim():
+    x, times = np.array([[1.0, -3.0]]), [0.9, 0.6, 0.3, 0.1]
+    one, other = (
+        [state.x for state in trajectory(pair(cosine()), cosine(), x, method=each, spacing=times, noise=seeded([1]))]
+        for each in (resample("dpmpp_2m", 2), resample("ddim", 2))
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_a_sample_depends_on_its_seed_alone():
     def state(seeds):
         noise = seeded(seeds)
@@ -85,10 +112,18 @@ def test_number_of_evaluations():
         pass
     assert len(calls) == 4 * 4 + 1
     assert calls == sorted(calls, reverse=True)
+    calls.clear()
+    for _ in trajectory(denoise, cosine(), np.ones((1, 2)), method=resample("ddim"), steps=2):
+        pass
+    assert len(calls) == 10 + 1, "ten rounds by default"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [(("ddim", 0), "rounds must be at least 1, got 0"), (("ddin", 2), "sampler must be one of ddim")]
+    ("arguments", "message"),
+    [
+        (("ddim", 0), "^rounds must be at least 1, got 0$"),
+        (("ddin", 2), r"^sampler must be one of ddim, ddpm, .*; got 'ddin', did you mean 'ddim'\?$"),
+    ],
 )
 def test_bad_rounds_and_unknown_methods_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):

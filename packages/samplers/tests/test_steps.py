@@ -83,6 +83,12 @@ def test_from_pure_noise_and_to_clean_data():
     np.testing.assert_allclose(step(X, X0, noise, clean, eta=1.0), X0, atol=1e-15)
 
 
+def test_a_step_between_two_levels_of_pure_noise_changes_nothing():
+    noise = Rates(0.0, 1.0)
+    for eta in (0.0, 1.0):
+        np.testing.assert_allclose(step(X, X0, noise, noise, eta=eta), X, atol=1e-15)
+
+
 def test_a_step_back_inverts_a_step():
     now, then = cosine()(0.7), cosine()(0.4)
     np.testing.assert_allclose(step(step(X, X0, now, then), X0, then, now), X, atol=1e-14)
@@ -91,6 +97,17 @@ def test_a_step_back_inverts_a_step():
 def test_a_kept_eps_is_used():
     expected = 0.8 * X0 + 0.6 * Z
     np.testing.assert_allclose(step(X, X0, Rates(0.6, 0.8), Rates(0.8, 0.6), eps=Z), expected, atol=1e-15)
+
+
+@pytest.mark.parametrize("v", [0.0, 0.25, 1.0, np.array([[[0.0]], [[1.0]]])])
+def test_the_standard_deviation_of_the_noise_is_interpolated_in_its_logarithm(v):
+    now, then = Rates(0.6, 0.8), Rates(0.8, 0.6)
+    tau = 1 - (0.6 * 0.6 / (0.8 * 0.8)) ** 2
+    eps = (X - 0.6 * X0) / 0.8
+    expected = 0.8 * X0 + 0.6 * math.sqrt(1 - tau) * eps + math.sqrt(tau) * 0.6 ** (1 - v) * 0.8**v * Z
+    np.testing.assert_allclose(step(X, X0, now, then, eta=1.0, noise=Z, variance_interpolation=v), expected, rtol=1e-12)
+    expected = 0.8 * X0 + 0.6 * math.sqrt(1 - 0.25 * tau) * eps + 0.5 * 0.6 * math.sqrt(tau) * Z
+    np.testing.assert_allclose(step(X, X0, now, then, eta=0.5, noise=Z, variance_interpolation=v), expected, rtol=1e-12)
 
 
 def test_no_argument_is_changed_in_place():
@@ -107,6 +124,7 @@ def test_no_argument_is_changed_in_place():
         (Rates(0.6, 0.8), Rates(0.8, 0.6), math.nan, "eta must be"),
         (Rates(0.6, 0.8), Rates(0.8, 0.6), 1.0, "eta = 1.0 adds noise: pass noise"),
         (Rates(0.8, 0.6), Rates(0.6, 0.8), 0.5, "eta must be 0 in a step to a noisier level, got 0.5"),
+        (Rates(0.8, 0.6), Rates(0.0, 1.0), 0.5, "eta must be 0 in a step to a noisier level, got 0.5"),
         (Rates(1.0, 0.0), Rates(0.6, 0.8), 0.0, "step must start from noisy data"),
     ],
 )

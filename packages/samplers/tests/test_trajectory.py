@@ -92,6 +92,9 @@ def test_a_sampler_of_another_distribution_is_used_by_its_name(methods):
     assert len(states) == 5
     assert (states[-1].x0 == methods["midpoint"](oracle, cosine(), np.ones((2, 3)))).all()
     assert methods.origin("midpoint") == ("theirs", "1.2")
+
+
+def test_a_sampler_of_another_distribution_conforms(methods):
     assert check_sampler(methods["midpoint"], 2).order == pytest.approx(2, abs=0.2)
 
 

@@ -207,6 +207,13 @@ def test_the_threshold_is_an_interpolated_quantile(q, limit, s):
         np.testing.assert_allclose(found.reshape(2, 5), np.clip(x0, -s, s) * limit / s, rtol=1e-12)
 
 
+def test_the_threshold_of_tensors_is_that_of_arrays():
+    torch = pytest.importorskip("torch")
+    x0 = 2 * rng.standard_normal((2, 3, 4))
+    found = dynamic_threshold(lambda x, t: x, 0.7)(torch.asarray(x0), 0.5)
+    np.testing.assert_allclose(found.numpy(), dynamic_threshold(lambda x, t: x, 0.7)(x0, 0.5), rtol=1e-12)
+
+
 def test_defaults_and_limits_of_the_threshold():
     x0 = np.linspace(0, 10, 1001)[None]
     assert (dynamic_threshold(lambda x, t: x)(x0, 0.5) == dynamic_threshold(lambda x, t: x, 0.995, 1.0)(x0, 0.5)).all()
@@ -239,6 +246,12 @@ def test_clip_is_at_plus_and_minus_one_by_default_and_passes_the_time_on():
     assert (clip(lambda x, t: Estimate(x, 2 * x), keep_eps=rectified())(x, 0.25).eps == 2 * x).all(), (
         "an eps that is kept already"
     )
+
+
+def test_inpainting_is_computed_in_the_dtype_of_the_state():
+    x0, known = rng.standard_normal((2, 1, 100)).astype(np.float32)
+    part = np.float32(0.3)
+    assert (inpaint(lambda x, t: x, known, np.full(1, 0.3))(x0, 0.5) == part * known + (1 - part) * x0).all()
 
 
 def test_inpainting_interpolates_by_the_mask_and_drops_a_kept_eps():

@@ -93,8 +93,33 @@ def test_an_array_with_the_wanted_dtype_and_device_is_returned_itself():
     assert ds.as_array_of(x, np.zeros(1)).dtype == np.float64
     assert ds.as_array_of(x, np.zeros(1, np.float32), np.float64).dtype == np.float64
     torch = pytest.importorskip("torch")
+    with_graph = torch.ones(2, requires_grad=True)
+    assert ds.as_array_of(with_graph, torch.ones(1, requires_grad=True)) is with_graph
     assert ds.as_array_of(torch.ones(2), torch.zeros(1, device="meta")).device.type == "meta"
     assert ds.as_array_of(x, torch.zeros(1)).dtype == torch.float32
+
+
+def test_an_array_traced_by_jax_is_converted_without_a_device():
+    jax = pytest.importorskip("jax")
+    like = jax.numpy.ones(2)
+    found = jax.vmap(lambda x: ds.as_array_of(x, like, np.float16))(jax.numpy.asarray([1.0, 2.0]))
+    assert (found.dtype, found.tolist()) == (np.float16, [1.0, 2.0])
+
+
+def test_the_host_does_not_wait_for_a_copy_to_a_device():
+    torch = pytest.importorskip("torch")
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Copies(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if "_to_copy" in str(func):
+                seen.append((str(kwargs["device"]), kwargs["non_blocking"]))
+            return func(*args, **(kwargs or {}))
+
+    seen = []
+    with Copies():
+        found = ds.as_array_of(np.ones(2), torch.zeros(1, device="meta"), torch.float64)
+    assert (seen, found.device.type, found.dtype) == ([("meta", True)], "meta", torch.float64)
 
 
 def test_new_arrays_are_on_the_device_of_like():

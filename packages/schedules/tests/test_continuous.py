@@ -71,7 +71,7 @@ def test_a_schedule_is_its_formula(schedule, formula):
     assert [tuple(schedule(t)) for t in TIMES] == [pytest.approx(pair, rel=1e-9, abs=2e-8) for pair in expected]
     for dtype, tolerance in ((np.float64, 2e-8), (np.float32, 3e-4)):
         for rate, wanted in zip(schedule(np.array(TIMES, dtype)), np.array(expected).T, strict=True):
-            assert rate.dtype == dtype
+            assert (rate.dtype, rate.shape) == (dtype, (len(TIMES),))
             np.testing.assert_allclose(rate, wanted, rtol=1e-5, atol=tolerance)
 
 
@@ -100,6 +100,7 @@ def test_parameters_outside_their_range_are_refused(make, message):
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: ds.cosine(0),
         lambda: ds.offset_cosine(1.0, 0.0),
         lambda: ds.linear(0, 1),
         lambda: ds.linear(0.5, 0.5),

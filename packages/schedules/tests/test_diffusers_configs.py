@@ -180,6 +180,15 @@ def test_tables_that_diffusers_names_round_trip(schedule, prediction, keys):
     assert without_warnings(config) == (schedule, prediction)
 
 
+def test_every_key_of_a_config():
+    shared = {"_class_name": "DDIMScheduler", "prediction_type": "v_prediction", "timestep_spacing": "trailing"}
+    shared |= {"steps_offset": 0, "set_alpha_to_one": True, "clip_sample": False}
+    cosine = {"num_train_timesteps": 500, "beta_schedule": "squaredcos_cap_v2"}
+    assert ds.to_diffusers(ds.cosine_betas(500), "v") == shared | cosine
+    trained = {"num_train_timesteps": 2, "trained_betas": [pytest.approx(0.36), pytest.approx(0.99)]}
+    assert ds.to_diffusers(ds.discrete([0.36, 0.99]), "v") == shared | trained
+
+
 @pytest.mark.parametrize(
     "schedule",
     [

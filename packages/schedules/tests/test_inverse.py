@@ -3,6 +3,7 @@
 import math
 
 import diffkit_schedules as ds
+import numpy as np
 import pytest
 
 OWN = [ds.rectified(), lambda t: (1 - t, t)]
@@ -14,6 +15,14 @@ def test_a_time_is_exact_to_fifty_bisections(schedule):
     found = ds.times_of(schedule, [2 * math.log((1 - t) / t) for t in times])
     assert found == pytest.approx(times, rel=1e-9, abs=2**-50)
     assert {type(t) for t in found} == {float}
+
+
+@pytest.mark.parametrize("schedule", OWN)
+def test_levels_of_any_type_are_computed_in_float64(schedule):
+    levels = np.array([0.3, -2.1], np.float32)
+    expected = [1 / (1 + math.exp(float(level) / 2)) for level in levels]
+    assert ds.times_of(schedule, levels) == pytest.approx(expected, rel=1e-12)
+    assert ds.times_of(schedule, [10**20]) == [2**-50]
 
 
 @pytest.mark.parametrize("schedule", OWN)

@@ -162,6 +162,13 @@ def test_rates_of_one_axis_have_one_number_a_sample_for_any_shape():
         assert noised.reshape(3, -1)[:, -1].tolist() == [1.0, 2.0, 3.0]
 
 
+def test_rates_of_torch_have_one_number_a_sample():
+    torch = pytest.importorskip("torch")
+    x0 = torch.ones(2, 2, 1)
+    noised = ds.add_noise(x0, 0 * x0, ds.Rates(torch.tensor([1.0, 2.0]), torch.zeros(2)))
+    assert noised.tolist() == [[[1.0], [1.0]], [[2.0], [2.0]]]
+
+
 def test_rates_of_more_axes_broadcast():
     x0 = np.ones((2, 3))
     assert ds.add_noise(x0, 0 * x0, ds.Rates(np.array([[1.0, 2.0, 3.0]]), np.zeros((1, 3)))).tolist() == [[1.0, 2.0, 3.0]] * 2

@@ -1,11 +1,13 @@
 """Rates and their ratios; what every schedule does with floats and arrays; times of noise levels."""
 
 import math
+from contextlib import nullcontext
 from itertools import pairwise
 
 import diffkit_schedules as ds
 import numpy as np
 import pytest
+from diffkit_schedules.rates import Formula, _quiet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,10 +43,37 @@ def test_half_precision_overflows_without_a_warning():
     assert ds.weight(rates, "min_snr", "eps").tolist() == [pytest.approx(5e-6, rel=0.05), 1.0]
 
 
+def test_torch_compiles_no_context_of_numpy():
+    torch = pytest.importorskip("torch")
+    assert isinstance(_quiet(torch.ones(1)), nullcontext)
+    assert isinstance(_quiet(np.ones(1)), np.errstate)
+
+
 def test_rates_at_returns_floats_for_any_function():
     rates = ds.rates_at(lambda t: (1, np.float32(80 * t)), 0.5)
     assert rates == (1.0, 40.0)
     assert [type(rate) for rate in rates] == [float, float]
+
+
+@pytest.mark.parametrize("schedule", [ds.rectified(), ds.linear_betas(), ds.zero_terminal_snr(ds.cosine())], ids=str)
+def test_a_time_is_a_number_from_0_to_1_or_an_array_of_floats(schedule):
+    for t in (-0.5, 1.5, 2, math.nan):
+        with pytest.raises(ValueError, match=rf"^t must be in \[0, 1\] \(0 = data, 1 = noise\), got {t}$"):
+            schedule(t)
+    with pytest.raises(TypeError, match=r"^t must be .*, got an array of int64: divide an index by timesteps$"):
+        schedule(np.array([1]))
+
+
+def test_a_formula_computes_in_float32_or_wider():
+    class Recorded(Formula):
+        def _rates(self, xp, t):
+            types.append(t.dtype)
+            return 1 - t, t
+
+    types = []
+    for dtype in (np.float16, np.float32, np.float64):
+        assert [rate.dtype for rate in Recorded()(np.ones(1, dtype))] == [dtype, dtype]
+    assert types == [np.float32, np.float32, np.float64]
 
 
 def test_times_of_inverts_every_schedule(schedule):

@@ -135,9 +135,17 @@ def test_a_call_that_fails_names_its_distribution_once(install_distribution):
     registry = Registry("diffkit.things", {})
     divide = registry.naming("divide")(registry["divide"])
     assert divide(2) == 0.5
+    with pytest.raises(ZeroDivisionError) as caught:
+        divide(0)
+    assert caught.value.__notes__ == ["raised by thing 'divide' of theirs 1.2"]
     with pytest.raises(ZeroDivisionError) as caught, registry.naming("divide"):
         divide(0)
     assert caught.value.__notes__ == ["raised by thing 'divide' of theirs 1.2"]
+
+
+def test_a_function_of_ours_is_not_wrapped():
+    registry = Registry("diffkit.things", {"root": "math:sqrt"})
+    assert registry.naming("root")(registry["root"]) is registry["root"]
 
 
 def test_name_of_is_the_name_an_object_is_registered_under(install_distribution):
@@ -187,4 +195,5 @@ def test_a_schedule_of_another_distribution_that_refuses_its_values_is_named(ins
 
 
 def test_a_part_that_is_not_installed_has_no_version():
-    assert Registry("diffkit.things", {"pi": "math:pi"}).origin("pi") == ("math", "(not installed)")
+    registry = Registry("diffkit.things", {"pi": "math:pi", "join": "os.path:join"})
+    assert [registry.origin(name) for name in registry] == [("math", "(not installed)"), ("os", "(not installed)")]

@@ -82,7 +82,7 @@ def test_defaults_are_those_of_the_papers(table, steps, first, last):
 
 def test_a_table_works_as_the_array_of_its_betas():
     table = ds.linear_betas(5, 0.1, 0.9)
-    assert np.asarray(table, dtype=np.float32).dtype == np.float32
+    assert np.asarray(table, dtype=np.float32).dtype == table.__array__(np.float32).dtype == np.float32
     assert np.add(table, table).tolist() == (np.asarray(table) * 2).tolist()
     assert np.add.reduce(table) == pytest.approx(2.5)
     assert (1 - table).tolist() == [1 - beta for beta in table]
@@ -90,6 +90,8 @@ def test_a_table_works_as_the_array_of_its_betas():
     assert np.add(table, 1.0, dtype=np.float32).dtype == np.float32
     assert np.multiply.outer(table, [1.0, 2.0]).shape == (5, 2)
     assert np.add(table, [[1.0]] * 2).shape == (2, 5)
+    masked = np.ma.array([1.0] * 5, mask=[False, True, False, False, False])
+    assert np.multiply(table, masked).mask.tolist() == masked.mask.tolist()
     changed = np.asarray(table)
     changed[0] = 7
     assert table[0] == pytest.approx(0.1)
@@ -117,7 +119,10 @@ def test_a_table_that_starts_in_noise_cannot_be_rescaled():
 
 
 def test_after_pure_noise_a_rescaled_table_has_betas_of_one():
-    assert list(ds.zero_terminal_snr(ds.discrete([0.5, 1.0, 0.5]))) == [pytest.approx(0.5), 1.0, 1.0]
+    table = ds.zero_terminal_snr(ds.discrete([0.5, 1.0, 0.5]))
+    for _ in range(9):
+        np.full(3, 7.0)  # NumPy reuses this memory: a value that is never written is 7
+        assert list(table) == [pytest.approx(0.5), 1.0, 1.0]
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0])
@@ -130,6 +135,7 @@ def test_betas_of_zero_and_one_are_accepted(beta):
     [
         (lambda: ds.discrete(5), TypeError, "betas must be a sequence of numbers, or a table, got 5"),
         (lambda: ds.discrete([]), ValueError, r"betas must be a sequence of at least one number, got shape \(0,\)"),
+        (lambda: ds.discrete([0.0, 1.0, 1.5]), ValueError, r"every beta must be in \[0, 1\], got 1.5"),
         (lambda: ds.discrete([0.1, 1.5, 2.5]), ValueError, r"every beta must be in \[0, 1\], got 1.5"),
         (lambda: ds.discrete([0.1, -0.5, 0.9]), ValueError, r"every beta must be in \[0, 1\], got -0.5"),
         (lambda: ds.discrete([math.nan]), ValueError, r"every beta must be in \[0, 1\], got nan"),
@@ -161,6 +167,18 @@ def test_a_table_that_ends_above_alpha_bar_0_05_warns(last, warns, recwarn):
         assert str(warning.message).startswith("discrete with T = 1 ends at alpha-bar = 0.051, not in noise: increase the betas")
 
 
+def test_a_table_that_ends_at_alpha_bar_0_05_does_not_warn(recwarn):
+    assert ds.discrete([0.2, 0.9375]).alphas_cumprod[-1] == 0.05
+    assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize(("make", "options"), [(ds.discrete, {"betas": [0.5]}), (ds.linear_betas, {"T": 100})])
+def test_the_warning_names_the_caller_s_line(make, options):
+    with pytest.warns(UserWarning, match="not in noise") as caught:
+        make(**options)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
 @pytest.mark.parametrize(("count", "text"), [(8, "discrete(betas=(0.9, "), (9, "discrete(9 betas from 0.9 to 0.98)")])
 def test_the_repr_of_nine_betas_is_short(count, text):
     assert repr(ds.discrete([0.9 + 0.01 * i for i in range(count)])).startswith(text)
@@ -178,6 +196,29 @@ def test_a_table_is_copied_once_for_each_kind_of_tensor():
     assert table(torch.ones(2, device="meta")).alpha.device.type == "meta"
     assert table(torch.ones(2)).alpha.device.type == "cpu"
     assert len(table._placed) == 3
+
+
+def test_a_float_time_makes_no_array():
+    class Numbers(ds.linear_betas):
+        def _rates(self, xp, t):
+            raise AssertionError
+
+    class Rescaled(ds.zero_terminal_snr):
+        _rates = Numbers._rates
+
+    for t in (0, 0.0, 0.5, 1.0, 1):
+        assert Numbers()(t) == ds.linear_betas()(np.array([float(t)]))
+        assert Rescaled(ds.linear_betas())(t) == ds.zero_terminal_snr(ds.linear_betas())(np.array([float(t)]))
+
+
+def test_entries_for_a_fake_tensor_are_not_kept():
+    torch = pytest.importorskip("torch")
+    table = ds.linear_betas()
+    table(torch.ones(2))
+    with torch._subclasses.FakeTensorMode():
+        assert type(table(torch.ones(2)).alpha) is torch._subclasses.FakeTensor
+    assert table(torch.ones(2)).alpha.tolist() == [pytest.approx(table(1.0).alpha)] * 2
+    assert len(table._placed) == 1
 
 
 def test_a_table_may_start_with_betas_of_zero():
@@ -259,9 +300,8 @@ def test_a_table_may_be_long():
 
 def test_a_table_that_does_not_end_in_noise_warns():
     message = r"^linear_betas with T = 100 ends at alpha-bar = 0.364, not in noise: increase the betas \(by 1000 / T"
-    with pytest.warns(UserWarning, match=message) as caught:
+    with pytest.warns(UserWarning, match=message):
         ds.linear_betas(T=100)
-    assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ds.discrete([0.9501])

@@ -112,8 +112,7 @@ def denoiser(
 
 def _integers(xp: Any) -> Any:
     """int64, or int32 where JAX's 64-bit types are disabled."""
-    info = getattr(xp, "__array_namespace_info__", None)
-    return xp.int64 if info is None else info().default_dtypes()["integral"]
+    return xp.__array_namespace_info__().default_dtypes()["integral"]
 
 
 def _at_least_float32(dtype: Any, xp: Any) -> Any:

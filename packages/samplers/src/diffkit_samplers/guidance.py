@@ -90,7 +90,7 @@ def _concatenated(one: Any, other: Any, count: int) -> Any:
     if type(one) is type(other) and type(one) in (list, tuple) and len(one) == len(other):
         return type(one)(_concatenated(*pair, count) for pair in zip(one, other, strict=True))
     shapes = [getattr(each, "shape", None) for each in (one, other)]
-    if isinstance(one, Mapping | list | tuple) or (None in shapes and shapes != [None, None]):
+    if isinstance(one, Mapping | list | tuple):
         raise _NotABatchError
     is_batch = shapes[0] is not None and shapes[0] == shapes[1] and shapes[0][:1] == (count,)
     if is_batch and one is not other:

@@ -45,9 +45,9 @@ def step(
         raise ValueError(f"eta must be in [0, 1] (0 = DDIM, 1 = DDPM), got {eta}")
     if now.sigma == 0:
         raise ValueError("step must start from noisy data: sigma is 0 at its level `now`")
-    tau = 1 - (now.alpha * then.sigma / (then.alpha * now.sigma)) ** 2 if then.alpha else 0.0
-    if eta and tau < 0:
+    if eta and now.alpha * then.sigma > then.alpha * now.sigma:
         raise ValueError(f"eta must be 0 in a step to a noisier level, got {eta}")
+    tau = 1 - (now.alpha * then.sigma / (then.alpha * now.sigma)) ** 2 if then.alpha else 0.0
     eps_rate = then.sigma * math.sqrt(1 - eta * eta * tau)
     if eps is None:
         # with eps inserted: two coefficients in float64 instead of a difference of arrays

@@ -106,6 +106,12 @@ def test_a_kept_eps_is_used():
     assert end.x.tolist() == [[0.5]]
 
 
+def test_a_kept_eps_is_mixed_with_x0():
+    eps = np.array([[0.3, -0.1], [1.0, 2.0]])
+    (state,) = trajectory(lambda x, t: Estimate(half(x, t), eps), rectified(), X, spacing=[0.9, 0.6])
+    np.testing.assert_allclose(state.x, 0.4 * half(X, 0.9) + 0.6 * eps, rtol=1e-12)
+
+
 @pytest.mark.parametrize("steps", [5, 10, 20])
 def test_at_few_steps_eta_zero_is_closer_to_the_data_than_eta_one(steps):
     schedule, rng = linear_betas(), np.random.default_rng(0)

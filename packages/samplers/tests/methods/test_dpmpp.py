@@ -1,10 +1,12 @@
 """DPM-Solver++(2M) against the paper, and its order."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from diffkit_samplers import (
+    Estimate,
     trajectory,
 )
 from diffkit_samplers.testing import MixtureOracle
@@ -38,6 +40,33 @@ def test_x0_is_extrapolated_in_log_snr(method, eta, ddim_step, new_noise):
         x, last = ddim_step(x, ahead, t, s, source(x.shape) if eta else 0.0, eta), x0
         np.testing.assert_allclose(state.x, x, rtol=1e-12)
         np.testing.assert_allclose(state.x0, x0, rtol=1e-12)
+
+
+EPS = np.array([[0.3, -0.1], [1.0, 2.0]])
+
+
+def test_a_kept_eps_is_used_with_an_extrapolated_x0(ddim_step):
+    x, last = X, None
+    for state, (t, s) in zip(
+        trajectory(lambda x, t: Estimate(half(x, t), EPS), rectified(), X, method="dpmpp_2m", spacing=TIMES),
+        pairwise(TIMES),
+        strict=True,
+    ):
+        x0 = half(x, t)
+        ratio = 0.0 if last is None else (log_snr(s) - log_snr(t)) / (2 * (log_snr(t) - log_snr(last[0])))
+        ahead = x0 if last is None else x0 + ratio * (x0 - last[1])
+        x, last = ddim_step((1 - t) * x0 + t * EPS, ahead, t, s), (t, x0)
+        np.testing.assert_allclose(state.x, x, rtol=1e-12)
+
+
+def test_the_step_is_ddims_after_pure_noise_to_clean_data_and_after_equal_levels():
+    def bounded(t):
+        return rectified()(min(t, 0.6))
+
+    for schedule, times in ((rectified(), [1.0, 0.6, 0.0]), (bounded, [0.9, 0.7, 0.3])):
+        found = [state.x for state in trajectory(half, schedule, X, method="dpmpp_2m", spacing=times)]
+        expected = [state.x for state in trajectory(half, schedule, X, method="ddim", spacing=times)]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 rng = np.random.default_rng(0)

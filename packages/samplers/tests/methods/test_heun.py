@@ -1,10 +1,12 @@
 """Heun's method against the paper, and its order."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from diffkit_samplers import (
+    Estimate,
     heun,
     trajectory,
 )
@@ -46,6 +48,36 @@ def test_from_pure_noise_the_second_estimate_counts_and_to_clean_data_the_first(
     np.testing.assert_allclose(first.x, 0.5 * ahead + 0.5 * X, rtol=1e-12)
     np.testing.assert_allclose(last.x, half(first.x, 0.5), rtol=1e-12)
     assert seen == [1.0, 0.5, 0.5]
+
+
+EPS = np.array([[0.3, -0.1], [1.0, 2.0]])
+
+
+def test_the_step_to_clean_data_uses_a_kept_eps_and_a_variance(new_noise):
+    now, then = offset_cosine()(0.5), offset_cosine()(0.0)
+    tau = 1 - (now.alpha * then.sigma / (then.alpha * now.sigma)) ** 2
+    options = {"method": "heun", "spacing": [0.5, 0.0]}
+    (kept,) = trajectory(lambda x, t: Estimate(half(x, t), EPS), offset_cosine(), X, **options)
+    np.testing.assert_allclose(kept.x, then.alpha * half(X, 0.5) + then.sigma * EPS, rtol=1e-12)
+    estimate = Estimate(half(X, 0.5), EPS, 1.0)
+    (large,) = trajectory(lambda x, t: estimate, offset_cosine(), X, eta=1.0, noise=new_noise(), **options)
+    noise = then.sigma * math.sqrt(1 - tau) * EPS + math.sqrt(tau) * now.sigma * new_noise()(X.shape)
+    np.testing.assert_allclose(large.x, then.alpha * half(X, 0.5) + noise, rtol=1e-12)
+
+
+def test_an_eps_kept_at_the_second_evaluation_moves_x_by_half_of_its_change(ddim_step):
+    x = X
+    for state, (t, s) in zip(
+        trajectory(lambda x, t: Estimate(half(x, t), t * EPS), rectified(), X, method="heun", spacing=TIMES),
+        pairwise(TIMES),
+        strict=True,
+    ):
+        x0 = half(x, t)
+        start, reached = (1 - t) * x0 + t * t * EPS, (1 - s) * x0 + s * t * EPS
+        ahead, weight = half(reached, s), min((1 - s) * t / (2 * (1 - t) * s), 1)
+        implied = (reached - (1 - s) * ahead) / s
+        x = ddim_step(start, (1 - weight) * x0 + weight * ahead, t, s) + 0.5 * s * (s * EPS - implied)
+        np.testing.assert_allclose(state.x, x, rtol=1e-12)
 
 
 rng = np.random.default_rng(0)

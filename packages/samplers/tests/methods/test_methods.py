@@ -97,6 +97,17 @@ def test_every_method_uses_a_kept_eps(method):
     np.testing.assert_allclose(state.x, schedule(0.4).alpha, rtol=1e-12)
 
 
+@pytest.mark.parametrize("method", ["ddim", "heun", "dpmpp_2m"])
+def test_the_noise_of_every_method_has_the_variance_of_the_estimate(method, new_noise):
+    def denoise(x, t):
+        return Estimate(0 * x, variance_interpolation=1.0)
+
+    options = {"method": method, "eta": 1.0, "spacing": [0.6, 0.3]}
+    (state,) = trajectory(denoise, rectified(), 0 * X, noise=new_noise(), **options)
+    tau = 1 - (0.4 * 0.3 / (0.7 * 0.6)) ** 2
+    np.testing.assert_allclose(state.x, 0.6 * math.sqrt(tau) * new_noise()(X.shape), rtol=1e-12)
+
+
 @pytest.mark.parametrize("schedule", [angle, lambda t: Rates(1, 80 * t), lambda t: (1 - t, t)], ids=["angle", "int", "tuple"])
 @pytest.mark.parametrize("spacing", ["uniform", "karras", "log_snr"])
 def test_any_function_can_be_the_schedule(schedule, spacing):

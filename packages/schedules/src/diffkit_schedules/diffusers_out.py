@@ -56,7 +56,7 @@ def _betas(schedule: Schedule) -> dict[str, Any]:
     rates = [schedule((i + 1) / steps) for i in range(steps)]
     for i, (alpha, sigma) in enumerate(rates):
         total = alpha**2 + sigma**2
-        if not math.isclose(total, 1, abs_tol=1e-9):
+        if not math.isclose(total, 1):
             raise ValueError(f"alpha^2 + sigma^2 must be 1 for diffusers' tables, got {total:.3g} at t = {(i + 1) / steps:g}")
     bars = [1.0, *(alpha**2 for alpha, _ in rates)]
     betas = [1 - after / before if before else 1.0 for before, after in pairwise(bars)]

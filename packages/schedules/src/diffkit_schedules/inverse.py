@@ -1,6 +1,5 @@
 """From a noise level to its time."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,12 +19,13 @@ def times_of(schedule: Schedule, log_snr: Sequence[float]) -> list[float]:
     >>> [round(t, 12) for t in times_of(rectified(), [0.0, -1e9])]
     [0.5, 1.0]
     """
-    if any(math.isnan(level) for level in log_snr):
-        raise ValueError(f"every log_snr must be a number, got {list(log_snr)}")
+    levels = np.asarray(log_snr, dtype=np.float64)
+    if np.isnan(levels).any():
+        raise ValueError(f"every log_snr must be a number, got {levels.tolist()}")
     if not isinstance(schedule, Formula):  # anyone's function of a float
-        return [_bisected(lambda t: rates_at(schedule, t).log_snr, level) for level in log_snr]
-    found = _bisected(lambda t: schedule(t).log_snr, np.asarray(log_snr, dtype=np.float64))
-    return [float(t) for t in found]
+        return [_bisected(lambda t: rates_at(schedule, t).log_snr, level) for level in levels.tolist()]
+    found: list[float] = _bisected(lambda t: schedule(t).log_snr, levels).tolist()
+    return found
 
 
 def _bisected(log_snr: Callable[[Any], Any], level: Any) -> Any:

@@ -58,7 +58,7 @@ class Registry(Mapping[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The object of this name, or the default where no distribution registers it."""
-        return super().get(name, default) if name in self else default
+        return super().get(name) if name in self else default
 
     def origin(self, name: str) -> tuple[str, str]:
         """The distribution that registers this name, and its version. Raises ValueError as `registry[name]` does.

@@ -92,14 +92,14 @@ class Table(Formula, NDArrayOperatorsMixin):
 
     def _entries_beside(self, t: Array) -> tuple[Array, ...]:
         """The entries in t's library, dtype and device; copied to an accelerator once, not at every call."""
-        place = (type(t), t.dtype, str(getattr(t, "device", "")))
+        place = (type(t), t.dtype, str(t.device)) if is_torch(t) else None
         entries = self._placed.get(place) or tuple(as_array_of(entry, t) for entry in self._entries)
-        if is_torch(t) and is_lasting(entries[0]):
+        if place and is_lasting(entries[0]):
             self._placed[place] = entries
         return entries
 
-    def __post_init__(self) -> None:
-        betas = np.asarray(self._betas(), dtype=np.float64)
+    def __post_init__(self, stacklevel: int = 3) -> None:
+        betas = self._betas()
         if betas.ndim != 1 or betas.size == 0:
             raise ValueError(f"betas must be a sequence of at least one number, got shape {betas.shape}")
         if not np.all((betas >= 0) & (betas <= 1)):
@@ -110,7 +110,7 @@ class Table(Formula, NDArrayOperatorsMixin):
             warnings.warn(
                 f"{type(self).__name__} with T = {betas.size} ends at alpha-bar = {left:.3g}, not in noise: increase the betas"
                 " (by 1000 / T for a table made for T = 1000) or use zero_terminal_snr",
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
 
 

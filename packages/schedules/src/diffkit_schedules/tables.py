@@ -43,7 +43,7 @@ class discrete(Table):  # noqa: N801
         if not isinstance(self.betas, Iterable):
             raise TypeError(f"betas must be a sequence of numbers, or a table, got {self.betas!r:.80}")
         object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
-        super().__post_init__()
+        super().__post_init__(stacklevel=4)
 
     def _betas(self) -> Betas:
         return np.array(self.betas)
