@@ -1,4 +1,4 @@
-"""The public names of diffkit_samplers: `__init__.py` loads a name of this list when it is first used."""
+# The public names of diffkit_samplers: `__init__.py` loads a name of this list when it is first used.
 
 from .denoiser import Denoiser as Denoiser
 from .denoiser import denoiser as denoiser

@@ -32,7 +32,7 @@ def readable(x: Array) -> bool:
 
 def _has_memory(x: Array) -> bool:
     """False for torch's meta and fake tensors, and for those of `vmap`."""
-    if isinstance(x, sys.modules["torch"]._subclasses.FakeTensor):
+    if isinstance(x, sys.modules["torch"]._subclasses.FakeTensor):  # noqa: SLF001
         return False
     try:
         return bool(x.data_ptr())

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def ddim_step():
-    """ddim_step(x, x0, t, s, z, eta) -> x at s, on the rectified schedule."""
+    """The DDIM step on the rectified schedule: (x, x0, t, s, z, eta) -> x at s."""
 
     def step(x, x0, t, s, z=0.0, eta=0.0):
         eps = (x - (1 - t) * x0) / t
@@ -20,10 +20,10 @@ def ddim_step():
 
 @pytest.fixture
 def new_noise():
-    """new_noise() -> a source that gives the same numbers as every other one."""
+    """A function that makes sources of noise, all with the same numbers."""
 
     def source():
         numbers = np.random.default_rng(3)
-        return lambda shape: numbers.standard_normal(shape)
+        return numbers.standard_normal
 
     return source

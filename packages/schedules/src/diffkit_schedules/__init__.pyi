@@ -1,4 +1,4 @@
-"""The public names of diffkit_schedules: `__init__.py` loads a name of this list when it is first used."""
+# The public names of diffkit_schedules: `__init__.py` loads a name of this list when it is first used.
 
 from .arrays import Array as Array
 from .arrays import as_array_of as as_array_of

@@ -73,7 +73,7 @@ def is_torch(x: Array) -> bool:
 def is_lasting(x: Array) -> bool:
     """Whether a torch tensor has values, and does not represent one while a graph is traced."""
     torch = sys.modules["torch"]
-    return not torch.compiler.is_compiling() and type(x) is torch.Tensor and not torch._is_functional_tensor(x)
+    return not torch.compiler.is_compiling() and type(x) is torch.Tensor and not torch._is_functional_tensor(x)  # noqa: SLF001
 
 
 def _is_traced_by_jax(x: Any) -> bool:

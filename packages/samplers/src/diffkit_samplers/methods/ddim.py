@@ -51,7 +51,9 @@ def ddpm(x: Array, step: Step) -> Array:
 
 @sampler(eta=1.0, history=0)
 def euler_ancestral(x: Array, step: Step) -> Array:
-    """Samples by Euler's method with ancestral noise, which is `ddim` at eta = 1: in units of sigma' = sigma / alpha,
+    """Samples by Euler's method with ancestral noise, which is `ddim` at eta = 1.
+
+    In units of sigma' = sigma / alpha:
 
         down = sigma'_s^2 / sigma'_t,   x'_s = x' + (down - sigma'_t) eps + sqrt(sigma'_s^2 - down^2) z
 

@@ -20,8 +20,9 @@ ROUNDING = 1e-5
 
 
 class Report(NamedTuple):
-    """What `check_sampler` measures: the order of accuracy, and the mean and the variance of the data as samples at eta = 1
-    estimate them; the exact ones are 0.5 and 0.25.
+    """The measurements of `check_sampler`.
+
+    order: of accuracy. mean, variance: of samples at eta = 1; those of the data are 0.5 and 0.25.
 
     >>> Report(order=1.0, mean=0.5, variance=0.25).order
     1.0
@@ -35,7 +36,9 @@ class Report(NamedTuple):
 def check_sampler(
     method: Callable[..., Array], order: float = 1, *, schedule: Schedule | None = None, like: Array = None
 ) -> Report:
-    """Measure a sampler against exact results. Raises AssertionError, in one line, for the first of these that does not hold:
+    """Measure a sampler against exact results.
+
+    Raises AssertionError, in one line, for the first of these that does not hold:
 
     - its error decreases as N^-order with the number of steps N, within 0.25: the slope of log error between N = 32 and 128,
       from t = 0.9 to 0.1;
