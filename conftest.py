@@ -2,6 +2,7 @@
 
 import inspect
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +37,28 @@ def check_public_names() -> Callable[[ModuleType], None]:
         assert undocumented == set()
 
     return check
+
+
+@pytest.fixture
+def install_distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """A function that puts a distribution on sys.path: one module of its name, and entry points {name: "module:attribute"}."""
+    modules = set(sys.modules)
+
+    def install(distribution: str, group: str, entries: dict[str, str], source: str = "", version: str = "1.2") -> Path:
+        folder = tmp_path / distribution
+        information = folder / f"{distribution}-{version}.dist-info"
+        information.mkdir(parents=True)
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        lines = [f"{name} = {value}\n" for name, value in entries.items()]
+        (information / "entry_points.txt").write_text("".join([f"[{group}]\n", *lines]))
+        (folder / f"{distribution}.py").write_text(source)
+        monkeypatch.syspath_prepend(folder)
+        return folder
+
+    yield install
+    for name in set(sys.modules) - modules:
+        if getattr(sys.modules[name], "__file__", None) and tmp_path in Path(str(sys.modules[name].__file__)).parents:
+            del sys.modules[name]
 
 
 @pytest.fixture

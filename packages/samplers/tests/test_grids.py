@@ -45,7 +45,7 @@ def test_a_table_may_begin_with_clean_data_and_end_in_noise(betas, spacing):
 
 
 def test_what_has_no_noise_level_has_no_grid_of_them():
-    with pytest.raises(ValueError, match="a grid of noise levels needs one between clean data and pure noise, discrete"):
+    with pytest.raises(ValueError, match="'karras' and 'log_snr' need a noise level between clean data and pure noise, discrete"):
         grid(discrete([0.0, 1.0]), 2, "karras")
 
 
@@ -92,7 +92,7 @@ def test_a_list_of_times_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("steps", "spacing", "options", "message"),
     [
-        (0, "uniform", {}, "steps must be a whole number of at least 1, got 0"),
+        (0, "uniform", {}, "steps must be an integer of at least 1, got 0"),
         (2.5, "uniform", {}, "got 2.5"),
         (1001, "trailing", {}, "steps must be at most 1000, .*; got 1001"),
         (10, "even", {}, "spacing must be one of 'uniform', 'leading', .*; got 'even'"),
@@ -172,18 +172,22 @@ def test_pure_noise_is_a_signal_below_what_float32_holds():
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((True,), {}, "steps must be a whole number of at least 1, got True"),
-        ((1.5,), {}, "steps must be a whole number of at least 1, got 1.5"),
-        ((0,), {}, "steps must be a whole number of at least 1, got 0"),
-        ((11, "karras"), {}, "steps must be at most 10, the number of timesteps 'karras' chooses from; got 11"),
+        ((True,), {}, "steps must be an integer of at least 1, got True"),
+        ((1.5,), {}, "steps must be an integer of at least 1, got 1.5"),
+        ((0,), {}, "steps must be an integer of at least 1, got 0"),
+        ((11, "karras"), {}, "steps must be at most 10, the number of timesteps that 'karras' selects from; got 11"),
         (
             (5, "x"),
             {},
             "spacing must be one of 'uniform', 'leading', 'trailing', 'linspace', 'quadratic', 'karras', 'log_snr', .*; got 'x'",
         ),
-        ((5, "linspace"), {"offset": 1}, "offset is for 'leading' and 'quadratic', which leave room; got 1 with 'linspace'"),
-        ((2, "leading"), {"offset": 5}, "offset 5 leaves 'leading' no room at 2 of 10 steps: it begins at index 10"),
-        ((2, "leading"), {"offset": -6}, "offset -6 leaves 'leading' no room at 2 of 10 steps: it begins at index -1"),
+        (
+            (5, "linspace"),
+            {"offset": 1},
+            "offset is for 'leading' and 'quadratic', which do not start at pure noise; got 1 with 'linspace'",
+        ),
+        ((2, "leading"), {"offset": 5}, r"offset 5 moves the first index of 'leading' to 10, outside 0 \.\.\. 9"),
+        ((2, "leading"), {"offset": -6}, r"offset -6 moves the first index of 'leading' to -1, outside 0 \.\.\. 9"),
         ((2, [0.5]), {}, r"a grid needs at least two times, got \[0.5\]"),
         ((2, [0.5, 0.5]), {}, "times must decrease towards the data, got 0.5 after 0.5"),
         ((2, [1.25, 0.5]), {}, r"times must be in \[0, 1\], got 1.25 to 0.5"),

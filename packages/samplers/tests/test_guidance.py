@@ -1,9 +1,13 @@
-"""Guidance by its formula, and which questions go to the network together."""
+"""Classifier-free guidance: its formula, its scales, and when one call of the model serves both estimates."""
 
 import numpy as np
 import pytest
-from diffkit_samplers import Estimate, denoiser, guide
-from diffkit_schedules import cosine, rectified
+from diffkit_samplers import (
+    Estimate,
+    denoiser,
+    guide,
+)
+from diffkit_schedules import cosine, offset_cosine, rectified
 
 X = np.array([[1.0, -3.0, 0.0], [0.5, 2.0, 1.0]])
 
@@ -17,18 +21,18 @@ def uncond(x, t):
 
 
 @pytest.mark.parametrize("scale", [0, 0.0, 0.5, 3, 7.5, -1.0])
-def test_x0_is_the_one_without_and_so_many_differences(scale):
+def test_guidance_is_the_papers(scale):
     found = guide(cond, uncond, scale)(X, 0.5)
     np.testing.assert_allclose(found, 2 * X + scale * (0.5 * X + 1 - 2 * X), rtol=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1, 1.0])
-def test_a_scale_of_one_is_the_condition_s_own(scale):
+def test_scale_one_is_the_conditional_denoiser(scale):
     assert guide(cond, uncond, scale, rescale=0.7) is cond
 
 
 @pytest.mark.parametrize("rescale", [0.0, 0.25, 1.0])
-def test_rescale_brings_back_the_deviation_in_part(rescale):
+def test_rescale_brings_the_deviation_back_by_a_fraction(rescale):
     plain = guide(cond, uncond, 3.0)(X, 0.5)
     ratio = cond(X, 0.5).std(axis=1, keepdims=True) / plain.std(axis=1, keepdims=True)
     found = guide(cond, uncond, 3.0, rescale=rescale)(X, 0.5)
@@ -37,29 +41,29 @@ def test_rescale_brings_back_the_deviation_in_part(rescale):
     np.testing.assert_allclose(image.reshape(2, 3), found, rtol=1e-12)
 
 
-def test_a_flat_answer_has_no_deviation_to_bring_back():
+def test_a_constant_x0_is_not_rescaled():
     found = guide(lambda x, t: 0 * x + 3, lambda x, t: 0 * x, 2.0, rescale=0.5)(X, 0.5)
     np.testing.assert_allclose(found, 6 * (0.5 * 1 + 0.5))
 
 
-def test_the_spread_is_the_condition_s_and_its_eps_is_not_kept():
+def test_variance_is_the_conditional_one_and_eps_is_not_kept():
     found = guide(lambda x, t: Estimate(x, x, 0.5), lambda x, t: Estimate(0 * x, x, 0.25), 2.0)(X, 0.5)
-    assert ((found.x0 == 2 * X).all(), found.eps, found.spread) == (True, None, 0.5)
+    assert ((found.x0 == 2 * X).all(), found.eps, found.variance_interpolation) == (True, None, 0.5)
 
 
 @pytest.mark.parametrize("rescale", [-0.1, 1.1])
-def test_a_rescale_outside_its_range_is_refused(rescale):
+def test_rescale_outside_its_range_is_refused(rescale):
     with pytest.raises(ValueError, match=rf"^rescale must be in \[0, 1\], got {rescale}$"):
         guide(cond, uncond, 2.0, rescale=rescale)
 
 
 def test_a_scale_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match=r"^scale must fit x_t's shape \(1, 3\): with it x0 gets \(2, 3\)$"):
+    with pytest.raises(ValueError, match=r"^scale must fit x_t's shape \(1, 3\): with it x0 has \(2, 3\)$"):
         guide(cond, uncond, np.ones((2, 1)))(X[:1], 0.5)
 
 
 @pytest.mark.parametrize("scale", [np.array([0.5, 3.0]), np.array([[0.5], [3.0]]), np.array([[0.5, 0.5, 0.5], [3.0, 3.0, 3.0]])])
-def test_an_array_of_scales_is_one_a_sample_or_where_it_stands(scale):
+def test_an_array_of_scales_has_one_a_sample_or_broadcasts(scale):
     expected = 2 * X + np.array([[0.5], [3.0]]) * (0.5 * X + 1 - 2 * X)
     np.testing.assert_allclose(guide(cond, uncond, scale)(X, 0.5), expected, rtol=1e-12)
     if scale.ndim == 1:
@@ -104,14 +108,14 @@ ONES, TWOS = np.ones(2), np.full(2, 2.0)
         ({"y": ONES, "a": 1.0}, {"y": TWOS, "a": ONES}, 2),
     ],
 )
-def test_what_is_asked_at_once(one, other, calls):
+def test_one_call_serves_both_where_arguments_can_be_concatenated(one, other, calls):
     network = Network()
     found = guide(*sides(network, one, other), 3.0)(X, 0.5)
     assert [count for count, _ in network.asked] == ([4] if calls == 1 else [2, 2])
     np.testing.assert_allclose(found, 2 + 3.0 * (1 - 2) + 0 * X)
 
 
-def test_what_is_asked_at_once_is_joined_in_its_own_kind():
+def test_concatenated_arguments_keep_their_containers():
     network = Network()
     deep = {"b": [ONES, (TWOS, 3)], "c": "same"}
     other = {"b": [TWOS, (ONES, 3)], "c": "same"}
@@ -122,7 +126,7 @@ def test_what_is_asked_at_once_is_joined_in_its_own_kind():
     assert (type(more["a"]["b"]), type(more["a"]["b"][1]), more["a"]["c"]) == (list, tuple, "same")
 
 
-def test_one_array_for_both_is_joined_only_where_it_is_no_batch():
+def test_a_shared_array_is_passed_once_only_where_it_is_no_batch():
     for shared, calls in ((np.arange(3), [4]), (ONES, [2, 2])):
         network = Network()
         guide(*sides(network, {"y": ONES, "a": shared}, {"y": TWOS, "a": shared}), 3.0)(X, 0.5)
@@ -130,7 +134,7 @@ def test_one_array_for_both_is_joined_only_where_it_is_no_batch():
         assert all(more["a"] is shared for _, more in network.asked)
 
 
-def test_networks_and_schedules_that_differ_are_asked_apart():
+def test_different_models_schedules_or_conditions_are_called_separately():
     one, other = Network(), Network()
     guide(denoiser(one, rectified(), "x0", y=ONES), denoiser(other, rectified(), "x0", y=TWOS), 3.0)(X, 0.5)
     assert [count for count, _ in one.asked + other.asked] == [2, 2]
@@ -142,11 +146,146 @@ def test_networks_and_schedules_that_differ_are_asked_apart():
     assert [count for count, _ in network.asked] == [2] * 6
 
 
-def test_a_learned_variance_is_the_condition_s_half():
+def test_a_learned_variance_is_the_conditional_one():
     def network(x, c, y):
         return np.concatenate([0 * x, 0 * x + y[:, None]], axis=1)
 
     both = [denoiser(network, rectified(), "x0", learned_range=True, y=y) for y in (np.array([0.0, 0.5]), -ONES)]
     found = guide(*both, 3.0)(X, 0.5)
-    np.testing.assert_allclose(found.spread, np.array([[0.5], [0.75]]) + 0 * X)
+    np.testing.assert_allclose(found.variance_interpolation, np.array([[0.5], [0.75]]) + 0 * X)
     assert found.eps is None
+
+
+rng = np.random.default_rng(0)
+
+
+class Counting:
+    """A network of a class: eps is the class, for every pixel; it counts its calls."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, x, condition, labels=None):
+        self.calls.append(x.shape[0])
+        return np.zeros_like(x) if labels is None else 0 * x + labels[:, None]
+
+
+def test_guidance_extrapolates_between_two_classes():
+    model, schedule, x = Counting(), offset_cosine(), rng.standard_normal((2, 3))
+    cond = denoiser(model, schedule, labels=np.array([1.0, 2.0]))
+    uncond = denoiser(model, schedule, labels=np.array([0.0, 0.0]))
+    guided = guide(cond, uncond, 3.0)(x, 0.5)
+    assert model.calls == [4], "one call for both"
+    np.testing.assert_allclose(guided, denoiser(model, schedule, labels=np.array([3.0, 6.0]))(x, 0.5), atol=1e-12)
+    model.calls.clear()
+    plain = guide(cond, denoiser(model, schedule), 3.0)(x, 0.5)
+    assert model.calls == [2, 2], "what cannot be joined is asked one after the other"
+    np.testing.assert_allclose(plain, guided, atol=1e-12)
+    assert guide(cond, uncond, 1.0) is cond, "off at 1"
+    np.testing.assert_allclose(guide(cond, uncond, 0.0)(x, 0.5), uncond(x, 0.5), atol=1e-12)
+
+
+def test_rescale_interpolates_the_deviation():
+    x = rng.standard_normal((2, 50))
+    cond, uncond = (lambda x, t: 2 * x), (lambda x, t: x)
+    for rescale in (0.0, 0.5, 1.0):
+        out = guide(cond, uncond, 4.0, rescale=rescale)(x, 0.5)
+        np.testing.assert_allclose(out, x * (rescale * 2 + (1 - rescale) * 5), atol=1e-12)
+
+
+def test_equal_arguments_are_passed_once():
+    calls = []
+
+    def model(x, c, y=None, plain=False, labels=None):
+        calls.append(x.shape[0])
+        return 0 * x
+
+    sides = [denoiser(model, rectified(), "v", y=None, plain=True, labels=np.full(2, label)) for label in (1, 0)]
+    guide(*sides, 2.0)(np.ones((2, 3)), 0.5)
+    assert calls == [4]
+
+
+def test_rescaling_a_constant_is_no_division_by_zero():
+    out = guide(lambda x, t: 0 * x + 2, lambda x, t: 0 * x + 1, 3.0, rescale=1.0)(np.ones((1, 4)), 0.5)
+    assert (out == 4).all()
+
+
+def apart(model, schedule, arguments, scale):
+    """What guidance is: two calls, one for each side."""
+    cond, uncond = (denoiser(lambda x, c, each=each: model(x, c, **each), schedule) for each in arguments)
+    return lambda x, t: uncond(x, t) + scale * (cond(x, t) - uncond(x, t))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "calls"),
+    [
+        ([{"added": {"text": rng.standard_normal((2, 3)), "more": [k * ONES, "a"]}} for k in (1, 0)], [4]),
+        ([{"added": {"text": k * np.ones((2, 3)), "size": 64}} for k in (1, 0)], [4]),
+        ([{"added": {"text": k * np.ones((2, 3)), "size": ONES}, "labels": k * ONES} for k in (1, 0)], [2, 2]),
+        ([{"added": {"text": k * np.ones((2, 3))}, "labels": np.ones((5, 3))} for k in (1, 0)], [2, 2]),
+        ([{"added": {"text": k * np.ones((2, 3)), "size": np.ones(3)}} for k in (1, 0)], [2, 2]),
+        ([{"added": {"text": np.ones((2, k))}} for k in (3, 1)], [2, 2]),
+        ([{"added": {"text": ONES}}, {"added": {"text": ONES + 1, "size": 3}}], [2, 2]),
+        ([{"added": {"text": ONES}}, {"added": None}], [2, 2]),
+        ([{"added": (ONES, 1)}, {"added": (ONES + 1, 1)}], [4]),
+        ([{"added": [ONES, 1]}, {"added": [ONES + 1]}], [2, 2]),
+    ],
+)
+def test_only_batches_are_concatenated(arguments, calls):
+    seen = []
+
+    def model(x, c, added=None, labels=None):
+        seen.append(x.shape[0])
+        parts = list(added.values()) if isinstance(added, dict) else list(added or [])
+        batches = [part for part in parts if isinstance(part, np.ndarray) and part.shape[0] == x.shape[0]]
+        return 0 * x + sum((part.reshape(x.shape[0], -1).sum(axis=1, keepdims=True) for part in batches), np.zeros((1, 1)))
+
+    x = rng.standard_normal((2, 3))
+    schedule = offset_cosine()
+    sides = [denoiser(model, schedule, **each) for each in arguments]
+    found = guide(*sides, 3.0)(x, 0.5)
+    assert seen == calls
+    np.testing.assert_allclose(found, apart(model, schedule, arguments, 3.0)(x, 0.5), atol=1e-12)
+
+
+def test_a_shared_argument_that_is_no_batch_is_passed_as_it_is():
+    def model(x, c, size, labels):
+        assert size.shape == (2,)
+        return x * size.sum() + labels[:, None]
+
+    size, schedule, x = np.array([2.0, 3.0]), offset_cosine(), rng.standard_normal((2, 3))
+    arguments = [{"size": size, "labels": np.full(2, label)} for label in (1.0, 0.0)]
+    found = guide(*(denoiser(model, schedule, **each) for each in arguments), 3.0)(x, 0.5)
+    np.testing.assert_allclose(found, apart(model, schedule, arguments, 3.0)(x, 0.5), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "scale", [np.array([1.0, 3.0]), np.array([[1.0], [3.0]]), [1.0, 3.0], np.float32(3), np.array(3.0), np.array([1, 3])]
+)
+def test_each_sample_may_have_a_scale(scale):
+    x = rng.standard_normal((2, 2))
+    cond, uncond = (lambda x, t: x + 1), (lambda x, t: x)
+    expected = x + np.reshape(scale, (-1, 1))
+    np.testing.assert_allclose(guide(cond, uncond, scale)(x, 0.5), expected, atol=1e-12)
+    with pytest.raises(ValueError, match=r"scale must fit x_t's shape \(1, 2\): with it x0 has \(2, 2\)"):
+        guide(cond, uncond, np.ones(2))(x[:1], 0.5)
+
+
+def test_equal_estimates_give_that_estimate():
+    x = rng.standard_normal((2, 50)).astype(np.float16)
+    assert (guide(lambda x, t: 0.3 * x, lambda x, t: 0.3 * x, 7.3)(x, 0.5) == 0.3 * x).all()
+
+
+def test_rounding_errors_are_small_where_the_estimates_are_close():
+    """A network of half precision: the error is that of u + s (c - u), about half a digit, not that of s c + (1 - s) u."""
+    u = (1 + rng.random((1, 10000))).astype(np.float16)
+    c = (u * (1 + 0.01 * rng.standard_normal(u.shape))).astype(np.float16)
+    exact = u.astype(np.float64) + 7.5 * (c.astype(np.float64) - u)
+    found = guide(lambda x, t: c, lambda x, t: u, 7.5)(u, 0.5)
+    assert np.sqrt(((found - exact) ** 2).mean()) < 0.5 * np.finfo(np.float16).eps
+
+
+def test_rescale_is_computed_for_each_sample():
+    x = rng.standard_normal((2, 50)) * [[1.0], [10.0]]
+    out = guide(lambda x, t: 2 * x + [[0.0], [1.0]] * x, lambda x, t: x, 4.0, rescale=1.0)(x, 0.5)
+    np.testing.assert_allclose(out.std(axis=1), [2, 3] * x.std(axis=1), rtol=1e-12)

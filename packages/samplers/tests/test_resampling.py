@@ -1,4 +1,4 @@
-"""Rounds of a step, noised back in between: what they draw beside what is known, against the exact answer."""
+"""Resampling: the generated part given the known one, against the exact answer."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from diffkit_schedules import cosine, linear_betas
 
 MEAN, VARIANCE = 1.35, 0.19
 """Of the second of two numbers of variance 1 and correlation 0.9, where the first is 1.5."""
+
 
 COUNT = 4000
 
@@ -35,9 +36,9 @@ def drawn(schedule, rounds, eta, steps=20):
 
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 @pytest.mark.parametrize("make", [cosine, linear_betas])
-def test_the_rest_comes_to_know_what_is_kept(make, eta):
+def test_more_rounds_fit_the_generated_part_to_the_known_one(make, eta):
     off = [abs(drawn(make(), rounds, eta).mean() - MEAN) for rounds in (1, 3, 10)]
-    assert off[0] > 0.25, "one round hardly knows it"
+    assert off[0] > 0.25, "with one round it depends little on the known part"
     assert off[0] > 1.5 * off[1] > 2.5 * off[2]
     many = drawn(make(), 40, eta, steps=50)
     assert many.mean() == pytest.approx(MEAN, abs=0.05)
@@ -46,7 +47,7 @@ def test_the_rest_comes_to_know_what_is_kept(make, eta):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_one_round_is_the_method_itself(method):
-    oracle, eta = GaussianOracle(cosine(), mean=0.5, variance=0.04), METHODS[method][1]
+    oracle, eta = GaussianOracle(cosine(), mean=0.5, variance=0.04), METHODS[method].eta
     x = seeded(range(3))((3, 5))
     one, other = (
         [state.x for state in trajectory(oracle, cosine(), x, method=each, steps=8, eta=eta, noise=seeded(range(3)))]
@@ -56,15 +57,15 @@ def test_one_round_is_the_method_itself(method):
 
 
 @pytest.mark.parametrize("method", ["ddim", "heun", "dpmpp_2m"])
-def test_rounds_keep_what_a_sampler_draws(method):
-    """Nothing is known: mean and variance are the data's, however often a step is made."""
+def test_rounds_keep_the_distribution_of_the_samples(method):
+    """With nothing known, mean and variance are the data's."""
     oracle, noise = GaussianOracle(cosine(), mean=0.5, variance=0.04), seeded(range(8))
     *_, last = trajectory(oracle, cosine(), noise((8, 5000)), method=resample(method, 5), steps=50, noise=noise)
     assert last.x0.mean() == pytest.approx(0.5, abs=0.01)
     assert last.x0.std() == pytest.approx(0.2, abs=0.025)
 
 
-def test_an_image_depends_on_its_seed_alone():
+def test_a_sample_depends_on_its_seed_alone():
     def state(seeds):
         noise = seeded(seeds)
         *_, last = trajectory(pair(cosine()), cosine(), noise((len(seeds), 2)), method=resample("ddim", 3), noise=noise)
@@ -73,7 +74,7 @@ def test_an_image_depends_on_its_seed_alone():
     np.testing.assert_allclose(state([5, 6, 7])[2], state([7])[0], rtol=1e-12)
 
 
-def test_the_cost_is_what_is_said():
+def test_number_of_evaluations():
     calls = []
 
     def denoise(x, t):
@@ -87,8 +88,8 @@ def test_the_cost_is_what_is_said():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [(("ddim", 0), "rounds must be at least 1, got 0"), (("ddin", 2), "method must be one of 'ddim'")]
+    ("arguments", "message"), [(("ddim", 0), "rounds must be at least 1, got 0"), (("ddin", 2), "sampler must be one of ddim")]
 )
-def test_what_is_refused(arguments, message):
+def test_bad_rounds_and_unknown_methods_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         resample(*arguments)

@@ -30,26 +30,6 @@ class power:
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
-    """A function that puts a distribution with one module and its entry points on sys.path."""
-    modules = set(sys.modules)
-
-    def installed(distribution, group, entries, source="", version="1.2"):
-        folder = tmp_path / distribution
-        info = folder / f"{distribution}-{version}.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items()))
-        (folder / f"{distribution}.py").write_text(source)
-        monkeypatch.syspath_prepend(str(folder))
-        return folder
-
-    yield installed
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
-
-
-@pytest.fixture
 def schedules(monkeypatch):
     """The registry of schedules as a new process sees it."""
     registry = Registry("diffkit.schedules", ds.SCHEDULES._builtin)
@@ -57,9 +37,9 @@ def schedules(monkeypatch):
     return registry
 
 
-def test_registered_names_come_first_and_those_of_others_follow_in_order(install):
+def test_registered_names_come_first_and_those_of_others_follow_in_order(install_distribution):
     registry = Registry("diffkit.things", {"pi": "math:pi", "e": "math:e"})
-    install("theirs", "diffkit.things", {"zeta": "theirs:zeta", "alpha": "theirs:alpha"})
+    install_distribution("theirs", "diffkit.things", {"zeta": "theirs:zeta", "alpha": "theirs:alpha"})
     assert list(registry) == ["pi", "e", "alpha", "zeta"]
     assert len(registry) == 4
     assert "zeta" in registry
@@ -67,8 +47,8 @@ def test_registered_names_come_first_and_those_of_others_follow_in_order(install
     assert 3 not in registry
 
 
-def test_an_object_is_imported_once_when_it_is_asked_for(install):
-    install("theirs", "diffkit.things", {"thing": "theirs:thing"}, "thing = object()")
+def test_an_object_is_imported_once_when_it_is_asked_for(install_distribution):
+    install_distribution("theirs", "diffkit.things", {"thing": "theirs:thing"}, "thing = object()")
     registry = Registry("diffkit.things", {})
     assert list(registry) == ["thing"]
     assert "theirs" not in sys.modules
@@ -93,8 +73,8 @@ def test_every_name_of_ours_gives_the_class_of_that_name():
     assert all(ds.SCHEDULES[name] is getattr(ds, name) for name in ours)
 
 
-def test_origin_is_the_distribution_and_its_version(install):
-    install("theirs", "diffkit.schedules", {"power": "theirs:power"}, version="3.4.5")
+def test_origin_is_the_distribution_and_its_version(install_distribution):
+    install_distribution("theirs", "diffkit.schedules", {"power": "theirs:power"}, version="3.4.5")
     registry = Registry("diffkit.schedules", ds.SCHEDULES._builtin)
     assert registry.origin("power") == ("theirs", "3.4.5")
     assert registry.origin("cosine") == ("diffkit-schedules", importlib.metadata.version("diffkit-schedules"))
@@ -112,9 +92,9 @@ def test_an_unknown_name_is_refused_with_the_nearest_name():
         registry.origin("x")
 
 
-def test_a_name_that_two_distributions_register_is_refused_by_naming_both(install):
-    install("theirs", "diffkit.schedules", {"cosine": "theirs:cosine", "power": "theirs:power"})
-    install("others", "diffkit.schedules", {"power": "others:power"}, version="2.0")
+def test_a_name_that_two_distributions_register_is_refused_by_naming_both(install_distribution):
+    install_distribution("theirs", "diffkit.schedules", {"cosine": "theirs:cosine", "power": "theirs:power"})
+    install_distribution("others", "diffkit.schedules", {"power": "others:power"}, version="2.0")
     registry = Registry("diffkit.schedules", ds.SCHEDULES._builtin)
     version = importlib.metadata.version("diffkit-schedules")
     with pytest.raises(ValueError, match=rf"^schedule 'cosine' is registered by diffkit-schedules {version} and theirs 1\.2: "):
@@ -135,8 +115,8 @@ def test_a_name_that_two_distributions_register_is_refused_by_naming_both(instal
         ("nothing:power", "", "ModuleNotFoundError: No module named 'nothing'"),
     ],
 )
-def test_an_object_that_cannot_be_imported_names_its_distribution(install, value, source, reason):
-    install("theirs", "diffkit.schedules", {"power": value}, source)
+def test_an_object_that_cannot_be_imported_names_its_distribution(install_distribution, value, source, reason):
+    install_distribution("theirs", "diffkit.schedules", {"power": value}, source)
     with pytest.raises(ImportError) as caught:
         Registry("diffkit.schedules", {})["power"]
     assert str(caught.value) == f"schedule 'power' of theirs 1.2 cannot be imported from '{value}': {reason}"
@@ -150,8 +130,8 @@ def test_an_error_of_ours_is_not_attributed_to_anybody():
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_a_call_that_fails_names_its_distribution_once(install):
-    install("theirs", "diffkit.things", {"divide": "theirs:divide"}, "def divide(x): return 1 / x")
+def test_a_call_that_fails_names_its_distribution_once(install_distribution):
+    install_distribution("theirs", "diffkit.things", {"divide": "theirs:divide"}, "def divide(x): return 1 / x")
     registry = Registry("diffkit.things", {})
     divide = registry.naming("divide")(registry["divide"])
     assert divide(2) == 0.5
@@ -160,8 +140,8 @@ def test_a_call_that_fails_names_its_distribution_once(install):
     assert caught.value.__notes__ == ["raised by thing 'divide' of theirs 1.2"]
 
 
-def test_name_of_is_the_name_an_object_is_registered_under(install):
-    install("theirs", "diffkit.things", {"broken": "theirs:broken", "thing": "theirs:Thing"}, "class Thing: pass")
+def test_name_of_is_the_name_an_object_is_registered_under(install_distribution):
+    install_distribution("theirs", "diffkit.things", {"broken": "theirs:broken", "thing": "theirs:Thing"}, "class Thing: pass")
     registry = Registry("diffkit.things", {"root": "math:sqrt"})
     assert registry.name_of(registry["thing"]) == "thing"
     assert registry.name_of(type("Thing", (), {})) is None
@@ -169,8 +149,8 @@ def test_name_of_is_the_name_an_object_is_registered_under(install):
     assert registry.name_of(5) is None
 
 
-def test_a_schedule_of_another_distribution_has_a_config(install, schedules):
-    install("theirs", "diffkit.schedules", {"powers": "theirs:power"}, SCHEDULE)
+def test_a_schedule_of_another_distribution_has_a_config(install_distribution, schedules):
+    install_distribution("theirs", "diffkit.schedules", {"powers": "theirs:power"}, SCHEDULE)
     schedule = ds.from_config({"name": "powers", "exponent": 3, "reverse": True, "label": "x"})
     assert schedule(0.5) == (0.875, 0.125)
     assert type(schedule.exponent) is float
@@ -190,15 +170,15 @@ def test_a_schedule_of_another_distribution_has_a_config(install, schedules):
         ({"exponents": 2.0}, "schedule 'powers' has no parameter 'exponents', did you mean 'exponent'?"),
     ],
 )
-def test_a_config_of_another_distribution_is_checked_as_ours_are(install, schedules, config, message):
-    install("theirs", "diffkit.schedules", {"powers": "theirs:power"}, SCHEDULE)
+def test_a_config_of_another_distribution_is_checked_as_ours_are(install_distribution, schedules, config, message):
+    install_distribution("theirs", "diffkit.schedules", {"powers": "theirs:power"}, SCHEDULE)
     with pytest.raises(ValueError) as caught:
         ds.from_config({"name": "powers", **config})
     assert str(caught.value).startswith(message)
 
 
-def test_a_schedule_of_another_distribution_that_refuses_its_values_is_named(install, schedules):
-    install("theirs", "diffkit.schedules", {"powers": "theirs:power", "function": "theirs:Rates"}, SCHEDULE)
+def test_a_schedule_of_another_distribution_that_refuses_its_values_is_named(install_distribution, schedules):
+    install_distribution("theirs", "diffkit.schedules", {"powers": "theirs:power", "function": "theirs:Rates"}, SCHEDULE)
     with pytest.raises(ValueError, match=r"^exponent must be > 0, got -1\.0") as caught:
         ds.from_config({"name": "powers", "exponent": -1})
     assert caught.value.__notes__ == ["raised by schedule 'powers' of theirs 1.2"]

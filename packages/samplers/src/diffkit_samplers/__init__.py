@@ -1,4 +1,4 @@
-"""Samplers for any denoiser and any array library: methods, grids, noise sources, wrappers of denoise, latents."""
+"""Samplers for any denoiser and any array library: methods, grids, noise sources, wrappers of denoise, interpolation."""
 
 import lazy_loader
 

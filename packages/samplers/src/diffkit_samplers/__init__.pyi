@@ -1,29 +1,32 @@
-"""The public names of diffkit_samplers: the one list, from which `__init__.py` loads a name when it is asked for."""
+"""The public names of diffkit_samplers: `__init__.py` loads a name of this list when it is first used."""
 
-from .ddim import ddim as ddim
-from .ddim import ddpm as ddpm
-from .ddim import euler_ancestral as euler_ancestral
-from .denoise import Denoise as Denoise
-from .denoise import Denoiser as Denoiser
-from .denoise import Estimate as Estimate
-from .denoise import denoiser as denoiser
-from .dpmpp import dpmpp_2m as dpmpp_2m
-from .dpmpp import dpmpp_2m_sde as dpmpp_2m_sde
+from .denoiser import Denoiser as Denoiser
+from .denoiser import denoiser as denoiser
 from .encode import encode as encode
+from .estimates import Denoise as Denoise
+from .estimates import Estimate as Estimate
 from .finite import NotFiniteError as NotFiniteError
-from .grids import SPACINGS as SPACINGS
 from .grids import grid as grid
 from .guidance import guide as guide
-from .heun import heun as heun
 from .latents import slerp as slerp
-from .loop import Move as Move
+from .loop import Evaluation as Evaluation
 from .loop import State as State
+from .loop import Step as Step
 from .loop import Update as Update
+from .methods import METHODS as METHODS
+from .methods.ddim import ddim as ddim
+from .methods.ddim import ddpm as ddpm
+from .methods.ddim import euler_ancestral as euler_ancestral
+from .methods.dpmpp import dpmpp_2m as dpmpp_2m
+from .methods.dpmpp import dpmpp_2m_sde as dpmpp_2m_sde
+from .methods.heun import heun as heun
 from .noise import Source as Source
 from .noise import seeded as seeded
 from .resampling import resample as resample
+from .sampler import Sampler as Sampler
+from .sampler import sampler as sampler
+from .spacings import SPACINGS as SPACINGS
 from .steps import step as step
-from .trajectory import METHODS as METHODS
 from .trajectory import trajectory as trajectory
 from .wrappers import clip as clip
 from .wrappers import dynamic_threshold as dynamic_threshold

@@ -1,4 +1,4 @@
-"""An array kept within bounds, without looking for the places where it is not."""
+"""Clipping an array without making the host wait for the device."""
 
 from diffkit_schedules import Array, filled, is_torch, namespace
 
@@ -8,7 +8,7 @@ __all__ = ["clamped"]
 def clamped(x: Array, low: float, high: float) -> Array:
     """x where it is within low ... high, the bound elsewhere; NaN stays.
 
-    `clip` of array-api-compat asks torch for the places that are beyond, and so makes the host wait for the device.
+    array-api-compat's `clip` indexes with a mask under torch, for which the host waits.
 
     >>> import numpy as np
     >>> clamped(np.array([-2.0, 0.5, 2.0]), -1, 1)

@@ -1,4 +1,4 @@
-"""Whether what a model said was finite, found out without waiting for the device before the end."""
+"""Whether every x0 was finite, checked once at the end so that no step waits for the device."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from diffkit_samplers.tracing import readable
 
 __all__ = ["NotFiniteError", "refuse_not_finite", "trace"]
 
-NAMED = 8
-"""The most samples that an error names."""
+MAX_NAMED = 8
+"""An error names this many samples at most."""
 
 
 class NotFiniteError(ValueError):
-    """A model's x0 was not finite; the samples that are whole come with the error.
+    """A model's x0 was not finite. The error has the result, with the samples that are finite.
 
-    x0: the result, (B, ...), good samples and bad. bad: the numbers of the bad ones, in order.
+    x0: the result, (B, ...), of all samples. bad: the indices of the samples that are not finite, in order.
 
     >>> import numpy as np
     >>> from diffkit_samplers import ddim
@@ -25,7 +25,7 @@ class NotFiniteError(ValueError):
     ... except NotFiniteError as error:
     ...     print(error)
     ...     print(np.delete(error.x0, error.bad, axis=0).tolist())
-    the model's x0 is not finite from step 1 of 2 on, at t = 1, in 1 of 3 samples: number 1; the error's x0 has the others
+    the model's x0 is not finite from step 1 of 2 (t = 1), in 1 of 3 samples (1); the error's x0 has the others
     [[1.0], [3.0]]
     """
 
@@ -36,7 +36,7 @@ class NotFiniteError(ValueError):
 
 
 def trace(x0: Array) -> Array:
-    """A number a sample that is finite exactly if all of it is, short of overflow: one pass, no wait.
+    """The sum of each sample's x0, which is finite only if each value is: one pass, and the host does not wait.
 
     >>> import numpy as np
     >>> trace(np.array([[1.0, 2.0], [np.inf, 0.0]]))
@@ -44,12 +44,12 @@ def trace(x0: Array) -> Array:
     """
     xp, axes = namespace(x0), tuple(range(1, x0.ndim))
     if not axes:
-        return xp.isfinite(x0)  # a sample is a number: an eighth of the memory
+        return xp.isfinite(x0)  # a sample is one number; a bool takes an eighth of its memory
     return xp.sum(x0, axis=axes, dtype=xp.float32 if xp.finfo(x0.dtype).bits < 32 else x0.dtype)
 
 
 def refuse_not_finite(times: Sequence[float], traces: Sequence[Array], x0: Array) -> None:
-    """NotFiniteError where a step's `trace` is not finite. Nothing is checked where there are no numbers yet: see `readable`.
+    """Raises NotFiniteError where a step's `trace` is not finite. Traced and fake arrays are not checked: see `readable`.
 
     >>> import numpy as np
     >>> refuse_not_finite([1.0, 0.0], [np.zeros(1)], np.zeros((1, 2)))
@@ -62,10 +62,10 @@ def refuse_not_finite(times: Sequence[float], traces: Sequence[Array], x0: Array
     first = next(k for k in range(len(traces)) if not bool(xp.all(finite[k, :])))
     good = xp.all(finite, axis=0)
     bad = [i for i in range(good.shape[0]) if not bool(good[i])]
-    numbers = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
+    numbers = ", ".join(map(str, bad[:MAX_NAMED])) + (f" and {len(bad) - MAX_NAMED} more" if len(bad) > MAX_NAMED else "")
     raise NotFiniteError(
-        f"the model's x0 is not finite from step {first + 1} of {len(traces)} on, at t = {times[first]:.6g}, in {len(bad)} of"
-        f" {good.shape[0]} samples: number {numbers}; the error's x0 has the others",
+        f"the model's x0 is not finite from step {first + 1} of {len(traces)} (t = {times[first]:.6g}), in {len(bad)} of"
+        f" {good.shape[0]} samples ({numbers}); the error's x0 has the others",
         x0,
         bad,
     )

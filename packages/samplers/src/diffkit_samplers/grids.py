@@ -1,4 +1,4 @@
-"""The times a sampler visits."""
+"""The times at which a sampler evaluates denoise."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -6,17 +6,22 @@ from itertools import pairwise
 
 from diffkit_schedules import Schedule, rates_at, times_of, timesteps_of
 
-__all__ = ["SPACINGS", "grid"]
+from diffkit_samplers.spacings import INDICES, LEVELS, SPACINGS
+
+__all__ = ["grid"]
+
+PURE_NOISE = -30.0
+"""A log-SNR at which the signal is below a millionth of a float32's last digit."""
 
 
 def grid(
     schedule: Schedule, steps: int, spacing: str | Sequence[float] = "uniform", *, offset: int = 0, last: float = 0.0
 ) -> list[float]:
-    """The times of `steps` steps: steps + 1 floats that decrease, noise first, `last` (clean data, 0.0) at the end.
+    """The times of `steps` steps: steps + 1 decreasing floats, noise first, `last` (0.0, clean data) at the end.
 
-    With T the number of a table's steps (1000 where the schedule is no table), N = steps and index i at t = (i + 1) / T:
+    With T the number of a table's steps (1000 for a continuous schedule), N = steps and index i at t = (i + 1) / T:
 
-        uniform     t = 1 - k / N, k = 0 ... N - 1; on a table the nearest entry, which is "trailing"
+        uniform     t = 1 - k / N, k = 0 ... N - 1; on a table the nearest entry, as "trailing"
         trailing    index round(T - k T / N) - 1
         leading     index (N - 1 - k) (T // N) + offset: does not start at pure noise
         linspace    index round of N numbers evenly spaced from T - 1 to 0
@@ -24,10 +29,9 @@ def grid(
         karras      (sigma / alpha)^(1/7) evenly spaced from t = 1 to 1 / T; on a table the nearest entries
         log_snr     log-SNR evenly spaced from t = 1 to 1 / T; on a table the nearest entries
 
-    Indices that meet (near the data, at large N) move to the next free one. A sequence of times is taken as it is.
+    Equal indices (close to the data, at large N) move to the next free one. A sequence of times is returned as floats.
     offset: diffusers' steps_offset, for the two that do not start at pure noise. last: 1 / T for its set_alpha_to_one=False.
-    Raises ValueError for an unknown spacing, steps < 1, more steps than a table or a spacing has, or times that do not
-    decrease within [0, 1].
+    Raises ValueError for an unknown spacing, steps < 1, more steps than T, and times that do not decrease within [0, 1].
     Source: Song et al. 2021 (DDIM), appendix D.2 (leading is its linear, and quadratic); Lin et al. 2024, table 2; Karras et
     al. 2022 (EDM), equation 5; Lu et al. 2022 (DPM-Solver), section 3.3, for log_snr.
 
@@ -42,15 +46,17 @@ def grid(
     if spacing not in SPACINGS:
         raise ValueError(f"spacing must be one of {', '.join(map(repr, SPACINGS))}, or a sequence of times; got {spacing!r}")
     if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 1:
-        raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}")
+        raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
     table = hasattr(schedule, "timesteps")
     if spacing == "uniform" and not table:
         return _decreasing([1 - k / steps for k in range(steps)] + [last])
     timesteps = timesteps_of(schedule)
     if steps > timesteps:
-        raise ValueError(f"steps must be at most {timesteps}, the number of timesteps {spacing!r} chooses from; got {steps}")
+        raise ValueError(f"steps must be at most {timesteps}, the number of timesteps that {spacing!r} selects from; got {steps}")
     if offset and spacing not in ("leading", "quadratic"):
-        raise ValueError(f"offset is for 'leading' and 'quadratic', which leave room; got {offset} with {spacing!r}")
+        raise ValueError(
+            f"offset is for 'leading' and 'quadratic', which do not start at pure noise; got {offset} with {spacing!r}"
+        )
     if spacing in LEVELS:
         times = _times_of_levels(schedule, LEVELS[spacing], steps)
         if not table:
@@ -60,54 +66,8 @@ def grid(
         indices = INDICES[spacing](timesteps, steps)
     indices = [i + offset for i in _decreasing_indices(indices, timesteps)]
     if not 0 <= indices[0] < timesteps:
-        first = indices[0]
-        raise ValueError(
-            f"offset {offset} leaves {spacing!r} no room at {steps} of {timesteps} steps: it begins at index {first}"
-        )
+        raise ValueError(f"offset {offset} moves the first index of {spacing!r} to {indices[0]}, outside 0 ... {timesteps - 1}")
     return _decreasing([(i + 1) / timesteps for i in indices] + [last])
-
-
-def _trailing(timesteps: int, steps: int) -> list[int]:
-    return [round(timesteps - k * timesteps / steps) - 1 for k in range(steps)]
-
-
-def _leading(timesteps: int, steps: int) -> list[int]:
-    return [k * (timesteps // steps) for k in reversed(range(steps))]
-
-
-def _linspace(timesteps: int, steps: int) -> list[int]:
-    if steps == 1:
-        return [timesteps - 1]
-    return [round(k * ((timesteps - 1) / (steps - 1))) for k in reversed(range(steps))]
-
-
-def _quadratic(timesteps: int, steps: int) -> list[int]:
-    end = (0.8 * timesteps) ** 0.5
-    if steps == 1:
-        return [int(end**2)]
-    return [int((k * (end / (steps - 1))) ** 2) for k in reversed(range(steps))]
-
-
-INDICES: dict[str, Callable[[int, int], list[int]]] = {
-    "uniform": _trailing,
-    "leading": _leading,
-    "trailing": _trailing,
-    "linspace": _linspace,
-    "quadratic": _quadratic,
-}
-"""Spacings in the index: (T, N) -> N indices."""
-
-RHO = 7.0
-PURE_NOISE = -30.0  # in log-SNR: a signal of less than a millionth of a float32's last digit
-
-LEVELS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
-    "karras": (lambda log_snr: math.exp(-log_snr / (2 * RHO)), lambda u: -2 * RHO * math.log(u)),
-    "log_snr": (lambda log_snr: log_snr, lambda u: u),
-}
-"""Spacings in the noise level: evenly spaced in a function of log-SNR, given with its inverse."""
-
-SPACINGS = (*INDICES, *LEVELS)
-"""The names of the spacings."""
 
 
 def _times_of_levels(
@@ -115,15 +75,15 @@ def _times_of_levels(
 ) -> list[float]:
     """Times whose noise levels are evenly spaced on a scale, from t = 1 to t = 1 / T.
 
-    Where t = 1 is pure noise, but for rounding, the scale begins at the first 1 - k / T that is not, and the first time is 1 all
-    the same. Where 1 / T is clean data (a table whose first beta is 0) the scale ends at the first k / T that is not.
-    Raises ValueError for a schedule that has nothing between the two.
+    Where t = 1 is pure noise up to rounding, the scale starts at the first 1 - k / T that is not; the first time is 1 still.
+    Where 1 / T is clean data (a table whose first beta is 0) the scale ends at the first k / T that is not.
+    Raises ValueError for a schedule with no noise level between the two.
     """
-    there, back = scale
+    to_scale, from_scale = scale
     timesteps = timesteps_of(schedule)
-    start = there(_first_level(schedule, (1 - k / timesteps for k in range(timesteps))))
-    end = there(_first_level(schedule, (k / timesteps for k in range(1, timesteps + 1))))
-    levels = [back(start + k / (steps - 1) * (end - start)) for k in range(1, steps)]
+    start = to_scale(_first_level(schedule, (1 - k / timesteps for k in range(timesteps))))
+    end = to_scale(_first_level(schedule, (k / timesteps for k in range(1, timesteps + 1))))
+    levels = [from_scale(start + k / (steps - 1) * (end - start)) for k in range(1, steps)]
     return [1.0, *times_of(schedule, levels)]
 
 
@@ -133,16 +93,16 @@ def _first_level(schedule: Schedule, times: Iterable[float]) -> float:
         level = rates_at(schedule, t).log_snr
         if PURE_NOISE < level < math.inf:
             return float(level)
-    raise ValueError(f"a grid of noise levels needs one between clean data and pure noise, {schedule!r:.80} has none")
+    raise ValueError(f"'karras' and 'log_snr' need a noise level between clean data and pure noise, {schedule!r:.80} has none")
 
 
 def _decreasing_indices(indices: Sequence[int], timesteps: int) -> list[int]:
-    """The same indices where they decrease; crowded ones move to the next free place, within 0 ... T - 1."""
+    """The indices, with equal ones moved to the next free index within 0 ... T - 1."""
     free: list[int] = []
     for index in reversed(indices):
         free.append(max(index, free[-1] + 1) if free else index)
-    for k, most in zip(reversed(range(len(free))), reversed(range(timesteps)), strict=False):
-        free[k] = min(free[k], most)
+    for k, limit in zip(reversed(range(len(free))), reversed(range(timesteps)), strict=False):
+        free[k] = min(free[k], limit)
     return free[::-1]
 
 

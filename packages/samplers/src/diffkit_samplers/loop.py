@@ -1,23 +1,23 @@
-"""The one loop of all samplers. A method is the update it does between two times."""
+"""The one loop of all samplers: an evaluation of denoise and an update of x in each step."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from diffkit_schedules import Array, Rates, Schedule, is_torch, rates_at
 
-from diffkit_samplers.denoise import Denoise, Estimate, look
+from diffkit_samplers.estimates import Denoise, Estimate, evaluate
 from diffkit_samplers.finite import refuse_not_finite, trace
-from diffkit_samplers.grids import grid
-from diffkit_samplers.noise import Source, source_for
+from diffkit_samplers.noise import Source
+from diffkit_samplers.steps import step
 
-__all__ = ["Move", "State", "Update", "last_x0", "no_graph", "run"]
+__all__ = ["Evaluation", "State", "Step", "Update", "no_graph", "states"]
 
 
 class State(NamedTuple):
-    """Where a sampler is after a step: x at time t, and the x0 that the step used.
+    """A sampler's state after a step: x at time t, and the x0 that the step used.
 
     >>> State(t=0.5, x=1.0, x0=0.8).t
     0.5
@@ -28,83 +28,108 @@ class State(NamedTuple):
     x0: Array
 
 
-class Move(NamedTuple):
-    """One step to be made, as a method sees it.
+class Evaluation(NamedTuple):
+    """An evaluation of denoise in an earlier step: its time, the rates there, and the estimate.
 
-    t, s: its two times, s < t; now, then: their rates; denoise: for a method that looks more than once; estimate: x0 at t, and
-    eps where a wrapper keeps it: a method that goes on with another x0 starts from `estimate.state(x, now)`; before: the last
-    move and its estimate, None at the first; eta; noise: the source of z.
+    >>> Evaluation(0.5, Rates(0.5, 0.5), Estimate(x0=1.0)).estimate.x0
+    1.0
+    """
 
-    >>> from diffkit_samplers import trajectory
+    t: float
+    rates: Rates
+    estimate: Estimate
+
+
+class Step(NamedTuple):
+    """One step of a sampler, from time t to time s < t, as an update sees it.
+
+    now, then: the rates at t and s. estimate: denoise at t. history: the evaluations of earlier steps, the latest first; as
+    many as the sampler keeps. noise: the source of z, for an array of x's kind; `z = step.noise(x.shape)`.
+
+    >>> import numpy as np
+    >>> from diffkit_samplers import sampler, trajectory
     >>> from diffkit_schedules import rectified
-    >>> lazy = lambda x, move: move.estimate.x0  # a method that goes all the way at once
-    >>> [state.x for state in trajectory(lambda x, t: 0.5 * x, rectified(), __import__("numpy").ones(1), method=lazy, steps=2)]
+    >>> @sampler()
+    ... def jump(x, step):
+    ...     return step.estimate.x0  # each step goes all the way to x0
+    >>> [state.x for state in trajectory(lambda x, t: 0.5 * x, rectified(), np.ones(1), method=jump, steps=2)]
     [array([0.5]), array([0.25])]
     """
 
+    schedule: Schedule
+    denoise: Denoise
     t: float
     s: float
     now: Rates
     then: Rates
-    denoise: Denoise
     estimate: Estimate
-    before: "Move | None"
+    history: tuple[Evaluation, ...]
     eta: float
     noise: Source
 
+    def advance(self, x: Array, x0: Array | None = None, *, eta: float | None = None) -> Array:
+        """x at time s by the formula of `step`, with this step's rates, noise and variance.
 
-Update: TypeAlias = Callable[[Array, Move], Array]
-"""update(x, move) -> x at move.s: all that one method has and another has not."""
+        x0: the clean data to step towards, by default the estimate's; x keeps the estimate's noise either way.
+        eta: by default the step's.
+        """
+        estimate = self.estimate
+        if x0 is None:
+            x0, eps = estimate.x0, estimate.eps
+        else:
+            x, eps = estimate.state(x, self.now), None
+        eta, v = self.eta if eta is None else eta, estimate.variance_interpolation
+        return step(x, x0, self.now, self.then, eta=eta, noise=self.noise, eps=eps, variance_interpolation=v)
+
+    def evaluate(self, x: Array, t: float) -> Estimate:
+        """denoise at another x or time: one more evaluation."""
+        return evaluate(self.denoise, x, t)
+
+    def starting(self, x: Array, t: float) -> "Step":
+        """The step from another x or time to the same s; evaluates denoise there."""
+        return self._replace(t=t, now=rates_at(self.schedule, t), estimate=self.evaluate(x, t))
+
+    def ending(self, s: float) -> "Step":
+        """The step from the same time to another s."""
+        return self._replace(s=s, then=rates_at(self.schedule, s))
 
 
-def run(
+Update: TypeAlias = Callable[[Array, Step], Array]
+"""update(x, step) -> x at step.s: what distinguishes one sampling method from another."""
+
+
+def states(
     update: Update,
     denoise: Denoise,
     schedule: Schedule,
     x: Array,
     *,
-    steps: int,
+    times: list[float],
     eta: float,
-    spacing: str | Sequence[float],
-    noise: Source | None,
+    noise: Source,
+    history: int | None,
 ) -> Iterator[State]:
-    """The states of a sampler, one after each step: for (t, s) of the grid, x0 = denoise(x, t), then x = update(x, move).
+    """One State after each step: for (t, s) of the times, x0 = denoise(x, t), then x = update(x, step).
 
-    x: noise at the grid's first time, standard normal times sigma. Arguments are checked when it is called, not at the first
-    `next`. Under torch no graph is kept. Raises ValueError for eta outside [0, 1] and as `grid` does, and NotFiniteError after
-    the last step where an x0 was not finite: looking sooner would make the host wait for the device at every step.
+    Under torch no graph is kept. Raises NotFiniteError after the last step where an x0 was not finite: a check in each step
+    would make the host wait for the device.
     """
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta must be in [0, 1] (0 = DDIM, 1 = DDPM), got {eta}")
-    times = grid(schedule, steps, spacing)
-    return _states(update, denoise, schedule, x, times, eta, source_for(x, noise))
-
-
-def last_x0(states: Iterator[State]) -> Array:
-    """The x0 of the last state."""
-    for state in states:  # noqa: B007
-        pass
-    return state.x0
-
-
-def _states(
-    update: Update, denoise: Denoise, schedule: Schedule, x: Array, times: list[float], eta: float, noise: Source
-) -> Iterator[State]:
-    before, now, traces = None, rates_at(schedule, times[0]), []
+    earlier: tuple[Evaluation, ...] = ()
+    now, traces = rates_at(schedule, times[0]), []
     for t, s in pairwise(times):
         with no_graph(x):
-            estimate, then = look(denoise, x, t), rates_at(schedule, s)
-            move = Move(t, s, now, then, denoise, estimate, before, eta, noise)
-            x = update(x, move)
+            estimate, then = evaluate(denoise, x, t), rates_at(schedule, s)
+            x = update(x, Step(schedule, denoise, t, s, now, then, estimate, earlier, eta, noise))
             traces.append(trace(estimate.x0))
         yield State(s, x, estimate.x0)
-        before, now = move._replace(before=None), then
+        earlier = (Evaluation(t, now, estimate), *earlier)[:history]
+        now = then
     refuse_not_finite(times, traces, estimate.x0)
 
 
 def no_graph(x: Array) -> AbstractContextManager[Any]:
-    """A context in which torch keeps no graph, for a torch x; nothing for another.
+    """A context in which torch keeps no graph, where x is a torch tensor.
 
-    The loop enters it around each step: a generator that paused inside it would switch off the caller's graph.
+    The loop enters it in each step: a generator that paused inside it would switch off the caller's graph.
     """
     return sys.modules["torch"].no_grad() if is_torch(x) else nullcontext()

@@ -9,17 +9,17 @@ from typing import TypeAlias
 
 from diffkit_schedules import Array, as_array_of, is_torch, normal
 
-__all__ = ["Source", "drawn", "seeded", "source_for"]
+__all__ = ["Source", "seeded", "source_for", "step_noise"]
 
 Source: TypeAlias = Callable[[tuple[int, ...]], Array]
-"""source(shape) -> standard normal array of that shape; each call is a new draw."""
+"""source(shape) -> a standard normal array of that shape; each call returns new numbers."""
 
-OF_STEPS = 2**63
-"""The number of a step's draw is as far as this above that of a call, so that the two never meet."""
+STEP_OFFSET = 2**63
+"""Added to a draw's number in a sampler's step, so that its numbers are never those of a call."""
 
 
 class Seeded:
-    """The source that `seeded` makes.
+    """A source with one seed a sample; see `seeded`.
 
     >>> source = Seeded([1, 2], None)
     >>> source((2, 3)).shape, source.of_step((2, 3)).shape
@@ -30,19 +30,19 @@ class Seeded:
         self.seeds = [operator.index(seed) for seed in seeds]
         self.like = like
         self._draws = count()
-        normal(self.seeds, 0, (0,))  # refuses a bad seed here, not in the middle of a run
+        normal(self.seeds, 0, (0,))  # raises ValueError for a bad seed here, not in the middle of a run
 
     def __call__(self, shape: tuple[int, ...]) -> Array:
-        """The next draw: of a start, or of whatever the caller needs."""
+        """The next draw, for a start or any other use."""
         return self._rows(next(self._draws), shape)
 
     def of_step(self, shape: tuple[int, ...]) -> Array:
-        """The next draw as a sampler's step takes it: no number that a call gives, of any source of the same seeds."""
-        return self._rows(OF_STEPS + next(self._draws), shape)
+        """The next draw for a sampler's step; no call returns its numbers, of any source with the same seeds."""
+        return self._rows(STEP_OFFSET + next(self._draws), shape)
 
     def _rows(self, draw: int, shape: tuple[int, ...]) -> Array:
         if not shape or shape[0] != len(self.seeds):
-            raise ValueError(f"{len(self.seeds)} seeds draw shapes ({len(self.seeds)}, ...), got {tuple(shape)}")
+            raise ValueError(f"{len(self.seeds)} seeds give arrays of shape ({len(self.seeds)}, ...), got {tuple(shape)}")
         rows = normal(self.seeds, draw, tuple(shape[1:]))
         return rows if self.like is None else as_array_of(rows, self.like)
 
@@ -50,11 +50,11 @@ class Seeded:
 def seeded(seeds: Sequence[int], like: Array | None = None) -> Seeded:
     """A source of standard normal arrays whose row i depends on seeds[i] and the draw's number alone.
 
-    So image i is the same whatever the batch it is drawn in, its size and its order, on every device and in every library (up
-    to the dtype's rounding). seeds: integers in 0 ... 2**64 - 1, one a sample. like: an array whose library, dtype and device
-    the draws take; without it they are NumPy's, float64, and a sampler takes them over to its own state.
-    What a sampler or `step` draws from it has numbers of its own: a start and steps of the same seeds never share noise, be they
-    drawn from one source or from two. Draws are made on the host, and so stand as constants in what a compiler traces.
+    So sample i does not depend on the size and the order of its batch, nor on the device and the library (up to the dtype's
+    rounding). seeds: integers in 0 ... 2**64 - 1, one a sample. like: an array whose library, dtype and device the draws get;
+    without it they are NumPy's, float64, and a sampler converts them to its state's.
+    The noise in steps differs from the noise of starts with the same seeds, from one source or from two. The numbers are
+    computed on the host, and are constants in a compiled or traced program.
     The source raises ValueError for a shape whose first axis is not len(seeds).
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox, keyed by seed and draw).
 
@@ -65,19 +65,19 @@ def seeded(seeds: Sequence[int], like: Array | None = None) -> Seeded:
     return Seeded(seeds, like)
 
 
-def drawn(noise: Source, shape: tuple[int, ...]) -> Array:
-    """A step's draw from a source.
+def step_noise(noise: Source, shape: tuple[int, ...]) -> Array:
+    """The next draw of a source for a sampler's step.
 
-    >>> drawn(lambda shape: shape, (2, 3))
+    >>> step_noise(lambda shape: shape, (2, 3))
     (2, 3)
     """
     return noise.of_step(shape) if isinstance(noise, Seeded) else noise(shape)
 
 
 def source_for(x: Array, noise: Source | None) -> Source:
-    """The source for a state x: `noise`, its draws taken over to x's library, dtype and device; without one, unseeded draws.
+    """The source for a state x: `noise`, converted to x's library, dtype and device; without one, unseeded noise.
 
-    Unseeded draws come from torch's global generator for a torch x, and from the system's entropy otherwise.
+    Unseeded noise comes from torch's global generator for a torch x, and from the system's entropy otherwise.
     """
     if noise is None:
         if is_torch(x):
@@ -86,9 +86,9 @@ def source_for(x: Array, noise: Source | None) -> Source:
         return seeded([secrets.randbits(64) for _ in range(x.shape[0])], like=x)
 
     def source(shape: tuple[int, ...]) -> Array:
-        z = drawn(noise, shape)
+        z = step_noise(noise, shape)
         if tuple(z.shape) != shape:
-            raise ValueError(f"noise must give an array of the shape {shape} it is asked for, got {tuple(z.shape)}")
+            raise ValueError(f"noise must return an array of shape {shape}, got {tuple(z.shape)}")
         return as_array_of(z, x)
 
     return source

@@ -1,4 +1,4 @@
-"""Whether an array holds numbers yet: under a compiler, a transformation, or on torch's meta device it has a shape alone."""
+"""Whether an array has values. While a program is traced, and on torch's meta device, it has only a shape."""
 
 import sys
 
@@ -8,7 +8,7 @@ __all__ = ["compiled_by_torch", "readable"]
 
 
 def compiled_by_torch(x: Array) -> bool:
-    """Whether torch traces this call for `torch.compile` or `torch.export`.
+    """Whether torch is tracing this call for `torch.compile` or `torch.export`.
 
     >>> import numpy as np
     >>> compiled_by_torch(np.ones(1))
@@ -18,7 +18,7 @@ def compiled_by_torch(x: Array) -> bool:
 
 
 def readable(x: Array) -> bool:
-    """Whether the host may look at x: it holds numbers, and looking at them stops no trace and no capture of a CUDA graph.
+    """Whether the host can read x: it has values, and reading them breaks no trace and no capture of a CUDA graph.
 
     >>> import numpy as np
     >>> readable(np.ones(1))
@@ -31,7 +31,7 @@ def readable(x: Array) -> bool:
 
 
 def _has_memory(x: Array) -> bool:
-    """False for torch's meta tensors, for its fake ones and for those that `vmap` makes."""
+    """False for torch's meta and fake tensors, and for those of `vmap`."""
     if isinstance(x, sys.modules["torch"]._subclasses.FakeTensor):
         return False
     try:

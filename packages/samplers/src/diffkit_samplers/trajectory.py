@@ -1,27 +1,16 @@
-"""Every method by name, and the loop as a generator."""
+"""A sampler as a generator, chosen by its name or given."""
 
 from collections.abc import Iterator, Sequence
 
-from diffkit_schedules import Array, Schedule, timesteps_of
+from diffkit_schedules import Array, Schedule
 
-from diffkit_samplers.ddim import ddim_update
-from diffkit_samplers.denoise import Denoise
-from diffkit_samplers.dpmpp import dpmpp_2m_update
-from diffkit_samplers.heun import heun_update
-from diffkit_samplers.loop import State, Update, run
+from diffkit_samplers.estimates import Denoise
+from diffkit_samplers.loop import State
+from diffkit_samplers.methods import METHODS
 from diffkit_samplers.noise import Source
+from diffkit_samplers.sampler import Sampler
 
-__all__ = ["METHODS", "trajectory", "update_of"]
-
-METHODS: dict[str, tuple[Update, float]] = {
-    "ddim": (ddim_update, 0.0),
-    "ddpm": (ddim_update, 1.0),
-    "euler_ancestral": (ddim_update, 1.0),
-    "heun": (heun_update, 0.0),
-    "dpmpp_2m": (dpmpp_2m_update, 0.0),
-    "dpmpp_2m_sde": (dpmpp_2m_update, 1.0),
-}
-"""The update of each method that has a name, and its eta unless one is given."""
+__all__ = ["sampler_of", "trajectory"]
 
 
 def trajectory(
@@ -29,7 +18,7 @@ def trajectory(
     schedule: Schedule,
     x: Array,
     *,
-    method: str | Update = "ddim",
+    method: str | Sampler = "ddim",
     steps: int | None = None,
     eta: float | None = None,
     spacing: str | Sequence[float] = "uniform",
@@ -37,30 +26,32 @@ def trajectory(
 ) -> Iterator[State]:
     """The sampler as a generator: a State(t, x, x0) after each step; the last one's x0 is the sample.
 
-    t: the time reached, the last is 0.0; x: the state there; x0: the estimate the step used, made at the time before. Stopping
-    early is the caller's `break`. method: a name, or an `Update` of one's own. steps, eta: by default the method's own, which
-    are 20 and 0 for an update of one's own. All else as for `ddim`.
-    Raises ValueError for an unknown method, and as `ddim` does, when it is called.
+    t: the time reached, the last is 0.0; x: the state at t; x0: the estimate that the step used, made at the time before. To
+    stop early, `break`. method: a name in `METHODS`, or a `Sampler`. steps, eta: by default the sampler's. All other arguments
+    are those of `ddim`. Raises ValueError for an unknown method, and as `ddim` does, when it is called.
 
     >>> import numpy as np
     >>> from diffkit_schedules import rectified
     >>> [state.t for state in trajectory(lambda x, t: 0 * x, rectified(), np.ones((1, 1)), steps=4)]
     [0.75, 0.5, 0.25, 0.0]
     """
-    update, usual = update_of(method)
-    if steps is None:
-        steps = timesteps_of(schedule) if method == "ddpm" else 20
-    eta = usual if eta is None else eta
-    return run(update, denoise, schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
+    return sampler_of(method).states(denoise, schedule, x, steps, eta, spacing, noise)
 
 
-def update_of(method: str | Update) -> tuple[Update, float]:
-    """The update of a method and its eta unless one is given: 0 for an update of one's own. Raises ValueError for a name that
-    is not in `METHODS`.
+def sampler_of(method: str | Sampler) -> Sampler:
+    """The sampler of this name, or the one given. An error in another distribution's update gets a note that names it.
 
-    >>> update_of("ddpm")[1], update_of(ddim_update)[1]
-    (1.0, 0.0)
+    Raises ValueError for a name that is not in `METHODS`, and TypeError for anything that is not a `Sampler`.
+
+    >>> sampler_of("ddpm").eta
+    1.0
     """
-    if isinstance(method, str) and method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, or an update; got {method!r}")
-    return METHODS[method] if isinstance(method, str) else (method, 0.0)
+    if isinstance(method, Sampler):
+        return method
+    if not isinstance(method, str):
+        raise TypeError(f"method must be a name of METHODS or a Sampler, got {method!r:.60}: decorate an update with @sampler()")
+    found = METHODS[method]
+    if not isinstance(found, Sampler):
+        raise TypeError(f"sampler {method!r} of {' '.join(METHODS.origin(method))} must be a Sampler, got {found!r:.60}")
+    update = METHODS.naming(method)(found.update)
+    return found if update is found.update else Sampler(update, eta=found.eta, steps=found.steps, history=found.history)

@@ -126,7 +126,7 @@ def test_ddpm_with_the_same_noises(steps, betas, prediction, variance):
         index = torch.tensor(round(1000 * now) - 1)
         expected = theirs.step(network(x, index), index, x, generator=draws.theirs).prev_sample
         spread = float(variance == "fixed_large")
-        ours = dk.step(x, denoise(x, now), schedule(now), schedule(then), eta=1.0, noise=draws, spread=spread)
+        ours = dk.step(x, denoise(x, now), schedule(now), schedule(then), eta=1.0, noise=draws, variance_interpolation=spread)
         close(ours, expected, 1e-9)
         x = expected
 

@@ -1,14 +1,16 @@
 """Registries: the parts of one kind by name, those of this project and those of other installed distributions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ContextDecorator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 __all__ = ["Registry"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Registry(Mapping[str, Any]):
@@ -110,6 +112,9 @@ class _Noting(ContextDecorator):
 
     def __init__(self, note: str | None) -> None:
         self.note = note
+
+    def __call__(self, function: _F) -> _F:
+        return function if self.note is None else super().__call__(function)
 
     def __enter__(self) -> None:
         return None

@@ -1,4 +1,4 @@
-"""The oracles by Bayes' rule, integrated over the data."""
+"""The oracles against Bayes' rule, integrated over the data."""
 
 import math
 
@@ -21,7 +21,7 @@ def normal(mean, variance):
 
 @pytest.mark.parametrize("schedule", [cosine(), rectified(), karras(0.1, 3.0)])
 @pytest.mark.parametrize("t", [0.3, 0.8])
-def test_both_are_the_mean_of_the_data_given_the_state(schedule, t):
+def test_both_are_the_conditional_mean_of_the_data(schedule, t):
     x, rates = np.array([-1.3, 0.2, 2.0]), schedule(t)
     gaussian = [posterior_mean(each, rates, normal(0.7, 0.3)) for each in x]
     np.testing.assert_allclose(GaussianOracle(schedule, 0.7, 0.3)(x, t), gaussian, rtol=1e-6)
@@ -37,14 +37,14 @@ def test_the_defaults():
     assert (MixtureOracle(cosine())(x, 0.5) == same(x, 0.5)).all()
 
 
-def test_far_away_the_nearest_mode_answers():
+def test_far_away_the_nearest_mode_decides():
     oracle = MixtureOracle(rectified(), (-1.0, 1.0), (0.01, 0.01), (0.5, 0.5))
     x = np.array([[1e4, -1e4]])
     one = [GaussianOracle(rectified(), mean, 0.01)(x, 0.5)[0, k] for k, mean in enumerate((1.0, -1.0))]
     np.testing.assert_allclose(oracle(x, 0.5)[0], one, rtol=1e-12)
 
 
-def test_the_flow_keeps_each_point_s_place_among_all():
+def test_the_flow_keeps_the_standard_score_of_each_point():
     oracle, schedule = GaussianOracle(cosine(), 0.7, 0.3), cosine()
     x, (now, then) = np.array([1.5]), (schedule(0.9), schedule(0.2))
     deviations = [math.sqrt(r.alpha**2 * 0.3 + r.sigma**2) for r in (now, then)]
@@ -58,20 +58,20 @@ def test_the_flow_keeps_each_point_s_place_among_all():
         (lambda: GaussianOracle(cosine(), variance=0), "variance must be > 0, got 0"),
         (
             lambda: MixtureOracle(cosine(), (1, 2), (1,), (1,)),
-            r"means, variances and weights must have one length, got \(2, 1, 1\)",
+            r"means, variances and weights must have equal lengths, got \(2, 1, 1\)",
         ),
-        (lambda: MixtureOracle(cosine(), (1,), (1,), (0.5, 0.5)), r"means, .* must have one length, got \(1, 1, 2\)"),
+        (lambda: MixtureOracle(cosine(), (1,), (1,), (0.5, 0.5)), r"means, .* must have equal lengths, got \(1, 1, 2\)"),
         (lambda: MixtureOracle(cosine(), variances=(0, 1)), r"variances must be > 0, got \(0, 1\)"),
         (lambda: MixtureOracle(cosine(), weights=(0, 1)), r"weights must be > 0 and sum to one, got \(0, 1\)"),
         (lambda: MixtureOracle(cosine(), weights=(0.5, 0.6)), r"weights must be > 0 and sum to one, got \(0.5, 0.6\)"),
         (lambda: MixtureOracle(cosine(), weights=(0.5, 0.4)), r"weights must be > 0 and sum to one, got \(0.5, 0.4\)"),
     ],
 )
-def test_refusals(make, message):
+def test_bad_parameters_are_refused(make, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         make()
 
 
-def test_the_ends_of_the_ranges_are_taken():
+def test_the_ends_of_the_ranges_are_accepted():
     assert GaussianOracle(cosine(), variance=0.5)
     assert MixtureOracle(cosine(), variances=(0.5, 0.5), weights=(0.5, 0.5 + 1e-10))

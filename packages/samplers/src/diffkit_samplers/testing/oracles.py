@@ -1,4 +1,4 @@
-"""Exact denoisers, to know a sampler's right answer: data that is Gaussian, or a mixture of Gaussians."""
+"""Exact denoisers of data that is Gaussian or a mixture of Gaussians: with them a sampler's exact result is known."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ __all__ = ["GaussianOracle", "MixtureOracle"]
 
 @dataclass(frozen=True)
 class GaussianOracle:
-    """The exact denoiser of data N(mean, variance), each coordinate alike: E[x0 | x_t] at every t of any schedule.
+    """The exact denoiser of data N(mean, variance) in each coordinate: E[x0 | x_t] at every t of any schedule.
 
         E[x0 | x_t] = (alpha v x_t + sigma^2 m) / (alpha^2 v + sigma^2)
 
@@ -38,7 +38,7 @@ class GaussianOracle:
         return (alpha * self.variance / total) * x + sigma * sigma * self.mean / total
 
     def flow(self, x: Array, t: float, s: float) -> Array:
-        """x at time t carried to time s along the exact probability-flow ODE: what DDIM tends to as its steps grow.
+        """x at time s of the exact probability-flow ODE through x at time t: the limit of DDIM as the number of steps grows.
 
             x_s = alpha_s m + (x_t - alpha_t m) sqrt((alpha_s^2 v + sigma_s^2) / (alpha_t^2 v + sigma_t^2))
 
@@ -48,19 +48,19 @@ class GaussianOracle:
         array([4.])
         """
         (alpha_t, sigma_t), (alpha_s, sigma_s) = self.schedule(t), self.schedule(s)
-        spread = math.sqrt((alpha_s**2 * self.variance + sigma_s**2) / (alpha_t**2 * self.variance + sigma_t**2))
-        return alpha_s * self.mean + spread * (x - alpha_t * self.mean)
+        ratio = math.sqrt((alpha_s**2 * self.variance + sigma_s**2) / (alpha_t**2 * self.variance + sigma_t**2))
+        return alpha_s * self.mean + ratio * (x - alpha_t * self.mean)
 
 
 @dataclass(frozen=True)
 class MixtureOracle:
-    """The exact denoiser of data that is a mixture of Gaussians, each coordinate drawn on its own from sum_k w_k N(m_k, v_k).
+    """The exact denoiser of a mixture of Gaussians: the coordinates are independent, each from sum_k w_k N(m_k, v_k).
 
         E[x0 | x_t] = sum_k r_k (alpha v_k x_t + sigma^2 m_k) / (alpha^2 v_k + sigma^2)
         r_k proportional to w_k N(x_t; alpha m_k, alpha^2 v_k + sigma^2)
 
-    x of any shape and library. Raises ValueError unless means, variances and weights have one length, the variances are > 0
-    and the weights are > 0 and sum to one.
+    x of any shape and library. Raises ValueError unless means, variances and weights have equal lengths, the variances
+    are > 0, and the weights are > 0 and sum to one.
     Source: Karras et al. 2022 (EDM), appendix B.3 (there for point masses).
 
     >>> import numpy as np
@@ -77,7 +77,7 @@ class MixtureOracle:
     def __post_init__(self) -> None:
         lengths = len(self.means), len(self.variances), len(self.weights)
         if len(set(lengths)) > 1:
-            raise ValueError(f"means, variances and weights must have one length, got {lengths}")
+            raise ValueError(f"means, variances and weights must have equal lengths, got {lengths}")
         if min(self.variances) <= 0:
             raise ValueError(f"variances must be > 0, got {self.variances}")
         if min(self.weights) <= 0 or abs(sum(self.weights) - 1) > 1e-9:
@@ -89,9 +89,9 @@ class MixtureOracle:
         means, variances, logs = (
             as_array_of(values, x) for values in (list(self.means), list(self.variances), [math.log(w) for w in self.weights])
         )
-        spread = alpha * alpha * variances + sigma * sigma  # (K,)
+        total = alpha * alpha * variances + sigma * sigma  # (K,)
         x = x[..., None]  # (..., 1) against (K,)
-        scores = logs - (x - alpha * means) ** 2 / (2 * spread) - xp.log(spread) / 2
+        scores = logs - (x - alpha * means) ** 2 / (2 * total) - xp.log(total) / 2
         odds = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
-        each = (alpha * variances * x + sigma * sigma * means) / spread
+        each = (alpha * variances * x + sigma * sigma * means) / total
         return xp.sum(odds * each, axis=-1) / xp.sum(odds, axis=-1)

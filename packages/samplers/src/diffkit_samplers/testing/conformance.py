@@ -1,4 +1,4 @@
-"""A check of anyone's sampler against exact answers."""
+"""A check of a sampler against exact results."""
 
 import math
 from collections.abc import Callable
@@ -6,22 +6,22 @@ from typing import Any, NamedTuple
 
 from diffkit_schedules import Array, Schedule, as_array_of, cosine, namespace, normal
 
-from diffkit_samplers.ddim import ddim
 from diffkit_samplers.grids import grid
+from diffkit_samplers.methods.ddim import ddim
 from diffkit_samplers.noise import Source, seeded
-from diffkit_samplers.oracles import GaussianOracle
+from diffkit_samplers.testing.oracles import GaussianOracle
 
 __all__ = ["Report", "check_sampler"]
 
-NUMBERS = (32, 128)
+STEPS = (32, 128)
 SEEDS = range(4)
 ROUNDING = 1e-5
-"""Of a run in float32, far below what a few steps are off."""
+"""The rounding error of a run in float32, far below the error of a few steps."""
 
 
 class Report(NamedTuple):
-    """What `check_sampler` measured: the order of accuracy, and what the samples at eta = 1 say of the data's mean and variance,
-    which are 0.5 and 0.25.
+    """What `check_sampler` measures: the order of accuracy, and the mean and the variance of the data as samples at eta = 1
+    estimate them; the exact ones are 0.5 and 0.25.
 
     >>> Report(order=1.0, mean=0.5, variance=0.25).order
     1.0
@@ -35,22 +35,21 @@ class Report(NamedTuple):
 def check_sampler(
     method: Callable[..., Array], order: float = 1, *, schedule: Schedule | None = None, like: Array = None
 ) -> Report:
-    """Measure a sampler against exact answers; AssertionError, in one line, for the first promise that it does not keep.
+    """Measure a sampler against exact results. Raises AssertionError, in one line, for the first of these that does not hold:
 
-    - its error falls as N^-order with the number of steps N, within 0.25: the slope of log error between N = 32 and 128, from
-      t = 0.9 to 0.1;
-    - on whole grids, from t = 1 to 0, its error is at most a tenth above that of `ddim`;
-    - at eta = 0.5 and 1 it draws from its noise, and its samples know of their starts what eta leaves, the correlation
+    - its error decreases as N^-order with the number of steps N, within 0.25: the slope of log error between N = 32 and 128,
+      from t = 0.9 to 0.1;
+    - on grids from t = 1 to 0 its error is at most a tenth above that of `ddim`;
+    - at eta = 0.5 and 1 it uses its noise, and its samples have the correlation with their starts that eta implies,
       (alpha_t s_s / (alpha_s s_t))^(eta^2) from t to s, with s_t^2 = alpha_t^2 v + sigma_t^2 for data of variance v;
-    - at eta = 1 its samples have the data's mean, and the variance of E[x0 | x_t] at the last time it looks at;
-    - it looks first at t = 1 and never below 0, and gives x0;
-    - a sample does not depend on the batch it is in;
-    - dtype, shape and library of the state are kept, and x is not changed.
+    - at eta = 1 its samples have the data's mean, and the variance of E[x0 | x_t] at the last evaluation;
+    - its first evaluation is at t = 1 and none is below 0, and it returns x0;
+    - a sample does not depend on its batch;
+    - the result has x's dtype, shape and library, and x is unchanged.
 
     method: called as method(denoise, schedule, x, steps=, eta=, spacing=, noise=), as `ddim` is; spacing may be a list of times.
-    schedule: `cosine()` unless given. like: an array whose library and dtype (of at least 32 bits)
-    are used, NumPy's float64 unless given.
-    Source of the exact answers: `GaussianOracle`.
+    schedule: by default `cosine()`. like: an array of the library and the dtype (32 bits or more) to use, by default NumPy's
+    float64. Source of the exact results: `GaussianOracle`.
 
     >>> from diffkit_samplers import ddim, heun
     >>> round(check_sampler(ddim, order=1).order), round(check_sampler(heun, order=2).order)
@@ -74,15 +73,15 @@ def check_sampler(
 
 
 def _order(method: Callable[..., Array], schedule: Schedule, x: Array) -> float:
-    """The slope over data of several variances at once, for which the leading error cannot vanish together."""
-    # one more time behind the last, so that the x0 that is returned is always the one at t = 0.1
-    grids = [[0.9 - 0.8 * k / n for k in range(n + 1)] + [0.05] for n in NUMBERS]
+    """The slope for data of several variances together, because the leading error may vanish for one of them."""
+    # the time after 0.1 makes the returned x0 the one at t = 0.1
+    grids = [[0.9 - 0.8 * k / n for k in range(n + 1)] + [0.05] for n in STEPS]
     errors = [_error(method, schedule, x, times, 0.1) for times in grids]
-    return math.log(errors[0] / errors[-1]) / math.log(NUMBERS[-1] / NUMBERS[0])
+    return math.log(errors[0] / errors[-1]) / math.log(STEPS[-1] / STEPS[0])
 
 
 def _error(method: Callable[..., Array], schedule: Schedule, x: Array, times: list[float], end: float) -> float:
-    """How far the x0 of a run from x is from that of the exact flow at the time `end`."""
+    """The distance between the x0 of a run from x and that of the exact flow at time `end`."""
     squares = 0.0
     for variance in (0.04, 0.25, 4.0):
         oracle = GaussianOracle(schedule, mean=0.5, variance=variance)
@@ -96,9 +95,10 @@ def _check_ends(method: Callable[..., Array], schedule: Schedule, x: Array) -> N
     x = schedule(1.0).sigma * x
     for n in (2, 8, 32):
         times = [1 - k / n for k in range(n + 1)]
-        error, usual = (_error(each, schedule, x, times, 0.0) for each in (method, ddim))
+        error, ddim_error = (_error(each, schedule, x, times, 0.0) for each in (method, ddim))
         _require(
-            error < 1.1 * usual + ROUNDING, f"from t = 1 to 0 in {n} steps its error is {error:.2g}, that of ddim {usual:.2g}"
+            error < 1.1 * ddim_error + ROUNDING,
+            f"from t = 1 to 0 in {n} steps its error is {error:.2g}, that of ddim {ddim_error:.2g}",
         )
 
 
@@ -118,7 +118,7 @@ def _check_noise(method: Callable[..., Array], oracle: GaussianOracle, schedule:
         found = method(
             oracle, schedule, ends[0].alpha * oracle.mean + start, steps=101, eta=eta, spacing=[*times, 0.05], noise=noise
         )
-        _require(bool(draws), f"at eta = {eta:g} it draws nothing from its noise")
+        _require(bool(draws), f"at eta = {eta:g} it does not use its noise")
         xp = namespace(x)
         product = xp.mean((start - xp.mean(start)) * (found - xp.mean(found)))
         correlation = float(product) / float(xp.std(start) * xp.std(found))
@@ -130,27 +130,28 @@ def _check_noise(method: Callable[..., Array], oracle: GaussianOracle, schedule:
 
 
 def _moments(method: Callable[..., Array], oracle: GaussianOracle, schedule: Schedule, x: Array) -> tuple[float, float]:
-    """Mean and variance of samples over what they are of E[x0 | x_t] at the last time, times the data's."""
+    """The samples' mean, and their variance divided by the fraction of the data's that E[x0 | x_t] has at the last time."""
     times = grid(schedule, 200)
     source = seeded(SEEDS, like=x)
     start = schedule(1.0).sigma * source((len(SEEDS), 2500))
     samples = method(oracle, schedule, start, steps=200, eta=1.0, spacing=times, noise=source)
     alpha, sigma = schedule(times[-2])
-    part = alpha**2 * oracle.variance / (alpha**2 * oracle.variance + sigma**2)
+    fraction = alpha**2 * oracle.variance / (alpha**2 * oracle.variance + sigma**2)
     xp = namespace(x)
-    return float(xp.mean(samples)), float(xp.var(samples)) / part
+    return float(xp.mean(samples)), float(xp.var(samples)) / fraction
 
 
 def _check_times(method: Callable[..., Array], oracle: GaussianOracle, schedule: Schedule, x: Array) -> None:
-    seen: list[float] = []
+    evaluated: list[float] = []
 
     def denoise(x_t: Array, t: float) -> Array:
-        seen.append(t)
+        evaluated.append(t)
         return oracle(x_t, t)
 
     method(denoise, schedule, x, steps=5, eta=0.0, spacing="uniform", noise=None)
-    _require(bool(seen) and seen[0] == 1.0, f"it looks first at t = {seen[0] if seen else None}, not at pure noise, t = 1")
-    _require(min(seen) >= 0, f"it looks at t = {min(seen)}")
+    first = evaluated[0] if evaluated else None
+    _require(first == 1.0, f"its first evaluation is at t = {first}, not at pure noise, t = 1")
+    _require(min(evaluated) >= 0, f"it evaluates denoise at t = {min(evaluated)}")
 
 
 def _check_batches(method: Callable[..., Array], oracle: GaussianOracle, schedule: Schedule, x: Array) -> None:
@@ -158,24 +159,24 @@ def _check_batches(method: Callable[..., Array], oracle: GaussianOracle, schedul
         source = seeded(seeds, like=x)
         return method(oracle, schedule, source((len(seeds), 3)), steps=4, eta=1.0, spacing="uniform", noise=source)
 
-    together, apart = sample([5, 6]), [sample([5]), sample([6])]
-    difference = float(namespace(x).max(abs(together - namespace(x).concat(apart))))
+    batch, alone = sample([5, 6]), [sample([5]), sample([6])]
+    difference = float(namespace(x).max(abs(batch - namespace(x).concat(alone))))
     _require(
         difference < (1e-12 if x.dtype == namespace(x).float64 else 1e-4),
-        f"a sample depends on the batch it is in: drawn alone it differs by {difference:.2g}",
+        f"a sample depends on its batch: alone it differs by {difference:.2g}",
     )
 
 
 def _check_arrays(method: Callable[..., Array], oracle: GaussianOracle, schedule: Schedule, x: Array) -> None:
     xp = namespace(x)
     for dtype in {xp.float32, x.dtype}:
-        given = xp.astype(x, dtype)
-        before = given + 0
-        result = method(oracle, schedule, given, steps=3, eta=0.0, spacing="uniform", noise=None)
-        _require(type(result) is type(given), f"given {type(given).__name__} it returns {type(result).__name__}")
+        start = xp.astype(x, dtype)
+        before = start + 0
+        result = method(oracle, schedule, start, steps=3, eta=0.0, spacing="uniform", noise=None)
+        _require(type(result) is type(start), f"given {type(start).__name__} it returns {type(result).__name__}")
         _require(result.dtype == dtype, f"given {dtype} it returns {result.dtype}")
-        _require(result.shape == given.shape, f"given shape {tuple(given.shape)} it returns {tuple(result.shape)}")
-        _require(bool(xp.all(given == before)), "it changes the x it is given")
+        _require(result.shape == start.shape, f"given shape {tuple(start.shape)} it returns {tuple(result.shape)}")
+        _require(bool(xp.all(start == before)), "it changes x in place")
 
 
 def _require(holds: bool, message: str) -> None:

@@ -1,0 +1,21 @@
+"""Sampling methods, one file for each update. A method imports `sampler`, `Step` and array functions, and no other method's file.
+
+To add a method, write its file here and add its line to METHODS.
+"""
+
+from diffkit_schedules.registry import Registry
+
+__all__ = ["METHODS"]
+
+METHODS = Registry(
+    "diffkit.samplers",
+    {
+        "ddim": "diffkit_samplers.methods.ddim:ddim",
+        "ddpm": "diffkit_samplers.methods.ddim:ddpm",
+        "euler_ancestral": "diffkit_samplers.methods.ddim:euler_ancestral",
+        "heun": "diffkit_samplers.methods.heun:heun",
+        "dpmpp_2m": "diffkit_samplers.methods.dpmpp:dpmpp_2m",
+        "dpmpp_2m_sde": "diffkit_samplers.methods.dpmpp:dpmpp_2m_sde",
+    },
+)
+"""The samplers by name; other distributions add theirs in the entry-point group "diffkit.samplers"."""

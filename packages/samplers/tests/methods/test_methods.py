@@ -1,0 +1,137 @@
+"""What every method promises: conformance, defaults, evaluations, arrays and errors."""
+
+import math
+
+import numpy as np
+import pytest
+from diffkit_samplers import (
+    METHODS,
+    Estimate,
+    ddim,
+    denoiser,
+    dpmpp_2m,
+    euler_ancestral,
+    heun,
+    seeded,
+    trajectory,
+)
+from diffkit_samplers.testing import GaussianOracle
+from diffkit_schedules import Rates, cosine, cosine_betas, linear_betas, offset_cosine, rectified
+
+X = np.array([[1.0, -3.0], [0.5, 2.0]])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_returns_the_last_x0_of_its_trajectory_by_its_defaults(name):
+    method = METHODS[name]
+    steps, eta = {"ddpm": 30}.get(name, 20), 1.0 if name in ("ddpm", "euler_ancestral", "dpmpp_2m_sde") else 0.0
+    schedule = linear_betas(30, end=0.5) if name == "ddpm" else cosine()
+    evaluated = []
+
+    def denoise(x, t):
+        evaluated.append(t)
+        return 0.3 * x * t
+
+    found = method(denoise, schedule, X, noise=seeded([1, 2]))
+    assert len(evaluated) == (39 if name == "heun" else steps)
+    options = {"eta": eta, "steps": steps, "spacing": "uniform"}
+    for each in ({}, options):
+        *_, last = trajectory(denoise, schedule, X, method=name, noise=seeded([1, 2]), **each)
+        assert (found == last.x0).all()
+    assert not eta or (found != method(denoise, schedule, X, noise=seeded([3, 4]))).all()
+
+
+def half(x, t):
+    return 0.5 * x * t
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_uses_every_option(name):
+    method = METHODS[name]
+    options = {"steps": 3, "eta": 0.5, "spacing": "log_snr"}
+    found = method(half, cosine(), X, noise=seeded([1, 2]), **options)
+    *_, last = trajectory(half, cosine(), X, method=name, noise=seeded([1, 2]), **options)
+    assert (found == last.x0).all()
+    others = [options | {"steps": 4}, options | {"eta": 0.4}, options | {"spacing": "uniform"}]
+    assert all((found != method(half, cosine(), X, noise=seeded([1, 2]), **other)).any() for other in others)
+
+
+@pytest.mark.parametrize(("method", "evaluations"), [(ddim, 6), (heun, 11), (dpmpp_2m, 6), (euler_ancestral, 6)])
+def test_number_of_evaluations(method, evaluations):
+    seen = []
+    oracle = GaussianOracle(cosine())
+    method(lambda x, t: seen.append(t) or oracle(x, t), cosine(), np.ones((1, 2)), steps=6)
+    assert len(seen) == evaluations
+
+
+def angle(t):
+    """A function of a float as schedule: pure noise up to rounding at t = 1."""
+    return math.cos(t * math.pi / 2), math.sin(t * math.pi / 2)
+
+
+ENDS = [cosine(), rectified(), cosine_betas(), angle]
+
+
+@pytest.mark.parametrize("schedule", ENDS, ids=["cosine", "rectified", "cosine_betas", "angle"])
+@pytest.mark.parametrize("method", [heun, dpmpp_2m])
+def test_on_a_grid_from_pure_noise_to_clean_data_second_order_beats_ddim(method, schedule):
+    oracle = GaussianOracle(schedule, mean=0.3, variance=0.5)
+    x = np.linspace(-2, 2, 9)[:, None]
+    errors = [abs(each(oracle, schedule, x, steps=80) - oracle.flow(x, 1.0, 0.0)).max() for each in (method, ddim)]
+    assert errors[0] < errors[1] / 3
+
+
+def test_eps_at_pure_noise_is_refused_in_the_first_step():
+    with pytest.raises(ValueError, match="'eps' cannot tell x0 from eps at alpha = 0"):
+        ddim(denoiser(lambda x, c: x, cosine(), "eps"), cosine(), np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("method", [heun, dpmpp_2m, ddim])
+def test_every_method_uses_a_kept_eps(method):
+    schedule, x = cosine(), np.full((1, 2), 0.5)
+
+    def denoise(x, t):
+        return Estimate(np.ones_like(x), np.zeros_like(x))
+
+    (state,) = trajectory(denoise, schedule, x, method=method.__name__, spacing=[0.8, 0.4])
+    np.testing.assert_allclose(state.x, schedule(0.4).alpha, rtol=1e-12)
+
+
+@pytest.mark.parametrize("schedule", [angle, lambda t: Rates(1, 80 * t), lambda t: (1 - t, t)], ids=["angle", "int", "tuple"])
+@pytest.mark.parametrize("spacing", ["uniform", "karras", "log_snr"])
+def test_any_function_can_be_the_schedule(schedule, spacing):
+    for method in (ddim, heun, dpmpp_2m):
+        assert np.isfinite(method(lambda x, t: 0.1 * x, schedule, np.ones((1, 2)), steps=5, spacing=spacing)).all()
+
+
+def test_a_state_may_have_one_axis():
+    noise = seeded([1, 2, 3])
+    assert ddim(GaussianOracle(cosine()), cosine(), noise((3,)), steps=3, eta=1.0, noise=noise).shape == (3,)
+
+
+@pytest.mark.parametrize("method", [ddim, heun, dpmpp_2m])
+@pytest.mark.parametrize("prediction", ["x0", "v", "eps", "flow"])
+def test_a_network_of_another_precision_does_not_change_the_dtype_of_the_state(method, prediction):
+    for other in (np.float64, np.float16):
+        denoise = denoiser(lambda x, c, other=other: (0.1 * x).astype(other), offset_cosine(), prediction)
+        x = np.ones((2, 3), np.float32)
+        states = list(trajectory(denoise, offset_cosine(), x, method=method.__name__, steps=3))
+        assert {state.x.dtype for state in states} == {state.x0.dtype for state in states} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("denoise", "noise", "message"),
+    [
+        (lambda x, t: x[:1], None, r"denoise must return an x0 of x's shape \(2, 3\), got \(1, 3\)"),
+        (lambda x, t: None, None, "got NoneType"),
+        (lambda x, t: x, lambda shape: np.ones(3), r"noise must return an array of shape \(2, 3\), got \(3,\)"),
+        (
+            denoiser(lambda x, c: x, cosine(), "v", learned_range=True),
+            None,
+            r"x_t's shape, with twice its channels, \(2, 6\); got \(2, 3\)",
+        ),
+    ],
+)
+def test_wrong_shapes_of_denoise_and_noise_are_refused(denoise, noise, message):
+    with pytest.raises(ValueError, match=message):
+        ddim(denoise, cosine(), np.ones((2, 3)), eta=1.0, noise=noise)
