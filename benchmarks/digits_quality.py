@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from diffkit_cli.sampling.model import open_run
+from diffkit_cli.sampling.loading import load_model
 from diffkit_trainer import open_images
 from torch import Tensor, nn
 from torch.nn import functional
@@ -55,10 +55,10 @@ def main() -> None:
     correct = (model(real.pixels[held] / 255).argmax(dim=1) == real.labels[held]).float().mean()
     print(f"classifier: {100 * correct:.1f}% of held-out digits right")
     report("real digits held out", model, real.pixels[held])
-    opened = open_run(options.run, raw=options.raw, device="cpu")
-    noises = (opened.sampler.noise(list(range(first, first + 250))) for first in range(0, 1000, 250))
-    drawn = torch.cat([opened.sampler.from_noise(noise, steps=options.steps) for noise in noises])
-    report(f"samples of {options.run} at step {opened.step}", model, drawn)
+    loaded = load_model(options.run, raw=options.raw, device="cpu")
+    noises = (loaded.model.noise(list(range(first, first + 250))) for first in range(0, 1000, 250))
+    samples = torch.cat([loaded.model.from_noise(noise, steps=options.steps) for noise in noises])
+    report(f"samples of {options.run} at step {loaded.step}", model, samples)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     (2.0, 8)
     >>> Options(ema=1.0)
     Traceback (most recent call last):
-    diffkit_trainer.options.OptionError: ema must be a number in [0, 1), got 1.0
+    diffkit_trainer.options.OptionError: ema must be a number in [0, 1), or several of them, got 1.0
     """
 
     prediction: Annotated[Literal["eps", "x0", "v", "flow"], Help("What the network predicts.")] = "eps"
@@ -216,5 +216,5 @@ def _in_words(alternatives: tuple[inspect.Type, ...]) -> list[str]:
 
 def _interval(kind: inspect.FloatType) -> str:
     if kind.le is not None and kind.le > 1:
-        return f"above 0, at most {kind.le:g}" if kind.gt is not None else f"from 0 to {kind.le:g}"
+        return f"above 0, at most {kind.le:g}" if kind.gt is not None else f"from {kind.ge:g} to {kind.le:g}"
     return f"in [{kind.ge:g}, {f'{kind.le:g}]' if kind.le is not None else f'{kind.lt:g})'}"
