@@ -38,7 +38,11 @@ class Fork:
             self.stdout = self.stderr = None
             ends = dict.fromkeys(range(3), Connection(os.dup(terminal)))
         place = (str(cwd or os.getcwd()), dict(os.environ if env is None else env))
-        self._process = FORKS.Process(target=_main, args=([str(word) for word in words], *place, ends), daemon=True)
+        self._process = FORKS.Process(
+            target=runpy.run_path,  # which the server can import, whatever this module is called
+            args=(__file__, {"command": ([str(word) for word in words], *place, ends)}, "forked"),
+            daemon=True,
+        )
         self._process.start()
         self.pid = self._process.pid
         for end in ends.values():
@@ -110,3 +114,7 @@ def _main(words, cwd, env, ends):
         runpy.run_module(what, run_name="__main__", alter_sys=True)
     else:
         exec(what, {"__name__": "__main__"})
+
+
+if __name__ == "forked":
+    _main(*command)  # noqa: F821

@@ -5,11 +5,12 @@ import json
 import math
 
 import pytest
-from diffkit_cli.options.choices import ALL_SCHEDULES
+from diffkit_cli.commands.schedules import NAMES
 from diffkit_schedules import cosine
 from diffkit_trainer import read_metadata
 from PIL import Image
-from running import frames, near, one_line, pixels, size_of
+
+from ..helpers import frames, near, one_line, pixels, size_of
 
 
 def test_steps_draws_a_row_for_each_number_of_steps(trained, tmp_path, diffkit):
@@ -74,7 +75,7 @@ def test_schedules_as_a_table(diffkit):
     assert ["0.25", "0.75000", "0.25000", "2.197"] in [line.split() for line in out.splitlines()]
     code, out, _ = diffkit("schedules")
     assert code == 0
-    assert all(f"\n{name}(" in f"\n{out}" for name in ALL_SCHEDULES)
+    assert all(f"\n{name}(" in f"\n{out}" for name in NAMES)
     assert "█" in out
 
 
@@ -104,21 +105,21 @@ def test_the_embedding_as_a_picture(tmp_path, diffkit):
     ("arguments", "code", "message"),
     [
         (["steps", "run", "--steps", "1,two"], 2, "--steps must be at most 50 numbers such as 1,2,5,20, got '1,two'"),
-        (["steps", "run", "--steps", "0"], 2, "--steps must be from 1"),
+        (["steps", "run", "--steps", "0"], 2, "--steps must be a whole number from 1"),
         (["steps", "run", "--out", "folder"], 2, "--out must end in .png, got folder"),
         (["steps", "run", "--sampler", "x"], 2, "--sampler must be one of"),
-        (["interpolate", "run", "--from", "a.png"], 2, "--from and --to go together, got a.png alone"),
+        (["interpolate", "run", "--from", "a.png"], 2, "--from and --to are given together, got a.png only"),
         (["interpolate", "run", "--from", "a.png", "--to", "b.png"], 3, "a.png: no such file"),
         (["interpolate", "run", "--webp", "a.gif"], 2, "--webp must end in .webp, got a.gif"),
-        (["interpolate", "run", "--steps", "0"], 2, "--steps must be from 1"),
+        (["interpolate", "run", "--steps", "0"], 2, "--steps must be a whole number from 1"),
         (["interpolate", "run", "--out", "a.jpg"], 2, "--out must end in .png, for one grid, or be a folder, got a.jpg"),
-        (["schedules", "cosin"], 2, "a schedule must be one of cosine, offset_cosine"),
-        (["schedules", "--points", 1], 2, "--points must be from 2"),
+        (["schedules", "cosin"], 2, "unknown schedule 'cosin': did you mean 'cosine'"),
+        (["schedules", "--points", 1], 2, "--points must be a whole number from 2"),
         (["schedules", "--out", "plot.jpg"], 2, "--out must end in .png, got plot.jpg"),
         (["schedules", "--embedding", "--out", "plot.jpg"], 2, "--out must end in .png, got plot.jpg"),
-        (["schedules", "--embedding", "cosine"], 2, "--embedding draws the embedding alone: leave out cosine"),
-        (["schedules", "--embedding", "--json"], 2, "--embedding draws the embedding alone: leave out --json"),
-        (["schedules", "--embedding", "--points", 9], 2, "--embedding draws the embedding alone: leave out --points"),
+        (["schedules", "--embedding", "cosine"], 2, "--embedding plots the embedding only: leave out cosine"),
+        (["schedules", "--embedding", "--json"], 2, "--embedding plots the embedding only: leave out --json"),
+        (["schedules", "--embedding", "--points", 9], 2, "--embedding plots the embedding only: leave out --points"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(trained, tmp_path, monkeypatch, diffkit, arguments, code, message):

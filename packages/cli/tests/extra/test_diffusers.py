@@ -7,7 +7,8 @@ import pytest
 import torch
 from diffkit_samplers import seeded
 from diffusers import DDIMPipeline, DDIMScheduler, DDPMPipeline, DDPMScheduler, DiffusionPipeline, UNet2DModel
-from running import near, one_line, pixels
+
+from ..helpers import near, one_line, pixels
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # diffusers' own, of what will change
 
@@ -133,7 +134,7 @@ def test_what_is_not_taken_over_is_said(tmp_path, monkeypatch, diffkit):
     assert "thresholding=True" in said
     assert diffkit("info", "run")[0] == 0
     code, _, said = diffkit("evaluate", "run")
-    assert (code, "run does not say what data it was trained on: give DATA" in one_line(said)) == (2, True)
+    assert (code, "run does not name its training data: give DATA" in one_line(said)) == (2, True)
 
 
 def changed(path, **keys):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from diffkit_trainer import load
-from running import COMMAND, finished, keys, until, wait_for
+
+from ..helpers import COMMAND, finished, keys, until, wait_for
 
 SWEEP = Path(__file__).with_name("at_every_moment.py")
 CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}

@@ -20,9 +20,10 @@ from diffkit_cli.training.resolve import resolve, resolve_resumed
 from diffkit_schedules import cosine
 from diffkit_trainer import DataError, RunError, World, open_images, read_config, to_png
 from diffkit_unet import UNet
-from running import process, refusal
 from safetensors.torch import save
-from wrong_shapes import TEXTS, Outcomes, little_memory, mutations, no_files
+
+from ....trainer.tests.wrong_shapes import TEXTS, Outcomes, little_memory, mutations, no_files
+from ..helpers import process, refusal
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,15 @@
 import json
 
 import pytest
-from diffkit_cli import progress
-from diffkit_cli.sampling.generate import frames_to_keep
-from diffkit_cli.sampling.options import METHODS, Recipe
+from diffkit_cli.sampling.generate import frame_steps
+from diffkit_cli.sampling.options import SamplingOptions, resolve
+from diffkit_cli.terminal import progress
+from diffkit_samplers import METHODS
 from diffkit_schedules import cosine, cosine_betas
 from diffkit_trainer import load, read_metadata, weights_hash
 from PIL import Image
-from running import frames, near, one_line, pixels, size_of
+
+from ..helpers import frames, near, one_line, pixels, size_of
 
 
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m", "dpmpp-2m-sde", "euler_ancestral", "ddim"])
@@ -46,12 +48,13 @@ def test_one_sampler_under_two_names(trained, tmp_path, diffkit):
 
 
 def test_what_a_sampler_brings_unless_it_is_told():
-    assert {name: Recipe.of({"sampler": name}, cosine(), (8, 8)).eta for name in METHODS} == {
+    assert {name: resolve({"sampler": name}, cosine(), (8, 8)).eta for name in METHODS} == {
         **dict.fromkeys(("ddim", "heun", "dpmpp_2m"), 0.0),
         **dict.fromkeys(("ddpm", "dpmpp_2m_sde", "euler_ancestral"), 1.0),
     }
-    assert Recipe.of({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)).steps == 50
-    assert Recipe.of({"sampler": "ddpm", "eta": 0.5, "steps": 7}, cosine(), (8, 8)) == Recipe((8, 8), "ddpm", 7, 0.5)
+    assert resolve({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)).steps == 50
+    given = {"sampler": "ddpm", "eta": 0.5, "steps": 7}
+    assert resolve(given, cosine(), (8, 8)) == SamplingOptions(size=(8, 8), **given)
 
 
 def test_spacing_changes_the_images(trained, tmp_path, diffkit):
@@ -79,8 +82,8 @@ def test_an_animation_has_a_frame_a_step_and_ends_with_the_sample(trained, tmp_p
 
 
 def test_frames_of_a_long_film_are_few_and_even():
-    assert sorted(frames_to_keep(250))[:3] == [1, 4, 7]
-    assert (len(frames_to_keep(250)), max(frames_to_keep(250))) == (100, 249)
+    assert sorted(frame_steps(250))[:3] == [1, 4, 7]
+    assert (len(frame_steps(250)), max(frame_steps(250))) == (100, 249)
 
 
 def test_a_picture_says_how_it_was_drawn(trained, tmp_path, diffkit):
@@ -127,7 +130,7 @@ def test_another_runs_picture_is_drawn_with_a_warning(trained, with_classes, tmp
     assert diffkit("sample", trained, "-n", 1, "--steps", 1, "--out", tmp_path / "a.png")[0] == 0
     code, _, said = diffkit("sample", with_classes, "--like", tmp_path / "a.png", "--out", tmp_path / "b.png")
     assert code == 0
-    assert "was drawn by other weights" in said
+    assert "was generated with other weights" in said
 
 
 def test_classes_take_turns_and_guidance_is_off_at_one(with_classes, tmp_path, diffkit):
@@ -155,7 +158,7 @@ def test_older_pictures_in_the_folder_are_counted(trained, tmp_path, diffkit):
     options = ["--steps", 1, "--out", tmp_path / "folder"]
     assert "warning" not in diffkit("sample", trained, "-n", 3, *options)[2]
     code, _, said = diffkit("sample", trained, "-n", 2, *options)
-    assert (code, said.splitlines()[0]) == (0, f"warning: {tmp_path / 'folder'} holds 1 other PNG too, from before")
+    assert (code, said.splitlines()[0]) == (0, f"warning: {tmp_path / 'folder'} also holds 1 older PNG")
 
 
 def test_how_far_it_is(trained, tmp_path, diffkit, monkeypatch):
@@ -170,7 +173,7 @@ def test_how_far_it_is(trained, tmp_path, diffkit, monkeypatch):
         (
             ["--sampler", "ddin"],
             2,
-            "ddim, ddpm, heun, dpmpp_2m, dpmpp_2m_sde, euler_ancestral; got 'ddin'",
+            "heun, dpmpp_2m, dpmpp_2m_sde, got 'ddin'",
         ),
         (["--spacing", "even"], 2, "--spacing must be one of uniform, leading"),
         (["--size", "0"], 2, "--size must be N or HEIGHTxWIDTH, each from 1 to 4096, got '0'"),
@@ -179,15 +182,15 @@ def test_how_far_it_is(trained, tmp_path, diffkit, monkeypatch):
         (["--gif", "film.png"], 2, "--gif must end in .gif, got film.png"),
         (["--webp", "film.gif"], 2, "--webp must end in .webp, got film.gif"),
         (["--out", "z.JPG"], 2, "--out must end in .png, for one grid, or be a folder, got z.JPG"),
-        (["--batch-size", 0], 2, "--batch-size must be from 1"),
-        (["--class", "3"], 2, "--class needs a network that was trained with classes; this run's has none"),
-        (["--guidance", 2], 2, "--guidance needs a network that was trained with classes"),
+        (["--batch-size", 0], 2, "--batch-size must be a whole number from 1"),
+        (["--class", "3"], 2, "--class needs a class-conditional network; this run's is not"),
+        (["--guidance", 2], 2, "--guidance needs a class-conditional network"),
         (["--strength", 0.5], 2, "give one by --init"),
         (["--like", "nowhere.png"], 3, "nowhere.png: no such file"),
         (["--like", "plain.png"], 3, "plain.png: carries no note of how it was made"),
         (["--like", "text.png"], 3, "text.png: not an image"),
-        (["--like", "interpolated.png"], 3, "was drawn by diffkit 'interpolate'"),
-        (["--like", "odd.png"], 3, "odd.png: its note: steps: expected int, got str"),
+        (["--like", "interpolated.png"], 3, "was made by diffkit 'interpolate'"),
+        (["--like", "odd.png"], 3, "odd.png: its metadata: steps: expected int, got str"),
         (["--like", "own.png", "--out", "own.png"], 2, "would overwrite what --like reads"),
         (["--out", "text.png/a"], 4, "diffkit: text.png: a file is where a folder is needed; give another place"),
         (["--device", "bogus"], 2, "device must be auto, cpu, cuda, cuda:1, mps ...; got 'bogus'"),
@@ -218,10 +221,10 @@ def note(path, content):
     ("options", "message"),
     [
         (["--class", "rose"], "no class 'rose': the classes are digit0, digit1"),
-        (["--class", "digit30"], "no class 'digit30': did you mean 'digit3'?"),
+        (["--class", "digit30"], "no class 'digit30': did you mean 'digit3' or "),
         (["--class", "rose"], "the classes are digit0, digit1"),
-        (["--guidance", 2], "--guidance 2 leads towards a class: give one by --class"),
-        (["--class", "3", "--guidance", "nan"], "--guidance must be a number"),
+        (["--guidance", 2], "--guidance 2 needs a class: give one by --class"),
+        (["--class", "3", "--guidance", "nan"], "--guidance must be a number from -1e+30 to 1e+30, got nan"),
     ],
 )
 def test_wrong_classes(with_classes, tmp_path, monkeypatch, diffkit, options, message):

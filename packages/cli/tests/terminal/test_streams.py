@@ -19,7 +19,8 @@ from diffkit_cli.training.parse import to_toml
 from diffkit_trainer import ExportedNetwork, load, write_export
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from running import on_a_terminal
+
+from ..helpers import on_a_terminal
 
 HOSTILE = "\x1b[2J\x1b]0;o\x07[red]x:smile:\u202e\x9b31m\r\t\x7f'\udce9é"
 """Clears the screen, sets a window's title; markup, an emoji's name, the other direction, C1's escape, a byte of no UTF-8."""

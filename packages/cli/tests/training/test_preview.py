@@ -4,7 +4,8 @@ import pytest
 from diffkit_cli.sampling.model import open_run
 from diffkit_trainer import grid
 from PIL import Image
-from running import TINY, keys, on_a_terminal, process, size_of, what_it_is
+
+from ..helpers import TINY, keys, on_a_terminal, process, size_of, what_it_is
 
 HEAD, GAP = 28, 8
 

@@ -12,7 +12,8 @@ from diffkit_cli.training.options import OPTIONS, RESUMABLE
 from diffkit_schedules import offset_cosine
 from diffkit_trainer import load
 from diffkit_trainer.options import ROUNDING, Options, options_of
-from running import TINY, finished, images, keys, one_line, process, start, wait_for, what_it_is
+
+from ..helpers import TINY, finished, images, keys, one_line, process, start, wait_for, what_it_is
 
 
 @pytest.fixture

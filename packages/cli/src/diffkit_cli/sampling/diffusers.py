@@ -70,7 +70,7 @@ def network_of(pipeline: Pipeline) -> tuple[UNet, RunConfig, list[str]]:
         "schedule": to_config(schedule),
         "prediction": prediction,
         "condition": "index",
-        "clip": clip or None,
+        "clip_x0": clip or None,
         "imported": f"{pipeline.name}, {name} of diffusers",
     }
     config = RunConfig.of(document)

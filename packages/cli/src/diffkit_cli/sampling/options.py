@@ -92,7 +92,7 @@ def parse_flags(flags: Mapping[str, Any]) -> Given:
     >>> parse_flags({"steps": "5", "eta": "1", "size": "6x9", "sampler": "dpmpp-2m", "seed": None, "out": "a.png"})
     {'steps': 5, 'eta': 1.0, 'size': (6, 9), 'sampler': 'dpmpp_2m'}
     """
-    return {name: _check(name, value) for name, value in flags.items() if name in OPTIONS and value is not None}
+    return {name: _check(name, value) for name, value in flags.items() if name in OPTIONS and value not in (None, [], ())}
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -117,13 +117,16 @@ def resolve(given: Mapping[str, Any], schedule: "Schedule", size: tuple[int, int
     >>> print(resolve({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)))
     50 steps of ddpm, eta 1
     """
-    from diffkit_samplers.trajectory import sampler_of
+    from diffkit_samplers import Sampler
     from diffkit_schedules import timesteps_of
 
+    name = given.get("sampler", "ddim")
     try:
-        sampler = sampler_of(given.get("sampler", "ddim"))
-    except (ImportError, TypeError) as error:
+        sampler = METHODS[name]
+    except ImportError as error:
         raise UsageError(f"--sampler: {error}") from None
+    if not isinstance(sampler, Sampler):
+        raise UsageError(f"--sampler: {name!r} of {' '.join(METHODS.origin(name))} must be a Sampler, got {sampler!r:.60}")
     steps = timesteps_of(schedule) if sampler.steps is None else sampler.steps
     values: dict[str, Any] = {"size": size, "steps": steps, "eta": sampler.eta} | dict(given)
     return SamplingOptions(**{name: value for name, value in values.items() if name in SamplingOptions.__struct_fields__})
