@@ -62,7 +62,7 @@ REFUSED = {
     "sample run --steps x": (2, "--steps must be a whole number from 1 to 1000000, got 'x'"),
     "sample run --steps 3.5": (2, "--steps must be a whole number from 1 to 1000000, got '3.5'"),
     "sample run --eta high": (2, "--eta must be a number in [0, 1], got 'high'"),
-    "sample run --out=": (2, "--out is empty: give it a value; is a variable of the shell not set?"),
+    "sample run --out=": (2, "--out is empty: give it a value (is a shell variable not set?)"),
     "sample run --nothing": (2, "No such option: --nothing; see diffkit sample --help"),
     "steps run -n 0": (2, "-n must be a whole number from 1 to 1000000, got 0"),
     "steps run --seed -1": (2, f"{SEEDS} -1"),
@@ -125,18 +125,18 @@ REFUSED = {
     # runs, and places to write to
     "sample unsaved": (4, "unsaved has no checkpoint yet"),
     "sample clip.safetensors": (4, "clip.safetensors: clip_x0: expected float > 0.0, found -1"),
-    "sample run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
-    "sample run --out folder.png": (4, "folder.png: is a folder; give another place"),
-    "steps run --out folder.png": (4, "folder.png: is a folder; give another place"),
-    "sample run -n 1 --steps 1 --out taken": (4, "taken: a file is where a folder is needed; give another place"),
-    "steps run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
+    "sample run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; use another path"),
+    "sample run --out folder.png": (4, "folder.png: is a folder; use another path"),
+    "steps run --out folder.png": (4, "folder.png: is a folder; use another path"),
+    "sample run -n 1 --steps 1 --out taken": (4, "taken: a file is where a folder is needed; use another path"),
+    "steps run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; use another path"),
     "interpolate unsaved": (4, "unsaved has no checkpoint yet"),
     "inpaint unsaved picture.png --mask picture.png": (4, "unsaved has no checkpoint yet"),
     "evaluate no-config": (4, "no-config is no run folder: it has no config.json"),
     "info no-config": (4, "no-config is no run folder: it has no config.json"),
     "info damaged": (4, "damaged/config.json: object missing required field data"),
     "info clip.safetensors": (4, "clip.safetensors: clip_x0: expected float > 0.0, found -1"),
-    "schedules --embedding --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
+    "schedules --embedding --out taken/a.png": (4, "taken: a file is where a folder is needed; use another path"),
     "export unsaved --out new": (4, "unsaved has no checkpoint yet"),
     "export run --out taken": (4, "taken: is a file, give another name"),
     "export large.safetensors --out half.safetensors --half": (4, "half.safetensors: image.bias does not fit float16"),
@@ -168,7 +168,7 @@ def test_an_empty_word_is_not_the_working_directory(place, monkeypatch, diffkit,
     monkeypatch.chdir(place)
     code, out, said = diffkit(*words)
     assert (code, out) == (2, "")
-    assert "is empty: give it a value; is a variable of the shell not set?" in one_line(said)
+    assert "is empty: give it a value (is a shell variable not set?)" in one_line(said)
 
 
 def test_a_typing_error_is_told_before_what_is_in_the_way(place, monkeypatch, diffkit):

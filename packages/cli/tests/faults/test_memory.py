@@ -81,7 +81,7 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_drawn(blank, 
     (tmp_path / "taken").touch()
     for words in (["sample", blank, "-n", 10**6, "--out", "taken/f"], ["steps", blank, "--steps", 10**6, "--out", "taken/a.png"]):
         done = python("-m", "diffkit_cli", *words, cwd=tmp_path, timeout=60)
-        assert (done.returncode, done.stderr) == (4, "diffkit: taken: a file is where a folder is needed; give another place\n")
+        assert (done.returncode, done.stderr) == (4, "diffkit: taken: a file is where a folder is needed; use another path\n")
     long = ["interpolate", blank, "--steps", 10**6, "--out", "f", "--gif", "taken/a.gif"]
     assert python("-m", "diffkit_cli", *long, cwd=tmp_path, timeout=60).returncode == 4
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]

@@ -94,7 +94,7 @@ def test_a_second_signal_ends_an_update_that_takes_long(data, tmp_path, signum, 
     size = ["--batch-size", 1024, "--set", "accumulate=1"]
     assert train(data, run, 1, *size)[0] == 0
     process = start("train", "--resume", "--out", run, "--steps", 2, "--set", "accumulate=1024")
-    said_until(process, "going on from step 1")
+    said_until(process, "resuming from step 1")
     process.send_signal(signum)
     said_until(process, "saving after this update")
     process.send_signal(signum)
