@@ -41,7 +41,7 @@ def _run() -> int:
         return int(work or 0)
     except BaseException as error:
         if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # typer turns it into an exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would write_error of it when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would report it again when it exits
             return 141
         from diffkit_cli.terminal.failures import explain
 

@@ -10,8 +10,8 @@ import torch
 from diffkit_cli.commands.info import info
 from diffkit_cli.errors import UsageError
 from diffkit_cli.run_config import RunConfig
+from diffkit_cli.sampling.loading import load_model
 from diffkit_cli.sampling.metadata import asked_then, read_drawn
-from diffkit_cli.sampling.model import open_run
 from diffkit_cli.sampling.options import Recipe, parse_size
 from diffkit_cli.training.build import build_trainer, network_config_of
 from diffkit_cli.training.options import OPTIONS, TrainOptions
@@ -62,7 +62,7 @@ def test_the_config_in_an_export(network, config, tmp_path):
     told = {key: config["training"][key] for key in ("preset", "batch_size", "lr", "ema", "seed", "steps")}
 
     def door(draws):
-        source = open_run(path, raw=False, device="cpu").sampler
+        source = load_model(path, raw=False, device="cpu").model
         try:
             if draws:
                 source.from_noise(source.noise([0], (8, 8)), steps=2)
@@ -89,14 +89,14 @@ def test_a_schedule_that_no_memory_holds(network, config, tmp_path, schedule):
     path = tmp_path / "net.safetensors"
     exported(path, network, config | {"schedule": schedule})
     with little_memory(), pytest.raises(RunError, match=r"net\.safetensors: (schedule: .*expected|expected a header)"):
-        open_run(path, raw=False, device="cpu")
+        load_model(path, raw=False, device="cpu")
 
 
 def test_a_network_that_the_file_does_not_hold_takes_no_memory(network, config, tmp_path):
     path = tmp_path / "net.safetensors"
     exported(path, network, config | {"network": config["network"] | {"widths": [8, 4000], "block_depth": 3}})
     with little_memory(), pytest.raises(RunError, match=r"net\.safetensors: .*: expected float32 of shape"):
-        open_run(path, raw=False, device="cpu")
+        load_model(path, raw=False, device="cpu")
 
 
 def test_the_config_of_a_run(config, tmp_path):

@@ -156,4 +156,4 @@ def test_info_tells_what_is_saved_from_what_is_logged(run, diffkit):
     assert (found["step"], found["last"]["step"], found["checkpoints"]) == (4, 6, [4])
     shutil.rmtree(run / "checkpoints")
     (run / "log.jsonl").unlink()
-    assert "nothing saved of 6 steps" in " ".join(diffkit("info", run)[1].split())
+    assert "no checkpoint of 6 steps" in " ".join(diffkit("info", run)[1].split())
