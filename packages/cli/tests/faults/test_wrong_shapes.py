@@ -2,17 +2,16 @@
 
 import json
 import os
-from functools import partial
 
 import msgspec
 import pytest
 import torch
-from diffkit_cli.commands.info import info
 from diffkit_cli.errors import UsageError
+from diffkit_cli.reports.run import describe
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.loading import load_model
-from diffkit_cli.sampling.metadata import asked_then, read_drawn
-from diffkit_cli.sampling.options import Recipe, parse_size
+from diffkit_cli.sampling.metadata import options_to_reproduce, read_sample_metadata
+from diffkit_cli.sampling.options import resolve as resolve_sampling
 from diffkit_cli.training.build import build_trainer, network_config_of
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 from diffkit_cli.training.parse import read_toml, to_toml
@@ -116,21 +115,21 @@ def test_the_config_of_a_run(config, tmp_path):
         for what, document in mutations(config):
             path.write_text(json.dumps(document))
             if not what.startswith(("training.", "network.")):
-                shown.of(what, "config.json", partial(info, as_json=True), tmp_path)
+                shown.of(what, "config.json", describe, tmp_path)
             gone_on.of(what, "config.json", resume, what.startswith(("network", "schedule")))
         for what, text in TEXTS.items():
             path.write_bytes(text.encode("latin-1"))
-            shown.of(what, "config.json", partial(info, as_json=True), tmp_path)
+            shown.of(what, "config.json", describe, tmp_path)
             gone_on.of(what, "config.json", resume, True)
         for what in no_files(path):
-            shown.of(what, str(tmp_path), partial(info, as_json=True), tmp_path)
+            shown.of(what, str(tmp_path), describe, tmp_path)
             gone_on.of(what, str(tmp_path), resume, True)
     assert shown.refused > 100
     assert gone_on.refused > 500
 
 
-def test_the_note_of_a_picture(tmp_path):
-    """What is taken asks for a picture that can be drawn, or one that the options refuse."""
+def test_metadata_of_a_png(tmp_path):
+    """Metadata that are accepted give options that can be sampled with."""
     path, outcomes = tmp_path / "a.png", Outcomes(DataError)
     note = {
         **{"command": "sample", "weights": "0" * 16, "step": 6, "raw": False, "seed": 3, "n": 1, "grid": False, "classes": ["0"]},
@@ -139,9 +138,8 @@ def test_the_note_of_a_picture(tmp_path):
     }
 
     def door():
-        asked = asked_then(read_drawn(path), {})
-        Recipe.of(asked, cosine(), parse_size(asked["size"]))
-        assert 1 <= asked["n"] <= 10**6
+        options = options_to_reproduce(read_sample_metadata(path), {})
+        assert 1 <= resolve_sampling(options, cosine(), (8, 8)).n <= 10**6
 
     with little_memory():
         for what, document in mutations(note):
