@@ -9,7 +9,8 @@ from diffkit_cli.__main__ import main
 from diffkit_schedules import linear_betas, offset_cosine, to_config
 from diffkit_trainer import Trainer, open_images, save, write_config
 from diffkit_unet import UNet, preset
-from running import TINY, process
+
+from .helpers import TINY, process
 
 # a shell that starts the tests in the background has Ctrl-C ignored, and so would every command that they start
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from running import DIFFKIT, on_a_terminal, refusal, size_of
+
+from .helpers import DIFFKIT, on_a_terminal, refusal, size_of
 
 
 @pytest.fixture
@@ -26,9 +27,9 @@ def place(mapped, tmp_path, monkeypatch):
 
 COMMANDS = {
     "sample": (["sample", "-n", 4], {"samples.png": (134, 134)}, "4 images, 20 steps of ddim, eta 0, seed 0: samples.png"),
-    "steps": (["steps", "-n", 2, "--steps", "1,3"], {"steps.png": None}, "2 rows of 2 images from one noise each, ddim"),
+    "steps": (["steps", "-n", 2, "--steps", "1,3"], {"steps.png": None}, "2 rows of 2 images from the same noise, ddim"),
     "interpolate": (["interpolate", "--rows", 1], {"interpolation.png": (728, 68)}, "1 row of 11 images between two noises"),
-    "inpaint": (["inpaint", "run", "picture.png", "--mask", "mask.png", "-n", 1], {"inpainted.png": (68, 68)}, "drawn anew"),
+    "inpaint": (["inpaint", "run", "picture.png", "--mask", "mask.png", "-n", 1], {"inpainted.png": (68, 68)}, "50% generated"),
     "export": (["export", "run", "--out", "net.safetensors"], {"net.safetensors": None}, "Sample with: diffkit sample net.saf"),
     "to diffusers": (
         ["export", "run", "--out", "d", "--format", "diffusers"],
@@ -83,7 +84,7 @@ def test_there_and_back(place):
     assert "DDIMPipeline, DDIMScheduler of diffusers: " in errors
     assert errors.endswith("Sample with: diffkit sample ours --spacing trailing\n")
     out, _ = ran(["info", "ours"], terminal=False)
-    assert "8x8, 1 channel; of which" in out
+    assert "8x8, 1 channel; training data unknown" in out
     shutil.rmtree("ours")
     shown, _ = ran(["import", "theirs", "--out", "ours"], terminal=True)
     assert "DDIMPipeline, DDIMScheduler of diffusers: " in shown

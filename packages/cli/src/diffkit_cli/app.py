@@ -1,4 +1,4 @@
-"""The commands: each parses its options and gives what does the work, imported only then, for whoever runs it to call."""
+"""The command line application: registers the commands."""
 
 import os
 from typing import Annotated, Any
@@ -6,8 +6,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from diffkit_cli.commands import app_draw as draw
-from diffkit_cli.commands import app_look as look
+from diffkit_cli.commands.doctor import doctor
+from diffkit_cli.commands.evaluate import evaluate
+from diffkit_cli.commands.export import export
+from diffkit_cli.commands.import_pipeline import import_pipeline
+from diffkit_cli.commands.info import info
+from diffkit_cli.commands.inpaint import inpaint
+from diffkit_cli.commands.interpolate import interpolate
+from diffkit_cli.commands.sample import sample
+from diffkit_cli.commands.schedules import schedules
+from diffkit_cli.commands.steps import steps
 from diffkit_cli.commands.train import train
 from diffkit_cli.errors import UsageError, nearest
 
@@ -15,7 +23,7 @@ __all__ = ["app"]
 
 
 class _Commands(TyperGroup):
-    """Names the commands where there is none like the one that was typed."""
+    """Refuses an unknown command with the nearest names."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in self.commands and not ctx.resilient_parsing:
@@ -32,8 +40,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib import metadata
 
         from diffkit_cli.terminal.console import results
@@ -45,17 +53,16 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def diffkit(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show every version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show all versions.")] = False,
 ) -> None:
-    """Train a diffusion model on a folder of images, and draw new ones."""
+    """Train diffusion models on your images, and sample from them."""
     try:
         os.getcwd()  # some libraries end the process where there is none
     except OSError as error:
         raise type(error)(error.errno, "is gone", "the working directory") from None
 
 
-DRAWING = (draw.sample, draw.interpolate, draw.steps, draw.inpaint)
-LOOKING = (look.info, look.doctor, look.evaluate, look.export, look.import_, look.schedules)
-for command in (train, *DRAWING, *LOOKING):
-    app.command(command.__name__.rstrip("_"))(command)
+COMMANDS = (train, sample, interpolate, steps, inpaint, info, doctor, evaluate, export, import_pipeline, schedules)
+for command in COMMANDS:
+    app.command("import" if command is import_pipeline else command.__name__)(command)

@@ -1,4 +1,4 @@
-"""A run's config.json as a structure: what sampling needs to know, all of it of the right kind and of a possible size."""
+"""A run's config.json as a typed structure: all that sampling needs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +12,11 @@ __all__ = ["Data", "ImageShape", "Normalised", "RunConfig", "Side", "Trained"]
 
 Side: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
 Level: TypeAlias = Annotated[float, Meta(ge=-1e6, le=1e6)]
-"""Of pixels, on the scale where 255 is 1."""
+"""A pixel value, where 255 is 1."""
 
 
 class Data(Struct, frozen=True):
-    """What was trained on; source: "" where that is not known."""
+    """The training data; source: "" where it is unknown."""
 
     source: Text
     images: Count
@@ -25,20 +25,22 @@ class Data(Struct, frozen=True):
 
 
 class ImageShape(Struct, frozen=True):
+    """The shape of the images."""
+
     channels: Side
     height: Side
     width: Side
 
 
 class Normalised(Struct, frozen=True):
-    """A number a channel, see `diffkit_trainer.Normalisation`."""
+    """One number per channel, see `diffkit_trainer.Normalisation`."""
 
     mean: list[Level]
     std: list[Annotated[float, Meta(gt=0, le=1e6)]]
 
 
 class Trained(Struct, frozen=True):
-    """What `diffkit info` shows of a training."""
+    """The options of the training that `diffkit info` shows."""
 
     preset: Text
     batch_size: Count
@@ -49,11 +51,11 @@ class Trained(Struct, frozen=True):
 
 
 class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything resolved, as it stands in config.json and travels in each checkpoint and export.
+    """The resolved config of a run, in its config.json and in each checkpoint and export.
 
     network: see `networks.network_of`. schedule: see `diffkit_trainer.read_schedule`. training: `TrainOptions` without data.
     clip_x0: x0 is clipped to [-clip_x0, clip_x0] at each step. imported: the library and pipeline that it was imported from.
-    versions: of the distributions that trained it. Raises ValueError where the parts do not fit together.
+    versions: of the distributions that trained it. Raises ValueError where the fields do not match.
     """
 
     data: Data
@@ -80,18 +82,18 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 convert(self.training, Trained)
             except ValueError as error:
                 raise ValueError(f"training: {error}") from None
-        told = self.network.get("condition", self.condition)
-        if told != self.condition:
-            raise ValueError(f"condition: expected that of the network, {told!r:.60}, found {self.condition!r}")
+        condition = self.network.get("condition", self.condition)
+        if condition != self.condition:
+            raise ValueError(f"condition: expected that of the network, {condition!r:.60}, found {self.condition!r}")
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "RunConfig":
-        """That of a JSON object; ValueError, which names the place in it, where it is none."""
+        """The config in a JSON object. Raises ValueError, which names the field."""
         return convert(document, cls)
 
     @classmethod
     def in_folder(cls, run: Path, document: Mapping[str, Any]) -> "RunConfig":
-        """That of a run's config.json; RunError, which names the file and the place in it, where it is none."""
+        """The config in a run's config.json. Raises RunError, which names the file and the field."""
         return as_type(document, cls, run / "config.json")
 
     def document(self) -> dict[str, Any]:
@@ -101,10 +103,10 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def trained(self) -> Trained | None:
-        """What is known of the training; None for a network that was imported."""
+        """The options of the training; None for an imported network."""
         return None if self.training is None else msgspec.convert(self.training, Trained)
 
     @property
     def num_classes(self) -> int | None:
-        """What the network is told them by; None for one without."""
+        """The number of classes of the network; None for an unconditional one."""
         return self.network.get("num_classes")

@@ -12,7 +12,8 @@ import sys
 import pytest
 from diffkit_trainer import load
 from PIL import Image
-from running import TINY, images, keys, log_of, near, one_line, pixels, process, size_of, start, wait_for
+
+from ..helpers import TINY, images, keys, log_of, near, one_line, pixels, process, size_of, start, wait_for
 
 
 def test_train_leaves_a_run(trained):
@@ -74,7 +75,14 @@ def test_interpolate_goes_from_one_noise_to_the_other(trained, tmp_path, diffkit
 def test_info_says_what_is_there(trained, diffkit):
     code, out, _ = diffkit("info", trained)
     assert code == 0
-    for expected in ("1797 of 8x8", "517,153 parameters", "offset_cosine", "eps, told the variance", "step 6 of 6", "6, 4"):
+    for expected in (
+        "1797 of 8x8",
+        "517,153 parameters",
+        "offset_cosine",
+        "eps, conditioned on the variance",
+        "step 6 of 6",
+        "6, 4",
+    ):
         assert expected in out
 
 
@@ -98,7 +106,7 @@ def test_resume_refuses_another_config_and_shows_the_difference(trained, diffkit
 def test_a_run_is_not_overwritten(trained, diffkit):
     code, _, said = diffkit("train", "--out", trained)
     assert code == 2
-    assert "already holds a run: go on with it by --resume, or give another --out" in one_line(said)
+    assert "already holds a run: resume it with --resume, or give another --out" in one_line(said)
 
 
 def test_a_folder_of_images_and_its_classes(tmp_path, diffkit):
@@ -125,10 +133,14 @@ def test_a_folder_of_idx_files(tmp_path, diffkit):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["train", "--steps", 0], 2, "--steps must be from 1 to 1000000000, got 0"),
+        (["train", "--steps", 0], 2, "--steps must be a whole number from 1 to 1000000000, got 0"),
         (["train", "--steps", "many"], 2, "--steps"),
         (["train", "--schedule", "cosin"], 2, "--schedule must be one of cosine, offset_cosine, linear"),
-        (["train", "--prediction", "eps", "--schedule", "cosine"], 2, "--prediction eps"),
+        (
+            ["train", "--prediction", "eps", "--schedule", "cosine"],
+            2,
+            "eps is undefined at zero terminal SNR (--schedule cosine)",
+        ),
         (["train", "--device", "gpu"], 2, "got 'gpu'"),
         (["train", "--set", "stepz=3"], 2, "did you mean 'steps'"),
         (["train", "--resume"], 4, "no such run folder"),
@@ -136,11 +148,11 @@ def test_a_folder_of_idx_files(tmp_path, diffkit):
         (["train", "empty"], 3, "empty"),
         (["train", "texts"], 3, "texts"),
         (["train", "bad"], 3, "b.png"),
-        (["sample", "run", "--eta", -1], 2, "--eta must be in [0, 1]"),
-        (["sample", "run", "--steps", 0], 2, "--steps must be from 1"),
-        (["sample", "run", "-n", 0], 2, "-n must be from 1"),
-        (["sample", "run", "--seed", -1], 2, "--seed must be from 0"),
-        (["interpolate", "run", "--columns", 0], 2, "--columns must be from 1"),
+        (["sample", "run", "--eta", -1], 2, "--eta must be a number in [0, 1]"),
+        (["sample", "run", "--steps", 0], 2, "--steps must be a whole number from 1"),
+        (["sample", "run", "-n", 0], 2, "-n must be a whole number from 1"),
+        (["sample", "run", "--seed", -1], 2, "--seed must be a whole number from 0"),
+        (["interpolate", "run", "--columns", 0], 2, "--columns must be a whole number from 1"),
         (["sample", "empty"], 4, "empty is no run folder: it has no config.json"),
         (["sample", "nowhere"], 4, "nowhere: no such run folder"),
         (["info", "nowhere"], 4, "nowhere: no such run folder"),
@@ -179,7 +191,7 @@ def test_resuming_with_other_images_is_refused(tmp_path, diffkit):
     Image.new("RGB", (8, 8), "green").save(tmp_path / "data" / "more.png")
     code, _, said = diffkit("train", "--resume", "--out", tmp_path / "run", "--steps", 7)
     assert code == 2
-    assert "holds other images than" in one_line(said.splitlines(keepends=True)[-1])
+    assert "not the images that" in one_line(said.splitlines(keepends=True)[-1])
 
 
 def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(trained, tmp_path, diffkit):
@@ -205,7 +217,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, signum, code):
         said = training.communicate(timeout=120)[1]
         assert training.returncode == code
     step = load(run).step
-    assert f"saved step {step} of 100000. Go on with: diffkit train --resume --out {run}" in said
+    assert f"saved step {step} of 100000. Resume with: diffkit train --resume --out {run}" in said
     assert "Traceback" not in said
     assert [entry["step"] for entry in log_of(run)] == list(range(1, step + 1))
 

@@ -7,7 +7,8 @@ import struct
 
 import pytest
 from PIL import Image
-from running import one_line
+
+from ..helpers import one_line
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_every_count(folder, diffkit):
     assert found["small"] == ["dog/long.jpg"]
     said = found["suggestions"]
     beginnings = (
-        *("2 files", "1 of 6 images would", "in several classes: 1 image;", "2 repetitions of", "1 image at least twice"),
+        *("2 files", "1 of 6 images would", "in several classes: 1 image;", "2 duplicates of", "1 image at least twice"),
         *("grey", "some", "6 images may"),
     )
     assert [each.startswith(beginning) for each, beginning in zip(said, beginnings, strict=True)] == [True] * 8
@@ -106,7 +107,7 @@ def test_many_of_a_kind_are_not_all_listed_for_people(tmp_path, diffkit):
     [
         (["nowhere"], 3, "nowhere: no such folder"),
         (["empty"], 3, "the folder is empty"),
-        (["digits", "--size", 0], 2, "--size must be from 1 to 4096, got 0"),
+        (["digits", "--size", 0], 2, "--size must be a whole number from 1 to 4096 or none, got 0"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, diffkit, arguments, code, message):

@@ -6,7 +6,8 @@ import sys
 import pytest
 from diffkit_trainer import read_metadata
 from PIL import Image
-from running import one_line
+
+from ..helpers import one_line
 
 
 def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffkit):
@@ -14,7 +15,7 @@ def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffk
     code, out, _ = diffkit("evaluate", with_classes, "--json", *options)
     found = json.loads(out)
     assert code == 0
-    assert (found["data"], found["images"], found["recipe"]["steps"]) == ({"name": "digits", "images": 1797}, 60, 2)
+    assert (found["data"], found["images"], found["options"]["steps"]) == ({"name": "digits", "images": 1797}, 60, 2)
     assert found["features"]["kind"] == "classifier"
     assert found["features"]["score"] > 0.9
     assert found["samples"]["fd"] > 2 * found["real"]["fd"]
@@ -28,7 +29,7 @@ def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffk
 def test_figures_for_people(blank, diffkit):
     code, out, said = diffkit("evaluate", blank, "digits", "-n", 50, "--steps", 1)
     assert code == 0
-    assert "warning: figures of 50 images scatter widely, take 200 or more" in said
+    assert "warning: scores of 50 images scatter widely, use 200 or more" in said
     rows = [line.split() for line in out.splitlines()]
     samples, data = (next(row for row in rows if row[: len(name)] == name) for name in (["samples"], ["the", "data"]))
     assert samples[1:4] == data[2:5] == ["50", ":", "50"]
@@ -38,7 +39,7 @@ def test_figures_for_people(blank, diffkit):
 def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, diffkit):
     code, out, said = diffkit("evaluate", blank, "digits", "-n", 450, "--steps", 1, "--json")
     assert (code, json.loads(out)["images"]) == (0, 449)
-    assert said == "warning: -n 450 is more than a quarter of digits: 449 are drawn and compared\n"
+    assert said == "warning: -n 450 is more than a quarter of digits: 449 samples are compared\n"
     code, out, said = diffkit("evaluate", blank, "digits", "--steps", 1, "--json")
     assert (code, json.loads(out)["images"], said) == (0, 449, "")
 
@@ -46,7 +47,7 @@ def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, dif
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["-n", 1], 2, "-n must be from 2 to 1000000, got 1"),
+        (["-n", 1], 2, "-n must be a whole number from 2 to 1000000, got 1"),
         (["--out", "near.jpg"], 2, "--out must end in .png, got near.jpg"),
         (["--features", "inception"], 2, "--features: inception must be a .pt file (TorchScript) or .onnx"),
         (["--features", "nowhere.pt"], 2, "--features: nowhere.pt: no such file"),
@@ -54,7 +55,7 @@ def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, dif
         (["--features", "net.onnx"], 2, "--features: net.onnx needs the package onnxruntime: pip install onnxruntime"),
         (["--sampler", "x"], 2, "--sampler must be one of"),
         (["nowhere"], 3, "nowhere: no such folder"),
-        (["colour"], 3, "colour: its images are 8 x 8 with 3 channels, the run draws 8 x 8 with 1 channel:"),
+        (["colour"], 3, "colour: its images are 8 x 8 with 3 channels, the samples are 8 x 8 with 1 channel:"),
         (["grey"], 3, "grey: too few images to compare with, expected at least 40, found 3"),
     ],
 )

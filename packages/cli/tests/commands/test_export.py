@@ -9,8 +9,9 @@ import torch
 from diffkit_trainer import RunError, load, read_export, read_metadata, write_export
 from diffkit_unet import UNet
 from PIL import Image
-from running import near, one_line, pixels
 from safetensors.torch import load_file, save_file
+
+from ..helpers import near, one_line, pixels
 
 
 def network(config):
@@ -112,21 +113,21 @@ def test_the_command_that_is_offered_can_be_pasted(trained, tmp_path, monkeypatc
         (
             ["export", "run", "--out", "net", "--format", "diffusers"],
             2,
-            "--format diffusers: run: diffusers has no such network: its pipelines draw",
+            "--format diffusers: run has no equivalent in diffusers: ",
         ),
         (["export", "run", "--out", "taken.safetensors"], 4, "taken.safetensors: is a folder"),
         (["export", "run", "--out", "text.safetensors/net"], 4, "text.safetensors/net: a file is where a folder is needed"),
-        (["import", "run", "--out", "new"], 4, "run: expected a pipeline folder of diffusers, found no model_index.json"),
-        (["export", "run", "--out", "run"], 4, "run: holds a run, whose config.json this would replace: give another name"),
-        (["import", "nowhere", "--out", "new"], 4, "nowhere: expected a pipeline folder"),
+        (["import", "run", "--out", "new"], 4, "run: expected the folder of a pipeline of diffusers, found no model_index.json"),
+        (["export", "run", "--out", "run"], 4, "run: holds a run, whose config.json would be overwritten: give another name"),
+        (["import", "nowhere", "--out", "new"], 4, "nowhere: expected the folder of a pipeline"),
         (["import", "run", "--out", "net.onnx"], 2, "--out must be a folder or end in .safetensors, got net.onnx"),
         (["export", "nowhere", "--out", "net"], 4, "nowhere: no such run folder"),
-        (["sample", "plain.safetensors"], 4, "plain.safetensors: its header has no config"),
+        (["sample", "plain.safetensors"], 4, "plain.safetensors: carries no config"),
         (["sample", "text.safetensors"], 4, "text.safetensors"),
         (["sample", "picture.png"], 4, "picture.png"),
         (["sample", "cut.safetensors"], 4, "cut.safetensors: "),
         (["sample", "other.safetensors"], 4, "other.safetensors: image.bias: expected float32 of shape (32,), found nothing"),
-        (["sample", "net.safetensors", "--raw"], 2, "--raw: only the moving average is in net.safetensors: leave --raw out"),
+        (["sample", "net.safetensors", "--raw"], 2, "--raw: net.safetensors has the moving average only: leave --raw out"),
         (["info", "cut.safetensors"], 4, "cut.safetensors: "),
     ],
 )

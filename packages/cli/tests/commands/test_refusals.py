@@ -7,7 +7,8 @@ import pytest
 from diffkit_trainer import ExportedNetwork, load, write_export
 from diffkit_unet import UNet
 from PIL import Image
-from running import one_line, process, refusal
+
+from ..helpers import one_line, process, refusal
 
 HEAD = struct.pack(">IIII", 0x803, 4, 10, 12)
 
@@ -35,7 +36,7 @@ def place(blank, tmp_path_factory):
     unknown = config["data"] | {"source": ""}
     always = UNet(1, widths=(8, 16), block_depth=1, num_classes=2, null_class=False)
     for name, written, changes in (
-        ("clip", weights, {"clip": -1}),
+        ("clip", weights, {"clip_x0": -1}),
         ("large", large, {}),
         ("unknown", weights, {"data": unknown}),
         ("always", always.state_dict(), {"network": always.to_config()}),
@@ -45,54 +46,54 @@ def place(blank, tmp_path_factory):
 
 
 DEVICE = "device must be auto, cpu, cuda, cuda:1, mps ...; got 'gpu'"
-SEEDS = "--seed must be from 0 to 2**63 - 1, got"
+SEEDS = "--seed must be a whole number from 0 to 9223372036854775807, got"
 
 REFUSED = {
     # options
     "sample run --device gpu": (2, DEVICE),
-    "sample run --eta nan": (2, "--eta must be in [0, 1] (0 = DDIM, 1 = DDPM), got nan"),
-    "sample run --seed 9223372036854775807": (2, f"{SEEDS} 9223372036854775807"),
-    "sample run -n 1000001": (2, "-n must be from 1 to 1000000, got 1000001"),
+    "sample run --eta nan": (2, "--eta must be a number in [0, 1], got nan"),
+    "sample run --seed 9223372036854775807": (2, "--seed must be at most 9223372036854775792 for 16 images, got"),
+    "sample run -n 1000001": (2, "-n must be a whole number from 1 to 1000000, got 1000001"),
     "sample run --raw=yes": (2, "--raw"),
     "sample run run": (2, "Got unexpected extra argument"),
-    "sample always.safetensors": (2, "draws nothing without a class: give one by --class, from 0 to 1"),
-    "sample always.safetensors --class 0 --guidance 2": (2, '--guidance leads away from "no class"'),
+    "sample always.safetensors": (2, "this run's network has no null class: give a class by --class, from 0 to 1"),
+    "sample always.safetensors --class 0 --guidance 2": (2, "--guidance needs a null class"),
     "steps run --device gpu": (2, DEVICE),
-    "sample run --steps x": (2, "'--steps': must be a whole number, got 'x'; see diffkit sample --help"),
-    "sample run --steps 3.5": (2, "'--steps': must be a whole number, got '3.5'"),
-    "sample run --eta high": (2, "'--eta': must be a number, got 'high'"),
-    "sample run --out=": (2, "--out is empty: give it a value; is a variable of the shell not set?"),
+    "sample run --steps x": (2, "--steps must be a whole number from 1 to 1000000, got 'x'"),
+    "sample run --steps 3.5": (2, "--steps must be a whole number from 1 to 1000000, got '3.5'"),
+    "sample run --eta high": (2, "--eta must be a number in [0, 1], got 'high'"),
+    "sample run --out=": (2, "--out is empty: give it a value (is a shell variable not set?)"),
     "sample run --nothing": (2, "No such option: --nothing; see diffkit sample --help"),
-    "steps run -n 0": (2, "-n must be from 1 to 1000000, got 0"),
+    "steps run -n 0": (2, "-n must be a whole number from 1 to 1000000, got 0"),
     "steps run --seed -1": (2, f"{SEEDS} -1"),
-    "steps run --eta 2": (2, "--eta must be in [0, 1]"),
+    "steps run --eta 2": (2, "--eta must be a number in [0, 1]"),
     "steps run --size 0x8": (2, "--size must be N or HEIGHTxWIDTH, each from 1 to 4096, got '0x8'"),
     "steps run --spacing even": (2, "--spacing must be one of uniform, leading"),
     f"steps run --steps {'1,' * 50}1": (2, "--steps must be at most 50 numbers such as 1,2,5,20, got '1,1,"),
     "interpolate run --device gpu": (2, DEVICE),
-    "interpolate run --rows 0": (2, "--rows must be from 1 to 1000000, got 0"),
+    "interpolate run --rows 0": (2, "--rows must be a whole number from 1 to 1000000, got 0"),
     "interpolate run --seed -1": (2, f"{SEEDS} -1"),
     "interpolate run --size 0": (2, "got '0'"),
     "interpolate run --spacing even": (2, "--spacing must be one of uniform, leading"),
-    "interpolate run --to picture.png": (2, "--from and --to go together, got picture.png alone"),
+    "interpolate run --to picture.png": (2, "--from and --to are given together, got picture.png only"),
     "interpolate run --from picture.png --to picture.png --rows 3 --seed 9": (
         2,
-        "--from and --to leave no noises to choose: leave out --rows --seed",
+        "--from and --to replace the noises: leave out --rows --seed",
     ),
     "inpaint run picture.png --mask picture.png --device gpu": (2, DEVICE),
     "inpaint run picture.png --mask picture.png --seed -1": (2, f"{SEEDS} -1"),
-    "inpaint run picture.png --mask picture.png --steps 0": (2, "--steps must be from 1 to 1000000, got 0"),
-    "inpaint run picture.png --mask picture.png --eta -1": (2, "--eta must be in [0, 1]"),
-    "inpaint run picture.png --mask picture.png --rounds 0": (2, "--rounds must be from 1 to 1000000, got 0"),
+    "inpaint run picture.png --mask picture.png --steps 0": (2, "--steps must be a whole number from 1 to 1000000, got 0"),
+    "inpaint run picture.png --mask picture.png --eta -1": (2, "--eta must be a number in [0, 1]"),
+    "inpaint run picture.png --mask picture.png --rounds 0": (2, "--rounds must be a whole number from 1 to 1000000, got 0"),
     "inpaint run --mask picture.png": (2, "IMAGE"),
     "evaluate run --device gpu": (2, DEVICE),
     "evaluate run --seed -1": (2, f"{SEEDS} -1"),
-    "evaluate run --steps 0": (2, "--steps must be from 1 to 1000000, got 0"),
-    "evaluate unknown.safetensors": (2, "unknown.safetensors does not say what data it was trained on: give DATA"),
-    "schedules --points 10002": (2, "--points must be from 2 to 10001, got 10002"),
-    "schedules --points many": (2, "'--points': must be a whole number, got 'many'"),
+    "evaluate run --steps 0": (2, "--steps must be a whole number from 1 to 1000000, got 0"),
+    "evaluate unknown.safetensors": (2, "unknown.safetensors does not name its training data: give DATA"),
+    "schedules --points 10002": (2, "--points must be a whole number from 2 to 10001, got '10002'"),
+    "schedules --points many": (2, "--points must be a whole number from 2 to 10001, got 'many'"),
     "doctor": (2, "DATA"),
-    "doctor digits --size 4097": (2, "--size must be from 1 to 4096, got 4097"),
+    "doctor digits --size 4097": (2, "--size must be a whole number from 1 to 4096 or none, got 4097"),
     "export run": (2, "--out"),
     "import run": (2, "--out"),
     "import --out new": (2, "FOLDER"),
@@ -101,13 +102,13 @@ REFUSED = {
     "train --set nonsense": (2, "--set takes KEY=VALUE, got 'nonsense'"),
     "train --set flip=1": (2, "--set: flip must be true or false, got '1'"),
     "train --preset huge": (2, "--preset must be one of tutorial, small, tiny, medium"),
-    "train --prediction noise": (2, "--prediction must be one of eps, x0, v, flow; got 'noise'"),
+    "train --prediction noise": (2, "--prediction must be one of eps, x0, v, flow, got 'noise'"),
     "train --lr 1e40": (2, "--lr must be a number above 0, at most 1e+30, got 1e+40"),
     "train --lr -1": (2, "--lr must be a number above 0, at most 1e+30, got -1.0"),
-    "train --ema 1": (2, "--ema must be in [0, 1), got 1.0"),
-    "train --size 5000": (2, "--size must be from 1 to 4096, got 5000"),
-    "train --batch-size 0": (2, "--batch-size must be from 1 to 65536, got 0"),
-    "train --seed -1": (2, "--seed must be from 0 to"),
+    "train --ema 1": (2, "--ema must be a number in [0, 1), or several of them, got 1.0"),
+    "train --size 5000": (2, "--size must be a whole number from 1 to 4096 or none, got 5000"),
+    "train --batch-size 0": (2, "--batch-size must be a whole number from 1 to 65536, got 0"),
+    "train --seed -1": (2, "--seed must be a whole number from 0 to"),
     "train digits digits": (2, "Got unexpected extra argument"),
     # images
     "sample run --init nowhere.png": (3, "nowhere.png: no such file"),
@@ -123,25 +124,25 @@ REFUSED = {
     "train two": (3, "two: several IDX files of images: a-images-idx3-ubyte, b-images-idx3-ubyte; keep one"),
     # runs, and places to write to
     "sample unsaved": (4, "unsaved has no checkpoint yet"),
-    "sample clip.safetensors": (4, "clip.safetensors: clip: expected float > 0.0, found -1"),
-    "sample run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
-    "sample run --out folder.png": (4, "folder.png: is a folder; give another place"),
-    "steps run --out folder.png": (4, "folder.png: is a folder; give another place"),
-    "sample run -n 1 --steps 1 --out taken": (4, "taken: a file is where a folder is needed; give another place"),
-    "steps run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
+    "sample clip.safetensors": (4, "clip.safetensors: clip_x0: expected float > 0.0, found -1"),
+    "sample run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; use another path"),
+    "sample run --out folder.png": (4, "folder.png: is a folder; use another path"),
+    "steps run --out folder.png": (4, "folder.png: is a folder; use another path"),
+    "sample run -n 1 --steps 1 --out taken": (4, "taken: a file is where a folder is needed; use another path"),
+    "steps run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; use another path"),
     "interpolate unsaved": (4, "unsaved has no checkpoint yet"),
     "inpaint unsaved picture.png --mask picture.png": (4, "unsaved has no checkpoint yet"),
     "evaluate no-config": (4, "no-config is no run folder: it has no config.json"),
     "info no-config": (4, "no-config is no run folder: it has no config.json"),
     "info damaged": (4, "damaged/config.json: object missing required field data"),
-    "info clip.safetensors": (4, "clip.safetensors: clip: expected float > 0.0, found -1"),
-    "schedules --embedding --out taken/a.png": (4, "taken: a file is where a folder is needed; give another place"),
+    "info clip.safetensors": (4, "clip.safetensors: clip_x0: expected float > 0.0, found -1"),
+    "schedules --embedding --out taken/a.png": (4, "taken: a file is where a folder is needed; use another path"),
     "export unsaved --out new": (4, "unsaved has no checkpoint yet"),
     "export run --out taken": (4, "taken: is a file, give another name"),
     "export large.safetensors --out half.safetensors --half": (4, "half.safetensors: image.bias does not fit float16"),
     "import text.txt --out new": (4, "text.txt: expected a pipeline folder of diffusers"),
     "import run --out taken": (4, "taken: is a file, give another name"),
-    "import empty --out run": (4, "run: holds a run, whose config.json this would replace: give another name"),
+    "import empty --out run": (4, "run: holds a run, whose config.json would be overwritten: give another name"),
     "train --out taken": (4, "taken: is a file, expected a folder or a new name: give another --out"),
     "train --resume --out no-config": (4, "no-config is no run folder: it has no config.json"),
     "train --resume --out damaged": (4, "damaged/config.json: object missing required field data"),
@@ -167,7 +168,7 @@ def test_an_empty_word_is_not_the_working_directory(place, monkeypatch, diffkit,
     monkeypatch.chdir(place)
     code, out, said = diffkit(*words)
     assert (code, out) == (2, "")
-    assert "is empty: give it a value; is a variable of the shell not set?" in one_line(said)
+    assert "is empty: give it a value (is a shell variable not set?)" in one_line(said)
 
 
 def test_a_typing_error_is_told_before_what_is_in_the_way(place, monkeypatch, diffkit):

@@ -1,4 +1,4 @@
-"""Networks taken over from diffusers and handed to it, against what its own pipelines draw from the same noise."""
+"""Networks imported from diffusers and exported to it, compared with its pipelines on the same noise."""
 
 import json
 
@@ -7,7 +7,8 @@ import pytest
 import torch
 from diffkit_samplers import seeded
 from diffusers import DDIMPipeline, DDIMScheduler, DDPMPipeline, DDPMScheduler, DiffusionPipeline, UNet2DModel
-from running import near, one_line, pixels
+
+from ..helpers import near, one_line, pixels
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # diffusers' own, of what will change
 
@@ -108,32 +109,32 @@ def test_the_posterior_of_ddpm_step_by_step(tmp_path, diffkit):
     assert near(pixels(tmp_path / "images"), [image.flatten().tolist() for image in theirs])
 
 
-def test_classes_are_taken_over(tmp_path, monkeypatch, diffkit):
+def test_classes_are_imported(tmp_path, monkeypatch, diffkit):
     monkeypatch.chdir(tmp_path)
     DDIMPipeline(network(num_class_embeds=4), DDIMScheduler()).save_pretrained("theirs")
     assert diffkit("import", "theirs", "--out", "run")[0] == 0
     code, _, said = diffkit("sample", "run", "--out", "a.png")
-    assert (code, "draws nothing without a class: give one by --class, from 0 to 3" in one_line(said)) == (2, True)
+    assert (code, "no null class: give a class by --class, from 0 to 3" in one_line(said)) == (2, True)
     code, _, said = diffkit("sample", "run", "--class", 1, "--guidance", 2, "--out", "a.png")
-    assert (code, "--guidance leads away from" in one_line(said)) == (2, True)
+    assert (code, "--guidance needs a null class" in one_line(said)) == (2, True)
     one, other = (sampled(diffkit, "run", tmp_path / f"{k}", "--class", k) for k in (0, 3))
     assert not near(one, other)
     code, _, said = diffkit("export", "run", "--out", "back", "--format", "diffusers")
-    assert (code, "have no classes, this run has" in one_line(said)) == (2, True)
+    assert (code, "have no classes, this run has classes" in one_line(said)) == (2, True)
 
 
-def test_what_is_not_taken_over_is_said(tmp_path, monkeypatch, diffkit):
+def test_what_is_ignored_in_a_scheduler_is_named(tmp_path, monkeypatch, diffkit):
     monkeypatch.chdir(tmp_path)
     scheduler = DDPMScheduler(variance_type="fixed_large", thresholding=True)
     DDPMPipeline(network(), scheduler).save_pretrained("theirs")
     code, _, said = diffkit("import", "theirs", "--out", "run")
     assert code == 0
-    assert "warning: not taken over from its scheduler: " in said
+    assert "warning: ignored in its scheduler: " in said
     assert "variance_type='fixed_large'" in said
     assert "thresholding=True" in said
     assert diffkit("info", "run")[0] == 0
     code, _, said = diffkit("evaluate", "run")
-    assert (code, "run does not say what data it was trained on: give DATA" in one_line(said)) == (2, True)
+    assert (code, "run does not name its training data: give DATA" in one_line(said)) == (2, True)
 
 
 def changed(path, **keys):
@@ -170,7 +171,7 @@ FLOW_SIGMAS = {"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": 
         (lambda folder: changed(folder / "unet/config.json", sample_size=None), "sample_size must be"),
         (lambda folder: changed(folder / "unet/config.json", act_fn="gelu"), "act_fn must be 'silu' or 'swish'"),
         (lambda folder: changed(folder / "unet/config.json", block_out_channels=[16, 64]), "must be (64,"),
-        (lambda folder: changed(folder / "unet/config.json", in_channels=6), "a learned variance is not taken over"),
+        (lambda folder: changed(folder / "unet/config.json", in_channels=6), "a learned variance is not supported"),
         (lambda folder: changed(folder / "unet/config.json", block_out_channels=[2**20, 2**20]), "parameters, the maximum is"),
         (lambda folder: (folder / "unet/config.json").unlink(), "config.json: cannot be read"),
         (lambda folder: changed(folder / "scheduler/scheduler_config.json", beta_schedule="odd"), "got 'odd'"),

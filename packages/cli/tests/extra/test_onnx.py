@@ -9,7 +9,8 @@ import onnx
 import pytest
 import torch
 from diffkit_trainer import load_feature_network
-from running import near, one_line, pixels, process
+
+from ..helpers import near, one_line, pixels, process
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "onnx_numpy.py"
 

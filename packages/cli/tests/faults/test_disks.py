@@ -4,7 +4,8 @@ import shutil
 import subprocess
 
 import pytest
-from running import DIFFKIT, one_line
+
+from ..helpers import DIFFKIT, one_line
 
 FULL = "No space left on device"
 OLDER = b"older"

@@ -4,9 +4,9 @@ import os
 import signal
 
 import pytest
-from forks import python
 from PIL import Image
-from running import one_line, pixels, start, until
+
+from ..helpers import one_line, pixels, python, start, until
 
 MEGABYTE = 2**20
 LIMITED = f"""
@@ -21,8 +21,8 @@ main()
 GRID, AT_A_TIME = "pixels, more than the 89478485 that can be read back: take fewer, a smaller --size", "at a time take at least"
 
 HOSTILE = {
-    "sample RUN -n 1000000000 --out a.png": (2, "-n must be from 1 to 1000000, got 1000000000"),
-    "sample RUN -n 99999999999999999999 --out a.png": (2, "-n must be from 1 to 1000000"),
+    "sample RUN -n 1000000000 --out a.png": (2, "-n must be a whole number from 1 to 1000000, got 1000000000"),
+    "sample RUN -n 99999999999999999999 --out a.png": (2, "-n must be a whole number from 1 to 1000000"),
     "sample RUN -n 1000000 --out a.png": (2, f"{GRID} or --out FOLDER"),
     "sample RUN -n 1000000 --size 4096 --out a.png": (2, GRID),
     "sample RUN -n 1000000 --size 4096 --batch-size 1000000 --out f": (2, f"1000000 images of 4096x4096 {AT_A_TIME}"),
@@ -40,10 +40,10 @@ HOSTILE = {
     "steps RUN -n 1000000 --out a.png": (2, "take fewer, a smaller --size\n"),
     "steps RUN -n 300 --steps 1 --size 512 --out a.png": (2, f"300 images of 512x512 {AT_A_TIME}"),
     "inpaint RUN image.png --mask image.png -n 1000000 --out a.png": (2, GRID),
-    "evaluate RUN -n 1000001": (2, "-n must be from 2 to 1000000, got 1000001"),
+    "evaluate RUN -n 1000001": (2, "-n must be a whole number from 2 to 1000000, got 1000001"),
     "train --batch-size 65536 --size 128 --out new": (2, "65536 images of 128x128 at a time, of a batch of 65536, take at least"),
     "train --batch-size 65536 --size 128 --dry-run": (2, "take a smaller --batch-size or --size, or more parts"),
-    "train --steps 1000000000000 --out new": (2, "--steps must be from 1 to 1000000000"),
+    "train --steps 1000000000000 --out new": (2, "--steps must be a whole number from 1 to 1000000000"),
 }
 
 
@@ -81,7 +81,7 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_drawn(blank, 
     (tmp_path / "taken").touch()
     for words in (["sample", blank, "-n", 10**6, "--out", "taken/f"], ["steps", blank, "--steps", 10**6, "--out", "taken/a.png"]):
         done = python("-m", "diffkit_cli", *words, cwd=tmp_path, timeout=60)
-        assert (done.returncode, done.stderr) == (4, "diffkit: taken: a file is where a folder is needed; give another place\n")
+        assert (done.returncode, done.stderr) == (4, "diffkit: taken: a file is where a folder is needed; use another path\n")
     long = ["interpolate", blank, "--steps", 10**6, "--out", "f", "--gif", "taken/a.gif"]
     assert python("-m", "diffkit_cli", *long, cwd=tmp_path, timeout=60).returncode == 4
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]

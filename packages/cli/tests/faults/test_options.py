@@ -13,7 +13,8 @@ import pytest
 from diffkit_trainer import load
 from diffkit_trainer.files.atomic import sha256
 from PIL import Image
-from running import keys, process
+
+from ..helpers import keys, process
 
 
 def diffkit(*arguments):

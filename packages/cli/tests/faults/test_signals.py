@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from diffkit_trainer import load
-from running import COMMAND, finished, keys, until, wait_for
+
+from ..helpers import COMMAND, finished, keys, until, wait_for
 
 SWEEP = Path(__file__).with_name("at_every_moment.py")
 CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
@@ -80,9 +81,9 @@ def test_a_second_signal_ends_what_does_not_unwind(tmp_path):
     """Here: a directory that is cleaned up for ever."""
     code = """
 import signal, sys
-from diffkit_cli.terminal import signals as stops
-stops.leave_at_once()
-stops.unwind()
+from diffkit_cli.terminal import signals
+signals.leave_at_once()
+signals.unwind()
 try:
     signal.raise_signal(signal.SIGTERM)
 finally:
@@ -112,4 +113,4 @@ def test_a_working_directory_that_is_gone_is_said_before_torch_ends_the_process(
         ["sh", "-c", f"mkdir {gone}; cd {gone}; rmdir {gone}; exec {words}"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr == "diffkit: the working directory: is gone; give another place\n"
+    assert done.stderr == "diffkit: the working directory: is gone; use another path\n"

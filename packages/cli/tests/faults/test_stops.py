@@ -10,9 +10,9 @@ from contextlib import nullcontext
 
 import pytest
 from diffkit_trainer import load, locked
-from forks import Fork, python
 from PIL import Image
-from running import finished, keys, logged, said_until, start, until, wait_for, what_it_is
+
+from ..helpers import Fork, finished, keys, logged, python, said_until, start, until, wait_for, what_it_is
 
 # 20 images in batches of 8: an epoch ends with step 2.5, 5, 7.5, 10; every update takes three parts
 INTERVALS = keys("log_every=1", "save_every=3", "sample_every=1000")
@@ -95,7 +95,7 @@ def test_a_second_signal_ends_an_update_that_takes_long(data, tmp_path, signum, 
     size = ["--batch-size", 1024, "--set", "accumulate=1"]
     assert train(data, run, 1, *size)[0] == 0
     process = start("train", "--resume", "--out", run, "--steps", 2, "--set", "accumulate=1024")
-    said_until(process, "going on from step 1")
+    said_until(process, "resuming from step 1")
     process.send_signal(signum)
     said_until(process, "saving after this update")
     process.send_signal(signum)
@@ -231,7 +231,7 @@ def test_files_that_change_under_a_run_cost_no_checkpoint(data, straight, tmp_pa
     assert (code, "1 of 20 files cannot be read as images: 7.png (" in said.splitlines()[-1]) == (3, True)
     path.unlink()
     code, said = resumed(run, STEPS)
-    assert (code, f"{folder} holds other images than {run} was trained on" in said.splitlines()[-1]) == (2, True)
+    assert (code, f"{folder} not the images that {run} was trained on" in said.splitlines()[-1]) == (2, True)
     assert (what_it_is(run), load(run).warnings) == (kept, [])
     path.write_bytes(whole)
     assert resumed(run, STEPS)[0] == 0
@@ -275,10 +275,10 @@ def test_shards_train_as_copies_do_and_anyone_can_draw_from_them(data, tmp_path)
 
 
 REFUSALS = {
-    "a run is there": (2, 1, "run already holds a run: go on with it by --resume, or give another --out"),
+    "a run is there": (2, 1, "run already holds a run: resume it with --resume, or give another --out"),
     "it is in use": (6, 1, "is in use by process"),
     "nothing can be saved": (4, 1, "checkpoints: cannot be written (File exists)"),
-    "an option": (2, 0, "--steps must be from 1 to 1000000000, got 0"),
+    "an option": (2, 0, "--steps must be a whole number from 1 to 1000000000, got 0"),
     "no images": (3, 1, "the folder is empty; expected images in it"),
 }
 """Why two processes never begin: the exit code, --steps, and what is said; the first three are seen by the first alone."""

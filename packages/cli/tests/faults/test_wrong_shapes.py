@@ -2,17 +2,16 @@
 
 import json
 import os
-from functools import partial
 
 import msgspec
 import pytest
 import torch
-from diffkit_cli.commands.info import info
 from diffkit_cli.errors import UsageError
+from diffkit_cli.reports.run import describe
 from diffkit_cli.run_config import RunConfig
-from diffkit_cli.sampling.metadata import asked_then, read_drawn
-from diffkit_cli.sampling.model import open_run
-from diffkit_cli.sampling.options import Recipe, parse_size
+from diffkit_cli.sampling.loading import load_model
+from diffkit_cli.sampling.metadata import options_to_reproduce, read_sample_metadata
+from diffkit_cli.sampling.options import resolve as resolve_sampling
 from diffkit_cli.training.build import build_trainer, network_config_of
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 from diffkit_cli.training.parse import read_toml, to_toml
@@ -20,9 +19,10 @@ from diffkit_cli.training.resolve import resolve, resolve_resumed
 from diffkit_schedules import cosine
 from diffkit_trainer import DataError, RunError, World, open_images, read_config, save_png
 from diffkit_unet import UNet
-from running import process, refusal
 from safetensors.torch import save
-from wrong_shapes import TEXTS, Outcomes, little_memory, mutations, no_files
+
+from ....trainer.tests.wrong_shapes import TEXTS, Outcomes, little_memory, mutations, no_files
+from ..helpers import process, refusal
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_the_config_in_an_export(network, config, tmp_path):
     told = {key: config["training"][key] for key in ("preset", "batch_size", "lr", "ema", "seed", "steps")}
 
     def door(draws):
-        source = open_run(path, raw=False, device="cpu").sampler
+        source = load_model(path, raw=False, device="cpu").model
         try:
             if draws:
                 source.from_noise(source.noise([0], (8, 8)), steps=2)
@@ -88,14 +88,14 @@ def test_a_schedule_that_no_memory_holds(network, config, tmp_path, schedule):
     path = tmp_path / "net.safetensors"
     exported(path, network, config | {"schedule": schedule})
     with little_memory(), pytest.raises(RunError, match=r"net\.safetensors: (schedule: .*expected|expected a header)"):
-        open_run(path, raw=False, device="cpu")
+        load_model(path, raw=False, device="cpu")
 
 
 def test_a_network_that_the_file_does_not_hold_takes_no_memory(network, config, tmp_path):
     path = tmp_path / "net.safetensors"
     exported(path, network, config | {"network": config["network"] | {"widths": [8, 4000], "block_depth": 3}})
     with little_memory(), pytest.raises(RunError, match=r"net\.safetensors: .*: expected float32 of shape"):
-        open_run(path, raw=False, device="cpu")
+        load_model(path, raw=False, device="cpu")
 
 
 def test_the_config_of_a_run(config, tmp_path):
@@ -115,21 +115,21 @@ def test_the_config_of_a_run(config, tmp_path):
         for what, document in mutations(config):
             path.write_text(json.dumps(document))
             if not what.startswith(("training.", "network.")):
-                shown.of(what, "config.json", partial(info, as_json=True), tmp_path)
+                shown.of(what, "config.json", describe, tmp_path)
             gone_on.of(what, "config.json", resume, what.startswith(("network", "schedule")))
         for what, text in TEXTS.items():
             path.write_bytes(text.encode("latin-1"))
-            shown.of(what, "config.json", partial(info, as_json=True), tmp_path)
+            shown.of(what, "config.json", describe, tmp_path)
             gone_on.of(what, "config.json", resume, True)
         for what in no_files(path):
-            shown.of(what, str(tmp_path), partial(info, as_json=True), tmp_path)
+            shown.of(what, str(tmp_path), describe, tmp_path)
             gone_on.of(what, str(tmp_path), resume, True)
     assert shown.refused > 100
     assert gone_on.refused > 500
 
 
-def test_the_note_of_a_picture(tmp_path):
-    """What is taken asks for a picture that can be drawn, or one that the options refuse."""
+def test_metadata_of_a_png(tmp_path):
+    """Metadata that are accepted give options that can be sampled with."""
     path, outcomes = tmp_path / "a.png", Outcomes(DataError)
     note = {
         **{"command": "sample", "weights": "0" * 16, "step": 6, "raw": False, "seed": 3, "n": 1, "grid": False, "classes": ["0"]},
@@ -138,9 +138,8 @@ def test_the_note_of_a_picture(tmp_path):
     }
 
     def door():
-        asked = asked_then(read_drawn(path), {})
-        Recipe.of(asked, cosine(), parse_size(asked["size"]))
-        assert 1 <= asked["n"] <= 10**6
+        options = options_to_reproduce(read_sample_metadata(path), {})
+        assert 1 <= resolve_sampling(options, cosine(), (8, 8)).n <= 10**6
 
     with little_memory():
         for what, document in mutations(note):

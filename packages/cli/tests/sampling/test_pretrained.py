@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import diffkit_cli
-from running import pixels, size_of
+
+from ..helpers import pixels, size_of
 
 SHIPPED = Path(diffkit_cli.__file__).parent / "digits"
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from running import DIFFKIT, on_a_terminal, one_line, process, said_until, start
+
+from ..helpers import DIFFKIT, on_a_terminal, one_line, process, said_until, start
 
 COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "doctor", "evaluate", "export", "import", "schedules")
 

@@ -5,7 +5,8 @@ import re
 import pytest
 from diffkit_cli.terminal import progress
 from diffkit_cli.terminal.progress import SMOOTHING, Smoothed, counting, duration, training_progress
-from running import TINY, images, on_a_terminal, process
+
+from ..helpers import TINY, images, on_a_terminal, process
 
 
 def test_the_smoothed_loss_is_the_weighted_mean_of_all_updates():

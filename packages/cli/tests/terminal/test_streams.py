@@ -20,7 +20,8 @@ from diffkit_cli.training.parse import to_toml
 from diffkit_trainer import ExportedNetwork, load, write_export
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from running import on_a_terminal
+
+from ..helpers import on_a_terminal
 
 HOSTILE = "\x1b[2J\x1b]0;o\x07[red]x:smile:\u202e\x9b31m\r\t\x7f'\udce9é"
 """Clears the screen, sets a window's title; markup, an emoji's name, the other direction, C1's escape, a byte of no UTF-8."""
@@ -52,8 +53,8 @@ def test_a_config_that_is_shown_reads_back():
     assert "data" not in tomllib.loads(to_toml(TrainOptions(data="\udce9")))
 
 
-OTHER_WAYS = {"print", "input", "echo", "secho", "stderr", "__stdout__", "__stderr__", "Console", "rich", "logging", "click"}
-DOORS = {"streams.py", "console.py", "progress.py"}
+OUTPUT_NAMES = {"print", "input", "echo", "secho", "stderr", "__stdout__", "__stderr__", "Console", "rich", "logging", "click"}
+OUTPUT_MODULES = {"streams.py", "console.py", "progress.py"}
 
 
 @pytest.mark.parametrize("path", sorted(Path(diffkit_cli.__file__).parent.rglob("*.py")), ids=lambda path: path.name)
@@ -70,7 +71,7 @@ def test_no_module_has_a_way_of_its_own(path):
             owner = ast.unparse(node.value)
             used |= {node.attr} if owner in ("sys", "typer", "os") else set()
             used |= {"stderr"} if (owner, node.attr) in (("sys.stdout", "write"), ("os", "write")) else set()
-    assert path.name in DOORS or not used & OTHER_WAYS
+    assert path.name in OUTPUT_MODULES or not used & OUTPUT_NAMES
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from diffkit_cli.training.parse import read_toml
 from diffkit_cli.training.resolve import resolve
 from diffkit_trainer import World, open_images
 from diffkit_unet import preset
-from running import TINY, images, keys, on_a_terminal, one_line, process
+
+from ..helpers import TINY, images, keys, on_a_terminal, one_line, process
 
 
 def test_it_says_what_the_training_would_be(tmp_path):

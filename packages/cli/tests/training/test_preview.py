@@ -1,16 +1,17 @@
 """The pictures of a run while it trains: who drew them, from which noise, and that they change nothing."""
 
 import pytest
-from diffkit_cli.sampling.model import open_run
+from diffkit_cli.sampling.loading import load_model
 from diffkit_trainer import grid
 from PIL import Image
-from running import TINY, keys, on_a_terminal, process, size_of, what_it_is
+
+from ..helpers import TINY, keys, on_a_terminal, process, size_of, what_it_is
 
 HEAD, GAP = 28, 8
 
 
 def drawn(run, raw):
-    sampler = open_run(run, raw=raw, device="cpu").sampler
+    sampler = load_model(run, raw=raw, device="cpu").model
     return grid(sampler.from_noise(sampler.noise(list(range(16))), steps=20))
 
 

@@ -1,15 +1,11 @@
 """How defaults, presets and given options come together, and what they refuse."""
 
-import diffkit_samplers
 import diffkit_schedules
 import diffkit_unet
 import numpy as np
 import pytest
-from diffkit_cli.commands.export import ENDINGS
 from diffkit_cli.errors import UsageError
-from diffkit_cli.options import choices
 from diffkit_cli.presets import PRESETS
-from diffkit_cli.sampling.options import METHODS
 from diffkit_cli.training.options import SCHEDULE_NAMES
 from diffkit_cli.training.resolve import check_together, resolve
 from diffkit_schedules import from_config, to_x0
@@ -22,10 +18,6 @@ TABLES = ("discrete", "shift", "zero_terminal_snr", "karras")
     [
         (PRESETS, diffkit_unet.PRESETS),
         (SCHEDULE_NAMES, [name for name in diffkit_schedules.SCHEDULES if name not in TABLES]),
-        (choices.ALL_SCHEDULES, [name for name in diffkit_schedules.SCHEDULES if name not in TABLES] + ["karras"]),
-        (choices.FORMATS, ENDINGS),
-        (choices.SAMPLERS, METHODS),
-        (choices.SPACINGS, diffkit_samplers.SPACINGS),
     ],
 )
 def test_the_words_are_those_of_their_owners(words, owner):

@@ -12,7 +12,8 @@ from diffkit_cli.training.options import OPTIONS, RESUMABLE
 from diffkit_schedules import offset_cosine
 from diffkit_trainer import load
 from diffkit_trainer.options import ROUNDING, Options, options_of
-from running import TINY, finished, images, keys, one_line, process, start, wait_for, what_it_is
+
+from ..helpers import TINY, finished, images, keys, one_line, process, start, wait_for, what_it_is
 
 
 @pytest.fixture
@@ -155,4 +156,4 @@ def test_info_tells_what_is_saved_from_what_is_logged(run, diffkit):
     assert (found["step"], found["last"]["step"], found["checkpoints"]) == (4, 6, [4])
     shutil.rmtree(run / "checkpoints")
     (run / "log.jsonl").unlink()
-    assert "nothing saved of 6 steps" in " ".join(diffkit("info", run)[1].split())
+    assert "no checkpoint of 6 steps" in " ".join(diffkit("info", run)[1].split())

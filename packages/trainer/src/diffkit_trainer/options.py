@@ -231,5 +231,6 @@ def _in_words(alternatives: tuple[inspect.Type, ...]) -> list[str]:
 
 def _interval(kind: inspect.FloatType) -> str:
     if kind.le is not None and kind.le > 1:
-        return f"above 0, at most {kind.le:g}" if kind.gt is not None else f"from 0 to {kind.le:g}"
-    return f"in [{kind.ge:g}, {f'{kind.le:g}]' if kind.le is not None else f'{kind.lt:g})'}"
+        return f"above 0, at most {kind.le:g}" if kind.gt is not None else f"from {kind.ge:g} to {kind.le:g}"
+    low = f"[{kind.ge:g}" if kind.ge is not None else f"({kind.gt:g}"
+    return f"in {low}, {f'{kind.le:g}]' if kind.le is not None else f'{kind.lt:g})'}"

@@ -1,115 +1,95 @@
-"""diffkit evaluate: how near a run's images are to the data, and whether they are copies of it."""
+"""diffkit evaluate: compare samples with data."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from diffkit_schedules import namespace
-from diffkit_trainer import (
-    DataError,
-    FeatureNetwork,
-    Images,
-    evaluate,
-    load_feature_network,
-    open_images,
-    require_place,
-    split_dataset,
-)
+import typer
 
-from diffkit_cli.commands.evaluation_report import document, picture, print_figures
-from diffkit_cli.commands.sample import check_counts, check_seeds, opened, recipe_of
 from diffkit_cli.errors import UsageError
-from diffkit_cli.sampling.classes import class_labels
-from diffkit_cli.sampling.generate import draw, joined
-from diffkit_cli.sampling.memory import require_memory
-from diffkit_cli.sampling.pretrained import named
-from diffkit_cli.terminal.console import answer, console, plural, warn
+from diffkit_cli.flags import Device, Eta, Json, Raw, Run, Sampler, Spacing, Steps, Text, Work, sampling_flag
+from diffkit_cli.paths import ending_in
+from diffkit_cli.sampling.options import check_seeds, parse_flags, resolve
+from diffkit_cli.sampling.pretrained import DIGITS, name_of
 
-__all__ = ["evaluate_run"]
+__all__ = ["evaluate"]
 
 NUMBER = 1000
-FEW = 200
-"""Of the digits' 449, KID x 1000 scatters by 25 from seed to seed; of 200 by 60, of 50 by 130."""
 
 
-def evaluate_run(
-    run: Path,
-    data: str | None,
-    out: Path | None,
-    asked: Mapping[str, Any],
-    *,
-    n: int | None,
-    seed: int,
-    features: Path | None = None,
-    raw: bool = False,
-    as_json: bool = False,
-    device: str = "auto",
-) -> None:
-    """Draw n images, 1000 unless given and at most a quarter of the data's number, compare them with DATA, print the figures.
+def evaluate(
+    ctx: typer.Context,
+    run: Run = DIGITS,
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help="Data to compare with. Default: the training data.")] = None,
+    n: Annotated[
+        Text, sampling_flag("n", "-n", "--number", help="Number of samples, at most a quarter of the data.", default=NUMBER)
+    ] = None,
+    sampler: Sampler = None,
+    steps: Steps = None,
+    eta: Eta = None,
+    spacing: Spacing = None,
+    seed: Annotated[Text, sampling_flag("seed", default="0")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="The samples nearest to a training image.", callback=ending_in("--out", ".png")),
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Feature network: .onnx, or .pt (TorchScript, which runs code: trust its source)."),
+    ] = None,
+    json: Json = False,
+    raw: Raw = False,
+    device: Device = "auto",
+) -> Work:
+    """Compare samples with data: KID, FD, nearest neighbours."""
+    given = parse_flags(ctx.params)
+    if given.get("n") == 1:
+        raise UsageError("-n must be a whole number from 2 to 1000000, got 1")
+    check_seeds(given.get("seed", 0), given.get("n", NUMBER))
+    from diffkit_trainer import evaluate as compare, require_place, split_dataset
 
-    asked: sampler, steps, eta, spacing. data: the run's own unless given. out: a PNG of the samples that are nearest to a
-    training image, each above it. features: a network to compare by, see `load_feature_network`; one is trained on the spot
-    unless given. Raises UsageError for an option out of its range, DataError for data that cannot be read, is of another
-    shape than the run's images, or too small.
-    """
-    check_counts({"-n": n}, least=2)
-    check_seeds(seed, n or NUMBER)
-    source = opened(run, raw, device, asked)
-    sampler, recipe = source.sampler, recipe_of(asked, source)
-    data = data or sampler.config.data.source
-    if not data:
-        raise UsageError(f"{run} does not say what data it was trained on: give DATA to compare with")
-    images = _images(data, sampler.shape)
-    network = None if features is None else _features(features, images)
-    split = split_dataset(images)
-    n = _number(n, len(split.reference), data)
-    every = [str(k) for k in range(sampler.config.num_classes or 0)]
-    labels = class_labels(sampler.config.network, sampler.config.data.classes, every, n)
-    channels, height, width = sampler.shape
-    require_memory(plural(n, "image"), n * channels * height * width, "take a smaller -n")
-    if out is not None:
-        require_place(out)
-    samples = joined([part.pixels for part in draw(sampler, recipe, range(seed, seed + n), labels=labels)])
-    with console.status("comparing" if network else "learning features, comparing"):
-        found = evaluate(samples, images, split, features=network)
-    if as_json:
-        answer(document(found, images) | {"recipe": recipe.note(), **source.note()})
-    else:
-        print_figures(found, images, f"{named(run)}, step {source.step}, {recipe}")
-    if out is not None:
-        picture(out, samples, images, found, {"command": "evaluate", **source.note(), "seed": seed, "n": n, **recipe.note()})
-        console.print(f"the samples nearest to a training image, above it: {out}")
+    from diffkit_cli.reports.evaluation import (
+        as_document,
+        feature_network,
+        nearest_figure,
+        number_of_samples,
+        print_evaluation,
+        real_images,
+    )
+    from diffkit_cli.sampling.classes import class_labels
+    from diffkit_cli.sampling.generate import concatenated, generate, times_of
+    from diffkit_cli.sampling.limits import require_memory
+    from diffkit_cli.sampling.loading import open_model
+    from diffkit_cli.sampling.metadata import options_metadata
+    from diffkit_cli.terminal.console import answer, console, plural
 
+    def work() -> None:
+        loaded = open_model(run, raw=raw, device=device)
+        model, config = loaded.model, loaded.model.config
+        source = data or config.data.source
+        if not source:
+            raise UsageError(f"{run} does not name its training data: give DATA to compare with")
+        images = real_images(source, model.shape)
+        network = None if features is None else feature_network(features, images)
+        split = split_dataset(images)
+        n = number_of_samples(given.get("n"), NUMBER, len(split.reference), source)
+        options = resolve({**given, "n": n}, model.schedule, model.shape[1:])
+        classes = [str(k) for k in range(config.num_classes or 0)]
+        labels = class_labels(config.network, config.data.classes, classes, n)
+        channels, height, width = model.shape
+        require_memory(plural(n, "image"), n * channels * height * width, "use a smaller -n")
+        if out is not None:
+            require_place(out)
+        times = times_of(model.schedule, options)
+        samples = concatenated([batch.pixels for batch in generate(model, options, times, labels=labels)])
+        with console.status("comparing" if network else "training a feature network, comparing"):
+            found = compare(samples, images, split, features=network)
+        metadata = {**loaded.metadata(), **options_metadata(options)}
+        if json:
+            answer(as_document(found, images) | {"options": options_metadata(options), **loaded.metadata()})
+        else:
+            print_evaluation(found, images, f"{name_of(run)}, step {loaded.step}, {options}")
+        if out is not None:
+            nearest_figure(out, samples, images, found, {"command": "evaluate", **metadata})
+            console.print(f"the samples nearest to a training image, above it: {out}")
 
-def _features(path: Path, images: Images) -> FeatureNetwork:
-    """The network in a file, tried on an image before others are drawn for it."""
-    try:
-        network = load_feature_network(path)
-        network(images.pixels[:1])
-    except ValueError as error:
-        raise UsageError(f"--features: {error}") from None
-    return network
-
-
-def _number(n: int | None, most: int, data: str) -> int:
-    """How many images are drawn and compared; says where they are fewer than asked, or few."""
-    if n is not None and n > most:
-        warn(f"-n {n} is more than a quarter of {data}: {most} are drawn and compared")
-    n = min(n or NUMBER, most)
-    if n < FEW:
-        warn(f"figures of {plural(n, 'image')} scatter widely, take {FEW} or more; the data's own beside them say how widely")
-    return n
-
-
-def _images(data: str, shape: tuple[int, int, int]) -> Images:
-    """The data at the run's size; grey images as colour ones where the run's are."""
-    channels, height, width = shape
-    with console.status(f"reading {data}"):
-        images = open_images(data, height if height == width else None, skip_bad=True)
-    if images.shape == (1, height, width) and channels == 3:
-        pixels = namespace(images.pixels).concat([images.pixels] * 3, axis=1)
-        images = Images(pixels, images.labels, images.classes, images.name, images.skipped)
-    if images.shape != shape:
-        sizes = [f"{h} x {w} with {plural(c, 'channel')}" for c, h, w in (images.shape, shape)]
-        raise DataError(f"{data}: its images are {sizes[0]}, the run draws {sizes[1]}: they cannot be compared")
-    return images
+    return work

@@ -1,126 +1,64 @@
-"""diffkit schedules: the noise schedules as a table, as lines of text, as a plot, and the embedding's picture."""
+"""diffkit schedules: print or plot noise schedules."""
 
-import math
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from diffkit_schedules import Rates, Schedule, from_config
+import typer
+from diffkit_trainer.options import nearest
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.options.choices import ALL_SCHEDULES
-from diffkit_cli.terminal.console import Table, answer, console, results, show, table
+from diffkit_cli.flags import Json, Text, Work, one_of
+from diffkit_cli.paths import ending_in
+from diffkit_cli.training.options import SCHEDULE_NAMES
 
-__all__ = ["embedding", "schedules"]
+__all__ = ["NAMES", "schedules"]
 
-BARS = "▁▂▃▄▅▆▇█"
-LIMIT = 12.0
-CURVE = 201
-COLUMNS = ("t", "alpha", "sigma", "log_snr")
+NAMES = (*SCHEDULE_NAMES, "karras")
+"""The schedules that need no arguments."""
 
-Row = tuple[float, float, float, float]
-"""The numbers of `COLUMNS`."""
+POINTS, MAX_POINTS = 6, 10_001
 
 
-def schedules(names: list[str], *, points: int, as_json: bool, out: Path | None) -> None:
-    """Print t, alpha, sigma and log-SNR at evenly spaced times from 0 to 1, of the schedules named or of all of them.
+def schedules(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Schedules. Default: all of them.", autocompletion=one_of(NAMES)),
+    ] = None,
+    points: Annotated[Text, typer.Option(metavar="N", help=f"Number of times from 0 to 1. Default: {POINTS}.")] = None,
+    json: Json = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Write a plot.", callback=ending_in("--out", ".png"))
+    ] = None,
+    embedding: Annotated[bool, typer.Option("--embedding", help="Plot the sinusoidal embedding instead.")] = False,
+) -> Work:
+    """Print or plot noise schedules: t, alpha, sigma, log-SNR."""
+    given = [*(names or []), *(["--points"] if points is not None else []), *(["--json"] if json else [])]
+    if embedding and given:
+        raise UsageError(f"--embedding plots the embedding only: leave out {' '.join(given)}")
+    keys = {name: name.replace("-", "_") for name in names or NAMES}
+    for name, key in keys.items():
+        if key not in NAMES:
+            raise UsageError(f"unknown schedule {name!r}: {nearest(key, NAMES, 'schedules')}")
+    number = _points(points)
+    from diffkit_cli.reports.schedules import plot_embedding, plot_schedules, print_schedules
+    from diffkit_cli.terminal.console import console
 
-    out: a PNG of the signal rate and the log-SNR over t. as_json: one object of lists, by name; infinities are null. Raises
-    UsageError for an unknown name and for fewer than 2 or more than 10,001 points.
-    """
-    chosen = {name: _named(name) for name in names or ALL_SCHEDULES}
-    if not 2 <= points <= 10001:
-        raise UsageError(f"--points must be from 2 to 10001, got {points}")
-    tables = {name: list(_rows(schedule, points)) for name, schedule in chosen.items()}
-    if as_json:
-        _print_json(tables)
-    else:
-        _print(chosen, tables)
-    if out is not None:
-        _plot(chosen, out)
+    def work() -> None:
+        if embedding:
+            path = out or Path("embedding.png")
+            length = plot_embedding(path)
+            console.print(f"the {length} components of the embedding over the noise variance: {path}")
+            return
+        print_schedules(keys, number, as_json=json)
+        if out is not None:
+            plot_schedules(keys, out)
+            console.print(f"plot: {out}")
 
-
-def embedding(out: Path, length: int = 32) -> None:
-    """The sinusoidal embedding of the noise variance from 0 to 1 as a picture: a row a component, blue -1, white 0, red 1."""
-    from diffkit_schedules import as_array_of, namespace
-    from diffkit_trainer import labelled_grid, save_png
-    from diffkit_unet import SinusoidalEmbedding
-
-    layer = SinusoidalEmbedding(length)
-    width, height, fine = 600, 14, 32
-    v = as_array_of([(k + 0.5) / (width * fine) for k in range(width * fine)], layer.frequencies)
-    xp = namespace(v)
-    # a pixel is the mean over its width: waves that are finer than pixels turn white instead of into other waves
-    values = xp.mean(xp.reshape(xp.permute_dims(layer(v), (1, 0)), (length, width, fine)), axis=2)
-    white = 1 - abs(values)
-    colour = xp.stack([xp.where(values > 0, 1 + 0 * white, white), white, xp.where(values < 0, 1 + 0 * white, white)], axis=1)
-    rows = xp.astype(xp.round(255 * colour), xp.uint8)[:, :, None, :]  # (length, 3, 1, width)
-    frequencies = [float(f) for f in layer.frequencies]
-    labels = [f"{wave} {float(f'{f:.3g}'):g}" for wave in ("sin", "cos") for f in frequencies]
-    pixels = xp.concat([rows] * height, axis=2)
-    picture = labelled_grid(pixels, labels, columns=1, caption="noise variance, 0 to 1", padding=0, scale=1)
-    save_png(picture, out, {"command": "schedules", "embedding": length})
-    console.print(f"the embedding's {length} components over the noise variance: {out}")
+    return work
 
 
-def _named(name: str) -> Schedule:
-    key = name.replace("-", "_")
-    if key not in ALL_SCHEDULES:
-        raise UsageError(f"a schedule must be one of {', '.join(ALL_SCHEDULES)}; got {name!r}")
-    return from_config({"name": key})
-
-
-def _rows(schedule: Schedule, points: int) -> Iterator[Row]:
-    """The schedule at evenly spaced times."""
-    for k in range(points):
-        rates: Rates = schedule(k / (points - 1))
-        yield k / (points - 1), rates.alpha, rates.sigma, rates.log_snr
-
-
-def _print_json(tables: dict[str, list[Row]]) -> None:
-    keyed = {
-        name: {
-            column: [_finite(value) for value in values] for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)
-        }
-        for name, rows in tables.items()
-    }
-    answer(keyed)
-
-
-def _print(chosen: dict[str, Schedule], tables: dict[str, list[Row]]) -> None:
-    screen = results()
-    for name, schedule in chosen.items():
-        show(str(schedule), _table(tables[name]))
-    if len(chosen) > 1:
-        screen.print("log-SNR from t = 0 to 1, -12 to 12", style="bold")
-        for name, schedule in chosen.items():
-            screen.print(f"{name:20} {_line(schedule, screen.encoding)}")
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _table(rows: list[Row]) -> Table:
-    shown = table("t", "alpha", "sigma", "log-SNR")
-    for t, alpha, sigma, log_snr in rows:
-        shown.add_row(f"{t:.4g}", f"{alpha:.5f}", f"{sigma:.5f}", f"{log_snr:.3f}")
-    return shown
-
-
-def _line(schedule: Schedule, encoding: str) -> str:
-    """The log-SNR over t as a line of block letters; of digits where the terminal has no such letters."""
-    letters = BARS if encoding.lower().startswith("utf") else "01234567"
-    values = [log_snr for _, _, _, log_snr in _rows(schedule, 48)]
-    places = ((min(max(value, -LIMIT), LIMIT) + LIMIT) / (2 * LIMIT) for value in values)
-    return "".join(letters[min(int(place * len(letters)), len(letters) - 1)] for place in places)
-
-
-def _plot(chosen: dict[str, Schedule], out: Path) -> None:
-    from diffkit_trainer import Panel, save_plot
-
-    tables: dict[str, Any] = {name: list(_rows(schedule, CURVE)) for name, schedule in chosen.items()}
-    signal = {name: [a / math.hypot(a, s) for _, a, s, _ in rows] for name, rows in tables.items()}
-    ratio = {name: [log_snr for _, _, _, log_snr in rows] for name, rows in tables.items()}
-    save_plot([Panel("signal rate, alpha / sqrt(alpha^2 + sigma^2)", signal, 0, 1), Panel("log-SNR", ratio, -LIMIT, LIMIT)], out)
-    console.print(f"plot: {out}")
+def _points(text: Text) -> int:
+    number = POINTS if text is None else int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not 2 <= number <= MAX_POINTS:
+        raise UsageError(f"--points must be a whole number from 2 to {MAX_POINTS}, got {text!r:.60}")
+    return number

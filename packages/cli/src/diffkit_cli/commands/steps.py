@@ -1,87 +1,81 @@
-"""diffkit steps: what the number of steps does to an image, and what it costs."""
+"""diffkit steps: compare numbers of sampling steps, by their images and by their time."""
 
 import re
-import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from diffkit_trainer import labelled_grid, save_png
+import typer
 
-from diffkit_cli.commands.sample import check_counts, check_seeds, opened, recipe_of
 from diffkit_cli.errors import UsageError
-from diffkit_cli.sampling.generate import draw, joined
-from diffkit_cli.sampling.memory import require_picture
-from diffkit_cli.sampling.model import Sampler
-from diffkit_cli.sampling.options import Recipe
-from diffkit_cli.terminal.console import console, plural
-from diffkit_cli.terminal.progress import duration
+from diffkit_cli.flags import Device, Eta, Raw, Run, Sampler, Size, Spacing, Text, Work, sampling_flag
+from diffkit_cli.paths import ending_in
+from diffkit_cli.sampling.options import check_seeds, parse_flags, resolve
+from diffkit_cli.sampling.pretrained import DIGITS
 
-__all__ = ["parse_steps", "steps_figure"]
+__all__ = ["steps"]
 
-MOST_ROWS = 50
-SECONDS, REPEATS = 0.5, 10
-"""A row is drawn again until it took that long in all, or that often; its shortest time is shown: a short one is easily
-disturbed."""
+MAX_ROWS = 50
+COLUMNS = 10
 
 
-def steps_figure(
-    run: Path,
-    out: Path,
-    asked: Mapping[str, Any],
-    *,
-    counts: list[int],
-    n: int,
-    seed: int,
-    raw: bool = False,
-    device: str = "auto",
-) -> None:
-    """One row of n images for each number of steps, all rows from the same noise, with the time that each row took beside it.
+def steps(
+    ctx: typer.Context,
+    run: Run = DIGITS,
+    steps: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of steps, a row for each.")] = "1,2,3,4,5,20,100",
+    n: Annotated[Text, sampling_flag("n", "-n", "--number", help="Images in each row.", default=COLUMNS)] = None,
+    sampler: Sampler = None,
+    eta: Eta = None,
+    spacing: Spacing = None,
+    seed: Annotated[Text, sampling_flag("seed", default="0")] = None,
+    size: Size = None,
+    out: Annotated[Path, typer.Option(metavar="FILE.png", help="The figure.", callback=ending_in("--out", ".png"))] = Path(
+        "steps.png"
+    ),
+    raw: Raw = False,
+    device: Device = "auto",
+) -> Work:
+    """Compare numbers of sampling steps on the same noise.
 
-    asked: sampler, eta, spacing, size. The times are of sampling alone, all images of a row together.
+    The figure has one row for each number of steps, and its sampling time.
     """
-    check_counts({"-n": n})
-    check_seeds(seed, n)
-    source = opened(run, raw, device, {**asked, "steps": min(counts)})
-    recipes = [recipe_of({**asked, "steps": count}, source) for count in counts]
-    seeds, rows, labels = range(seed, seed + n), [], list[str]()
-    shape = (source.sampler.shape[0], *recipes[0].size)
-    require_picture(out, n * len(counts), shape, columns=n, canvases=2, folder=False)
-    _pixels(source.sampler, recipes[0], seeds)  # the first time costs more than sampling does
-    for recipe in recipes:
-        seconds: list[float] = []
-        while sum(seconds) < SECONDS and len(seconds) < REPEATS:
-            begun = time.perf_counter()
-            pixels = _pixels(source.sampler, recipe, seeds)
-            seconds.append(time.perf_counter() - begun)
-        rows.append(pixels)
-        labels.append(f"{plural(recipe.steps, 'step')}\n{duration(min(seconds))}")
-    note = {"command": "steps", **source.note(), "seed": seed, "n": n, "counts": counts, **_shared(recipes[0])}
-    save_png(labelled_grid(joined(rows), labels, columns=n), out, note)
-    console.print(
-        f"{plural(len(counts), 'row')} of {plural(n, 'image')} from one noise each, {recipes[0].sampler}, seed {seed}: {out}"
-    )
-    for label in labels:
-        console.print("  " + label.replace("\n", ": "))
+    counts = [parse_flags({"steps": count})["steps"] for count in _split(steps)]
+    given = {"n": COLUMNS} | parse_flags({**ctx.params, "steps": None})
+    check_seeds(given.get("seed", 0), given["n"])
+    from diffkit_trainer import labelled_grid, save_png
+
+    from diffkit_cli.sampling.generate import concatenated, times_of
+    from diffkit_cli.sampling.limits import require_image
+    from diffkit_cli.sampling.loading import open_model
+    from diffkit_cli.sampling.metadata import options_metadata
+    from diffkit_cli.sampling.timing import timed_samples
+    from diffkit_cli.terminal.console import console, plural
+    from diffkit_cli.terminal.progress import duration
+
+    def work() -> None:
+        loaded = open_model(run, raw=raw, device=device)
+        model = loaded.model
+        options = [resolve({**given, "steps": count}, model.schedule, model.shape[1:]) for count in counts]
+        times = [times_of(model.schedule, each) for each in options]
+        one = options[0]
+        require_image(out, one.n * len(counts), (model.shape[0], *one.size), columns=one.n, copies=2, folder=False)
+        rows, captions = [], list[str]()
+        for pixels, seconds, count in timed_samples(model, options, times):
+            rows.append(pixels)
+            captions.append(f"{plural(count, 'step')}\n{duration(seconds)}")
+        document = {key: value for key, value in options_metadata(one).items() if key not in ("steps", "classes")}
+        metadata = {"command": "steps", **loaded.metadata(), "counts": counts, **document}
+        save_png(labelled_grid(concatenated(rows), captions, columns=one.n), out, metadata)
+        what = f"{plural(len(counts), 'row')} of {plural(one.n, 'image')} from the same noise"
+        console.print(f"{what}, {one.sampler}, seed {one.seed}: {out}")
+        for caption in captions:
+            console.print("  " + caption.replace("\n", ": "))
+
+    return work
 
 
-def parse_steps(text: str) -> list[int]:
-    """Numbers of steps with commas between. Raises UsageError for anything else.
-
-    >>> parse_steps("1,2, 5")
-    [1, 2, 5]
-    """
+def _split(text: str) -> list[str]:
+    """The numbers in a list with commas. Raises UsageError for anything else."""
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) > MOST_ROWS or not all(re.fullmatch(r"[0-9]{1,7}", part) for part in parts):
-        raise UsageError(f"--steps must be at most {MOST_ROWS} numbers such as 1,2,5,20, got {text!r:.60}")
-    return [int(part) for part in parts]
-
-
-def _pixels(sampler: Sampler, recipe: Recipe, seeds: Sequence[int]) -> Any:
-    """All images at a time: the time of one row is that of one batch."""
-    ((pixels, _),) = draw(sampler, recipe, seeds, batch_size=len(seeds))
-    return pixels
-
-
-def _shared(recipe: Recipe) -> dict[str, Any]:
-    return {key: value for key, value in recipe.note().items() if key != "steps"}
+    if len(parts) > MAX_ROWS or not all(re.fullmatch(r"[0-9]{1,7}", part) for part in parts):
+        raise UsageError(f"--steps must be at most {MAX_ROWS} numbers such as 1,2,5,20, got {text!r:.60}")
+    return parts

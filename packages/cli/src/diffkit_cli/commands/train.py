@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.options.shared import Work, one_of
+from diffkit_cli.flags import Text, Work, one_of
 from diffkit_cli.training.options import FLAGS, OPTIONS, choices
 from diffkit_cli.training.parse import parse_flags, parse_set, read_toml
 
@@ -19,9 +19,6 @@ def _flag(name: str) -> Any:
     words = choices(name)
     listed = f" {', '.join(words)}." if words else ""
     return typer.Option(help=f"{OPTIONS[name].help}{listed}", metavar=OPTIONS[name].metavar, autocompletion=one_of(words))
-
-
-Text = str | None
 
 
 def train(

@@ -1,1 +1,1 @@
-"""From a run to images. Imports terminal."""
+"""From a run to samples: options, model, generation, files. Imports terminal and the modules of the package's root."""

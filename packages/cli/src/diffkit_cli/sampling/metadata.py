@@ -1,4 +1,4 @@
-"""What a picture says of how it was drawn."""
+"""The metadata of a PNG of `diffkit sample`: the options and the model that generated it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,78 +7,71 @@ from typing import Annotated, Any
 import msgspec
 from diffkit_trainer import DataError, read_metadata
 from diffkit_trainer.files import Count, Text, convert
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from diffkit_cli.options.choices import SAMPLERS, SPACINGS
-from diffkit_cli.run_config import Side
+from diffkit_cli.sampling.options import SamplingOptions
 
-__all__ = ["asked_then", "note_of_image", "read_drawn"]
+__all__ = ["SampleMetadata", "image_metadata", "options_metadata", "options_to_reproduce", "read_sample_metadata"]
+
+OPTIONAL = ("init", "strength")
 
 
-class Drawn(Struct, omit_defaults=True):
-    """The note of a picture of `diffkit sample`."""
+class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
+    """The metadata of an image, or of a grid of images; see `image_metadata`."""
 
     command: Text
     weights: Text
     step: Count
     raw: bool
-    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
-    n: Annotated[int, Meta(ge=1, le=10**6)]
     grid: bool
-    classes: list[Text]
-    size: tuple[Side, Side]
-    sampler: Text
-    steps: Annotated[int, Meta(ge=1, le=10**6)]
-    eta: Annotated[float, Meta(ge=0, le=1)]
-    spacing: Text
-    guidance: float
     init: Text | None = None
     strength: Annotated[float, Meta(gt=0, le=1)] | None = None
 
-    def __post_init__(self) -> None:
-        for name, value, words in (("sampler", self.sampler, SAMPLERS), ("spacing", self.spacing, SPACINGS)):
-            if value not in words:
-                raise ValueError(f"{name}: expected one of {', '.join(words)}, found {value!r:.60}")
+
+def options_metadata(options: SamplingOptions) -> dict[str, Any]:
+    """The options as plain JSON."""
+    document: dict[str, Any] = msgspec.to_builtins(options)
+    return document | {"size": list(options.size), "classes": list(options.classes)}
 
 
-ASKED = ("seed", "n", "raw", "classes", "sampler", "steps", "eta", "spacing", "guidance")
+def image_metadata(metadata: Mapping[str, Any], i: int) -> dict[str, Any]:
+    """The metadata of image i, from those of all images: with its own seed and class.
 
-
-def note_of_image(note: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """The note of image i alone, of those that one of `diffkit sample` is about: with its own seed and class.
-
-    >>> note_of_image({"seed": 4, "n": 3, "grid": True, "classes": ["cat", "dog"]}, 1)
+    >>> image_metadata({"seed": 4, "n": 3, "grid": True, "classes": ["cat", "dog"]}, 1)
     {'seed': 5, 'n': 1, 'grid': False, 'classes': ['dog']}
     """
-    classes = note["classes"]
+    classes = metadata["classes"]
     own = [classes[i % len(classes)]] if classes else []
-    return {**note, "seed": note["seed"] + i, "n": 1, "grid": False, "classes": own}
+    return {**metadata, "seed": metadata["seed"] + i, "n": 1, "grid": False, "classes": own}
 
 
-def read_drawn(path: Path) -> dict[str, Any]:
-    """The note of a PNG of `diffkit sample`, see `Drawn`; without keys that are not known here.
+def read_sample_metadata(path: Path) -> SampleMetadata:
+    """The metadata of a PNG of `diffkit sample`; unknown keys are left out.
 
-    Raises DataError where the PNG has none, was made by another command, or its note is not what is written here.
+    Raises DataError where the PNG has none, where another command made it, and for a value of another type or out of range.
     """
-    note = read_metadata(path)
-    if note.get("command") != "sample":
-        raise DataError(f"{path}: was drawn by diffkit {note.get('command')!r:.60}, expected a picture of diffkit sample")
+    document = read_metadata(path)
+    if document.get("command") != "sample":
+        raise DataError(f"{path}: was made by diffkit {document.get('command')!r:.60}, expected an image of diffkit sample")
     try:
-        drawn: dict[str, Any] = msgspec.to_builtins(convert(note, Drawn))
+        metadata = convert(document, SampleMetadata)
+        for name in SampleMetadata.__struct_fields__:
+            if name not in document and name not in OPTIONAL:
+                raise ValueError(f"object missing required field {name}")
     except ValueError as error:
-        raise DataError(f"{path}: its note: {error}") from None
-    return drawn
+        raise DataError(f"{path}: its metadata: {error}") from None
+    return metadata
 
 
-def asked_then(note: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that draw the noted picture again, under those that are asked now.
+def options_to_reproduce(metadata: SampleMetadata, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that reproduce an image, with those that are given in their place.
 
-    A sampler of one's own brings its own eta; ddpm its own number of steps, which no other sampler takes over.
+    Another sampler has its own eta; and where one of the two is ddpm, its own number of steps.
     """
-    then = {key: note[key] for key in ASKED} | {"size": "x".join(map(str, note["size"]))}
-    sampler = asked.get("sampler", then["sampler"])
-    if sampler != then["sampler"]:
-        del then["eta"]
-        if "ddpm" in (sampler, then["sampler"]):
-            del then["steps"]
-    return then | dict(asked)
+    options = {name: getattr(metadata, name) for name in (*SamplingOptions.__struct_fields__, "raw")}
+    sampler = given.get("sampler", metadata.sampler)
+    if sampler != metadata.sampler:
+        del options["eta"]
+        if "ddpm" in (sampler, metadata.sampler):
+            del options["steps"]
+    return options | dict(given)

@@ -1,92 +1,98 @@
-"""How an image is drawn from its noise: sampler, steps, eta, spacing, size, guidance."""
+"""Every option of sampling: its name, type, default, range and one line of help. Imports neither NumPy nor torch."""
 
-import math
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from diffkit_samplers import SPACINGS
-from diffkit_schedules import Schedule, timesteps_of
+from diffkit_samplers import METHODS, SPACINGS
+from diffkit_trainer.files import Text
+from diffkit_trainer.options import Help, Option, OptionError, options_of, shown
+from msgspec import Meta, Struct, inspect
 
-from diffkit_cli.errors import UsageError
-from diffkit_cli.terminal.console import plural
+from diffkit_cli.errors import UsageError, flag
+from diffkit_cli.run_config import Side
 
-__all__ = ["METHODS", "Recipe", "parse_size"]
+if TYPE_CHECKING:
+    from diffkit_schedules import Schedule
 
-LARGEST = {"steps": 10**6, "size": 4096}
+__all__ = ["OPTIONS", "Given", "SamplingOptions", "check_seeds", "choices", "parse_flags", "parse_size", "resolve"]
 
+Given: TypeAlias = dict[str, Any]
+"""The options that were given, each in its range."""
 
-class Method(NamedTuple):
-    """A sampler's update, by its name in `diffkit_samplers.METHODS`, and the eta that is meant by the sampler's name."""
-
-    update: str
-    eta: float
-
-
-METHODS = {
-    "ddim": Method("ddim", 0.0),
-    "ddpm": Method("ddim", 1.0),
-    "heun": Method("heun", 0.0),
-    "dpmpp_2m": Method("dpmpp_2m", 0.0),
-    "dpmpp_2m_sde": Method("dpmpp_2m", 1.0),
-    "euler_ancestral": Method("ddim", 1.0),
-}
-"""What --sampler takes. One update at several values of eta goes by several names; ddpm also takes every step there is."""
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=10**6)]
+MAX_SEED = 2**63 - 1
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that makes an image of its noise and of the network. Raises UsageError for a value out of its range.
+class SamplingOptions(Struct, frozen=True, kw_only=True):
+    """The options that determine the samples of a network, resolved: what `resolve` makes of those that were given.
 
-    >>> Recipe(size=(8, 8)).sampler
-    'ddim'
+    size: (height, width). Raises ValueError for a sampler that is not installed and for an unknown spacing.
+
+    >>> str(SamplingOptions(size=(8, 8)))
+    '20 steps of ddim, eta 0'
     """
 
-    size: tuple[int, int]
-    sampler: str = "ddim"
-    steps: int = 20
-    eta: float = 0.0
-    spacing: str = "uniform"
-    guidance: float = 1.0
+    n: Annotated[Count, Help("Number of images.")] = 16
+    seed: Annotated[Annotated[int, Meta(ge=0, le=MAX_SEED)], Help("Seed of the noise; image i depends on seed + i only.")] = 0
+    classes: Annotated[tuple[Text, ...], Help("Class of the images, by name or number; several take turns.")] = ()
+    sampler: Annotated[Text, Help("Sampling method.")] = "ddim"
+    steps: Annotated[Count, Help("Sampling steps.")] = 20
+    eta: Annotated[Annotated[float, Meta(ge=0, le=1)], Help("Noise added in each step: 0 as in DDIM, 1 as in DDPM.")] = 0.0
+    spacing: Annotated[Text, Help("Spacing of the timesteps.")] = "uniform"
+    size: Annotated[tuple[Side, Side], Help("Size of the images.")]
+    guidance: Annotated[Annotated[float, Meta(ge=-1e30, le=1e30)], Help("Classifier-free guidance scale; 1 is off.")] = 1.0
 
     def __post_init__(self) -> None:
-        _one_of("--sampler", self.sampler, METHODS)
-        _one_of("--spacing", self.spacing, SPACINGS)
-        if not 1 <= self.steps <= LARGEST["steps"]:
-            raise UsageError(f"--steps must be from 1 to {LARGEST['steps']}, got {self.steps}")
-        if not 0 <= self.eta <= 1:
-            raise UsageError(f"--eta must be in [0, 1] (0 = DDIM, 1 = DDPM), got {self.eta}")
-        if not math.isfinite(self.guidance):
-            raise UsageError(f"--guidance must be a number (1 = off), got {self.guidance}")
-
-    @classmethod
-    def of(cls, asked: Mapping[str, Any], schedule: Schedule, size: tuple[int, int]) -> "Recipe":
-        """The recipe of the options that were given; the sampler decides eta and, for ddpm, the number of steps otherwise."""
-        values = {key: asked[key] for key in cls.__dataclass_fields__ if key in asked} | {"size": size}
-        for key in ("sampler", "spacing"):
-            if key in values:
-                values[key] = values[key].replace("-", "_")
-        sampler = values.get("sampler", "ddim")
-        if sampler in METHODS:
-            values.setdefault("eta", METHODS[sampler].eta)
-        if sampler == "ddpm":
-            values.setdefault("steps", timesteps_of(schedule))
-        return cls(**values)
-
-    @property
-    def update(self) -> str:
-        """The name of the sampler's update for `diffkit_samplers.trajectory`."""
-        return METHODS[self.sampler].update
-
-    def note(self) -> dict[str, Any]:
-        """The recipe as plain JSON."""
-        return asdict(self) | {"size": list(self.size)}
+        for name, words in REGISTERED.items():
+            if getattr(self, name) not in words:
+                raise ValueError(f"{name}: expected one of {', '.join(words)}, found {getattr(self, name)!r:.60}")
 
     def __str__(self) -> str:
-        guided = f", guidance {self.guidance:g}" if self.guidance != 1 else ""
-        spaced = f", {self.spacing} spacing" if self.spacing != "uniform" else ""
-        return f"{plural(self.steps, 'step')} of {self.sampler}, eta {self.eta:g}{spaced}{guided}"
+        steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
+        guidance = f", guidance {self.guidance:g}" if self.guidance != 1 else ""
+        spacing = f", {self.spacing} spacing" if self.spacing != "uniform" else ""
+        return f"{steps} of {self.sampler}, eta {self.eta:g}{spacing}{guidance}"
+
+
+_COMMANDS = (
+    Option("batch_size", Count, None, "Images generated at a time; does not change them. Default: as many as fit in memory."),
+    Option("rows", Count, 5, "Pairs of noises to interpolate between."),
+    Option("columns", Count, 11, "Images in each row, its two ends included."),
+    Option("rounds", Count, 5, "Times each step is repeated, so that both parts fit; 1 is fastest."),
+    Option(
+        "strength", Annotated[float, Meta(gt=0, le=1)], 0.6, "How far --init is noised, in (0, 1]: 1 keeps hardly anything of it."
+    ),
+)
+
+OPTIONS: Mapping[str, Option] = {**options_of(SamplingOptions)} | {option.name: option for option in _COMMANDS}
+"""By name: `SamplingOptions`, and those of single commands."""
+
+REGISTERED: Mapping[str, Collection[str]] = {"sampler": METHODS, "spacing": SPACINGS}
+"""The options that take words; other distributions may add samplers."""
+
+_FLAGS = {"n": "-n", "classes": "--class"}
+"""The flags that are not called as their options are."""
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The words that an option takes; none where it takes anything of its type.
+
+    >>> choices("sampler")[:2], choices("steps")
+    (('ddim', 'ddpm'), ())
+    """
+    return tuple(REGISTERED.get(name, ()))
+
+
+def parse_flags(flags: Mapping[str, Any]) -> Given:
+    """The options of sampling that are among the flags and were given, each in its type and range.
+
+    Raises UsageError, which names the flag, what was expected and what was found.
+
+    >>> parse_flags({"steps": "5", "eta": "1", "size": "6x9", "sampler": "dpmpp-2m", "seed": None, "out": "a.png"})
+    {'steps': 5, 'eta': 1.0, 'size': (6, 9), 'sampler': 'dpmpp_2m'}
+    """
+    return {name: _check(name, value) for name, value in flags.items() if name in OPTIONS and value not in (None, [], ())}
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -97,11 +103,63 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text.strip().lower(), re.ASCII)
     size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not all(1 <= side <= LARGEST["size"] for side in size):
-        raise UsageError(f"--size must be N or HEIGHTxWIDTH, each from 1 to {LARGEST['size']}, got {text!r}")
+    if not all(1 <= side <= 4096 for side in size):
+        raise UsageError(f"--size must be N or HEIGHTxWIDTH, each from 1 to 4096, got {text!r:.60}")
     return size
 
 
-def _one_of(flag: str, value: str, names: Any) -> None:
-    if value not in names:
-        raise UsageError(f"{flag} must be one of {', '.join(names)}; got {value!r}")
+def resolve(given: Mapping[str, Any], schedule: "Schedule", size: tuple[int, int]) -> SamplingOptions:
+    """The options of a command: those that were given, over the sampler's steps and eta, over the defaults.
+
+    size: of the run's images. Raises UsageError for a sampler of another distribution that is not one.
+
+    >>> from diffkit_schedules import cosine_betas
+    >>> print(resolve({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)))
+    50 steps of ddpm, eta 1
+    """
+    from diffkit_samplers import Sampler
+    from diffkit_schedules import timesteps_of
+
+    name = given.get("sampler", "ddim")
+    try:
+        sampler = METHODS[name]
+    except ImportError as error:
+        raise UsageError(f"--sampler: {error}") from None
+    if not isinstance(sampler, Sampler):
+        raise UsageError(f"--sampler: {name!r} of {' '.join(METHODS.origin(name))} must be a Sampler, got {sampler!r:.60}")
+    steps = timesteps_of(schedule) if sampler.steps is None else sampler.steps
+    values: dict[str, Any] = {"size": size, "steps": steps, "eta": sampler.eta} | dict(given)
+    return SamplingOptions(**{name: value for name, value in values.items() if name in SamplingOptions.__struct_fields__})
+
+
+def check_seeds(seed: int, images: int) -> None:
+    """Raises UsageError unless seed ... seed + images - 1 are seeds."""
+    if seed > MAX_SEED + 1 - images:
+        raise UsageError(f"--seed must be at most {MAX_SEED + 1 - images} for {images} images, got {seed}")
+
+
+def _check(name: str, value: Any) -> Any:
+    """An option's value in its type and range, from the text of its flag. Raises UsageError."""
+    option, words = OPTIONS[name], choices(name)
+    if name == "size":
+        return parse_size(value)
+    if words and value not in words:
+        value = value.replace("-", "_")
+    try:
+        value = option.check(_number(option, value))
+        if words and value not in words:
+            raise OptionError(name, f"one of {', '.join(words)}", shown(value))
+    except OptionError as error:
+        raise UsageError(f"{_FLAGS.get(name, flag(name))} must be {error.expected}, got {error.found}") from None
+    return value
+
+
+def _number(option: Option, text: Any) -> Any:
+    """The number that a text stands for where the option takes one; else the text."""
+    for kind, read in ((inspect.IntType, int), (inspect.FloatType, float)):
+        if any(isinstance(each, kind) for each in option.alternatives):
+            try:
+                return read(text)
+            except ValueError:
+                return text
+    return text

@@ -1,16 +1,16 @@
-"""The network that comes with the command: the digits, for a RUN that is not given; scripts/make_digits_network.py makes it."""
+"""The bundled network of the digits, the default RUN; scripts/make_digits_network.py makes it."""
 
 from pathlib import Path
 
-__all__ = ["DIGITS", "named"]
+__all__ = ["DIGITS", "name_of"]
 
 DIGITS = Path(__file__).parents[1] / "digits" / "model.safetensors"
 
 
-def named(run: Path) -> str:
-    """What a person calls the run.
+def name_of(run: Path) -> str:
+    """The name of a run in messages.
 
-    >>> named(Path("runs/flowers")), named(DIGITS)
-    ('runs/flowers', 'the digits that come with diffkit')
+    >>> name_of(Path("runs/flowers")), name_of(DIGITS)
+    ('runs/flowers', 'the bundled digits network')
     """
-    return "the digits that come with diffkit" if run == DIGITS else str(run)
+    return "the bundled digits network" if run == DIGITS else str(run)

@@ -1,4 +1,4 @@
-"""Pictures written as they are drawn, with notes of how that was done."""
+"""Samples written as they are generated, with their metadata."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -6,38 +6,38 @@ from typing import Any
 
 from diffkit_trainer import save_images, save_png
 
-from diffkit_cli.sampling.generate import Drawn, joined
+from diffkit_cli.sampling.generate import Samples, concatenated
 from diffkit_cli.terminal.console import plural, warn
 
-__all__ = ["write_images"]
+__all__ = ["write_samples"]
 
 
-def write_images(
-    drawn: Iterable[Drawn],
+def write_samples(
+    batches: Iterable[Samples],
     out: Path,
-    note: Callable[[int], Mapping[str, Any]],
+    metadata: Callable[[int], Mapping[str, Any]],
     *,
     columns: int | None = None,
-    lone: bool = False,
+    single: bool = False,
 ) -> list[Any]:
-    """The images as one grid, or in a folder, each batch as it comes: what is there when something stops it is complete.
+    """Write the images as one grid, or into a folder, where each batch is written as soon as it is generated.
 
-    note: of the image of that number, a grid has that of 0. lone: one image that is written at its own size, not as a grid. Gives
-    the frames, all images in each; says how many other PNGs the folder holds.
+    metadata: of image i; a grid has that of image 0. single: one image, written at its own size instead of in a grid. Returns
+    the frames, each with all images; warns of other PNGs in the folder.
     """
     grid, count = out.suffix.lower() == ".png", 0
     pixels, frames = list[Any](), list[list[Any]]()
-    for part in drawn:
-        frames.append(part.frames)
+    for batch in batches:
+        frames.append(batch.frames)
         if grid:
-            pixels.append(part.pixels)
+            pixels.append(batch.pixels)
         else:
-            notes = [note(count + i) for i in range(len(part.pixels))]
-            count += len(save_images(part.pixels, out, metadata=notes, first=count))
-    if grid and lone:
-        save_png(pixels[0][0], out, note(0))
+            notes = [metadata(count + i) for i in range(len(batch.pixels))]
+            count += len(save_images(batch.pixels, out, metadata=notes, first=count))
+    if grid and single:
+        save_png(pixels[0][0], out, metadata(0))
     elif grid:
-        save_images(joined(pixels), out, columns=columns, metadata=[note(0)])
+        save_images(concatenated(pixels), out, columns=columns, metadata=[metadata(0)])
     elif others := sum(1 for _ in out.glob("*.png")) - count:
-        warn(f"{out} holds {plural(others, 'other PNG')} too, from before")
-    return [joined(parts) for parts in zip(*frames, strict=True)]
+        warn(f"{out} also holds {plural(others, 'older PNG')}")
+    return [concatenated(parts) for parts in zip(*frames, strict=True)]

@@ -1,1 +1,1 @@
-"""What people see: console, progress, signals, errors. Imports nothing of the other rooms."""
+"""Output, progress, errors and signals of the terminal. Imports nothing of the other rooms."""

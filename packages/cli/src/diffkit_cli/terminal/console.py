@@ -1,4 +1,4 @@
-"""Where things are said, results on stdout, all else on stderr; other modules say nothing by any other way."""
+"""Output: results on stdout, everything else on stderr. Other modules print by these functions only."""
 
 import json
 import os
@@ -24,23 +24,24 @@ WIDE = 10_000
 
 
 class Screen(Console):
-    """A console that shows each text as it is, see `visible`: no markup, no names of emoji; and that leaves a broken pipe to
-    whoever runs the command, where rich would end the process itself.
+    """A rich console without markup and emoji names, which escapes control characters, see `visible`.
+
+    It raises a BrokenPipeError, where rich would end the process.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """What rich asks for each text that it is given to print, also in a table."""
+        """The text as rich prints it; rich calls this for each text, also in tables."""
         return super().render_str(visible(text), **options)
 
     def status(self, status: Any, **options: Any) -> Status:
-        """A spinner beside a text while something lasts."""
+        """A spinner with a text, for the duration of a with block."""
         return super().status(self.render_str(status), **options)
 
     def on_broken_pipe(self) -> None:
-        """Called while BrokenPipeError is handled: it goes on."""
+        """Called by rich in its handler of BrokenPipeError: raise it again."""
         raise
 
 
@@ -48,50 +49,50 @@ console = Screen(stderr=True, soft_wrap=True)
 
 
 def results() -> Console:
-    """What is printed on stdout, as wide as the terminal; elsewhere a line is as long as it is, for the next program to read."""
+    """The console of stdout: as wide as a terminal, without a limit in files and pipes."""
     return Screen(width=None if sys.stdout.isatty() else WIDE)
 
 
 def answer(document: Any) -> None:
-    """The JSON of --json on stdout, in one line of ASCII: whatever is in it, JSON has an escape for."""
+    """Print the JSON of --json on stdout, in one line of ASCII."""
     write(json.dumps(document))
 
 
 def write(text: str) -> None:
-    """Lines of text on stdout, however long they are."""
+    """Print lines of text on stdout, without wrapping."""
     sys.stdout.write("".join(f"{visible(line)}\n" for line in text.split("\n")))
 
 
 def show(title: str, rows: Table) -> None:
-    """A table with its title above it."""
+    """Print a table with a title."""
     screen = results()
     screen.print(title, style="bold", soft_wrap=True)
     screen.print(rows)
 
 
 def table(*columns: str) -> Table:
-    """An empty table of those columns, the first one left, the others right; what is too long for the screen goes on below."""
+    """An empty table: the first column is aligned to the left, the others to the right; long text wraps."""
     empty = Table(box=None, show_header=any(columns))
-    for place, column in enumerate(columns):
-        empty.add_column(column, justify="right" if place and column else "left", overflow="fold")
+    for i, column in enumerate(columns):
+        empty.add_column(column, justify="right" if i and column else "left", overflow="fold")
     return empty
 
 
 def warn(message: str) -> None:
-    """One line to stderr."""
+    """Print a warning to stderr, in one line."""
     console.print(f"warning: {message}")
 
 
 @contextmanager
 def warnings_as_lines() -> Iterator[None]:
-    """Show Python's own warnings, such as the trainer's or torch's, as `warn` does."""
+    """Print Python's warnings, such as torch's, by `warn`."""
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: warn(" ".join(str(message).split()))
         yield
 
 
 def plural(count: int, thing: str) -> str:
-    """The number of things, and their name as that number has it.
+    """A number with its noun, in the singular or the plural.
 
     >>> plural(1, "image"), plural(0, "image"), plural(2, "channel")
     ('1 image', '0 images', '2 channels')
@@ -100,7 +101,7 @@ def plural(count: int, thing: str) -> str:
 
 
 def command(*words: object) -> str:
-    r"""A command of diffkit as it can be pasted into a shell, whatever its words are.
+    r"""A command of diffkit, quoted for a shell.
 
     >>> command("sample", "my run"), command("sample", Path("-run"))
     ("diffkit sample 'my run'", 'diffkit sample ./-run')
@@ -112,15 +113,15 @@ def command(*words: object) -> str:
 
 def _quoted(word: object) -> str:
     text = str(word)
-    if isinstance(word, Path) and text.startswith("-"):  # which would be taken for an option
+    if isinstance(word, Path) and text.startswith("-"):  # not an option
         text = f"./{text}"
     if visible(text) == text:
         return shlex.quote(text)
-    return "$'" + "".join(map(_in_a_shell, text)) + "'"
+    return "$'" + "".join(map(_shell_escape, text)) + "'"
 
 
-def _in_a_shell(letter: str) -> str:
-    """A letter between $' and ', which bash, zsh, ksh and POSIX since 2024 read: bytes as three octal digits."""
+def _shell_escape(letter: str) -> str:
+    """A letter in $'...' quotes, which bash, zsh, ksh and POSIX 2024 read: bytes as three octal digits."""
     if letter in "\\'":
         return f"\\{letter}"
     return letter if visible(letter) == letter else "".join(f"\\{byte:03o}" for byte in os.fsencode(letter))

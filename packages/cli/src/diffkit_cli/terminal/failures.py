@@ -1,4 +1,4 @@
-"""What went wrong, in one line with the way out, and the exit code that says of what kind it is."""
+"""Errors as one line with the way out, and their exit codes."""
 
 import traceback
 from typing import Any
@@ -7,18 +7,19 @@ from diffkit_cli.terminal.memory import out_of_memory
 from diffkit_cli.terminal.signals import Stopped
 from diffkit_cli.terminal.streams import visible
 
-__all__ = ["explained"]
+__all__ = ["explain"]
 
 CODES = {"DataError": 3, "DivergedError": 5, "LockedError": 6, "RunError": 4, "ValueError": 2}
-"""By the names of their classes: where the trainer cannot be read, that is what is to be said."""
+"""By class name, so that nothing is imported where the trainer itself cannot be imported."""
 
 
-def explained(error: BaseException, *, debug: bool = False) -> tuple[str, int]:
-    """What to say of an error, "" for nothing, and the exit code. A fault that is nobody's but ours is told by its traceback,
-    with code 1; where debug is wanted, any error.
+def explain(error: BaseException, *, debug: bool = False) -> tuple[str, int]:
+    """The message of an error, "" for none, and the exit code.
 
-    >>> explained(IsADirectoryError(21, "Is a directory", "a.png"))
-    ('diffkit: a.png: Is a directory; give another place', 4)
+    An unexpected error, or any error with debug, is shown by its traceback, with exit code 1.
+
+    >>> explain(IsADirectoryError(21, "Is a directory", "a.png"))
+    ('diffkit: a.png: Is a directory; use another path', 4)
     """
     if isinstance(error, SystemExit) and not isinstance(error, Stopped):
         return "", error.code if isinstance(error.code, int) else 0
@@ -36,20 +37,20 @@ def _line(error: Any) -> tuple[str, int]:
     code = next((CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in CODES), None)
     if code is not None:
         return "; ".join([str(error), *getattr(error, "__notes__", [])]), code
-    if said := out_of_memory(error):
-        return said, 4
+    if message := out_of_memory(error):
+        return message, 4
     if isinstance(error, FileExistsError | NotADirectoryError):
-        return f"{error.filename}: a file is where a folder is needed; give another place", 4
+        return f"{error.filename}: a file is where a folder is needed; use another path", 4
     if isinstance(error, OSError) and error.strerror:
-        wrong_place = isinstance(error, IsADirectoryError | FileNotFoundError | PermissionError)
-        return f"{error.filename or 'the disk'}: {error.strerror}{'; give another place' if wrong_place else ''}", 4
+        wrong_path = isinstance(error, IsADirectoryError | FileNotFoundError | PermissionError)
+        return f"{error.filename or 'the disk'}: {error.strerror}{'; use another path' if wrong_path else ''}", 4
     if isinstance(error, OSError) and error.filename is not None:  # what was to be written
-        return f"{error.filename}: {str(error).lower()}; give another place", 4
+        return f"{error.filename}: {str(error).lower()}; use another path", 4
     return "", 1
 
 
 def _with_help(error: Any, message: str) -> str:
-    """The message of a wrong command line and where to read more, unless it is the help itself, or says enough."""
+    """The message of a wrong command line, and how to show the help, unless it is the help or names the options."""
     command = getattr(getattr(error, "ctx", None), "command_path", None)
     if command is None or message.startswith("Usage: ") or "Possible options" in message:
         return message

@@ -1,26 +1,26 @@
-"""Memory that does not suffice: told in one line, with the way out."""
+"""Errors of exhausted memory, in one line with the way out."""
 
 import re
 
 __all__ = ["out_of_memory"]
 
 PHRASES = ("allocate memory", "out of memory", "failed to map segment", "bad_alloc", "can't start new thread")
-"""What torch, the system's loader and Python's threads say of it."""
+"""In the messages of torch, the system's loader and Python's threads."""
 
-ASKED = re.compile(r"(?:allocate|allocate:?) (\d+ bytes|[\d.]+ [KMGT]i?B)")
+REQUESTED = re.compile(r"(?:allocate|allocate:?) (\d+ bytes|[\d.]+ [KMGT]i?B)")
 
 
 def out_of_memory(error: BaseException) -> str:
-    """What to say of an error where memory did not suffice; "" for any other.
+    """The message of an error of exhausted memory; "" for any other error.
 
     >>> out_of_memory(MemoryError("Unable to allocate 7.45 GiB for an array"))
-    'the memory does not suffice, 7.45 GiB more were asked for: ask for less at a time, or stop other programs'
+    'out of memory, 7.45 GiB more were requested: use a smaller batch or size, or stop other programs'
     >>> out_of_memory(RuntimeError("no such layer"))
     ''
     """
-    said = str(error)
-    if not isinstance(error, MemoryError) and not any(phrase in said.lower() for phrase in PHRASES):
+    text = str(error)
+    if not isinstance(error, MemoryError) and not any(phrase in text.lower() for phrase in PHRASES):
         return ""
-    asked = ASKED.search(said)
-    more = f", {asked[1]} more were asked for" if asked else ""
-    return f"the memory does not suffice{more}: ask for less at a time, or stop other programs"
+    requested = REQUESTED.search(text)
+    more = f", {requested[1]} more were requested" if requested else ""
+    return f"out of memory{more}: use a smaller batch or size, or stop other programs"

@@ -1,4 +1,4 @@
-"""How far a long work is: a bar on a terminal, plain lines now and then elsewhere."""
+"""Progress: a bar on a terminal, a plain line every few seconds elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +18,11 @@ LINE_SECONDS = 5.0
 
 @dataclass
 class Smoothed:
-    """A mean that forgets: an update counts `SMOOTHING` times as much as the one after it, so it is that of the last 50 or so.
+    """An exponentially smoothed mean: each update weighs `SMOOTHING` times as much as the next, about the last 50 count.
 
         total <- d total + (1 - d) value,   weight <- d weight + (1 - d),   d = SMOOTHING^updates,   mean = total / weight
 
-    weight corrects for the zero it begins with: after one value the mean is that value.
+    weight corrects for the zero that total starts at: after one value the mean is that value.
 
     >>> loss = Smoothed()
     >>> loss.add(2.0, 50), round(loss.add(1.0, 1), 2)
@@ -33,14 +33,14 @@ class Smoothed:
     weight: float = 0.0
 
     def add(self, value: float, updates: int) -> float:
-        """Take in the mean of so many updates; the smoothed mean."""
+        """Add the mean of so many updates; returns the smoothed mean."""
         d = SMOOTHING**updates
         self.total, self.weight = d * self.total + (1 - d) * value, d * self.weight + (1 - d)
         return self.total / self.weight
 
 
 class TrainingProgress:
-    """What is shown of a training; a loss comes with the log's entries alone, for reading one waits for the device."""
+    """The progress of a training; the loss is shown when it is logged, for reading it waits for the device."""
 
     def __init__(self, steps: int, start: int, epoch: float, bar: Progress | None) -> None:
         self.steps, self.start, self.epoch, self.bar = steps, start, epoch, bar
@@ -49,12 +49,12 @@ class TrainingProgress:
             self._task = bar.add_task("training", total=steps, completed=start, epoch=self._epoch(start), loss="-", rate="-")
 
     def at(self, step: int) -> None:
-        """An update was made."""
+        """Show a step."""
         if self.bar is not None:
             self.bar.update(self._task, completed=step, epoch=self._epoch(step))
 
     def logged(self, step: int, loss: float | None, rate: float) -> None:
-        """The mean loss since the last time, None where there was none; images a second."""
+        """Show the mean loss since the last call, None for none, and the images per second."""
         smooth = "-" if loss is None else f"{self._loss.add(loss, max(step - self._logged, 1)):.4f}"
         self._logged = step
         if self.bar is not None:
@@ -73,7 +73,7 @@ class TrainingProgress:
 
 @contextmanager
 def training_progress(steps: int, start: int, epoch: float) -> Iterator[TrainingProgress]:
-    """Progress of a training from step `start` to `steps`; epoch: the number of steps it takes to see every image."""
+    """Progress of a training from step `start` to `steps`; epoch: the number of steps in an epoch."""
     if not console.is_terminal:
         yield TrainingProgress(steps, start, epoch, None)
         return
@@ -87,7 +87,7 @@ def training_progress(steps: int, start: int, epoch: float) -> Iterator[Training
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """on_progress(done, total) of a work: a bar while it lasts on a terminal, a line every few seconds elsewhere."""
+    """on_progress(done, total), which shows a bar on a terminal, and a line every few seconds elsewhere."""
     if not console.is_terminal:
         yield _lines(what)
         return
@@ -98,7 +98,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def duration(seconds: float) -> str:
-    """A time, as people say it: two digits of it at most, or two units.
+    """A duration in two digits, or in two units.
 
     >>> duration(0.0123), duration(0.42), duration(59.4)
     ('12 ms', '0.42 s', '59 s')

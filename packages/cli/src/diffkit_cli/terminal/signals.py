@@ -1,8 +1,8 @@
-"""The signals that end a command, from its first line to its last: Ctrl-C, SIGTERM, and SIGHUP of a terminal that is closed.
+"""Signals that end a command: SIGINT (Ctrl-C), SIGTERM, and SIGHUP of a closed terminal.
 
-A command that one of them reached ends with 128 + its number. What it does about it depends on how far it is: while it and
-torch are read it leaves at once, for nothing is to be undone, and libraries that are half read lose exceptions; at work it
-unwinds, so that no file is left half written; a training goes on to the end of its update and is saved.
+The exit code is 128 + the signal's number. While modules are imported the process exits at once: there is nothing to clean up,
+and half imported libraries lose exceptions. During the work the signal raises Stopped, so that no file stays half written. A
+training finishes its update and is saved.
 """
 
 import os
@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from diffkit_cli.terminal.streams import complain, show_cursor
+from diffkit_cli.terminal.streams import show_cursor, write_error
 
 __all__ = ["Stopped", "caught_signals", "code", "ignore", "leave_at_once", "left_to_the_system", "unwind"]
 
@@ -19,14 +19,14 @@ SIGNALS = [signal.Signals[name] for name in WORDS if hasattr(signal, name)]
 
 Handler = Callable[[int, object], object] | signal.Handlers
 
-_came: list[int] = []
+_received: list[int] = []
 
 
 class Stopped(SystemExit):
-    """A signal came, and the work unwinds.
+    """A signal was received.
 
-    No KeyboardInterrupt: CPython remembers one that came inside exec(str), as of a dataclass, and would end by SIGINT itself,
-    even where it was handled.
+    It is no KeyboardInterrupt: CPython remembers one that is raised inside exec(str), as dataclasses use it, and would end by
+    SIGINT even where it was handled.
     """
 
     def __init__(self, signum: int) -> None:
@@ -36,53 +36,53 @@ class Stopped(SystemExit):
 
 
 def leave_at_once() -> None:
-    """From here on a signal ends the process where it is. One that was ignored, as by nohup, stays so, here and below."""
-    _came.clear()
+    """From here on a signal exits at once. Signals that are ignored, as by nohup, stay ignored, here and below."""
+    _received.clear()
     _handle(_leave)
 
 
 def unwind() -> None:
-    """From here on a signal raises Stopped; a second one ends the process where it is."""
+    """From here on a signal raises Stopped; a second one exits at once."""
     _handle(_unwind)
 
 
 def ignore() -> None:
-    """From here on nothing is left to be stopped."""
+    """From here on signals are ignored: the work is done."""
     _handle(signal.SIG_IGN)
 
 
 def code() -> int:
-    """128 + the number of the last signal that came; 0 where none did."""
-    return 128 + _came[-1] if _came else 0
+    """128 + the number of the last signal received; 0 for none."""
+    return 128 + _received[-1] if _received else 0
 
 
 @contextmanager
 def left_to_the_system() -> Iterator[None]:
-    """In the block a signal ends the process by itself: whoever waits inside the system for others does not hear of it."""
+    """In the block signals have the system's default effect: Python cannot handle them while it waits for other processes."""
     with _handled(signal.SIG_DFL):
         yield
 
 
 @contextmanager
 def caught_signals(*, silent: bool = False) -> Iterator[Callable[[], int]]:
-    """A function that gives the signal that came, or 0, to be asked between two steps. A second signal raises Stopped."""
+    """A function that returns the signal received, or 0, to call between two steps. A second signal raises Stopped."""
 
     def handle(signum: int, frame: object) -> None:
-        _came.append(signum)
+        _received.append(signum)
         name = signal.Signals(signum).name
-        if len(_came) == 1:
-            said = f"{name}: saving after this update; once more stops at once"
+        if len(_received) == 1:
+            message = f"{name}: saving after this update; a second signal stops at once"
         else:
-            said = f"{name} again: stopped at once, without saving"
-        if not silent:  # on a line of its own: on a terminal the bar's has not ended
-            complain(f"\n{said}" if os.isatty(2) else said)
-        if len(_came) > 2:
+            message = f"{name} again: stopped at once, without saving"
+        if not silent:  # on a new line: on a terminal the line of the bar has not ended
+            write_error(f"\n{message}" if os.isatty(2) else message)
+        if len(_received) > 2:
             _leave(signum, frame)
-        if len(_came) == 2:
+        if len(_received) == 2:
             raise Stopped(signum)
 
     with _handled(handle):
-        yield lambda: _came[0] if _came else 0
+        yield lambda: _received[0] if _received else 0
 
 
 @contextmanager
@@ -104,12 +104,12 @@ def _handle(handler: Handler) -> None:
 
 def _leave(signum: int, frame: object) -> None:
     show_cursor()
-    complain(f"diffkit: {Stopped(signum).word}")
+    write_error(f"diffkit: {Stopped(signum).word}")
     os._exit(128 + signum)
 
 
 def _unwind(signum: int, frame: object) -> None:
-    _came.append(signum)
-    if len(_came) > 1:
+    _received.append(signum)
+    if len(_received) > 1:
         _leave(signum, frame)
     raise Stopped(signum)

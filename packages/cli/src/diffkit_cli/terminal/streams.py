@@ -1,4 +1,4 @@
-"""The one door to the terminal, where the console of rich is too much: what comes from outside is shown, never obeyed."""
+"""stdout and stderr without rich: control characters are escaped, closed streams are replaced."""
 
 import io
 import os
@@ -7,31 +7,32 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 
-__all__ = ["complain", "show_cursor", "streams", "visible"]
+__all__ = ["show_cursor", "streams", "visible", "write_error"]
 
 SHOW_CURSOR = b"\x1b[?25h"
 
 
 def visible(text: str) -> str:
-    r"""The text on one line, and nothing in it that a terminal would act on or hide: what is neither a letter, a mark, a digit,
-    a sign nor a space (control characters, which begin escape sequences; marks that turn the direction; no-width characters;
-    line ends; bytes that are no UTF-8) as its escape.
+    r"""The text in one line, with escapes for all that a terminal would act on or hide.
+
+    These are control characters, which start escape sequences; marks of direction; zero-width characters; line ends; and bytes
+    that are not UTF-8.
 
     >>> print(visible("a\x1b[2J\n\u202eb\udce9 c"))
     a\x1b[2J\n\u202eb\xe9 c
     """
-    return text if text.isascii() and text.isprintable() else "".join(map(_seen, text))
+    return text if text.isascii() and text.isprintable() else "".join(map(_escaped, text))
 
 
-def complain(text: str) -> None:
-    """The lines of the text to stderr at once, past any buffer; lost where nobody can read them."""
+def write_error(text: str) -> None:
+    """Write lines of text to stderr, unbuffered; errors of writing are ignored."""
     lines = "".join(f"{visible(line)}\n" for line in text.split("\n"))
     with suppress(OSError):
         os.write(2, lines.encode(errors="backslashreplace"))
 
 
 def show_cursor() -> None:
-    """Bring back the cursor that a progress bar hides."""
+    """Show the cursor, which a progress bar hides."""
     with suppress(OSError):
         if os.isatty(2):
             os.write(2, SHOW_CURSOR)
@@ -39,12 +40,12 @@ def show_cursor() -> None:
 
 @contextmanager
 def streams() -> Iterator[None]:
-    """stdout and stderr that are there, take any letter, and of which stderr, a closed terminal or a full disk, ends no work."""
+    """In the block stdout and stderr exist and take any text, and an error of writing to stderr does not end the work."""
     for number in range(3):
         try:
             os.fstat(number)
-        except OSError:  # whoever started the process closed it; the next file that is opened would take its place
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+        except OSError:  # closed by the parent process: the next opened file would take its number
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
     if sys.stdout is None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -56,7 +57,7 @@ def streams() -> Iterator[None]:
 
 
 class _Errors(io.RawIOBase):
-    """stderr, without what goes wrong with it, save that nobody reads on."""
+    """stderr without errors, but for a closed pipe."""
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         try:
@@ -76,9 +77,9 @@ class _Errors(io.RawIOBase):
         return os.isatty(2)
 
 
-def _seen(letter: str) -> str:
+def _escaped(letter: str) -> str:
     if letter.isprintable() or unicodedata.category(letter) == "Zs":
         return letter
-    if "\udc80" <= letter <= "\udcff":  # a byte of a file's name that is no UTF-8, as Python holds it
+    if "\udc80" <= letter <= "\udcff":  # a byte that is not UTF-8, as Python holds it in file names
         return f"\\x{ord(letter) - 0xDC00:02x}"
     return letter.encode("unicode_escape").decode()

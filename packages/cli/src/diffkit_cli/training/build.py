@@ -30,7 +30,7 @@ def network_config_of(options: TrainOptions, images: Images, stored: RunConfig |
     if stored is None:
         return network_config(options.preset, images.shape[0], classes)
     if stored.num_classes != classes:
-        raise RunError(f"{NO_TRAINING}: its network has num_classes {stored.num_classes}, expected {classes}")
+        raise RunError(f"{NO_TRAINING}: its network has num_classes {stored.num_classes!r:.60}, expected {classes}")
     return stored.network
 
 

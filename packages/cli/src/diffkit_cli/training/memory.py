@@ -7,7 +7,7 @@ import torch
 from diffkit_trainer import activations
 from torch import nn
 
-from diffkit_cli.sampling.memory import require_memory
+from diffkit_cli.sampling.limits import require_memory
 from diffkit_cli.terminal.console import plural
 from diffkit_cli.training.options import TrainOptions
 

@@ -8,7 +8,7 @@ from typing import Any
 from diffkit_trainer import Logger, Trainer, grid, save_images, save_png, side_by_side
 
 from diffkit_cli.run_config import RunConfig
-from diffkit_cli.sampling.model import Sampler
+from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.terminal.console import warn
 
 __all__ = ["preview"]
@@ -40,8 +40,8 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
 
 
 def _samples(network: Any, trainer: Trainer, config: RunConfig) -> Any:
-    sampler, seed = Sampler(network, trainer.schedule, config), trainer.options.seed
-    return sampler.from_noise(sampler.noise(list(range(seed, seed + IMAGES))), steps=STEPS)
+    model, seed = DiffusionModel(network, trainer.schedule, config), trainer.options.seed
+    return model.from_noise(model.noise(list(range(seed, seed + IMAGES))), steps=STEPS)
 
 
 @contextmanager

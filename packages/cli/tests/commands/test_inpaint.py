@@ -5,7 +5,8 @@ import hashlib
 import pytest
 from diffkit_trainer import read_metadata
 from PIL import Image
-from running import frames, near, one_line, pixels, size_of
+
+from ..helpers import frames, near, one_line, pixels, size_of
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_inpainting_keeps_what_is_known_and_draws_the_rest(trained, picture, tmp
     arguments = ["--mask", mask, "-n", 2, "--steps", 4, "--out", tmp_path / "two", "--gif", tmp_path / "two.gif"]
     code, _, said = diffkit("inpaint", trained, image, *arguments)
     assert code == 0
-    assert "2 images, 50% drawn anew, 4 steps of ddim, eta 1, 5 rounds each" in said
+    assert "2 images, 50% generated, 4 steps of ddim, eta 1, 5 rounds each" in said
     kept, free = halves(pixels(image)[0])
     drawn = [halves(each) for each in pixels(tmp_path / "two")]
     assert [known for known, _ in drawn] == [kept, kept]
@@ -82,7 +83,7 @@ def test_an_edit_is_drawn_again_from_the_same_image_only(trained, picture, tmp_p
     assert (read_metadata(first)["init"], read_metadata(first)["strength"]) == (digest, 0.4)
     assert diffkit("sample", trained, "--like", first, "--init", image, "--out", again)[0] == 0
     assert near(pixels(first), pixels(again))
-    for options, message in (([], "give it by --init"), (["--init", mask], "was drawn from another image")):
+    for options, message in (([], "give it by --init"), (["--init", mask], "was generated from another image")):
         code, _, said = diffkit("sample", trained, "--like", first, *options, "--out", again)
         assert message in one_line(said)
         assert code == 2
@@ -95,12 +96,12 @@ def test_an_edit_is_drawn_again_from_the_same_image_only(trained, picture, tmp_p
         (["inpaint", "run", "image.png", "--mask", "text.png"], 3, "text.png: not an image"),
         (["inpaint", "run", "image.png", "--mask", "small.png"], 3, "a mask must have its image's size: small.png is 4 x 8"),
         (["inpaint", "run", "image.png"], 2, "--mask"),
-        (["inpaint", "run", "image.png", "--mask", "mask.png", "-n", 0], 2, "-n must be from 1"),
+        (["inpaint", "run", "image.png", "--mask", "mask.png", "-n", 0], 2, "-n must be a whole number from 1"),
         (["inpaint", "run", "image.png", "--mask", "mask.png", "--gif", "a.png"], 2, "--gif must end in .gif, got a.png"),
         (["inpaint", "run", "image.png", "--mask", "mask.png", "--out", "a.tif"], 2, "--out must end in .png, for one grid"),
-        (["sample", "run", "--init", "image.png", "--strength", 0], 2, "--strength must be in (0, 1], got 0"),
-        (["sample", "run", "--init", "image.png", "--strength", 1.5], 2, "--strength must be in (0, 1], got 1.5"),
-        (["sample", "run", "--init", "image.png", "--strength", 0.01], 2, "leaves none of 20 steps: take at least 0.05"),
+        (["sample", "run", "--init", "image.png", "--strength", 0], 2, "--strength must be a number in (0, 1], got 0.0"),
+        (["sample", "run", "--init", "image.png", "--strength", 1.5], 2, "--strength must be a number in (0, 1], got 1.5"),
+        (["sample", "run", "--init", "image.png", "--strength", 0.01], 2, "leaves none of 20 steps: use at least 0.05"),
         (["sample", "run", "--init", "text.png"], 3, "text.png: not an image"),
     ],
 )

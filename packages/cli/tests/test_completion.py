@@ -1,12 +1,14 @@
 """Completion in a shell: the script that is installed, run by bash itself."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 
 import pytest
-from running import DIFFKIT
+
+from .helpers import DIFFKIT
 
 BASH = shutil.which("bash")
 pytestmark = pytest.mark.skipif(BASH is None, reason="needs bash")
@@ -63,10 +65,10 @@ import json, os, runpy, sys
 try:
     runpy.run_module("diffkit_cli", run_name="__main__")
 except SystemExit:
-    print(json.dumps([name for name in ("torch", "numpy", "PIL", "diffkit_schedules") if name in sys.modules]))
+    print(json.dumps([name for name in ("torch", "numpy", "PIL") if name in sys.modules]))
 """
     for arguments, more in ((["--help"], {}), (["train", "--help"], {}), ([], {"COMP_WORDS": "diffkit tr", "COMP_CWORD": "1"})):
-        environment = {**more, **({"_DIFFKIT_COMPLETE": "complete_bash"} if more else {})}
+        environment = {**os.environ, **more, **({"_DIFFKIT_COMPLETE": "complete_bash"} if more else {})}
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=True
         )

@@ -1,4 +1,4 @@
-"""What the tests of the commands share: running one, and reading what it left."""
+"""Shared by the tests of the commands: run a command, and read what it wrote."""
 
 import hashlib
 import json
@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from diffkit_trainer import checkpoints
-from forks import Fork, python
 from PIL import Image
+
+from ...trainer.tests.forks import Fork, python
 
 COMMAND = [sys.executable, "-m", "diffkit_cli"]
 DIFFKIT = Path(sys.executable).with_name("diffkit")

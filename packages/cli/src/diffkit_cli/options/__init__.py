@@ -1,1 +1,0 @@
-"""What several commands' options are. Imports neither NumPy nor torch."""

@@ -1,0 +1,92 @@
+"""What is in a data set, and what to do about it before training."""
+
+from collections import Counter
+from typing import Any
+
+from diffkit_trainer import DatasetReport
+
+from diffkit_cli.terminal.console import plural, show, table
+
+__all__ = ["as_document", "print_document", "suggestions"]
+
+SMALL_DATASET = 500
+MAX_LISTED = 8
+LONG = 2
+"""Ratio of the sides from which half of an image or more is cropped."""
+UNEVEN = 10
+
+
+def as_document(data: str, report: DatasetReport, size: int) -> dict[str, Any]:
+    """The report as JSON. size: what training resizes to."""
+    images = report.images
+    sides = Counter(image.size for image in images)
+    return {
+        **{"data": data, "images": len(images), "trains": bool(images) and not report.bad},
+        "sizes": [{"width": w, "height": h, "images": count} for (w, h), count in sides.most_common()],
+        "modes": dict(Counter(image.mode for image in images).most_common()),
+        "classes": dict(sorted(Counter(image.label for image in images if image.label is not None).items())),
+        "bad": [{"file": name, "reason": why} for name, why in report.bad],
+        "duplicates": report.duplicates(),
+        "small": [image.name for image in images if min(image.size) < size],
+        "suggestions": suggestions(report, size),
+    }
+
+
+def suggestions(report: DatasetReport, size: int) -> list[str]:
+    """What to do about the report, the most important first."""
+    images, found = report.images, list[str]()
+    if report.bad:
+        found.append(f"{plural(len(report.bad), 'file')} cannot be read: remove the broken ones, or train with --skip-bad")
+    if not images:
+        return [*found, "no image is left to train on"]
+    small = [min(image.size) for image in images if min(image.size) < size]
+    if small:
+        found.append(f"{len(small)} of {plural(len(images), 'image')} would be enlarged to {size}: try --size {min(small)}")
+    label = {image.name: image.label for image in images}
+    groups = report.duplicates()
+    repeated = sum(len(names) - 1 for names in groups)
+    crossing = sum(len({label[name] for name in names}) > 1 for names in groups)
+    if crossing:
+        found.append(f"in several classes: {plural(crossing, 'image')}; keep each in the right class only")
+    if repeated:
+        found.append(f"{plural(repeated, 'duplicate')} of other images: the network sees those more often; remove them")
+    long = sum(max(image.size) >= LONG * min(image.size) for image in images)
+    if long:
+        found.append(f"{plural(long, 'image')} at least twice as long as wide: half or more is cropped; crop them first")
+    if len({image.grey for image in images}) > 1:
+        found.append("grey and colour images are mixed: all become RGB; convert them to one mode if that is not intended")
+    if any(image.transparent for image in images):
+        found.append("some images are transparent: their background becomes white")
+    counts = Counter(image.label for image in images if image.label is not None)
+    if counts and max(counts.values()) > UNEVEN * min(counts.values()):
+        rarest, smallest = min(counts.items(), key=lambda item: item[1])
+        found.append(f"classes are uneven: {rarest} has {smallest} images, the largest {max(counts.values())}")
+    if len(images) < SMALL_DATASET:
+        found.append(f"{plural(len(images), 'image')} may be memorised: add more, or mirror with --set flip=true")
+    return found
+
+
+def print_document(document: dict[str, Any], size: int) -> None:
+    """Print what `as_document` gives as a table."""
+    shown = table("", "")
+    sizes = [f"{side['width']}x{side['height']} ({side['images']})" for side in document["sizes"]]
+    rows = {
+        "images": str(document["images"]),
+        "sizes": _listed(sizes),
+        "modes": _listed([f"{mode} ({count})" for mode, count in document["modes"].items()]),
+        "classes": _listed([f"{name} ({count})" for name, count in document["classes"].items()]),
+        "cannot be read": _listed([f"{bad['file']} ({bad['reason']})" for bad in document["bad"]]),
+        "duplicates": _listed([" = ".join(names) for names in document["duplicates"]]),
+        f"smaller than {size}": _listed(document["small"]),
+    }
+    for name, value in rows.items():
+        shown.add_row(name, value)
+    for suggestion in document["suggestions"]:
+        shown.add_row("suggestion", suggestion)
+    shown.add_row("trains", "yes" if document["trains"] else "no: diffkit train would end with exit code 3")
+    show(document["data"], shown)
+
+
+def _listed(values: list[str]) -> str:
+    more = f" and {len(values) - MAX_LISTED} more" if len(values) > MAX_LISTED else ""
+    return ", ".join(values[:MAX_LISTED]) + more or "none"

@@ -1,0 +1,55 @@
+"""diffkit interpolate: between two seeds and between two images."""
+
+import hashlib
+
+import pytest
+from diffkit_trainer import read_metadata
+from PIL import Image
+
+from ..helpers import frames, near, one_line, pixels, size_of
+
+
+def test_interpolation_goes_there_and_back_on_film(trained, tmp_path, diffkit):
+    shape = ["--rows", 2, "--columns", 4, "--steps", 2]
+    code, _, _ = diffkit("interpolate", trained, *shape, "--out", tmp_path / "path", "--gif", tmp_path / "path.gif")
+    assert code == 0
+    shown = frames(tmp_path / "path.gif")
+    assert len(shown) == 2 * 4 - 2
+    assert shown[1] == shown[5]
+    assert shown[2] == shown[4]
+    assert size_of(tmp_path / "path.gif") == (68, 134)
+
+
+def test_interpolation_between_two_images_begins_and_ends_with_them(blank, tmp_path, diffkit):
+    one, other = tmp_path / "two" / "one.png", tmp_path / "two" / "other.png"
+    one.parent.mkdir()
+    Image.linear_gradient("L").resize((8, 8)).save(one)
+    Image.radial_gradient("L").resize((8, 8)).save(other)
+    ends = ["--from", one, "--to", other, "--columns", 5, "--out", tmp_path / "path"]
+    assert diffkit("interpolate", blank, *ends)[0] == 0
+    path = pixels(tmp_path / "path")
+    assert len(path) == 5
+    assert near([path[0], path[4]], pixels(tmp_path / "two"))
+    assert not near([path[2]], [path[0]])
+    note = read_metadata(tmp_path / "path" / "00000.png")
+    named = {key: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for key, path in (("from", one), ("to", other))}
+    assert named.items() <= note.items()
+    assert "seed" not in note, "no noise was drawn"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["interpolate", "run", "--from", "a.png"], 2, "--from and --to are given together, got a.png only"),
+        (["interpolate", "run", "--from", "a.png", "--to", "b.png"], 3, "a.png: no such file"),
+        (["interpolate", "run", "--webp", "a.gif"], 2, "--webp must end in .webp, got a.gif"),
+        (["interpolate", "run", "--steps", "0"], 2, "--steps must be a whole number from 1"),
+        (["interpolate", "run", "--out", "a.jpg"], 2, "--out must end in .png, for one grid, or be a folder, got a.jpg"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_line(trained, tmp_path, monkeypatch, diffkit, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").symlink_to(trained)
+    ended, _, said = diffkit(*arguments)
+    assert message in one_line(said)
+    assert ended == code

@@ -1,0 +1,105 @@
+"""The options of sampling: parsing, defaults, and samplers of other distributions."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from diffkit_cli.errors import UsageError
+from diffkit_cli.sampling.options import OPTIONS, SamplingOptions, check_seeds, parse_flags, resolve
+from diffkit_samplers import METHODS
+from diffkit_schedules import cosine, cosine_betas
+from diffkit_trainer import read_metadata
+
+from ..helpers import one_line, pixels
+
+THEIRS = """
+from diffkit_samplers import sampler
+
+@sampler(steps=3, eta=0.25)
+def theirs(x, step):
+    return step.advance(x)
+
+@sampler()
+def broken(x, step):
+    raise ValueError("no luck")
+
+not_one = 5
+"""
+"""Samplers of another distribution: DDIM with other defaults, one that fails, and something else."""
+
+
+def test_steps_and_eta_are_by_default_the_samplers():
+    assert {name: resolve({"sampler": name}, cosine(), (8, 8)).eta for name in METHODS} == {
+        **dict.fromkeys(("ddim", "heun", "dpmpp_2m"), 0.0),
+        **dict.fromkeys(("ddpm", "dpmpp_2m_sde", "euler_ancestral"), 1.0),
+    }
+    assert resolve({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)).steps == 50
+    given = {"sampler": "ddpm", "eta": 0.5, "steps": 7}
+    assert resolve(given, cosine(), (8, 8)) == SamplingOptions(size=(8, 8), **given)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"steps": "0"}, "--steps must be a whole number from 1 to 1000000, got 0"),
+        ({"steps": "1.5"}, "--steps must be a whole number from 1 to 1000000, got '1.5'"),
+        ({"n": "1000001"}, "-n must be a whole number from 1 to 1000000, got 1000001"),
+        ({"eta": "nan"}, "--eta must be a number in [0, 1], got nan"),
+        ({"strength": "0"}, "--strength must be a number in (0, 1], got 0.0"),
+        ({"guidance": "inf"}, "--guidance must be a number from -1e+30 to 1e+30, got inf"),
+        ({"size": "0x8"}, "--size must be N or HEIGHTxWIDTH, each from 1 to 4096, got '0x8'"),
+        (
+            {"spacing": "even"},
+            "--spacing must be one of uniform, leading, trailing, linspace, quadratic, karras, log_snr, got 'even'",
+        ),
+    ],
+)
+def test_a_flag_out_of_range_is_refused_by_its_name(flags, message):
+    with pytest.raises(UsageError) as caught:
+        parse_flags(flags)
+    assert str(caught.value) == message
+
+
+def test_seeds_of_all_images_are_in_range():
+    check_seeds(2**63 - 2, 2)
+    with pytest.raises(UsageError, match="--seed must be at most 9223372036854775806 for 2 images, got 9223372036854775807"):
+        check_seeds(2**63 - 1, 2)
+
+
+def test_every_option_has_help():
+    assert [name for name, option in OPTIONS.items() if not option.help.endswith(".")] == []
+
+
+@pytest.fixture
+def sample_theirs(trained, tmp_path, install_distribution):
+    """Runs `diffkit sample --sampler NAME` where another distribution registers the samplers of THEIRS."""
+    folder = install_distribution(
+        "theirs", "diffkit.samplers", {name: f"theirs:{name}" for name in ("theirs", "broken", "not_one")}, THEIRS
+    )
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+    def run(name, out, *options):
+        words = ["sample", trained, "-n", "2", "--sampler", name, "--out", tmp_path / out, *options]
+        command = [sys.executable, "-m", "diffkit_cli", *map(str, words)]
+        return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_a_sampler_of_another_distribution_is_used_by_name(sample_theirs, tmp_path):
+    done = sample_theirs("theirs", "by-name")
+    assert (done.returncode, "3 steps of theirs, eta 0.25" in done.stderr) == (0, True), done.stderr
+    assert read_metadata(tmp_path / "by-name" / "00000.png")["sampler"] == "theirs"
+    assert sample_theirs("ddim", "by-options", "--steps", 3, "--eta", 0.25).returncode == 0
+    assert pixels(tmp_path / "by-name") == pixels(tmp_path / "by-options")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("broken", "no luck; raised by sampler 'broken' of theirs 1.2"), ("not_one", "'not_one' of theirs 1.2 must be a Sampler")],
+)
+def test_an_error_of_another_distributions_sampler_names_it(sample_theirs, name, message):
+    done = sample_theirs(name, "out")
+    assert done.returncode == 2
+    assert message in one_line(done.stderr.splitlines(keepends=True)[-1])
