@@ -1,6 +1,6 @@
 """The command line application: registers the commands."""
 
-import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -58,7 +58,7 @@ def diffkit(
 ) -> None:
     """Train diffusion models on your images, and sample from them."""
     try:
-        os.getcwd()  # some libraries end the process where there is none
+        Path.cwd()  # some libraries end the process where there is none
     except OSError as error:
         raise type(error)(error.errno, "is gone", "the working directory") from None
 

@@ -27,7 +27,6 @@ def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
     >>> one_of(["ddim", "ddpm", "heun"])("dd")
     ['ddim', 'ddpm']
     """
-
     known = tuple(words)
 
     def complete(incomplete: str) -> list[str]:

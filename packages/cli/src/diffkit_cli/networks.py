@@ -20,8 +20,10 @@ def network_config(name: str, in_channels: int, num_classes: int | None) -> dict
 
 
 def network_of(config: Mapping[str, Any]) -> nn.Module:
-    """The network of a config: a U-Net (see `diffkit_unet.UNet.from_config`), or {"name", "in_channels", "num_classes"} for one
-    that another distribution registers under `presets.GROUP`.
+    """The network of a config.
+
+    The config is that of a U-Net, see `diffkit_unet.UNet.from_config`, or {"name", "in_channels", "num_classes"} for a network
+    that another distribution registers.
 
     Raises ValueError for a config that is neither, and for a name that no installed distribution registers.
     """

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from pathlib import Path
 
 from diffkit_cli.__main__ import main
 
@@ -21,9 +22,9 @@ in_a_copy = False
 
 
 def at(event, arguments):
-    global in_a_copy
+    global in_a_copy  # noqa: PLW0603
     alone = threading.active_count() == 1  # a copy has no other threads, and would wait for them
-    if in_a_copy or not alone or event not in MOMENTS or not os.path.exists(file) or next(moments) % every:
+    if in_a_copy or not alone or event not in MOMENTS or not Path(file).exists() or next(moments) % every:
         return
     copy = os.fork()
     if copy:

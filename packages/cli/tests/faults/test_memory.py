@@ -68,7 +68,7 @@ def test_images_are_written_as_they_come_and_stay(blank, tmp_path):
     """Ctrl-C after the first hundred of a million."""
     folder = tmp_path / "new" / "folder"
     process = start("sample", blank, "-n", 10**6, "--steps", 1, "--out", folder)
-    until(lambda: (folder / "00100.png").exists(), process)
+    until((folder / "00100.png").exists, process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert (process.returncode, said.splitlines()[-1]) == (130, "diffkit: interrupted")

@@ -59,7 +59,7 @@ def test_a_terminal_that_is_closed_saves_the_run(tmp_path):
     ours, theirs = pty.openpty()
     run = tmp_path / "run"
     words = [*COMMAND, "train", "--out", str(run), "--steps", "1000000", "--batch-size", "8", *keys("log_every=1")]
-    with subprocess.Popen(words, preexec_fn=lambda: os.login_tty(theirs)) as training:
+    with subprocess.Popen(words, preexec_fn=lambda: os.login_tty(theirs)) as training:  # noqa: PLW1509
         os.close(theirs)
         wait_for(run, 2, training)
         os.close(ours)
@@ -98,7 +98,7 @@ def test_streams_that_are_closed_are_no_other_files(tmp_path):
     """What is said to a closed stderr must not reach the next file that is opened, which would have its number."""
     words = shlex.join([*COMMAND, "train", "--out", str(tmp_path / "run"), "--steps", "1000000", "--batch-size", "8"])
     training = subprocess.Popen(["sh", "-c", f"exec {words} <&- >&- 2>&-"])
-    until(lambda: (tmp_path / "run" / "config.json").exists(), training)
+    until((tmp_path / "run" / "config.json").exists, training)
     training.terminate()
     assert training.wait() == 143
     loaded = load(tmp_path / "run")

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import shutil
 import struct
 from pathlib import Path
@@ -68,7 +67,7 @@ def test_a_log_on_a_full_disk_ends_the_run_and_what_was_trained_is_saved(tmp_pat
     training = start("train", "--out", run, *TINY, "--steps", 10**6, *keys("log_every=1", "save_every=1000000"))
     wait_for(run, 3, training)
     (run / "full").symlink_to("/dev/full")
-    os.replace(run / "full", run / "log.jsonl")
+    (run / "full").replace(run / "log.jsonl")
     code, said = finished(training)
     assert code == 4, said
     assert f"{run / 'log.jsonl'}: cannot be written (No space left on device)" in last_line(said)

@@ -45,7 +45,8 @@ def evaluate(
     if given.get("n") == 1:
         raise UsageError("-n must be a whole number from 2 to 1000000, got 1")
     check_seeds(given.get("seed", 0), given.get("n", NUMBER))
-    from diffkit_trainer import evaluate as compare, require_place, split_dataset
+    from diffkit_trainer import evaluate as compare
+    from diffkit_trainer import require_place, split_dataset
 
     from diffkit_cli.reports.evaluation import (
         as_document,

@@ -42,7 +42,7 @@ class Screen(Console):
 
     def on_broken_pipe(self) -> None:
         """Called by rich in its handler of BrokenPipeError: raise it again."""
-        raise
+        raise  # noqa: PLE0704
 
 
 console = Screen(stderr=True, soft_wrap=True)

@@ -114,8 +114,8 @@ def duration(seconds: float) -> str:
     return f"{days} d {round(minutes / 60) % 24} h" if days else f"{hours} h {minutes % 60} min"
 
 
-def _text(format: str) -> TextColumn:
-    return TextColumn(format, markup=False)
+def _text(template: str) -> TextColumn:
+    return TextColumn(template, markup=False)
 
 
 def _lines(what: str) -> Callable[[int, int], None]:

@@ -102,7 +102,7 @@ def _handle(handler: Handler) -> None:
             signal.signal(signum, handler)
 
 
-def _leave(signum: int, frame: object) -> None:
+def _leave(signum: int, _frame: object) -> None:
     show_cursor()
     write_error(f"diffkit: {Stopped(signum).word}")
     os._exit(128 + signum)

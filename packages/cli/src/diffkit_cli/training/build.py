@@ -37,8 +37,10 @@ def network_config_of(options: TrainOptions, images: Images, stored: RunConfig |
 def build_trainer(
     options: TrainOptions, network: Mapping[str, Any], images: Images, stored: RunConfig | None, world: World, device: Any
 ) -> Trainer:
-    """The trainer of a run. network: its config. stored: the run to be resumed: the schedule is that of its config.json,
-    whatever the schedule's name stands for by now.
+    """The trainer of a run.
+
+    network: its config. stored: the run to be resumed: the schedule is that of its config.json, whatever the schedule's name
+    stands for by now.
 
     Raises RunError for a stored run without such a network or schedule.
     """

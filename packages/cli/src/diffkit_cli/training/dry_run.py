@@ -33,13 +33,14 @@ def dry_run(options: TrainOptions, trainer: Trainer, *, as_json: bool) -> None:
     size = "x".join(map(str, reversed(trainer.images.shape[1:])))
     state = sum(document["memory"][part] for part in ("weights", "gradients", "moments", "average"))
     peak = f"; {_megabytes(found.peak)} at most, {document['memory']['peak_is']}" if found.peak is not None else ""
+    per_epoch = document["steps_per_epoch"]
+    epochs = f"an epoch {per_epoch:.1f} steps, {plural(steps, 'step')} are {steps / per_epoch:.1f} epochs"
+    measured = f"measured: {plural(found.updates, 'step')} after a first one, without previews and checkpoints"
     lines = [
-        f"{plural(len(trainer.images), 'image')} of {size}; a step is {options.batch_size} of them, an epoch"
-        f" {document['steps_per_epoch']:.1f} steps, {plural(steps, 'step')} are {steps / document['steps_per_epoch']:.1f} epochs",
+        f"{plural(len(trainer.images), 'image')} of {size}; a step is {options.batch_size} of them, {epochs}",
         f"network: {document['parameters']:,} parameters",
         f"memory: {_megabytes(state)} of weights, gradients, AdamW's moments and the average{peak}",
-        f"time: {duration(document['seconds'])} for {plural(steps - start, 'step')} at {found.seconds:.3g} s (measured: "
-        f"{plural(found.updates, 'step')} after a first one), without previews and checkpoints",
+        f"time: {duration(document['seconds'])} for {plural(steps - start, 'step')} at {found.seconds:.3g} s ({measured})",
     ]
     write("\n".join([to_toml(options).rstrip("\n"), *(f"# {line}" for line in lines)]))
 

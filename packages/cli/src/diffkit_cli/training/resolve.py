@@ -35,8 +35,7 @@ def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
 
 
 def resolve_resumed(stored: RunConfig, given: Given) -> TrainOptions:
-    """The options of a run's config.json, with what may change taken from those that were given; None unsets one that has no
-    default in the preset.
+    """The options of a run's config.json, overridden by those that were given and may change.
 
     Raises UsageError for an option that differs from the run's and must not, RunError where `stored` describes no training.
     """
