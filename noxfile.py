@@ -154,4 +154,4 @@ def mutation(session: nox.Session) -> None:
     if not session.posargs:
         session.error("which package? nox -s mutation -- schedules, samplers, unet or trainer")
     session.install("-c", CONSTRAINTS, f"diffkit-{session.posargs[0]}", "torch", "jax", "mutmut==3.8.1", *TOOLS)
-    session.run("python", "benchmarks/mutation.py", *session.posargs)
+    session.run("python", "benchmarks/mutation_testing.py", *session.posargs)

@@ -2,13 +2,10 @@
 
 from .denoiser import Denoiser as Denoiser
 from .denoiser import denoiser as denoiser
-from .encode import encode as encode
 from .estimates import Denoise as Denoise
 from .estimates import Estimate as Estimate
-from .finite import NotFiniteError as NotFiniteError
-from .grids import grid as grid
 from .guidance import guide as guide
-from .latents import slerp as slerp
+from .inversion import encode as encode
 from .loop import Evaluation as Evaluation
 from .loop import State as State
 from .loop import Step as Step
@@ -22,11 +19,14 @@ from .methods.dpmpp import dpmpp_2m_sde as dpmpp_2m_sde
 from .methods.heun import heun as heun
 from .noise import Source as Source
 from .noise import seeded as seeded
-from .resampling import resample as resample
+from .not_finite import NotFiniteError as NotFiniteError
+from .repaint import resample as resample
 from .sampler import Sampler as Sampler
 from .sampler import sampler as sampler
+from .slerp import slerp as slerp
 from .spacings import SPACINGS as SPACINGS
 from .steps import step as step
+from .time_grids import grid as grid
 from .trajectory import trajectory as trajectory
 from .wrappers import clip as clip
 from .wrappers import dynamic_threshold as dynamic_threshold

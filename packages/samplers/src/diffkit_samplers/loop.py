@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 from diffkit_schedules import Array, Rates, Schedule, is_torch, rates_at
 
 from diffkit_samplers.estimates import Denoise, Estimate, evaluate
-from diffkit_samplers.finite import refuse_not_finite, trace
 from diffkit_samplers.noise import Source
+from diffkit_samplers.not_finite import refuse_not_finite, trace
 from diffkit_samplers.steps import step
 
 __all__ = ["Evaluation", "State", "Step", "Update", "no_graph", "states"]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from diffkit_schedules import Array, Schedule, timesteps_of
 
 from diffkit_samplers.estimates import Denoise
-from diffkit_samplers.grids import grid
 from diffkit_samplers.loop import State, Update, states
 from diffkit_samplers.noise import Source, source_for
+from diffkit_samplers.time_grids import grid
 
 __all__ = ["Sampler", "sampler"]
 

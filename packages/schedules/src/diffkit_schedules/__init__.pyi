@@ -7,6 +7,11 @@ from .arrays import filled as filled
 from .arrays import is_torch as is_torch
 from .arrays import namespace as namespace
 from .arrays import normal as normal
+from .beta_tables import cosine_betas as cosine_betas
+from .beta_tables import discrete as discrete
+from .beta_tables import linear_betas as linear_betas
+from .beta_tables import scaled_linear_betas as scaled_linear_betas
+from .beta_tables import sigmoid_betas as sigmoid_betas
 from .conditioning import CONDITIONS as CONDITIONS
 from .conditioning import condition_value as condition_value
 from .conditioning import timesteps_of as timesteps_of
@@ -20,7 +25,8 @@ from .continuous import rectified as rectified
 from .continuous import sigmoid as sigmoid
 from .diffusers import from_diffusers as from_diffusers
 from .diffusers_out import to_diffusers as to_diffusers
-from .inverse import times_of as times_of
+from .loss_weights import WEIGHTS as WEIGHTS
+from .loss_weights import weight as weight
 from .noising import add_noise as add_noise
 from .noising import target as target
 from .noising import to_eps as to_eps
@@ -32,12 +38,6 @@ from .rates import Schedule as Schedule
 from .rates import rates_at as rates_at
 from .registry import Registry as Registry
 from .schedules import SCHEDULES as SCHEDULES
-from .tables import cosine_betas as cosine_betas
-from .tables import discrete as discrete
-from .tables import linear_betas as linear_betas
-from .tables import scaled_linear_betas as scaled_linear_betas
-from .tables import sigmoid_betas as sigmoid_betas
+from .times import times_of as times_of
 from .transforms import shift as shift
 from .transforms import zero_terminal_snr as zero_terminal_snr
-from .weights import WEIGHTS as WEIGHTS
-from .weights import weight as weight

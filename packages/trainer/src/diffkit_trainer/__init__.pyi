@@ -23,20 +23,20 @@ from .figures.plot import Panel, save_plot
 from .figures.png import save_images, save_png
 from .files.atomic import require_place
 from .files.lock import locked
-from .files.schedule import read_schedule
+from .files.noise_schedule import read_schedule
 from .files.tensors import require_matching_tensors
 from .memory import free_memory
 from .options import Option, OptionError, Options
 from .run.background import Saver
-from .run.checkpoint import Loaded, load, resume, save
 from .run.folder import is_run_folder, read_config, require_writable, write_config
 from .run.log import append_log, read_log, truncate_log
 from .run.loggers import LOGGERS, Logger, open_loggers
+from .run.save import Loaded, load, resume, save
 from .run.tensorboard import TensorBoardLogger
 from .run.verify import checkpoints, has_checkpoint
 from .run.weights_hash import weights_hash
+from .training.cost_estimate import CostEstimate, estimate_cost
 from .training.ema import EMA
-from .training.estimate import CostEstimate, estimate_cost
 from .training.losses import LOSSES, loss, losses
 from .training.lr_schedules import LR_SCHEDULES
 from .training.timesteps import TIMES

@@ -48,7 +48,7 @@ def Help(text: str) -> Meta:  # noqa: N802  (it stands where a type stands)
     return Meta(description=text)
 
 
-Weighting: TypeAlias = Annotated[str, WordsOf("diffkit_schedules.weights:WEIGHTS")]
+Weighting: TypeAlias = Annotated[str, WordsOf("diffkit_schedules.loss_weights:WEIGHTS")]
 LrSchedule: TypeAlias = Annotated[str, WordsOf("diffkit_trainer.training.lr_schedules:LR_SCHEDULES")]
 
 

@@ -147,9 +147,7 @@ def test_save_never_changes_the_umask(run, monkeypatch, config, make_trainer):
 @pytest.mark.parametrize("background", [False, True])
 def test_a_failed_save_leaves_no_temporary_folder(run, background, monkeypatch, make_trainer, config):
     trainer = make_trainer()
-    monkeypatch.setattr(
-        "diffkit_trainer.run.checkpoint.commit_folder", lambda *_: (_ for _ in ()).throw(MemoryError("too little"))
-    )
+    monkeypatch.setattr("diffkit_trainer.run.save.commit_folder", lambda *_: (_ for _ in ()).throw(MemoryError("too little")))
     with pytest.raises(MemoryError), Saver(run) as saver:
         saver.save(trainer, config) if background else save(run, trainer, config)
     assert os.listdir(run / "checkpoints") == []

@@ -1,3 +1,4 @@
+from .allocator import keep_memory as keep_memory
 from .blocks import DownBlock as DownBlock
 from .blocks import UpBlock as UpBlock
 from .config import CONDITIONS as CONDITIONS
@@ -6,7 +7,6 @@ from .config import MAX_PARAMETERS as MAX_PARAMETERS
 from .diffusers import from_diffusers as from_diffusers
 from .diffusers import to_diffusers as to_diffusers
 from .embedding import SinusoidalEmbedding as SinusoidalEmbedding
-from .memory import keep_memory as keep_memory
 from .presets import PRESETS as PRESETS
 from .presets import preset as preset
 from .residual import ResidualBlock as ResidualBlock

@@ -56,7 +56,7 @@ def evaluate(
         print_evaluation,
         real_images,
     )
-    from diffkit_cli.sampling.classes import class_labels
+    from diffkit_cli.sampling.class_labels import class_labels
     from diffkit_cli.sampling.generate import concatenated, generate, times_of
     from diffkit_cli.sampling.limits import require_memory
     from diffkit_cli.sampling.loading import open_model

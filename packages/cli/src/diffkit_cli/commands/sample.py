@@ -56,7 +56,7 @@ def sample(
     animations = [path for path in (gif, webp) if path is not None]
     from diffkit_trainer import save_animation
 
-    from diffkit_cli.sampling.classes import class_labels
+    from diffkit_cli.sampling.class_labels import class_labels
     from diffkit_cli.sampling.generate import frame_steps, generate, times_of
     from diffkit_cli.sampling.init_image import open_init
     from diffkit_cli.sampling.limits import require_animations, require_image

@@ -55,6 +55,6 @@ def train(
         raise UsageError("--json needs --dry-run")
     flags = parse_flags({name: ctx.params[name] for name in ("data", *FLAGS)})
     given = (read_toml(config) if config else {}) | flags | parse_set(settings or [])
-    from diffkit_cli.training.session import train
+    from diffkit_cli.training.session import run_training
 
-    return partial(train, given, out, resuming=resume, skip_bad=skip_bad, dry=dry_run, as_json=json)
+    return partial(run_training, given, out, resuming=resume, skip_bad=skip_bad, dry=dry_run, as_json=json)

@@ -37,10 +37,12 @@ from diffkit_cli.training.memory import require_training_memory
 from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
 from diffkit_cli.training.resolve import check_together, resolve, resolve_resumed
 
-__all__ = ["train"]
+__all__ = ["run_training"]
 
 
-def train(given: Given, out: Path | None, *, resuming: bool, skip_bad: bool, dry: bool = False, as_json: bool = False) -> int:
+def run_training(
+    given: Given, out: Path | None, *, resuming: bool, skip_bad: bool, dry: bool = False, as_json: bool = False
+) -> int:
     """Train into a run folder and return the exit code: 0, or 128 + the number of the signal that stopped it, once saved.
 
     dry: write nothing; see `dry_run`, also for as_json. Under torchrun every process calls this; the first one locks the folder

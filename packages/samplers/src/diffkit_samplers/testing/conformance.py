@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from diffkit_schedules import Array, Schedule, as_array_of, cosine, namespace, normal
 
-from diffkit_samplers.grids import grid
 from diffkit_samplers.methods.ddim import ddim
 from diffkit_samplers.noise import Source, seeded
 from diffkit_samplers.testing.oracles import GaussianOracle
+from diffkit_samplers.time_grids import grid
 
 __all__ = ["Report", "check_sampler"]
 

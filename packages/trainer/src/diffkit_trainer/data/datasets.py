@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from diffkit_trainer.data.image_modes import crop_square, to_grey_or_rgb
 from diffkit_trainer.data.images import Images, Progress
-from diffkit_trainer.data.modes import crop_square, to_grey_or_rgb
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.pixels import image_to_tensor, tensor_to_image
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.data.idx_file import read_idx
+from diffkit_trainer.data.image_modes import crop_square
 from diffkit_trainer.data.images import Images, Progress
-from diffkit_trainer.data.modes import crop_square
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.pixels import image_to_tensor, tensor_to_image

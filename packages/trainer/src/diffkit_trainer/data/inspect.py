@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 from diffkit_trainer.data.decode import FORMATS, MAX_THREADS, decode, failure_reason
+from diffkit_trainer.data.image_modes import is_grey
 from diffkit_trainer.data.images import Progress
 from diffkit_trainer.data.listing import list_images
-from diffkit_trainer.data.modes import is_grey
 from diffkit_trainer.data.sources import open_images, source_kind
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.pixels import raw_bytes

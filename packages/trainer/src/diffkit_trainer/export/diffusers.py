@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import atomic_write_bytes, atomic_write_text
-from diffkit_trainer.files.schedule import MAX_TIMESTEPS
+from diffkit_trainer.files.noise_schedule import MAX_TIMESTEPS
 from diffkit_trainer.files.strict_json import read_json
 from diffkit_trainer.files.tensors import read_tensors
 from diffkit_trainer.files.typed_json import Text, as_type

@@ -5,8 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from diffkit_trainer.run.checkpoint import write
-from diffkit_trainer.run.state import snapshot
+from diffkit_trainer.run.checkpoint import snapshot
+from diffkit_trainer.run.save import write
 from diffkit_trainer.training.trainer import Trainer
 
 __all__ = ["Saver"]

@@ -1,169 +1,128 @@
-"""Checkpoints: RUN/checkpoints/STEP/ with weights, state and a sha256 manifest, complete or absent.
+"""The state of a trainer at one moment: what a checkpoint holds."""
 
-A checkpoint is written to a temporary folder, synced to the disk, then renamed: a process killed at any moment leaves the
-previous ones intact. safetensors and JSON only; nothing is ever unpickled.
-"""
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
 
-import json
-import os
-import shutil
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
-
-from safetensors import SafetensorError
-from safetensors.torch import save_file
+import torch
+from msgspec import Meta, Struct
 from torch import Tensor
 
-from diffkit_trainer.errors import DivergedError, RunError
-from diffkit_trainer.files.atomic import commit_folder, remove_folder, require_free_space, sha256
-from diffkit_trainer.files.tensors import infinity_metadata, read_tensors
-from diffkit_trainer.files.typed_json import read_document, with_format
-from diffkit_trainer.run.folder import is_run_folder, write_config
-from diffkit_trainer.run.state import Snapshot, average_names, restore, rounding_warning, snapshot, validate_numbers
-from diffkit_trainer.run.verify import checkpoints, is_valid, latest_checkpoint, remove_trash, remove_unfinished
+from diffkit_trainer.distributed.shard import full_tensor, shard_state_dict
+from diffkit_trainer.errors import RunError
+from diffkit_trainer.files.typed_json import Count, Text, as_type
 from diffkit_trainer.training.experiment import changes
 from diffkit_trainer.training.trainer import Trainer
 
-__all__ = ["Loaded", "load", "resume", "save", "write"]
+__all__ = ["Snapshot", "average_names", "restore", "rounding_warning", "snapshot", "validate_numbers"]
+
+MAX_SUM = 1e100
+"""A sum is 0, or from 1 / MAX_SUM to MAX_SUM."""
 
 
-class Loaded(NamedTuple):
-    """A run's newest valid checkpoint: step, config and the weights of one network by name.
+class StateNumbers(Struct):
+    """The content of state.json.
 
-    warnings: one for each newer checkpoint, all of which are damaged.
+    sums: of the metrics since the last log entry. environment: what changes the result by rounding. experiment: what changes it
+    otherwise.
+    """
+
+    step: Count
+    updates: Count
+    skipped: Count
+    streak: Count
+    ema_updates: Count
+    sums: Annotated[list[Annotated[float, Meta(ge=0, le=MAX_SUM)]], Meta(max_length=4096)]
+    environment: dict[Text, Text | int | float | bool | None]
+    scale: Annotated[float, Meta(gt=0, le=2.0**127)] | None = None
+    experiment: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        if any(0 < each < 1 / MAX_SUM for each in self.sums):  # its mean would not be a float
+            raise ValueError(f"sums: expected each to be 0 or at least {1 / MAX_SUM}, found {min(filter(None, self.sums))}")
+
+
+class Snapshot(NamedTuple):
+    """A trainer's state.
+
+    numbers: for state.json. tensors: by file ("model", "ema", ..., "optimizer") and name; a further file of a checkpoint is a
+    further entry. infinite: the names of the buffers that may have infinities, see `EMA`.
     """
 
     step: int
-    config: dict[str, Any]
-    weights: dict[str, Tensor]
-    warnings: list[str]
+    numbers: dict[str, Any]
+    tensors: dict[str, dict[str, Tensor]]
+    infinite: frozenset[str]
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all tensors in bytes."""
+        return sum(value.nbytes for values in self.tensors.values() for value in values.values())
 
 
-def save(run: Path | str, trainer: Trainer, config: dict[str, Any], *, keep: int = 2, keep_every: int | None = None) -> Path:
-    """Write the trainer's state to RUN/checkpoints/STEP and return that path.
+def snapshot(trainer: Trainer, *, copied: bool = False) -> Snapshot:
+    """The trainer's state; with `copied` a copy on the CPU, so that training can continue while it is written.
 
-    Keeps the newest `keep` checkpoints and those whose step is a multiple of `keep_every`, and removes the others. Writes
-    config.json where the run has none. All processes must call this; the first one writes. `Saver` does the same in a thread.
-    Raises ValueError for a config that is not plain JSON, DivergedError for weights that are not finite, and RunError where the
-    disk is full or cannot be written; then the older checkpoints stay.
+    All processes must call it. Raises DivergedError as `Trainer.check` does.
     """
-    state = snapshot(trainer)
-    return (
-        write(run, state, config, keep=keep, keep_every=keep_every)
-        if trainer.world.first
-        else _checkpoint_folder(run, state.step)
+    numbers, moments = trainer.state()
+    networks = (trainer.model, *trainer.ema.models)
+    tensors = {name: network.state_dict() for name, network in zip(("model", *average_names(trainer)), networks, strict=True)} | {
+        "optimizer": moments
+    }
+    first = trainer.world.first  # the other processes only contribute their shards
+    return Snapshot(
+        trainer.step,
+        numbers,
+        {
+            file: {name: value for name, each in values.items() if (value := _to_host(each, copied, first)) is not None}
+            for file, values in tensors.items()
+        },
+        trainer.ema.infinite,
     )
 
 
-def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int, keep_every: int | None = None) -> Path:
-    """Write a snapshot as `save` does."""
-    final = _checkpoint_folder(run, state.step)
-    folder, temporary = final.parent, final.with_name(f".{state.step}.{os.getpid()}")
-    networks = {file: values for file, values in state.tensors.items() if file != "optimizer"}
-    numbers = (value for values in networks.values() for name, value in values.items() if name not in state.infinite)
-    if not all(value.isfinite().all() for value in numbers):
-        raise DivergedError(f"the weights are not finite at step {state.step}: nothing was saved", state.step)
-    documents = {"state": json.dumps(with_format(state.numbers), allow_nan=False), "config": _as_json(config)}
-    newer = [path for step, path in checkpoints(run) if step > state.step]
-    for path in newer:
-        if is_valid(path):
-            raise RunError(f"{path} is newer than step {state.step}: resume it, or save to another folder")
-    if not is_run_folder(run):
-        write_config(run, config)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(folder)
-        require_free_space(folder, state.nbytes + 2**16)
-        temporary.mkdir()
-        for file, values in state.tensors.items():
-            save_file(_untied(values), temporary / f"{file}.safetensors", infinity_metadata(state.infinite & values.keys()))
-        for name, document in documents.items():
-            (temporary / f"{name}.json").write_text(document, "utf-8")
-        manifest = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
-        (temporary / "manifest.json").write_text(json.dumps(with_format({"sha256": manifest}), indent=2), "utf-8")
-        commit_folder(temporary, final)
-        older = [(step, path) for step, path in checkpoints(run) if step <= state.step]
-        extra = [path for step, path in older[max(keep, 1) :] if not keep_every or step % keep_every]
-        # a newer checkpoint is damaged, or it would have been resumed; a folder without a manifest is not a checkpoint
-        for path in [path for path in newer if (path / "manifest.json").exists()] + extra:
-            remove_folder(path)
-        remove_trash(folder)
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{final}: cannot be written ({error}); {state.nbytes} bytes are needed") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return final
+def restore(
+    trainer: Trainer,
+    numbers: dict[str, Any],
+    moments: dict[str, Tensor],
+    model: dict[str, Tensor],
+    averages: Sequence[dict[str, Tensor]],
+) -> None:
+    """Restore a snapshot into the trainer: numbers, moments, weights and averages."""
+    for network, weights in zip((trainer.model, *trainer.ema.models), (model, *averages), strict=True):
+        network.load_state_dict(shard_state_dict(weights, network))
+    trainer.optimiser.restore(numbers, moments)
+    trainer.ema.updates.fill_(numbers["ema_updates"])
+    trainer.step = numbers["step"]
+    sums = torch.tensor(numbers["sums"], dtype=trainer.running_metrics.sums.dtype)
+    trainer.running_metrics.sums.copy_(sums if trainer.world.first else torch.zeros_like(sums))
 
 
-def load(run: Path | str, weights: str = "ema", expect: Callable[[dict[str, Any]], Mapping[str, Tensor]] | None = None) -> Loaded:
-    """The weights of the newest valid checkpoint; the run may be from an untrusted source.
+def average_names(trainer: Trainer) -> list[str]:
+    """The file names of the averages, in the order of `trainer.ema.models`: "ema", then "ema-0.9999" for a further decay."""
+    return ["ema", *(f"ema-{decay}" for decay in trainer.ema.decays[1:])]
 
-    weights: "ema", another average such as "ema-0.9999", or "model" (raw). expect: expect(config) -> the network's tensors by
-    name, which may be on "meta"; names, shapes and types are compared with them before the file is read.
-    Raises RunError for a folder that is not a run, where no checkpoint is valid, where `expect` raises ValueError, and as
-    `read_tensors` does.
+
+def validate_numbers(numbers: dict[str, Any], path: object, sums: int) -> None:
+    """Raises RunError, which names the number, for invalid numbers, and for another number of sums than `sums`."""
+    found = as_type(numbers, StateNumbers, path)
+    if len(found.sums) != sums:
+        raise RunError(f"{path}: sums: expected {sums} numbers, found {len(found.sums)}")
+
+
+def rounding_warning(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """One line for the changes since the checkpoint that change the result by rounding; None for none.
+
+    >>> rounding_warning({"torch": "2.13.0", "threads": 2}, {"torch": "2.13.0", "threads": 1})
+    'threads is 1 here and was 2: the same training up to rounding, not bit for bit'
     """
-    folder, step, warnings = latest_checkpoint(Path(run))
-    config, path = read_document(folder / "config.json"), folder / f"{weights}.safetensors"
-    try:
-        expected = expect(config) if expect else None
-    except ValueError as error:
-        raise RunError(f"{folder / 'config.json'}: {error}") from None
-    return Loaded(step, config, read_tensors(path, expected), warnings)
+    changed = changes(before, now)
+    return f"{', '.join(changed)}: the same training up to rounding, not bit for bit" if changed else None
 
 
-def resume(run: Path | str, trainer: Trainer) -> list[str]:
-    """Restore the newest valid checkpoint into the trainer; returns the warnings.
-
-    They name the damaged checkpoints that were skipped, and the differences that change the result by rounding.
-    Raises ValueError, which lists every difference, where `Trainer.experiment` is not that of the run: to start a new run from
-    its weights, `load` them before the trainer is made. Raises RunError as `load` does, and for weights of another network.
-    """
-    folder, step, warnings = latest_checkpoint(Path(run))
-    numbers = read_document(folder / "state.json")
-    validate_numbers(numbers, folder / "state.json", len(trainer.running_metrics.sums))
-    if numbers["step"] != step:
-        raise RunError(f"{folder / 'state.json'}: step: expected {step}, that of its folder, found {numbers['step']}")
-    warnings += _same_experiment(folder, numbers, trainer.experiment)
-    model = read_tensors(folder / "model.safetensors", trainer.model.state_dict())
-    averages = [
-        read_tensors(folder / f"{name}.safetensors", network.state_dict())
-        for name, network in zip(average_names(trainer), trainer.ema.models, strict=True)
-    ]
-    moments = read_tensors(folder / "optimizer.safetensors", trainer.optimiser.expected() if numbers["updates"] else None)
-    restore(trainer, numbers, moments, model, averages)
-    changed = rounding_warning(numbers["environment"], trainer.environment)
-    return warnings + ([changed] if changed else [])
-
-
-def _same_experiment(folder: Path, numbers: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Raises ValueError for a changed experiment; returns a warning where the checkpoint has no record of it."""
-    if "experiment" not in numbers:
-        return [f"{folder} has no record of its experiment: it could not be compared"]
-    changed = changes(numbers["experiment"], now)
-    if changed:
-        raise ValueError(f"{folder}: {', '.join(changed)}: resume with the run's own options, or start a new run")
-    return []
-
-
-def _untied(values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors with separate memory: tied weights share theirs, and safetensors refuses to save such tensors."""
-    seen: set[int] = set()
-    untied = {}
-    for name, value in values.items():
-        place = value.untyped_storage().data_ptr()
-        untied[name] = value.clone() if place in seen else value
-        seen.add(place)
-    return untied
-
-
-def _as_json(config: dict[str, Any]) -> str:
-    try:
-        return json.dumps(with_format(config), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the run's config must be plain JSON: {error}") from None
-
-
-def _checkpoint_folder(run: Path | str, step: int) -> Path:
-    return Path(run) / "checkpoints" / str(step)
+def _to_host(value: Tensor, copied: bool, wanted: bool) -> Tensor | None:
+    """On the CPU in row-major order, as in the file, by one copy; None where the tensor is not wanted."""
+    full = full_tensor(value.detach())
+    if not wanted:
+        return None
+    return full.to("cpu", copy=copied, memory_format=torch.contiguous_format).contiguous()

@@ -1,4 +1,4 @@
-"""The shape of the DDIM paper's two tables, on a mixture of Gaussians: python benchmarks/sampler_figures.py docs/ddim.png.
+"""The shape of the DDIM paper's two tables, on a mixture of Gaussians: python benchmarks/sampler_plots.py docs/ddim.png.
 
 Left (its table 1): the Wasserstein-1 distance between 20,000 samples and the data against the number of steps, for eta 0, 1/2
 and 1. Right (its table 2): the root mean square error of data that was encoded and decoded. Needs matplotlib.

@@ -1,4 +1,4 @@
-"""The tutorial network's convolutions against the CPU's peak: python benchmarks/unet_limit.py.
+"""The tutorial network's convolutions against the CPU's peak: python benchmarks/unet_speed_limit.py.
 
 Each convolution is timed alone, in the network's memory format, and compared with a product of two 2048 x 2048 matrices. The
 total of the convolutions bounds the network's speed. One thread and CPU time, so that other processes matter little.

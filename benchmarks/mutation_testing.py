@@ -1,4 +1,4 @@
-"""The fraction of a package's mutants that its fast tests kill: python benchmarks/mutation.py schedules [MODULE ...].
+"""The fraction of a package's mutants that its fast tests kill: python benchmarks/mutation_testing.py schedules [MODULE ...].
 
 A mutant is the package with one small mistake: another number, operator or argument, a branch never taken, None for a value.
 mutmut generates the mutants of each function and runs the tests that call it. packages/NAME/tests/mutants.toml lists the modules

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from diffkit_schedules import Array, Rates, Schedule, combine, rates_at
 
 from diffkit_samplers.estimates import Denoise, evaluate
-from diffkit_samplers.grids import grid
 from diffkit_samplers.loop import no_graph
+from diffkit_samplers.time_grids import grid
 
 __all__ = ["encode"]
 

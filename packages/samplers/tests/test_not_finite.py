@@ -12,7 +12,7 @@ from diffkit_samplers import (
     seeded,
     trajectory,
 )
-from diffkit_samplers.finite import refuse_not_finite, trace
+from diffkit_samplers.not_finite import refuse_not_finite, trace
 from diffkit_schedules import cosine, rectified
 
 

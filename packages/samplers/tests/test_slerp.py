@@ -5,7 +5,7 @@ import pytest
 from diffkit_samplers import (
     slerp,
 )
-from diffkit_samplers.latents import _orthogonal
+from diffkit_samplers.slerp import _orthogonal
 from diffkit_schedules import namespace
 from hypothesis import given
 from hypothesis import strategies as st
