@@ -4,10 +4,18 @@ import math
 
 import pytest
 import torch
+from diffkit_trainer import Images
+from diffkit_trainer.options import Options
 from diffkit_trainer.rng import batch_indices, generator
 from diffkit_trainer.training.batch import BLOCK, BatchSpec, RandomBatch, part_bounds, random_batch
 
 SPEC = BatchSpec(0, 6, 10, (1, 2, 2), "uniform", True, 0.3)
+
+
+def test_a_specification_has_the_options_and_the_images():
+    options = Options(seed=3, batch_size=7, times="stratified", flip=True, class_dropout=0.25)
+    images = Images(torch.zeros(5, 3, 2, 4, dtype=torch.uint8))
+    assert BatchSpec.of(options, images) == BatchSpec(3, 7, 5, (3, 2, 4), "stratified", True, 0.25)
 
 
 def test_a_batch_has_the_same_numbers_in_every_version():
