@@ -94,7 +94,7 @@ def _stage(package: str, modules: list[str], tests: list[str]) -> Path:
         path.write_text(cst.parse_module(path.read_text()).visit(_Undecorated()).code)
     tools: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     pytest = tools["pytest"]["ini_options"] | {
-        "pythonpath": ["tests", *(str(ROOT / path) for path in tools["pytest"]["ini_options"]["pythonpath"])]
+        "pythonpath": ["tests", *(str(ROOT / path) for path in tools["pytest"]["ini_options"].get("pythonpath", []))]
     }
     mutmut = {
         "source_paths": ["src"],

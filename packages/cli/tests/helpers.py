@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pty
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from diffkit_trainer import checkpoints
 from PIL import Image
 
-from ...trainer.tests.forks import Fork, python
+from packages.conftest import PythonProcess  # the conftest.py that pytest has loaded
 
 COMMAND = [sys.executable, "-m", "diffkit_cli"]
 DIFFKIT = Path(sys.executable).with_name("diffkit")
@@ -26,9 +27,16 @@ def keys(*assignments):
 TINY = ["--steps", "6", "--batch-size", "8", *keys("log_every=2", "save_every=4", "sample_every=3")]
 
 
+def python(*words, timeout=240, **options):
+    """The CompletedProcess of a Python script."""
+    with PythonProcess(*words, **options) as running:
+        output = running.communicate(timeout)
+        return subprocess.CompletedProcess(words, running.wait(), *output)
+
+
 def start(*arguments, **options):
-    """A command that goes on while the test does."""
-    return Fork("-m", "diffkit_cli", *arguments, **options)
+    """A command that runs while the test does."""
+    return PythonProcess("-m", "diffkit_cli", *arguments, **options)
 
 
 def finished(process):

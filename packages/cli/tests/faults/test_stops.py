@@ -12,7 +12,9 @@ import pytest
 from diffkit_trainer import load, locked
 from PIL import Image
 
-from ..helpers import Fork, finished, keys, logged, python, said_until, start, until, wait_for, what_it_is
+from packages.conftest import PythonProcess
+
+from ..helpers import finished, keys, logged, python, said_until, start, until, wait_for, what_it_is
 
 # 20 images in batches of 8: an epoch ends with step 2.5, 5, 7.5, 10; every update takes three parts
 INTERVALS = keys("log_every=1", "save_every=3", "sample_every=1000")
@@ -316,7 +318,7 @@ def test_orphans_of_a_killed_torchrun_hold_others_off(data, tmp_path):
     """SIGKILL of torchrun leaves its processes behind: they keep the lock until they end."""
     run = tmp_path / "run"
     command = [*TORCHRUN, data, "--out", run, *TRAIN, "--steps", "1000000"]
-    with Fork(*command) as torchrun:
+    with PythonProcess(*command) as torchrun:
         wait_for(run, 3, torchrun)
         torchrun.kill()
         torchrun.wait()

@@ -21,7 +21,8 @@ from diffkit_trainer import DataError, RunError, World, open_images, read_config
 from diffkit_unet import UNet
 from safetensors.torch import save
 
-from ....trainer.tests.wrong_shapes import TEXTS, Outcomes, little_memory, mutations, no_files
+from packages.conftest import TEXTS, Outcomes, invalid_fields, limited_memory, special_files
+
 from ..helpers import process, refusal
 
 
@@ -66,13 +67,13 @@ def test_the_config_in_an_export(network, config, tmp_path):
             if draws:
                 source.from_noise(source.noise([0], (8, 8)), steps=2)
         except ValueError as error:
-            assert " x0 " in str(error)  # noqa: PT017
+            assert " is undefined at " in str(error)  # noqa: PT017
 
-    with little_memory(), torch.inference_mode():
-        for what, document in mutations(config | {"training": told}):
+    with limited_memory(), torch.inference_mode():
+        for what, document in invalid_fields(config | {"training": told}):
             exported(path, network, document)
-            outcomes.of(what, path.name, door, not what.startswith(("data", "training")))
-    assert outcomes.refused > 500, outcomes.taken
+            outcomes.add(what, path.name, door, not what.startswith(("data", "training")))
+    assert outcomes.refused > 500, outcomes.accepted
 
 
 TABLES = [
@@ -87,14 +88,14 @@ TABLES = [
 def test_a_schedule_that_no_memory_holds(network, config, tmp_path, schedule):
     path = tmp_path / "net.safetensors"
     exported(path, network, config | {"schedule": schedule})
-    with little_memory(), pytest.raises(RunError, match=r"net\.safetensors: (schedule: .*expected|expected a header)"):
+    with limited_memory(), pytest.raises(RunError, match=r"net\.safetensors: (schedule: .*expected|expected a header)"):
         load_model(path, raw=False, device="cpu")
 
 
 def test_a_network_that_the_file_does_not_hold_takes_no_memory(network, config, tmp_path):
     path = tmp_path / "net.safetensors"
     exported(path, network, config | {"network": config["network"] | {"widths": [8, 4000], "block_depth": 3}})
-    with little_memory(), pytest.raises(RunError, match=r"net\.safetensors: .*: expected float32 of shape"):
+    with limited_memory(), pytest.raises(RunError, match=r"net\.safetensors: .*: expected float32 of shape"):
         load_model(path, raw=False, device="cpu")
 
 
@@ -111,19 +112,19 @@ def test_the_config_of_a_run(config, tmp_path):
         if builds:
             build_trainer(going_on, network_config_of(going_on, images, stored), images, stored, World(), "cpu")
 
-    with little_memory():
-        for what, document in mutations(config):
+    with limited_memory():
+        for what, document in invalid_fields(config):
             path.write_text(json.dumps(document))
             if not what.startswith(("training.", "network.")):
-                shown.of(what, "config.json", describe, tmp_path)
-            gone_on.of(what, "config.json", resume, what.startswith(("network", "schedule")))
+                shown.add(what, "config.json", describe, tmp_path)
+            gone_on.add(what, "config.json", resume, what.startswith(("network", "schedule")))
         for what, text in TEXTS.items():
             path.write_bytes(text.encode("latin-1"))
-            shown.of(what, "config.json", describe, tmp_path)
-            gone_on.of(what, "config.json", resume, True)
-        for what in no_files(path):
-            shown.of(what, str(tmp_path), describe, tmp_path)
-            gone_on.of(what, str(tmp_path), resume, True)
+            shown.add(what, "config.json", describe, tmp_path)
+            gone_on.add(what, "config.json", resume, True)
+        for what in special_files(path):
+            shown.add(what, str(tmp_path), describe, tmp_path)
+            gone_on.add(what, str(tmp_path), resume, True)
     assert shown.refused > 100
     assert gone_on.refused > 500
 
@@ -141,12 +142,12 @@ def test_metadata_of_a_png(tmp_path):
         options = options_to_reproduce(read_sample_metadata(path), {})
         assert 1 <= resolve_sampling(options, cosine(), (8, 8)).n <= 10**6
 
-    with little_memory():
-        for what, document in mutations(note):
+    with limited_memory():
+        for what, document in invalid_fields(note):
             save_png(torch.zeros(1, 8, 8, dtype=torch.uint8), path, document)
-            outcomes.of(what, path.name, door)
-        for what in no_files(path):
-            outcomes.of(what, path.name, door)
+            outcomes.add(what, path.name, door)
+        for what in special_files(path):
+            outcomes.add(what, path.name, door)
     assert outcomes.refused > 150
 
 
@@ -175,14 +176,14 @@ def test_the_file_of_settings(tmp_path):
     lines = to_toml(TrainOptions()).splitlines()
     texts = ["", "x", "= 1", "[a]", "a = 1\na = 2", "size = " + "[" * 10**5, "\x00", 'size = "', "size = 64\n" * 2, "#" * 2**21]
     texts += [f"{line.split(' ')[0]} = {word}" for line in lines for word in WORDS]
-    with little_memory():
+    with limited_memory():
         for text in texts:
             path.write_text(text)
-            outcomes.of(text[:60], path.name, read_toml, path)
+            outcomes.add(text[:60], path.name, read_toml, path)
         path.write_bytes(b"\xff")
-        outcomes.of("no UTF-8", path.name, read_toml, path)
-        for what in no_files(path):
-            outcomes.of(what, path.name, read_toml, path)
+        outcomes.add("no UTF-8", path.name, read_toml, path)
+        for what in special_files(path):
+            outcomes.add(what, path.name, read_toml, path)
     assert outcomes.refused > 300
 
 
