@@ -153,7 +153,7 @@ def test_a_folder_of_idx_files(tmp_path, diffkit):
         (["sample", "run", "-n", 0], 2, "-n must be a whole number from 1"),
         (["sample", "run", "--seed", -1], 2, "--seed must be a whole number from 0"),
         (["interpolate", "run", "--columns", 0], 2, "--columns must be a whole number from 1"),
-        (["sample", "empty"], 4, "empty is no run folder: it has no config.json"),
+        (["sample", "empty"], 4, "empty is not a run folder: it has no config.json"),
         (["sample", "nowhere"], 4, "nowhere: no such run folder"),
         (["info", "nowhere"], 4, "nowhere: no such run folder"),
         (["sampel", "run"], 2, "sampel"),

@@ -132,8 +132,8 @@ REFUSED = {
     "steps run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; use another path"),
     "interpolate unsaved": (4, "unsaved has no checkpoint yet"),
     "inpaint unsaved picture.png --mask picture.png": (4, "unsaved has no checkpoint yet"),
-    "evaluate no-config": (4, "no-config is no run folder: it has no config.json"),
-    "info no-config": (4, "no-config is no run folder: it has no config.json"),
+    "evaluate no-config": (4, "no-config is not a run folder: it has no config.json"),
+    "info no-config": (4, "no-config is not a run folder: it has no config.json"),
     "info damaged": (4, "damaged/config.json: object missing required field data"),
     "info clip.safetensors": (4, "clip.safetensors: clip_x0: expected float > 0.0, found -1"),
     "schedules --embedding --out taken/a.png": (4, "taken: a file is where a folder is needed; use another path"),
@@ -144,7 +144,7 @@ REFUSED = {
     "import run --out taken": (4, "taken: is a file, give another name"),
     "import empty --out run": (4, "run: holds a run, whose config.json would be overwritten: give another name"),
     "train --out taken": (4, "taken: is a file, expected a folder or a new name: give another --out"),
-    "train --resume --out no-config": (4, "no-config is no run folder: it has no config.json"),
+    "train --resume --out no-config": (4, "no-config is not a run folder: it has no config.json"),
     "train --resume --out damaged": (4, "damaged/config.json: object missing required field data"),
 }
 """The words of a command, its exit code, and a part of what it says."""

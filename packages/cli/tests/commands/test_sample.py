@@ -168,7 +168,7 @@ def test_progress_counts_sampling_steps(trained, tmp_path, diffkit, monkeypatch)
         (["--guidance", 2], 2, "--guidance needs a class-conditional network"),
         (["--strength", 0.5], 2, "give one by --init"),
         (["--like", "nowhere.png"], 3, "nowhere.png: no such file"),
-        (["--like", "plain.png"], 3, "plain.png: carries no note of how it was made"),
+        (["--like", "plain.png"], 3, "plain.png: has no diffkit metadata"),
         (["--like", "text.png"], 3, "text.png: not an image"),
         (["--like", "interpolated.png"], 3, "was made by diffkit 'interpolate'"),
         (["--like", "odd.png"], 3, "odd.png: its metadata: steps: expected int, got str"),
@@ -193,9 +193,9 @@ def test_wrong_options_are_refused_in_one_line(trained, tmp_path, monkeypatch, d
 
 
 def note(path, content):
-    from diffkit_trainer.figures.metadata import png_text
+    from diffkit_trainer.figures.metadata import png_info
 
-    Image.new("L", (8, 8)).save(path, pnginfo=png_text(content))
+    Image.new("L", (8, 8)).save(path, pnginfo=png_info(content))
 
 
 @pytest.mark.parametrize(
