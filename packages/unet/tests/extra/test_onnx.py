@@ -15,13 +15,15 @@ def networks(name):
     torch.manual_seed(0)
     if name == "tutorial":
         unet = preset("tutorial")
+    elif name == "patches":
+        unet = UNet(3, (16, 32), 1, 16, patch=2, skips="add", norm="layer", level="add", middle_attention=True)
     else:
         unet = UNet(3, (16, 32), 1, 16, layout="ddpm", groups=8, attention=(1,), middle_attention=True, head_channels=8, **DDPM)
     torch.nn.init.normal_(unet.out.weight, std=0.05)
     return unet.eval()
 
 
-@pytest.fixture(scope="module", params=["tutorial", "ddpm"])
+@pytest.fixture(scope="module", params=["tutorial", "ddpm", "patches"])
 def exported(request, tmp_path_factory):
     unet, path = networks(request.param), tmp_path_factory.mktemp("onnx") / "unet.onnx"
     x, level = torch.randn(2, 3, 16, 20), torch.rand(2)
