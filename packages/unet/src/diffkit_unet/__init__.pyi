@@ -6,6 +6,9 @@ from .config import MAX_PARAMETERS as MAX_PARAMETERS
 from .diffusers import from_diffusers as from_diffusers
 from .diffusers import to_diffusers as to_diffusers
 from .embedding import SinusoidalEmbedding as SinusoidalEmbedding
+from .linear_preconditioner import GaussianStatistics as GaussianStatistics
+from .linear_preconditioner import LinearPreconditioner as LinearPreconditioner
+from .linear_preconditioner import gaussian_statistics as gaussian_statistics
 from .memory import keep_memory as keep_memory
 from .presets import PRESETS as PRESETS
 from .presets import preset as preset
