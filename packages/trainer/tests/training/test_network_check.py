@@ -4,7 +4,8 @@ import os
 
 import pytest
 import torch
-from diffkit_trainer import EMA, DivergedError, RunError, Saver, load, resume, save, write_config
+from diffkit_schedules import Rates
+from diffkit_trainer import EMA, DivergedError, RunError, Saver, Trainer, load, open_images, resume, save, write_config
 from safetensors.torch import load_file, save_file
 from tiny_trainer import CONFIG, Tiny, everything, run_to, same, trainer
 from torch import nn
@@ -171,6 +172,27 @@ def test_a_checkpoint_of_step_0_is_resumed(run):
     assert resume(run, again) == []
     assert run_to(again, 3) == run_to(it, 3)
     same(everything(again), everything(it))
+
+
+class Scaled(Tiny):
+    """Made for eps on a variance-preserving schedule, with errors of a tenth."""
+
+    prediction, path = "eps", "vp"
+
+    def output_scale(self, level):
+        return torch.full_like(level, 0.1)
+
+
+def test_errors_are_divided_by_the_network_s_output_scale():
+    plain, scaled = (trainer(network=network, loss="mse", lr=1e-12) for network in (Tiny, Scaled))
+    assert run_to(scaled, 2) == pytest.approx([100 * each for each in run_to(plain, 2)], rel=1e-5)
+
+
+def test_a_network_made_for_another_prediction_or_path_is_refused():
+    with pytest.raises(ValueError, match=r"^prediction must be the network's own, 'eps'; got 'v'$"):
+        trainer(network=Scaled, prediction="v")
+    with pytest.raises(ValueError, match=r"^path must be the network's own, 'vp'; got None$"):
+        Trainer(Scaled(), open_images("digits"), lambda t: Rates(1 - 0.9 * t, t), prediction="eps")
 
 
 def test_complex_and_half_buffers_are_averaged():
