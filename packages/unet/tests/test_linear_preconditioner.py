@@ -206,6 +206,8 @@ def test_round_trip_through_json():
         name: value.shape for name, value in model.state_dict().items()
     }
     assert {value.device.type for value in outline.state_dict().values()} == {"meta"}
+    x, labels = torch.empty(2, 3, *SIZE, device="meta"), torch.zeros(2, dtype=torch.int64, device="meta")
+    assert outline(x, 0.0, labels).shape == x.shape
 
 
 @pytest.mark.parametrize(

@@ -275,4 +275,5 @@ def _resized(image: Tensor, like: Tensor) -> Tensor:
 
 
 def _without_autocast(device: str) -> AbstractContextManager[Any]:
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+    enabled = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)  # "meta" has none
+    return torch.autocast(device, enabled=False) if enabled else nullcontext()
