@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer import RunError, checkpoints, load, read_config, read_log, read_metadata, read_schedule
-from diffkit_unet import UNet
 
+from diffkit_cli.networks import outline_of
 from diffkit_cli.run_config import RunConfig, Trained
 from diffkit_cli.sampling.model import exported_in, open_run
 from diffkit_cli.sampling.pretrained import named
@@ -81,7 +81,7 @@ def _progress(saved: int | None, log: list[dict[str, Any]], steps: int) -> str:
 def _rows(config: RunConfig, trained: Trained | None = None) -> list[tuple[str, str]]:
     data, image = config.data, config.image
     size = f"{image.width}x{image.height}, {plural(image.channels, 'channel')}"
-    parameters = sum(parameter.numel() for parameter in UNet.outline(config.network).parameters())
+    parameters = sum(parameter.numel() for parameter in outline_of(config.network).parameters())
     schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config.schedule.items() if key != "name")
     rows = [
         ("images", f"{data.images} of {size}, from {data.source}" if data.source else f"{size}; of which data is not known"),
