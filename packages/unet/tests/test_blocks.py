@@ -3,6 +3,7 @@
 import pytest
 import torch
 from diffkit_unet import DownBlock, UpBlock
+from torch.nn import functional
 
 
 def test_down_block_averages_2x2_pixels_and_what_an_odd_edge_has():
@@ -83,6 +84,19 @@ def test_up_block_with_nearest_upsampling():
     block, x, skip = UpBlock(5, 4, depth=1, up="nearest").eval(), torch.randn(2, 5, 3, 2), torch.randn(2, 4, 6, 4)
     large = block.up.conv(x.repeat_interleave(2, 2).repeat_interleave(2, 3))
     torch.testing.assert_close(block(x, [skip]), block.blocks[0](torch.cat([large, skip], 1)))
+
+
+@pytest.mark.parametrize(("up", "size"), [("bilinear", (4, 3)), ("nearest", (4, 3)), (None, (7, 6))])
+def test_up_block_adds_the_last_skip(up, size):
+    torch.manual_seed(0)
+    block = UpBlock(5, 4, depth=2, up=up, skips="add", level="add", level_width=2, norm="layer")
+    skips, x, level = [torch.randn(2, 4, 7, 6), torch.randn(2, 4, 7, 6)], torch.randn(2, 5, *size), torch.randn(2, 2)
+    expected = functional.conv2d(x, block.project.weight, block.project.bias)
+    expected = (expected if up is None else block.up(expected, (7, 6))) + skips[1]
+    for part in block.blocks:
+        expected = part(expected, level)
+    assert torch.equal(block(x, skips, level), expected)
+    assert [part.conv1.in_channels for part in block.blocks] == [4, 4]
 
 
 @pytest.mark.parametrize("count", [1, 3])

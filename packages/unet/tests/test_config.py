@@ -30,6 +30,8 @@ CONFIG = {
     "zero_init": True,
     "cosine_first": True,
     "null_class": False,
+    "patch": 2,
+    "skips": "add",
 }
 
 
@@ -91,7 +93,9 @@ def test_invalid_config_is_refused_in_one_line(change, message):
     ("choices", "message"),
     [
         ({"norms": True}, "norms must be one of 1, 2; got True"),
-        ({"norm": "layer"}, "norm must be one of 'batch', 'group'; got 'layer'"),
+        ({"norm": "rms"}, "norm must be one of 'batch', 'group', 'layer'; got 'rms'"),
+        ({"skips": "sum"}, "skips must be one of 'concatenate', 'add'; got 'sum'"),
+        ({"patch": 0}, "patch must be an integer from 1 to 64, got 0"),
         ({"level": None}, "level must be one of 'map', 'add', 'scale_shift'; got None"),
         ({"dropout": 1}, "dropout must be a number from 0 to below 1, got 1"),
         ({"eps": float("nan")}, "eps must be a number from 0 to below 1, got nan"),

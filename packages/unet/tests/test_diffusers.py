@@ -80,6 +80,8 @@ def test_weights_that_do_not_match_the_config_are_named():
     [
         ({"condition": "time"}, "condition must be 'index' for this conversion, got 'time'"),
         ({"norm": "batch"}, "norm must be 'group' for this conversion, got 'batch'"),
+        ({"patch": 2}, "patch must be 1 for this conversion, got 2"),
+        ({"skips": "add"}, "skips must be 'concatenate' for this conversion, got 'add'"),
         ({"level": "map"}, "level must be 'add' or 'scale_shift' for this conversion"),
         ({"down": "average"}, "down must be 'strided' or 'strided_same' for this conversion"),
         ({"embedding": 30}, "embedding must be 32 for this conversion, got 30"),

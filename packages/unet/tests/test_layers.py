@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from diffkit_unet.batchnorm import BatchNorm
-from diffkit_unet.layers import Attention, GroupNorm, convolution, glorot, linear, normalisation
+from diffkit_unet.layers import Attention, GroupNorm, LayerNorm, convolution, glorot, linear, normalisation
 from torch import nn
 from torch.nn import functional
 
@@ -32,8 +32,17 @@ def test_number_of_groups_divides_the_channels(channels, groups):
         assert (norm.num_groups, norm.eps) == (groups, 1e-5)
 
 
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_layer_norm_matches_the_formula_at_each_pixel(order):
+    norm, x = LayerNorm(4, eps=0.5), (torch.randn(3, 4, 2, 5) * 3 + 1).contiguous(memory_format=order)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    normalised = (x - x.mean(1, keepdim=True)) / (x.var(1, correction=0, keepdim=True) + 0.5).sqrt()
+    torch.testing.assert_close(norm(x), normalised * norm.weight.view(4, 1, 1) + norm.bias.view(4, 1, 1))
+
+
 def test_normalisation_by_name_and_eps():
-    for kind, layer, eps in (("batch", BatchNorm, 1e-3), ("group", GroupNorm, 1e-5)):
+    for kind, layer, eps in (("batch", BatchNorm, 1e-3), ("group", GroupNorm, 1e-5), ("layer", LayerNorm, 1e-5)):
         assert isinstance(normalisation(kind, 4), layer)
         assert normalisation(kind, 4).eps == eps
         assert normalisation(kind, 4, eps=0.25).eps == 0.25

@@ -16,6 +16,7 @@ def test_parameter_counts_and_overrides():
         "small": 517_283,
         "tiny": 411_715,
         "medium": 6_140_675,
+        "patches": 3_216_460,
         "ddpm-cifar10": 35_746_307,
         "ddpm-64": 78_700_803,
     }

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from diffkit_unet.resample import Upsample, downsample
+from diffkit_unet.resample import Upsample, downsample, from_patches, to_patches
 from torch.nn import functional
 
 
@@ -95,3 +95,18 @@ def test_nearest_to_an_odd_size():
     repeated = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
     torch.testing.assert_close(up(x, (6, 8)), up.conv(repeated))
     torch.testing.assert_close(up(x, (5, 7)), up.conv(repeated[:, :, :5, :7]))
+
+
+def test_patches_hold_their_pixels_in_rows_and_repeat_the_edge():
+    x = torch.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [[7.0, 8.0, 9.0], [10.0, 11.0, 12.0]]]])
+    expected = [[1, 3], [2, 3], [4, 6], [5, 6], [7, 9], [8, 9], [10, 12], [11, 12]]
+    assert to_patches(x, 2).tolist() == [[[row] for row in expected]]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (6, 7)])
+@pytest.mark.parametrize("patch", [1, 2, 3])
+def test_patches_and_back(size, patch):
+    x = torch.randn(2, 3, *size)
+    patches = to_patches(x, patch)
+    assert patches.shape == (2, 3 * patch**2, -(-size[0] // patch), -(-size[1] // patch))
+    assert torch.equal(from_patches(patches, patch, *size), x)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 OPTIONS = {
     "layout": st.sampled_from(["tutorial", "ddpm"]),
     "norms": st.sampled_from([1, 2]),
-    "norm": st.sampled_from(["batch", "group"]),
+    "norm": st.sampled_from(["batch", "group", "layer"]),
+    "patch": st.sampled_from([1, 2, 3]),
+    "skips": st.sampled_from(["concatenate", "add"]),
     "groups": st.integers(1, 4),
     "level": st.sampled_from(["map", "add", "scale_shift"]),
     "condition": st.sampled_from(sorted(FREQUENCIES)),
@@ -43,6 +45,7 @@ EXPORTED = {
         "down": "strided_same",
         "up": "nearest",
     },
+    "patches": {"patch": 2, "skips": "add", "norm": "layer", "level": "add", "middle_attention": True},
 }
 
 
@@ -111,26 +114,38 @@ def test_any_options_with_any_size(options, batch, height, width, training):
 @given(options=st.fixed_dictionaries(OPTIONS), order=st.permutations(range(4)), training=st.booleans(), side=st.integers(1, 20))
 def test_permuting_the_batch_permutes_the_output(options, order, training, side):
     torch.manual_seed(0)
-    training = training and options["norm"] == "group" and not options["dropout"]
+    training = training and options["norm"] != "batch" and not options["dropout"]
     unet = with_random_last_layers(UNet(embedding=4, **options)).double().train(training)
     x, level = torch.randn(4, options["in_channels"], side, side, dtype=torch.float64), torch.rand(4)
     torch.testing.assert_close(unet(x[list(order)], level[list(order)]), unet(x, level)[list(order)], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("layout", ["tutorial", "ddpm"])
-@pytest.mark.parametrize("norm", ["batch", "group"])
+@pytest.mark.parametrize("norm", ["batch", "group", "layer"])
 def test_samples_are_independent(layout, norm):
     torch.manual_seed(0)
     unet = with_random_last_layers(UNet(3, (8, 16), 1, 4, layout=layout, norm=norm, groups=4, level="add", attention=(0,))).train(
-        norm == "group"
+        norm != "batch"
     )
     x, level = torch.randn(3, 3, 8, 8), torch.rand(3)
     rows = torch.cat([unet(x[i : i + 1], level[i : i + 1]) for i in range(3)])
     torch.testing.assert_close(unet(x, level), rows)
 
 
-def test_no_pixel_is_cropped():
-    unet = small()
+def test_network_of_patches_is_the_network_of_their_channels():
+    """Of an image whose size is no multiple of the patch, the edge is repeated."""
+    unet, inner = small(patch=2), small(in_channels=8)
+    inner.load_state_dict(unet.state_dict())
+    x, level = torch.randn(3, 2, 5, 8), torch.rand(3)
+    padded = torch.cat([x, x[:, :, -1:]], 2)
+    patches = padded.reshape(3, 2, 3, 2, 4, 2).permute(0, 1, 3, 5, 2, 4).reshape(3, 8, 3, 4)
+    out = inner(patches, level).reshape(3, 2, 2, 2, 3, 4).permute(0, 1, 4, 2, 5, 3).reshape(3, 2, 6, 8)[:, :, :5]
+    assert torch.equal(unet(x, level), out)
+
+
+@pytest.mark.parametrize("patch", [1, 2, 3])
+def test_no_pixel_is_cropped(patch):
+    unet = small(patch=patch)
     x = torch.randn(1, 2, 9, 13, requires_grad=True)
     unet(x, 0.5).square().sum().backward()
     assert (x.grad != 0).all()
@@ -182,9 +197,10 @@ def test_gradients_reach_every_parameter(num_classes):
 
 @pytest.mark.parametrize("level", ["map", "add", "scale_shift"])
 @pytest.mark.parametrize("layout", ["tutorial", "ddpm"])
-def test_gradients_reach_every_parameter_of_every_layout(layout, level):
+@pytest.mark.parametrize("more", [{"norm": "group", "groups": 2}, {"norm": "layer", "patch": 2, "skips": "add"}])
+def test_gradients_reach_every_parameter_of_every_layout(layout, level, more):
     torch.manual_seed(0)
-    choices = {"layout": layout, "level": level, "norms": 2, "norm": "group", "groups": 2, "attention": (0,)}
+    choices = {"layout": layout, "level": level, "norms": 2, "attention": (0,)} | more
     unet = with_random_last_layers(
         UNet(2, (4, 6, 8), 2, 8, num_classes=2, middle_attention=True, down="strided", up="nearest", **choices)
     )

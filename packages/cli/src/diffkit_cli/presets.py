@@ -45,6 +45,14 @@ _PRESETS: dict[str, Preset] = {
     "small": Preset({"steps": 3000, "batch_size": 64, "lr": 1e-3}, UNETS["small"]),
     "tiny": Preset({"steps": 3000, "batch_size": 64, "lr": 1e-3}, UNETS["tiny"]),
     "medium": Preset({"steps": 30000, "batch_size": 64, "lr": 3e-4, "warmup": 500, "clip_grad_norm": 1.0}, UNETS["medium"]),
+    "patches": Preset(
+        {
+            **{"schedule": "cosine", "prediction": "v", "loss": "mse", "times": "stratified", "linear": True, "flip": True},
+            **{"steps": 15_000, "batch_size": 32, "lr": 2e-3, "lr_schedule": "cosine", "warmup": 200, "weight_decay": 1e-2},
+            **{"clip_grad_norm": 1.0, "ema": 0.999},
+        },
+        UNETS["patches"],
+    ),
     "ddpm-cifar10": Preset(_PAPER | {"steps": 800_000}, UNETS["ddpm-cifar10"]),
     "ddpm-64": Preset(_PAPER | {"steps": 500_000}, UNETS["ddpm-64"]),
 }

@@ -82,9 +82,10 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 convert(self.training, Trained)
             except ValueError as error:
                 raise ValueError(f"training: {error}") from None
-        condition = self.network.get("condition", self.condition)
-        if condition != self.condition:
-            raise ValueError(f"condition: expected that of the network, {condition!r:.60}, found {self.condition!r}")
+        for key, own in (("condition", self.condition), ("prediction", self.prediction)):
+            found = self.network.get(key, own)
+            if found != own:
+                raise ValueError(f"{key}: expected that of the network, {found!r:.60}, found {own!r}")
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "RunConfig":

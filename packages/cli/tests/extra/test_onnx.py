@@ -10,7 +10,7 @@ import pytest
 import torch
 from diffkit_trainer import load_feature_network
 
-from ..helpers import near, one_line, pixels, process
+from ..helpers import TINY, keys, near, one_line, pixels, process
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "onnx_numpy.py"
 
@@ -30,6 +30,17 @@ def test_numpy_and_onnx_draw_the_same_images(trained, tmp_path, diffkit, example
     drawn = example.draw(tmp_path / "net.onnx", range(5, 5 + n), steps=3, size=size)
     options = ["-n", n, "--seed", 5, "--steps", 3, "--size", "{}x{}".format(*size)]
     assert diffkit("sample", trained, *options, "--out", tmp_path / "images")[0] == 0
+    assert near([list(image.tobytes()) for image in drawn], pixels(tmp_path / "images"), levels=2)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (6, 10)])
+def test_a_network_with_a_linear_part(tmp_path, diffkit, example, size):
+    options = ["--preset", "tiny", "--schedule", "cosine", *TINY, *keys("linear=true")]
+    assert process("train", "--out", tmp_path / "run", *options).returncode == 0
+    assert diffkit("export", tmp_path / "run", "--out", tmp_path / "net.onnx")[0] == 0
+    drawn = example.draw(tmp_path / "net.onnx", range(2), steps=3, size=size)
+    options = ["-n", 2, "--steps", 3, "--size", "{}x{}".format(*size)]
+    assert diffkit("sample", tmp_path / "run", *options, "--out", tmp_path / "images")[0] == 0
     assert near([list(image.tobytes()) for image in drawn], pixels(tmp_path / "images"), levels=2)
 
 

@@ -37,6 +37,19 @@ def test_the_preset_tutorial_is_the_keras_tutorial():
     assert config.steps * config.batch_size == 50 * 5 * 8000
 
 
+def test_the_preset_patches_has_the_linear_part_and_a_learning_rate_that_ends_at_0():
+    config = resolved({}, "patches")
+    assert (config.linear, config.schedule, config.prediction, config.loss, config.times) == (
+        True,
+        "cosine",
+        "v",
+        "mse",
+        "stratified",
+    )
+    assert (config.lr_schedule, config.decay_steps) == ("cosine", config.steps)
+    assert not resolved({"linear": False}, "patches").linear
+
+
 @pytest.mark.parametrize("name", ["ddpm-cifar10", "ddpm-64"])
 def test_the_preset_of_a_paper_is_the_paper(name):
     config = resolved({"preset": name})

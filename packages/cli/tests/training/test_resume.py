@@ -25,7 +25,9 @@ def run(trained, tmp_path):
 def test_the_command_refuses_to_change_what_the_trainer_does():
     """The schedule, the size and the network are known to the trainer by other names."""
     fixed = set(OPTIONS) - set(RESUMABLE)
-    assert fixed - {"size", "preset", "schedule", "precision"} == set(options_of(Options)) - set(ROUNDING) - {"condition"}
+    assert fixed - {"size", "preset", "schedule", "linear", "precision"} == set(options_of(Options)) - set(ROUNDING) - {
+        "condition"
+    }
 
 
 def last_line(said):

@@ -93,6 +93,27 @@ def test_a_weight_multiplies_each_sample_s_error():
     assert given.tolist() == pytest.approx([0.5, 0.5, 1 / 9])
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("mse", [4.0, 0.25]), ("mae", [2.0, 0.5]), ("huber", [1.5, 0.125])])
+def test_a_scale_divides_output_and_target(kind, expected):
+    """By the level: 1/2 at sigma 1/2 and 2 at sigma 1; a weighting takes its place."""
+    x0, eps, t = torch.zeros(2, 3), torch.full((2, 3), 3.0), torch.tensor([[0.5], [1.0]])
+    options = {"t": t, "eps": eps, "kind": kind, "output": lambda x: torch.full_like(x, 2.0)}
+    _, found = evaluate(rectified(), x0, condition="sigma", scale=lambda level: 2 * level**2, **options)
+    assert found.tolist() == pytest.approx(expected)
+    weighed = [
+        evaluate(rectified(), x0, condition="sigma", weighting="snr", **options, **more)[1]
+        for more in ({}, {"scale": torch.ones_like})
+    ]
+    assert torch.equal(*weighed)
+
+
+def test_a_scale_of_0_at_an_end_of_the_schedule_leaves_the_loss_finite():
+    _, found = evaluate(
+        rectified(), torch.zeros(2, 3), t=torch.zeros(2, 1), eps=torch.ones(2, 3), prediction="x0", scale=torch.zeros_like
+    )
+    assert found.tolist() == [0.0, 0.0]
+
+
 def seeded():
     return torch.Generator().manual_seed(3)
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from diffkit_schedules import cosine, rectified
+from diffkit_schedules import Rates, cosine, rectified
 from diffkit_trainer import Trainer, open_images
 from torch import nn
 
@@ -78,3 +78,28 @@ def test_a_network_that_no_checkpoint_holds_is_refused(network, message, make_tr
     with pytest.raises(ValueError, match=message) as caught:
         make_trainer(network=network)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def scaled_network(tiny_network):
+    """A network for eps on a variance-preserving schedule, whose errors are a tenth."""
+
+    class Scaled(tiny_network):
+        prediction, path = "eps", "vp"
+
+        def output_scale(self, level):
+            return torch.full_like(level, 0.1)
+
+    return Scaled
+
+
+def test_errors_are_divided_by_the_networks_output_scale(tiny_network, scaled_network, make_trainer, train_to):
+    plain, scaled = (make_trainer(network=network, loss="mse", lr=1e-12) for network in (tiny_network, scaled_network))
+    assert train_to(scaled, 2) == pytest.approx([100 * each for each in train_to(plain, 2)], rel=1e-5)
+
+
+def test_a_network_made_for_another_prediction_or_path_is_refused(scaled_network, make_trainer):
+    with pytest.raises(ValueError, match=r"^prediction must be the network's own, 'eps'; got 'v'$"):
+        make_trainer(network=scaled_network, prediction="v")
+    with pytest.raises(ValueError, match=r"^path must be the network's own, 'vp'; got None$"):
+        Trainer(scaled_network(), open_images("digits"), lambda t: Rates(1 - 0.9 * t, t), prediction="eps")

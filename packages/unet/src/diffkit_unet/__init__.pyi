@@ -7,6 +7,9 @@ from .config import MAX_PARAMETERS as MAX_PARAMETERS
 from .diffusers import from_diffusers as from_diffusers
 from .diffusers import to_diffusers as to_diffusers
 from .embedding import SinusoidalEmbedding as SinusoidalEmbedding
+from .linear_preconditioner import GaussianStatistics as GaussianStatistics
+from .linear_preconditioner import LinearPreconditioner as LinearPreconditioner
+from .linear_preconditioner import gaussian_statistics as gaussian_statistics
 from .presets import PRESETS as PRESETS
 from .presets import preset as preset
 from .residual import ResidualBlock as ResidualBlock

@@ -50,7 +50,9 @@ def block_arguments(config: Mapping[str, Any], level_width: int | None) -> Block
         for i in range(2 if ddpm else depth)
     ]
     up = [
-        block(up_channels[i], width, i in attention) | resampled(i, "up") | {"first_skip": down_channels[i] if ddpm else None}
+        block(up_channels[i], width, i in attention)
+        | resampled(i, "up")
+        | {"first_skip": down_channels[i] if ddpm else None, "skips": config["skips"]}
         for i, width in enumerate(level_widths)
     ]
     return BlockArguments(down, middle, up[::-1])

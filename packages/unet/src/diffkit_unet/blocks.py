@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from diffkit_unet.layers import convolution
 from diffkit_unet.resample import Upsample, downsample
 from diffkit_unet.residual import ResidualBlock
 
@@ -52,11 +53,19 @@ class DownBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Upsampling to the size of the skips, then for each skip, last to first, concatenation and a residual block.
+    """Upsampling to the size of the skips, then residual blocks that receive the skips.
+
+    `skips` "concatenate": for each skip, last to first, concatenation and a residual block.
 
         x (B, in, h, w) -- up -- (B, in, H, W) -- concatenate -- residual -- concatenate -- residual -- (B, out, H, W)
                                                       |                          |
                                                   skips[1]                   skips[0]                   (B, out, H, W)
+
+    "add": a 1x1 convolution to the new width before upsampling, then the sum with the last skip; the other skips are not used.
+
+        x (B, in, h, w) -- 1x1 -- up -- (B, out, H, W) -- + -- residual -- residual -- (B, out, H, W)
+                                                          |
+                                                      skips[-1]                        (B, out, H, W)
 
     `up`: see `Upsample`; None where x has the size of the skips. `first_skip`: the channels of one more skip, skips[0], where
     the `DownBlock` has `keep_input`. `block`: keyword arguments of `ResidualBlock`.
@@ -73,18 +82,29 @@ class UpBlock(nn.Module):
         *,
         up: Literal["bilinear", "nearest"] | None = "bilinear",
         first_skip: int | None = None,
+        skips: Literal["concatenate", "add"] = "concatenate",
         **block: Any,
     ) -> None:
         super().__init__()
         kept = [out_channels] * depth + ([] if first_skip is None else [first_skip])
-        self.up = None if up is None else Upsample(up, in_channels)
+        adds = skips == "add"
+        self.project = convolution(in_channels, out_channels, kernel=1) if adds else None
+        self.up = None if up is None else Upsample(up, out_channels if adds else in_channels)
         self.blocks = nn.ModuleList(
-            ResidualBlock((out_channels if i else in_channels) + skip, out_channels, **block) for i, skip in enumerate(kept)
+            ResidualBlock(out_channels if adds else (out_channels if i else in_channels) + skip, out_channels, **block)
+            for i, skip in enumerate(kept)
         )
 
     def forward(self, x: Tensor, skips: Sequence[Tensor], level: Tensor | None = None) -> Tensor:
+        if self.project is not None:
+            x = self.project(x)
         if self.up is not None:
             x = self.up(x, skips[0].shape[-2:])
+        if self.project is not None:
+            x = x + skips[-1]
+            for block in self.blocks:
+                x = block(x, level)
+            return x
         for block, skip in zip(self.blocks, reversed(skips), strict=True):
             x = block(torch.cat([x, skip], dim=1), level)
         return x

@@ -24,6 +24,9 @@ wave makes less than half a turn. The indices 0, 1, 2, ... have the frequencies 
 CONDITIONS = tuple(FREQUENCIES)
 """The values of `condition`: noise variance, noise rate, time, log signal-to-noise ratio, index in a table."""
 
+MAX_PATCH = 64
+"""The largest side of a patch."""
+
 MAX_PARAMETERS = 2_000_000_000
 """The largest network that a config may describe, in parameters."""
 
@@ -31,10 +34,11 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "condition": CONDITIONS,
     "layout": ("tutorial", "ddpm"),
     "norms": (1, 2),
-    "norm": ("batch", "group"),
+    "norm": ("batch", "group", "layer"),
     "level": ("map", "add", "scale_shift"),
     "down": ("average", "strided", "strided_same"),
     "up": ("bilinear", "nearest"),
+    "skips": ("concatenate", "add"),
 }
 
 
@@ -55,6 +59,7 @@ def resolve(given: Mapping[str, Any]) -> dict[str, Any]:
         validate.integer("num_classes", config["num_classes"])
     config["out_channels"] = validate.integer("out_channels", _or(config["out_channels"], config["in_channels"]))
     validate.integer("groups", config["groups"])
+    validate.integer("patch", config["patch"], high=MAX_PATCH)
     config["eps"] = validate.number("eps", _or(config["eps"], 1e-3 if config["norm"] == "batch" else 1e-5), 0, 1)
     config["dropout"] = validate.number("dropout", config["dropout"], 0, 1)
     return config | {"attention": _attention(config)}

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from diffkit_unet.batchnorm import BatchNorm
 
-__all__ = ["Attention", "GroupNorm", "convolution", "glorot", "linear", "normalisation"]
+__all__ = ["Attention", "GroupNorm", "LayerNorm", "convolution", "glorot", "linear", "normalisation"]
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
@@ -32,15 +32,35 @@ class GroupNorm(nn.GroupNorm):
         return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
-def normalisation(kind: Literal["batch", "group"], channels: int, groups: int = 32, eps: float | None = None) -> nn.Module:
-    """`BatchNorm` or `GroupNorm` by name; eps None is Keras's 1e-3 for "batch" and torch's 1e-5 for "group".
+class LayerNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each pixel: weight (x - mean) / sqrt(variance + eps) + bias.
+
+    x (B, channels, H, W) -> same shape; pixels are independent. Source: Ba, Kiros and Hinton 2016, equations 3 and 4; over the
+    channels of a pixel as in ConvNeXt, Liu et al. 2022.
+
+    >>> LayerNorm(8)(torch.randn(2, 8, 5, 7)).shape
+    torch.Size([2, 8, 5, 7])
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def normalisation(
+    kind: Literal["batch", "group", "layer"], channels: int, groups: int = 32, eps: float | None = None
+) -> nn.Module:
+    """`BatchNorm`, `GroupNorm` or `LayerNorm` by name; eps None is Keras's 1e-3 for "batch" and torch's 1e-5 for the others.
 
     >>> normalisation("group", 8, groups=4)  # doctest: +ELLIPSIS
     GroupNorm(4, 8, eps=1e-05, affine=True, ...)
     """
     if kind == "batch":
         return BatchNorm(channels, 1e-3 if eps is None else eps)
-    return GroupNorm(channels, groups, 1e-5 if eps is None else eps)
+    eps = 1e-5 if eps is None else eps
+    return GroupNorm(channels, groups, eps) if kind == "group" else LayerNorm(channels, eps)
 
 
 def glorot(layer: Layer) -> Layer:
@@ -93,7 +113,7 @@ class Attention(nn.Module):
         channels: int,
         heads: int = 1,
         *,
-        norm: Literal["batch", "group"] = "group",
+        norm: Literal["batch", "group", "layer"] = "group",
         groups: int = 32,
         eps: float | None = None,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Downsampling to half the size, and upsampling to a given size."""
+"""Downsampling to half the size, upsampling to a given size, and patches of pixels as channels."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from diffkit_unet.layers import convolution, glorot
 
-__all__ = ["Upsample", "downsample"]
+__all__ = ["Upsample", "downsample", "from_patches", "to_patches"]
 
 
 class Upsample(nn.Module):
@@ -48,6 +48,31 @@ def downsample(kind: Literal["average", "strided", "strided_same"], channels: in
         return nn.AvgPool2d(2, ceil_mode=True)
     layer: nn.Conv2d = (_SameConv2d if kind == "strided_same" else nn.Conv2d)(channels, channels, 3, stride=2, padding=1)
     return glorot(layer)
+
+
+def to_patches(x: Tensor, size: int) -> Tensor:
+    """Each patch of size x size pixels as one pixel: x (B, C, H, W) -> (B, C size^2, ceil(H / size), ceil(W / size)).
+
+    The pixel (i, j) of a patch of channel c is channel (c size + i) size + j. Where size does not divide the height or the width,
+    the last row or column is repeated.
+
+    >>> import torch
+    >>> to_patches(torch.arange(4.0).reshape(1, 1, 2, 2), 2).flatten()
+    tensor([0., 1., 2., 3.])
+    """
+    padding = (0, -x.shape[3] % size, 0, -x.shape[2] % size)
+    return functional.pixel_unshuffle(functional.pad(x, padding, mode="replicate"), size)
+
+
+def from_patches(x: Tensor, size: int, height: int, width: int) -> Tensor:
+    """The inverse of `to_patches`, cropped: x (B, C size^2, h, w) -> (B, C, height, width).
+
+    >>> import torch
+    >>> image = torch.randn(2, 3, 5, 7)
+    >>> torch.equal(from_patches(to_patches(image, 2), 2, 5, 7), image)
+    True
+    """
+    return functional.pixel_shuffle(x, size)[:, :, :height, :width]
 
 
 class _SameConv2d(nn.Conv2d):

@@ -42,7 +42,7 @@ class ResidualBlock(nn.Module):
         out_channels: int,
         *,
         norms: Literal[1, 2] = 1,
-        norm: Literal["batch", "group"] = "batch",
+        norm: Literal["batch", "group", "layer"] = "batch",
         groups: int = 32,
         eps: float | None = None,
         level: Literal["add", "scale_shift"] | None = None,

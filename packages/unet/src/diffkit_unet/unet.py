@@ -14,6 +14,7 @@ from diffkit_unet.conditioning import class_vectors, concatenate_map, noise_leve
 from diffkit_unet.config import resolve
 from diffkit_unet.embedding import SinusoidalEmbedding
 from diffkit_unet.layers import convolution, linear, normalisation
+from diffkit_unet.resample import from_patches, to_patches
 from diffkit_unet.residual import ResidualBlock
 
 __all__ = ["UNet"]
@@ -31,6 +32,9 @@ class UNet(nn.Module):
 
     Level i has 1 / 2^i of the image's size. The last convolution is initialised to 0: the output of a new network is exactly 0.
 
+    `patch`: the layers see each patch of patch x patch pixels as one pixel of in_channels patch^2 channels, see `to_patches`, and
+    their output is a patch again. Level i then has 1 / (patch 2^i) of the image's size.
+
     `embedding`, `frequencies`, `cosine_first`: the embedding of the noise level, see `SinusoidalEmbedding`. `level`: how the
     embedding conditions the network. "map": it is repeated over the image and concatenated after the first convolution. "add" and
     "scale_shift": two linear layers of 4 widths[0] pass it to each block, see `ResidualBlock`. `condition`: the meaning of the
@@ -40,6 +44,7 @@ class UNet(nn.Module):
     classifier-free guidance, unless `null_class` is false. `attention`: the levels whose blocks are followed by attention.
     `middle_attention`: attention after the first block of the middle. `head_channels`: the channels per head; None is one head.
     `norms`, `norm`, `groups`, `eps`, `dropout`, `zero_init`: see `ResidualBlock`. `down`, `up`: see `downsample` and `Upsample`.
+    `skips`: see `UpBlock`.
 
     The embedding stays in float32 or wider when the module is cast. Raises ValueError for a parameter outside its range.
     Source: Ronneberger, Fischer and Brox 2015; "tutorial" is the network of the Keras tutorial "Denoising Diffusion Implicit
@@ -63,7 +68,7 @@ class UNet(nn.Module):
         out_channels: int | None = None,
         layout: Literal["tutorial", "ddpm"] = "tutorial",
         norms: Literal[1, 2] = 1,
-        norm: Literal["batch", "group"] = "batch",
+        norm: Literal["batch", "group", "layer"] = "batch",
         groups: int = 32,
         eps: float | None = None,
         level: Literal["map", "add", "scale_shift"] = "map",
@@ -76,6 +81,8 @@ class UNet(nn.Module):
         zero_init: bool = False,
         cosine_first: bool = False,
         null_class: bool = True,
+        patch: int = 1,
+        skips: Literal["concatenate", "add"] = "concatenate",
     ) -> None:
         given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
@@ -88,12 +95,13 @@ class UNet(nn.Module):
         self.embedding = SinusoidalEmbedding(embedding, *self.config["frequencies"], cosine_first=cosine_first)
         self.classes = None if num_classes is None else nn.Embedding(num_classes + null_class, hidden or embedding)
         self.level = None if hidden is None else nn.Sequential(linear(embedding, hidden), nn.SiLU(), linear(hidden, hidden))
-        self.image = convolution(in_channels, self.widths[0], kernel=3 if ddpm else 1)
+        self.patch = patch
+        self.image = convolution(in_channels * patch**2, self.widths[0], kernel=3 if ddpm else 1)
         self.down = nn.ModuleList(DownBlock(**block) for block in arguments.down)
         self.middle = nn.ModuleList(ResidualBlock(**block) for block in arguments.middle)
         self.up = nn.ModuleList(UpBlock(**block) for block in arguments.up)
         self.out_norm = normalisation(norm, self.widths[0], groups, eps) if ddpm else None
-        self.out = convolution(self.widths[0], self.out_channels, kernel=3 if ddpm else 1)
+        self.out = convolution(self.widths[0], self.out_channels * patch**2, kernel=3 if ddpm else 1)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Tensor, condition: Tensor | float, class_labels: Tensor | None = None) -> Tensor:
@@ -106,7 +114,7 @@ class UNet(nn.Module):
         if x.ndim != 4 or x.shape[1] != self.in_channels or not x.shape[2] or not x.shape[3]:
             raise ValueError(f"x must be (B, {self.in_channels}, H, W) with H and W from 1, got {tuple(x.shape)}")
         vector = self._vector(condition, x, class_labels)  # (B, ...), or (1, ...)
-        h = self.image(x)
+        h = self.image(x if self.patch == 1 else to_patches(x, self.patch))
         # On a CPU convolutions are fastest with channels last, and all later layers keep the memory format of their input.
         h = h.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else h
         if self.level is None:
@@ -121,6 +129,8 @@ class UNet(nn.Module):
         for up, skips in zip(self.up, reversed(skips_of_levels), strict=True):
             h = up(h, skips, level)
         result: Tensor = self.out(h if self.out_norm is None else functional.silu(self.out_norm(h)))
+        if self.patch > 1:
+            result = from_patches(result, self.patch, *x.shape[2:])
         return result.contiguous()
 
     def to_config(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from diffkit_unet import UNet, preset
+from diffkit_unet import LinearPreconditioner, UNet, gaussian_statistics, preset
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of torch's exporter and of onnxscript
 
@@ -15,13 +15,15 @@ def networks(name):
     torch.manual_seed(0)
     if name == "tutorial":
         unet = preset("tutorial")
+    elif name == "patches":
+        unet = UNet(3, (16, 32), 1, 16, patch=2, skips="add", norm="layer", level="add", middle_attention=True)
     else:
         unet = UNet(3, (16, 32), 1, 16, layout="ddpm", groups=8, attention=(1,), middle_attention=True, head_channels=8, **DDPM)
     torch.nn.init.normal_(unet.out.weight, std=0.05)
     return unet.eval()
 
 
-@pytest.fixture(scope="module", params=["tutorial", "ddpm"])
+@pytest.fixture(scope="module", params=["tutorial", "ddpm", "patches"])
 def exported(request, tmp_path_factory):
     unet, path = networks(request.param), tmp_path_factory.mktemp("onnx") / "unet.onnx"
     x, level = torch.randn(2, 3, 16, 20), torch.rand(2)
@@ -56,3 +58,20 @@ def test_sampling_with_numpy_only(exported):
     with torch.no_grad():
         expected = samplers.ddim(samplers.denoiser(unet, schedule), schedule, torch.from_numpy(x), steps=4)
     assert np.abs(got - expected.numpy()).max() < 1e-4 * np.abs(got).max()
+
+
+def test_linear_preconditioner_at_any_size(tmp_path):
+    torch.manual_seed(0)
+    network = UNet(6, (16, 32), 1, 16, out_channels=3, patch=2, skips="add", norm="layer", level="add")
+    torch.nn.init.normal_(network.out.weight, std=0.05)
+    images = torch.randn(40, 3, 16, 16) @ torch.randn(16, 16)
+    model, path = LinearPreconditioner(network, *gaussian_statistics([images])).eval(), tmp_path / "linear.onnx"
+    batch, auto = torch.export.Dim("batch"), torch.export.Dim.DYNAMIC
+    example, shapes = (torch.randn(2, 3, 16, 16), torch.zeros(2)), ({0: batch, 2: auto, 3: auto}, {0: batch})
+    torch.onnx.export(model, example, path, input_names=["x", "level"], dynamic_shapes=shapes, dynamo=True)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for size in ((2, 3, 16, 16), (1, 3, 20, 13), (3, 3, 5, 32)):
+        x, level = torch.randn(size), torch.linspace(-9, 9, size[0])
+        with torch.no_grad():
+            expected = model(x, level).numpy()
+        assert np.abs(session.run(None, {"x": x.numpy(), "level": level.numpy()})[0] - expected).max() < 1e-4

@@ -7,14 +7,19 @@ from typing import Any
 
 import msgspec
 from diffkit_schedules import from_config, to_config
-from diffkit_trainer import LOGGERS, Images, RunError, Trainer, World, read_schedule, seed_weights
+from diffkit_trainer import LOGGERS, Images, Normalisation, RunError, Trainer, World, read_schedule, seed_weights
+from diffkit_trainer.options import shown
+from diffkit_unet import LinearPreconditioner
 
+from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import network_config, network_of
 from diffkit_cli.presets import PRESETS
 from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 
 __all__ = ["build_trainer", "config_of", "network_config_of"]
+
+FIT_BATCH = 256
 
 NO_TRAINING = "the run's config.json does not describe a training"
 
@@ -24,13 +29,23 @@ PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
 def network_config_of(options: TrainOptions, images: Images, stored: RunConfig | None) -> dict[str, Any]:
     """The config of the network to train. stored: the run to be resumed, whose network it is then.
 
-    Raises RunError for a stored network that does not fit the images' classes.
+    Raises RunError for a stored network that does not fit the images' classes or the options; UsageError for a network that
+    cannot have a linear part.
     """
     classes = (len(images.classes) or None) if options.class_dropout is not None else None
     if stored is None:
-        return network_config(options.preset, images.shape[0], classes)
+        if not options.linear:
+            return network_config(options.preset, images.shape[0], classes)
+        path = getattr(from_config({"name": options.schedule}), "path", None)
+        linear = {"size": list(images.shape[1:]), "prediction": options.prediction, "path": path}
+        try:
+            return network_config(options.preset, images.shape[0], classes, linear)
+        except ValueError as error:
+            raise UsageError(f"linear: {error}") from None
     if stored.num_classes != classes:
         raise RunError(f"{NO_TRAINING}: its network has num_classes {stored.num_classes!r:.60}, expected {classes}")
+    if options.linear != ("network" in stored.network):
+        raise RunError(f"{NO_TRAINING}: linear is {shown(options.linear)}, which its network is not")
     return stored.network
 
 
@@ -54,6 +69,9 @@ def build_trainer(
                 raise ValueError("eps is undefined at zero terminal SNR, which its schedule has")
         except ValueError as error:
             raise RunError(f"{NO_TRAINING}: {error}") from None
+    if isinstance(model, LinearPreconditioner):
+        normalisation = Normalisation.of(images, options.normalise)
+        model.fit(map(normalisation.to_network, images.pixels.split(FIT_BATCH)), flip=options.flip)
     condition = getattr(model, "condition", options.condition)
     return Trainer(model, images, schedule, options.changed(condition=condition), device=device, world=world)
 

@@ -31,6 +31,7 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Annotated[int, Meta(ge=1, le=4096)] | None, Help("Resize and crop to SIZE x SIZE. Default: 64 for a folder of images.")
     ] = None
     preset: Annotated[str, Help("Network and its recipe. Default: tutorial, up to 32x32 small.")] = "tutorial"
+    linear: Annotated[bool, Help("Add the network to the exact denoiser of a Gaussian with the images' spectrum.")] = False
     schedule: Annotated[str, Help("Noise schedule.")] = "offset_cosine"
     steps: Annotated[Count, Help("Optimiser updates in total. Default: the preset's.")] = 30_000
     device: Annotated[str, Help("auto, cpu, cuda, cuda:1, mps ...")] = "auto"

@@ -19,6 +19,9 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 }
 """The errors by name; huber is half the squared error up to 1, and the absolute error minus one half above."""
 
+MIN_SCALE = 1e-6
+"""A smaller scale is that of an output without any error, at an end of the schedule."""
+
 
 def loss(model: Callable[..., Tensor], schedule: Schedule, x0: Tensor, **options: Any) -> Tensor:
     """The mean error of the network's output at random noise levels, a scalar with a graph: the mean of `losses`.
@@ -45,6 +48,7 @@ def losses(
     generator: torch.Generator | None = None,
     t: Tensor | None = None,
     eps: Tensor | None = None,
+    scale: Callable[[Tensor], Tensor] | None = None,
     **model_kwargs: Any,
 ) -> Tensor:
     """Each sample's error at a random noise level, (B,), with a graph.
@@ -54,8 +58,9 @@ def losses(
     x0: (B, ...); each sample has its own t. prediction: see diffkit_schedules.target. condition: c of shape (B,), see
     diffkit_schedules.condition_value; with "index", t is one of the table's. kind: "mae", "mse" or "huber". weighting, gamma: w,
     see diffkit_schedules.weight, whose formulas are for squared errors. times: see `sample_times`. generator: on x0's device; or
-    give t of shape (B, 1, ...) and eps of x0's shape. model_kwargs: further arguments of the model. The error is computed in
-    the type of x0, float32 in training, for every type of the output.
+    give t of shape (B, 1, ...) and eps of x0's shape. scale: from c to (B,); where the weighting is "uniform", output and target
+    are divided by it, so that the error is that of a network whose targets have unit variance. model_kwargs: further arguments of
+    the model. The error is computed in the type of x0, float32 in training, for every type of the output.
     Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an output whose shape is not x0's.
     Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
 
@@ -82,7 +87,11 @@ def losses(
     wanted = target(x0, eps, rates, prediction)
     if out.shape != wanted.shape:  # or torch would broadcast one to the other
         raise ValueError(f"the network's output must have its input's shape, {tuple(x0.shape)}; got {tuple(out.shape)}")
-    errors = LOSSES[kind](out.to(wanted.dtype), wanted, reduction="none").flatten(1).mean(1)  # (B,)
+    out = out.to(wanted.dtype)
+    if scale is not None and weighting == "uniform":
+        unit = scale(level).clamp(min=MIN_SCALE).to(wanted.dtype).reshape(-1, *(1,) * (x0.ndim - 1))
+        out, wanted = out / unit, wanted / unit
+    errors = LOSSES[kind](out, wanted, reduction="none").flatten(1).mean(1)  # (B,)
     return errors if weighting == "uniform" else errors * weight(rates, weighting, prediction, gamma).flatten()
 
 

@@ -20,7 +20,7 @@ from diffkit_trainer.training.losses import losses
 from diffkit_trainer.training.metrics import RunningMetrics
 from diffkit_trainer.training.optimiser import Optimiser
 from diffkit_trainer.training.training_data import TrainingData
-from diffkit_trainer.training.validate import PRECISIONS, validate_network, validate_options
+from diffkit_trainer.training.validate import PRECISIONS, validate_network, validate_options, validate_preconditioner
 from diffkit_trainer.training.wrap import summed_over_processes, wrap
 
 __all__ = ["TrainStep", "Trainer"]
@@ -59,7 +59,9 @@ class Trainer:
     (those of process 0 are kept).
 
     With class_dropout the network is called with class_labels=; that fraction of the labels is the "no class" label, which is
-    the number of classes. fp16 has a loss scale. shard is for a network that one device cannot hold, see `shard`.
+    the number of classes. A network may have a method output_scale(c) -> (B,), as `diffkit_unet.LinearPreconditioner` has: errors
+    are divided by it, unless the options have a weighting. fp16 has a loss scale. shard is for a network that one device cannot
+    hold, see `shard`.
     Raises ValueError for an option out of its range, for a prediction that is undefined at an end of the schedule, and for a
     network that does not fit the images or a checkpoint; TypeError for an unknown option.
     """
@@ -80,6 +82,7 @@ class Trainer:
         self.options = options = (options or Options()).changed(**changes)
         validate_options(options, schedule, images, world.size)
         validate_network(model, images, options)
+        validate_preconditioner(model, options, schedule)
         self.device, self.world = torch.device(device), world
         self.model, self.ema, self._network = wrap(model, options, self.device, world)
         self.optimiser = Optimiser(self.model.parameters(), options)
@@ -94,6 +97,7 @@ class Trainer:
         self._data = TrainingData.of(images, options, self.device)
         self.normalisation = self._data.normalisation
         self._buffers = Buffers(self.model)
+        self._output_scale = getattr(self.model, "output_scale", None)
 
     @cached_property
     def experiment(self) -> dict[str, Any]:
@@ -170,6 +174,7 @@ class Trainer:
                 kind=options.loss,
                 weighting=options.weighting,
                 gamma=options.gamma,
+                scale=self._output_scale,
                 **condition,
             )
 

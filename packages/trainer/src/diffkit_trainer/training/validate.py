@@ -10,7 +10,7 @@ from diffkit_trainer.data.images import Images
 from diffkit_trainer.limits import DTYPES, MAX_AXES, MAX_TENSORS
 from diffkit_trainer.options import Options
 
-__all__ = ["PRECISIONS", "validate_network", "validate_options"]
+__all__ = ["PRECISIONS", "validate_network", "validate_options", "validate_preconditioner"]
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """The number formats of the network's activations; weights are float32 in all of them."""
@@ -47,6 +47,17 @@ def validate_network(model: nn.Module, images: Images, options: Options) -> None
     _validate_condition(getattr(model, "condition", None), options.condition)
     _validate_classes(model, images, options.class_dropout)
     _validate_tensors(model)
+
+
+def validate_preconditioner(model: nn.Module, options: Options, schedule: Schedule) -> None:
+    """Raises ValueError for a network with an `output_scale` that was made for another prediction or path of the schedule."""
+    if not hasattr(model, "output_scale"):
+        return
+    path = getattr(schedule, "path", None)
+    for name, found in (("prediction", options.prediction), ("path", path)):
+        own = getattr(model, name, found)
+        if own != found:
+            raise ValueError(f"{name} must be the network's own, {own!r}; got {found!r}")
 
 
 def _validate_condition(own: Any, given: str) -> None:
