@@ -28,7 +28,7 @@ def test_bad_seeds_and_shapes_are_refused():
     with pytest.raises(ValueError, match="got -1"):
         seeded([-1])
     with pytest.raises(TypeError):
-        seeded([0.5])
+        seeded((0.5,))
     with pytest.raises(ValueError, match=r"2 seeds give arrays of shape \(2, ...\), got \(3, 1\)"):
         seeded([1, 2])((3, 1))
 
@@ -70,7 +70,7 @@ def test_a_shape_for_another_number_of_seeds_is_refused(shape):
 def test_a_bad_seed_is_refused_at_once():
     with pytest.raises(ValueError, match=r"^a seed and a draw must be integers in 0 ... 2\*\*64 - 1, got -1 and 0$"):
         seeded([1, -1])
-    assert seeded([np.int64(3)]).seeds == [3]
+    assert seeded((np.int64(3),)).seeds == [3]
 
 
 def test_draws_are_converted_to_the_library_and_dtype_of_the_state():

@@ -2,11 +2,13 @@
 
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from diffkit_samplers import (
     METHODS,
+    Denoise,
     Estimate,
     clip,
     ddpm,
@@ -27,7 +29,7 @@ X = np.linspace(-2.5, 2.5, 21)[:, None]
 
 
 def ends(method, bound, steps):
-    denoise = MixtureOracle(cosine())
+    denoise: Denoise = MixtureOracle(cosine())
     if bound:
         denoise = clip(denoise, -bound, bound, keep_eps=cosine())
     *_, last = trajectory(denoise, cosine(), X, method=method, spacing=np.linspace(0.95, 0.05, steps + 1))
@@ -216,8 +218,9 @@ def test_the_threshold_of_tensors_is_that_of_arrays():
 
 def test_defaults_and_limits_of_the_threshold():
     x0 = np.linspace(0, 10, 1001)[None]
-    assert (dynamic_threshold(lambda x, t: x)(x0, 0.5) == dynamic_threshold(lambda x, t: x, 0.995, 1.0)(x0, 0.5)).all()
-    np.testing.assert_allclose(dynamic_threshold(lambda x, t: x)(x0, 0.5)[0, 500], 5 / 9.95)
+    found: Any = dynamic_threshold(lambda x, t: x)(x0, 0.5)
+    assert (found == dynamic_threshold(lambda x, t: x, 0.995, 1.0)(x0, 0.5)).all()
+    np.testing.assert_allclose(found[0, 500], 5 / 9.95)
     for q in (0.0, 1.01):
         with pytest.raises(ValueError, match=rf"^q must be in \(0, 1\], got {q}$"):
             dynamic_threshold(None, q)

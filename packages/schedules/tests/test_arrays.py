@@ -49,7 +49,7 @@ def test_a_row_depends_on_its_seed_and_draw():
     assert (rows.shape, rows.dtype) == ((2, 2, 3), np.float64)
     assert rows.reshape(2, 6).tolist() == np.array(expected).tolist()
     assert ds.normal([], 0, (2,)).shape == (0, 2)
-    assert ds.normal([np.int64(7)], 3, ()).tolist() == [expected[0][0]]
+    assert ds.normal((np.int64(7),), 3, ()).tolist() == [expected[0][0]]
 
 
 def test_a_short_row_is_the_start_of_a_long_one():
@@ -67,7 +67,7 @@ def test_noise_rows_are_standard_normal_and_independent():
         with pytest.raises(ValueError, match=f"got 0 and {bad}$"):
             ds.normal([0], bad, (1,))
     with pytest.raises(TypeError, match="float"):
-        ds.normal([0.5], 0, (1,))
+        ds.normal((0.5,), 0, (1,))
 
 
 def test_conditions():
@@ -116,7 +116,7 @@ def test_the_host_does_not_wait_for_a_copy_to_a_device():
                 seen.append((str(kwargs["device"]), kwargs["non_blocking"]))
             return func(*args, **(kwargs or {}))
 
-    seen = []
+    seen: list[tuple[str, bool]] = []
     with Copies():
         found = ds.as_array_of(np.ones(2), torch.zeros(1, device="meta"), torch.float64)
     assert (seen, found.device.type, found.dtype) == ([("meta", True)], "meta", torch.float64)

@@ -15,10 +15,13 @@ def test_the_tests_have_every_schedule(every_schedule):
 
 
 def test_missing_parameters_have_their_defaults():
-    assert ds.from_config({"name": "linear_betas", "T": 500, "end": 0.04}) == ds.linear_betas(T=500, end=0.04)
+    table = ds.from_config({"name": "linear_betas", "T": 500, "end": 0.04})
+    assert table == ds.linear_betas(T=500, end=0.04)
+    assert isinstance(table, ds.linear_betas)
+    assert type(table.T) is int
     schedule = ds.from_config({"name": "karras", "sigma_max": 10})
+    assert isinstance(schedule, ds.karras)
     assert (schedule.sigma_max, type(schedule.sigma_max)) == (10.0, float)
-    assert type(ds.from_config({"name": "linear_betas", "T": 500, "end": 0.04}).T) is int
 
 
 def test_the_config_of_a_transform_contains_that_of_its_schedule():

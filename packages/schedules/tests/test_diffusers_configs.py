@@ -1,6 +1,7 @@
 """Configs of published schedulers, read and written."""
 
 import warnings
+from typing import Any
 
 import diffkit_schedules as ds
 import pytest
@@ -181,7 +182,7 @@ def test_tables_that_diffusers_names_round_trip(schedule, prediction, keys):
 
 
 def test_every_key_of_a_config():
-    shared = {"_class_name": "DDIMScheduler", "prediction_type": "v_prediction", "timestep_spacing": "trailing"}
+    shared: dict[str, Any] = {"_class_name": "DDIMScheduler", "prediction_type": "v_prediction", "timestep_spacing": "trailing"}
     shared |= {"steps_offset": 0, "set_alpha_to_one": True, "clip_sample": False}
     cosine = {"num_train_timesteps": 500, "beta_schedule": "squaredcos_cap_v2"}
     assert ds.to_diffusers(ds.cosine_betas(500), "v") == shared | cosine

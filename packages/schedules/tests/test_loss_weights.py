@@ -44,7 +44,7 @@ def test_arrays_and_floats_agree(kind, prediction):
     np.testing.assert_allclose(array, [ds.weight(ds.cosine()(float(each)), kind, prediction) for each in t], rtol=1e-12)
 
 
-BY_HAND = {  # at alpha = 0.6, sigma = 0.3: SNR = 4
+BY_HAND: dict[tuple[str, float], dict[str, float]] = {  # at alpha = 0.6, sigma = 0.3: SNR = 4
     ("snr", 5.0): {"eps": 1, "x0": 4, "v": 16 / 9, "flow": 4 / 9},
     ("min_snr", 5.0): {"eps": 1, "x0": 4, "v": 16 / 9, "flow": 4 / 9},
     ("min_snr", 3.0): {"eps": 3 / 4, "x0": 3, "v": 4 / 3, "flow": 1 / 3},

@@ -71,7 +71,7 @@ def test_a_formula_computes_in_float32_or_wider():
             types.append(t.dtype)
             return 1 - t, t
 
-    types = []
+    types: list[object] = []
     for dtype in (np.float16, np.float32, np.float64):
         assert [rate.dtype for rate in Recorded()(np.ones(1, dtype))] == [dtype, dtype]
     assert types == [np.float32, np.float32, np.float64]

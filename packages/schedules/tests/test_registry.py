@@ -3,6 +3,7 @@
 import importlib.metadata
 import subprocess
 import sys
+from typing import Any
 
 import diffkit_schedules as ds
 import numpy as np
@@ -159,7 +160,7 @@ def test_name_of_is_the_name_an_object_is_registered_under(install_distribution)
 
 def test_a_schedule_of_another_distribution_has_a_config(install_distribution, schedules):
     install_distribution("theirs", "diffkit.schedules", {"powers": "theirs:power"}, SCHEDULE)
-    schedule = ds.from_config({"name": "powers", "exponent": 3, "reverse": True, "label": "x"})
+    schedule: Any = ds.from_config({"name": "powers", "exponent": 3, "reverse": True, "label": "x"})
     assert schedule(0.5) == (0.875, 0.125)
     assert type(schedule.exponent) is float
     config = {"name": "powers", "exponent": 3.0, "reverse": True, "label": "x"}

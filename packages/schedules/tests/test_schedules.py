@@ -1,10 +1,11 @@
 """Every schedule with a name: its parameters."""
 
 from dataclasses import MISSING, fields
+from typing import Any
 
 import diffkit_schedules as ds
 
-DEFAULTS = {
+DEFAULTS: dict[str, dict[str, Any]] = {
     "cosine": {"s": 0.008},
     "offset_cosine": {"max_signal": 0.95, "min_signal": 0.02},
     "linear": {"beta_min": 0.1, "beta_max": 20.0},

@@ -130,8 +130,7 @@ def test_at_few_steps_eta_zero_is_closer_to_the_data_than_eta_one(steps):
 def golden(schedule, prediction, clipped):
     x = np.transpose((np.arange(768, dtype=np.float32) / 768).reshape(3, 8, 8, 4), (3, 0, 1, 2))
     denoise = denoiser(lambda x, i: x * i.reshape(-1, 1, 1, 1) / (i.reshape(-1, 1, 1, 1) + 1), schedule, prediction, "index")
-    denoise = clip(denoise, -1, 1, keep_eps=schedule) if clipped else denoise
-    return x, denoise
+    return x, clip(denoise, -1, 1, keep_eps=schedule) if clipped else denoise
 
 
 @pytest.mark.parametrize(

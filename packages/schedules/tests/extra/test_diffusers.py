@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from functools import cache
+from typing import Any
 
 import diffkit_schedules as ds
 import diffusers.schedulers
@@ -12,18 +13,18 @@ import torch
 from diffkit_schedules.diffusers_classes import SUPPORTED
 from diffusers.configuration_utils import ConfigMixin
 
-CLASSES = {
+CLASSES: dict[str, Any] = {
     name: kind
     for name in dir(diffusers.schedulers)
     if inspect.isclass(kind := getattr(diffusers.schedulers, name, None)) and issubclass(kind, ConfigMixin)
 }
-NEEDED = {
+NEEDED: dict[str, dict[str, Any]] = {
     "AmusedScheduler": {"mask_token_id": 5},
     "RFD4ProteinaScheduler": {"schedule_mode": "log", "noise_mode": "tan", "tsr_k": 1.0, "tsr_sigma": 1.0},
     "VQDiffusionScheduler": {"num_vec_classes": 7},
 }
 PREDICTIONS = ["epsilon", "sample", "v_prediction", "flow_prediction"]
-CHANGES = [
+CHANGES: list[dict[str, Any]] = [
     {"beta_start": 0.001, "beta_end": 0.03},
     *({"beta_schedule": kind} for kind in ("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace", "exp")),
     {"trained_betas": np.array([0.1, 0.5, 0.9])},
@@ -163,7 +164,7 @@ def test_a_scheduler_from_the_config_of_another_class_is_read_by_its_own_class()
 
 
 def test_an_unknown_class_is_refused_by_its_name():
-    class Mine(CLASSES["DDIMScheduler"]):
+    class Mine(diffusers.schedulers.DDIMScheduler):
         pass
 
     with pytest.raises(ValueError, match=r"^Mine is not supported"):

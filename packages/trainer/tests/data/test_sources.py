@@ -16,7 +16,7 @@ def test_each_source_has_its_kind(tmp_path, write_image):
     write_image(tmp_path / "images" / "a.png")
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "train-images-idx3-ubyte").touch()
-    sources = ("digits", [], tmp_path / "mnist", tmp_path / "images", tmp_path / "missing", "missing")
+    sources: list[object] = ["digits", [], tmp_path / "mnist", tmp_path / "images", tmp_path / "missing", "missing"]
     assert [source_kind(source) for source in sources] == ["digits", "dataset", "idx", "folder", "folder", "folder"]
 
 

@@ -8,6 +8,7 @@ import torch
 from diffkit_trainer import grid, read_metadata, save_images, save_png
 from diffkit_trainer.pixels import image_to_tensor
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 
 def test_saved_images_carry_their_metadata(tmp_path, numbered):
@@ -16,7 +17,7 @@ def test_saved_images_carry_their_metadata(tmp_path, numbered):
     assert read_metadata(tmp_path / "a.png") == metadata
     save_images(numbered(2), tmp_path / "two", metadata=[{"seed": 0}, {"seed": 1}])
     assert [read_metadata(tmp_path / "two" / f"0000{i}.png")["seed"] for i in (0, 1)] == [0, 1]
-    with Image.open(tmp_path / "a.png") as image:
+    with PngImageFile(tmp_path / "a.png") as image:
         assert json.loads(image.text["diffkit"]) == {"format": 1} | metadata, "a plain text chunk"
 
 

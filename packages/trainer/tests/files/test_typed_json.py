@@ -50,7 +50,7 @@ def test_the_format_is_optional_and_removed(version):
     ("version", "message"),
     [
         (2, "is written in format 2, this diffkit reads formats up to 1: upgrade diffkit"),
-        *((other, "format must be a whole number from 1, found ") for other in (0, 1.0, True, "1", None, [])),
+        *((other, "format must be a whole number from 1, found ") for other in (0, 1.0, True, "1", None, [1])),
     ],
 )
 def test_other_formats_are_refused(version, message):
