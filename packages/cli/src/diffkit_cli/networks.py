@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from diffkit_unet import PRESETS as UNETS
 from diffkit_unet import LinearPreconditioner, UNet
 from torch import nn
 
-from diffkit_cli.presets import PRESETS, preset_named
+from diffkit_cli.recipes import PRESETS
 
 __all__ = ["network_config", "network_of", "outline_of"]
 
@@ -23,7 +24,7 @@ def network_config(
     linear: the size, prediction and path of its linear part, see `diffkit_unet.LinearPreconditioner`. Raises ValueError for a
     network that cannot have one.
     """
-    unet = preset_named(name).unet
+    unet = UNETS.get(name)
     shape = {"in_channels": in_channels, "num_classes": num_classes}
     if linear is not None:
         if unet is None:

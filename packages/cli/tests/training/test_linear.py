@@ -53,7 +53,7 @@ def test_config_names_the_linear_part_and_the_checkpoint_holds_its_statistics(ru
 
 def test_info_sample_and_export(run, tmp_path, diffkit):
     code, out, _ = diffkit("info", run)
-    assert (code, "prediction v, told the log_snr" in " ".join(out.split())) == (0, True)
+    assert (code, "prediction v, conditioned on the log_snr" in " ".join(out.split())) == (0, True)
     assert diffkit("export", run, "--out", tmp_path / "net.safetensors")[0] == 0
     for source, name in ((run, "run.png"), (tmp_path / "net.safetensors", "file.png")):
         assert diffkit("sample", source, "-n", 2, "--steps", 3, "--out", tmp_path / name)[0] == 0

@@ -5,7 +5,7 @@ import diffkit_unet
 import numpy as np
 import pytest
 from diffkit_cli.errors import UsageError
-from diffkit_cli.presets import PRESETS
+from diffkit_cli.recipes import PRESETS
 from diffkit_cli.training.options import SCHEDULE_NAMES
 from diffkit_cli.training.resolve import check_together, resolve
 from diffkit_schedules import from_config, to_x0

@@ -13,7 +13,7 @@ from diffkit_unet import LinearPreconditioner
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import network_config, network_of
-from diffkit_cli.presets import PRESETS
+from diffkit_cli.recipes import PRESETS
 from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 

@@ -10,7 +10,7 @@ from diffkit_trainer.options import Count, Help, Option, OptionError, Options, n
 from msgspec import Meta
 
 from diffkit_cli.errors import UsageError, flag
-from diffkit_cli.presets import PRESETS
+from diffkit_cli.recipes import PRESETS
 
 __all__ = ["FLAGS", "OPTIONS", "RESUMABLE", "SCHEDULE_NAMES", "Given", "TrainOptions", "check", "choices"]
 

@@ -9,7 +9,7 @@ from diffkit_trainer import RunError
 from diffkit_trainer.options import shown
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.presets import preset_named
+from diffkit_cli.recipes import recipe_of
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.training.options import OPTIONS, RESUMABLE, Given, TrainOptions, check
 
@@ -26,7 +26,7 @@ def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
     (3000, 0.001)
     """
     preset = given.get("preset") or ("small" if side <= SMALL_SIDE else "tutorial")
-    values = {**preset_named(preset).options, **_set(given), "preset": preset, "size": size}
+    values = {**recipe_of(preset), **_set(given), "preset": preset, "size": size}
     values.setdefault("prediction", _prediction_for(_schedule(values)))
     if values.get("lr_schedule", "constant") != "constant":
         # fixed at the start: a run that is resumed for more steps must not jump to another learning rate

@@ -1,0 +1,55 @@
+"""Recipes: the options that a preset, a network by its name, is trained with unless they are given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from diffkit_schedules.registry import Registry
+from diffkit_unet import PRESETS as UNETS
+
+__all__ = ["PRESETS", "recipe_of"]
+
+PRESETS = Registry("diffkit.networks", dict.fromkeys(UNETS, "diffkit_unet.presets:PRESETS"))
+"""Every preset by name: the U-Nets of `diffkit_unet.PRESETS`, and those that other distributions register.
+
+Theirs is build(in_channels, num_classes) -> a module called as module(x, c[, class_labels=]), with the attribute `condition`.
+build.training_options, where it has them, is its recipe.
+"""
+
+_UNET: dict[str, Any] = {"channels_last": True}  # 5 to 14% less time on a CPU, see benchmarks
+
+_PAPER: dict[str, Any] = _UNET | {
+    **{"schedule": "linear_betas", "loss": "mse", "batch_size": 128, "lr": 2e-4, "warmup": 5000, "clip_grad_norm": 1.0},
+    **{"weight_decay": 0.0, "ema": 0.9999, "flip": True, "normalise": "range"},
+}
+"""Ho, Jain and Abbeel 2020, appendix B; the clipping is in their code. The network itself drops a tenth."""
+
+_RECIPES: dict[str, dict[str, Any]] = {
+    # the Keras tutorial, "Denoising Diffusion Implicit Models": 50 epochs of 5 times some 8,000 images, in batches of 64
+    "tutorial": _UNET
+    | {
+        **{"schedule": "offset_cosine", "loss": "mae", "steps": 31250, "batch_size": 64, "lr": 1e-3},
+        **{"weight_decay": 1e-4, "ema": 0.999},
+    },
+    "small": _UNET | {"steps": 3000, "batch_size": 64, "lr": 1e-3},
+    "tiny": _UNET | {"steps": 3000, "batch_size": 64, "lr": 1e-3},
+    "medium": _UNET | {"steps": 30000, "batch_size": 64, "lr": 3e-4, "warmup": 500, "clip_grad_norm": 1.0},
+    "patches": _UNET
+    | {
+        **{"schedule": "cosine", "prediction": "v", "loss": "mse", "times": "stratified", "linear": True, "flip": True},
+        **{"steps": 15_000, "batch_size": 32, "lr": 2e-3, "lr_schedule": "cosine", "warmup": 200, "weight_decay": 1e-2},
+        **{"clip_grad_norm": 1.0, "ema": 0.999},
+    },
+    "ddpm-cifar10": _PAPER | {"steps": 800_000},
+    "ddpm-64": _PAPER | {"steps": 500_000},
+}
+
+
+def recipe_of(preset: str) -> Mapping[str, Any]:
+    """The options of a preset's recipe; those of a U-Net without an entry are the defaults.
+
+    Raises ValueError for an unknown preset, with the nearest names.
+    """
+    if preset in UNETS:
+        return _RECIPES.get(preset, _UNET)
+    found: Mapping[str, Any] = getattr(PRESETS[preset], "training_options", {})
+    return found
