@@ -49,7 +49,6 @@ def recipe_of(preset: str) -> Mapping[str, Any]:
 
     Raises ValueError for an unknown preset, with the nearest names.
     """
-    if preset in UNETS:
-        return _RECIPES.get(preset, _UNET)
-    found: Mapping[str, Any] = getattr(PRESETS[preset], "training_options", {})
+    ours = preset in UNETS
+    found: Mapping[str, Any] = _RECIPES.get(preset, _UNET) if ours else getattr(PRESETS[preset], "training_options", {})
     return found

@@ -60,7 +60,7 @@ def test_info_sample_and_export(run, tmp_path, diffkit):
     assert pixels(tmp_path / "run.png") == pixels(tmp_path / "file.png")
     assert diffkit("sample", run, "-n", 1, "--steps", 2, "--size", "6x11", "--out", tmp_path / "other.png")[0] == 0
     code, _, said = diffkit("export", run, "--format", "diffusers", "--out", tmp_path / "folder")
-    assert (code, "diffusers has no such network" in " ".join(said.split())) == (2, True)
+    assert (code, "has no equivalent in diffusers" in " ".join(said.split())) == (2, True)
 
 
 @pytest.mark.parametrize(
