@@ -91,6 +91,8 @@ def test_an_unknown_name_is_refused_with_the_nearest_name():
         registry[["heun"]]
     with pytest.raises(ValueError, match="got 'x'"):
         registry.origin("x")
+    with pytest.raises(ValueError, match=r"^part must be one of pi; got 'x'$"):
+        Registry("org.example.parts", {"pi": "math:pi"})["x"]
 
 
 def test_a_name_that_two_distributions_register_is_refused_by_naming_both(install_distribution):
