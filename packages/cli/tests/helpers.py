@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from diffkit_trainer import checkpoints
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from packages.conftest import PythonProcess  # the conftest.py that pytest has loaded
 
@@ -143,11 +143,7 @@ def near(one, other, levels=1):
 def frames(path):
     """The bytes of each frame of an animation, as grey."""
     with Image.open(path) as animation:
-        found = []
-        for k in range(animation.n_frames):
-            animation.seek(k)
-            found.append(list(animation.convert("L").tobytes()))
-        return found
+        return [list(frame.convert("L").tobytes()) for frame in ImageSequence.Iterator(animation)]
 
 
 def images(folder, sizes):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ SIZE = (4, 5)
 def gaussian(channels=3, size=SIZE, dtype=torch.float64):
     """A random mean, spectrum and rotation, and the covariance of the pixels, dense, in float64."""
     generator = torch.Generator().manual_seed(0)
-    kind = {"generator": generator, "dtype": torch.float64}
+    kind: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
     mean, spectrum = torch.randn(channels, *size, **kind), torch.exp(2 * torch.randn(channels, *size, **kind))
     colours = torch.linalg.qr(torch.randn(channels, channels, **kind)).Q
     pixels = torch.eye(mean.numel(), dtype=torch.float64).reshape(-1, channels, *size)
@@ -91,7 +92,7 @@ def test_scale_is_the_deviation_of_what_the_linear_part_leaves(prediction, path)
 def test_output_is_the_linear_part_and_the_scaled_network():
     statistics, _ = gaussian(dtype=torch.float32)
     model, x, log_snr = wrapped(statistics, num_classes=3), torch.randn(2, 3, *SIZE), torch.tensor([-2.0, 1.0])
-    seen = {}
+    seen: dict[str, torch.Tensor] = {}
 
     def network(inputs, level, class_labels):
         seen.update(inputs=inputs, level=level, labels=class_labels)

@@ -83,14 +83,8 @@ def test_a_network_that_no_checkpoint_holds_is_refused(network, message, make_tr
 @pytest.fixture
 def scaled_network(tiny_network):
     """A network for eps on a variance-preserving schedule, whose errors are a tenth."""
-
-    class Scaled(tiny_network):
-        prediction, path = "eps", "vp"
-
-        def output_scale(self, level):
-            return torch.full_like(level, 0.1)
-
-    return Scaled
+    members = {"prediction": "eps", "path": "vp", "output_scale": lambda network, level: torch.full_like(level, 0.1)}
+    return type("Scaled", (tiny_network,), members)
 
 
 def test_errors_are_divided_by_the_networks_output_scale(tiny_network, scaled_network, make_trainer, train_to):
