@@ -16,6 +16,7 @@ def test_evaluate_returns_an_estimate_in_the_dtype_of_the_state():
     assert (found.x0 == 0.25 * x).all()
     assert (found.eps == 2 * x).all()
     assert evaluate(lambda x, t: x, x, 0.5)[1:] == (None, 0.0)
+    assert evaluate(lambda x, t: x, x, 0.5).x0 is x, "an x0 of the state's dtype is not copied"
     with pytest.raises(ValueError, match=r"^denoise must return an x0 of x's shape \(2, 2\), got \(2, 1\)$"):
         evaluate(lambda x, t: x[:, :1], x, 0.5)
     with pytest.raises(ValueError, match=r"^denoise must return an x0 of x's shape \(2, 2\), got str$"):

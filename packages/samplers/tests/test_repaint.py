@@ -54,6 +54,7 @@ def test_one_round_is_the_method_itself(method):
         for each in (method, resample(method, 1))
     )
     assert all((a == b).all() for a, b in zip(one, other, strict=True))
+    assert resample(method, 1).history == METHODS[method].history
 
 
 @pytest.mark.parametrize("method", ["ddim", "heun", "dpmpp_2m"])

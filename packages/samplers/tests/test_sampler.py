@@ -27,9 +27,11 @@ def test_a_decorated_update_is_a_sampler_with_its_name_docstring_and_defaults():
     assert repr(jump) == "<sampler jump(denoise, schedule, x, *, steps=3, eta=0.25, spacing='uniform', noise=None)>"
 
 
-def test_the_defaults_of_a_sampler_are_twenty_steps_eta_zero_and_all_evaluations():
+def test_a_sampler_has_its_defaults_or_twenty_steps_eta_zero_and_all_evaluations():
     method = sampler()(lambda x, step: x)
     assert (method.steps, method.eta, method.history) == (20, 0.0, None)
+    method = sampler(eta=0.5, steps=3, history=1)(lambda x, step: x)
+    assert (method.steps, method.eta, method.history) == (3, 0.5, 1)
     assert vars(Sampler(ddim.update)).items() >= {"steps": 20, "eta": 0.0, "history": None}.items()
 
 

@@ -57,6 +57,9 @@ def test_the_step_to_clean_data_uses_a_kept_eps_and_a_variance(new_noise):
     now, then = offset_cosine()(0.5), offset_cosine()(0.0)
     tau = 1 - (now.alpha * then.sigma / (then.alpha * now.sigma)) ** 2
     options = {"method": "heun", "spacing": [0.5, 0.0]}
+    (plain,) = trajectory(half, offset_cosine(), X, **options)
+    eps = (X - now.alpha * half(X, 0.5)) / now.sigma
+    np.testing.assert_allclose(plain.x, then.alpha * half(X, 0.5) + then.sigma * eps, rtol=1e-12)
     (kept,) = trajectory(lambda x, t: Estimate(half(x, t), EPS), offset_cosine(), X, **options)
     np.testing.assert_allclose(kept.x, then.alpha * half(X, 0.5) + then.sigma * EPS, rtol=1e-12)
     estimate = Estimate(half(X, 0.5), EPS, 1.0)
