@@ -26,7 +26,7 @@ def place(mapped, tmp_path, monkeypatch):
     return tmp_path
 
 
-COMMANDS: dict[str, tuple[list[str], dict[str, Any], str]] = {
+COMMANDS: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     "sample": (["sample", "-n", 4], {"samples.png": (134, 134)}, "4 images, 20 steps of ddim, eta 0, seed 0: samples.png"),
     "steps": (["steps", "-n", 2, "--steps", "1,3"], {"steps.png": None}, "2 rows of 2 images from the same noise, ddim"),
     "interpolate": (["interpolate", "--rows", 1], {"interpolation.png": (728, 68)}, "1 row of 11 images between two noises"),

@@ -28,7 +28,7 @@ def test_the_choices_are_the_implemented_names(name, owner):
 def test_each_option_has_a_valid_default_and_a_line_of_help():
     for option in OPTIONS.values():
         assert option.check(option.default) == option.default
-        assert option.help.endswith(".")
+        assert option.help.endswith((".", "One of:")), option.help
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ Raw = Annotated[bool, typer.Option("--raw", help="Use the raw weights instead of
 Device = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps ...")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Sampler = Annotated[Text, sampling_flag("sampler", default="ddim")]
-Steps = Annotated[Text, sampling_flag("steps", default="the sampler's, 20; for ddpm all of the schedule")]
+Steps = Annotated[Text, sampling_flag("steps", default="20; for ddpm every timestep (1,000 for a continuous schedule)")]
 Eta = Annotated[Text, sampling_flag("eta", default="the sampler's")]
 Spacing = Annotated[Text, sampling_flag("spacing", default="uniform")]
 Size = Annotated[Text, sampling_flag("size", default="the size of the training images")]

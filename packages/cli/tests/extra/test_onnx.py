@@ -68,7 +68,7 @@ def test_evaluate_by_an_onnx_network(tmp_path, diffkit):
     assert code == 0
     assert json.loads(out)["features"] == {"kind": "means.onnx", "score": None}
     code, out, _ = diffkit("evaluate", "--features", path, "-n", 50, "--steps", 2)
-    assert (code, "features: those of means.onnx; figures of other" in " ".join(out.split())) == (0, True)
+    assert (code, "features: those of means.onnx; scores on other" in " ".join(out.split())) == (0, True)
 
 
 def test_what_is_no_such_network(tmp_path, diffkit):

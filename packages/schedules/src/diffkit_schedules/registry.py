@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Registry"]
+__all__ = ["PartError", "Registry"]
+
+
+class PartError(ImportError):
+    """A part that another distribution registers and that cannot be imported; the message names the distribution."""
+
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -43,7 +48,7 @@ class Registry(Mapping[str, Any]):
             if name in self._builtin:
                 raise
             owner, reason = " ".join(self.origin(name)), f"{type(error).__name__}: {error}"
-            raise ImportError(f"{self.kind} {name!r} of {owner} cannot be imported from {entry.value!r}: {reason}") from error
+            raise PartError(f"{self.kind} {name!r} of {owner} cannot be imported from {entry.value!r}: {reason}") from error
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -59,6 +59,13 @@ class OptionError(ValueError):
         super().__init__(f"{name} must be {expected}, got {found}")
         self.name, self.expected, self.found = name, expected, found
 
+    @classmethod
+    def of_word(cls, name: str, words: Iterable[str], value: Any) -> "OptionError":
+        """For a value that is none of the words, with the nearest ones."""
+        words = list(words)
+        near = suggestion(value, words) if isinstance(value, str) else ""
+        return cls(name, f"one of {', '.join(words)}", shown(value) + (f": {near}" if near else ""))
+
 
 class Option(NamedTuple):
     """One option: its name, its type (one of msgspec's), its default (`msgspec.NODEFAULT` for none), and its line of help."""
@@ -110,7 +117,7 @@ class Option(NamedTuple):
         except msgspec.ValidationError:
             raise OptionError(self.name, self.expected, shown(value)) from None
         if self.choices and value not in self.choices:
-            raise OptionError(self.name, self.expected, shown(value))
+            raise OptionError.of_word(self.name, self.choices, value)
         return value
 
 
@@ -124,35 +131,40 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     diffkit_trainer.options.OptionError: ema must be a number in [0, 1), or several of them, got 1.0
     """
 
-    prediction: Annotated[Literal["eps", "x0", "v", "flow"], Help("What the network predicts.")] = "eps"
+    prediction: Annotated[
+        Literal["eps", "x0", "v", "flow"],
+        Help("What the network predicts. Default: the preset's, else eps; at zero terminal SNR v or flow. One of:"),
+    ] = "eps"
     condition: Annotated[
         Literal["variance", "sigma", "time", "log_snr", "index"], Help("The noise level that the network is conditioned on.")
     ] = "variance"
     loss: Annotated[Literal["mae", "mse", "huber"], Help("Error between prediction and target.")] = "mae"
     weighting: Annotated[Weighting, Help("Weight of the loss by noise level.")] = "uniform"
-    gamma: Annotated[Positive, Help("Largest SNR of weighting min_snr.")] = 5.0
-    times: Annotated[Literal["uniform", "logit_normal", "stratified"], Help("Distribution of t.")] = "uniform"
+    gamma: Annotated[Positive, Help("Min-SNR gamma: weighting min_snr clips the SNR here.")] = 5.0
+    times: Annotated[Literal["uniform", "logit_normal", "stratified"], Help("Distribution of t in training.")] = "uniform"
     normalise: Annotated[
-        Literal["data", "range"], Help("Pixels to mean 0 and variance 1 by channel (data), or to [-1, 1] (range).")
+        Literal["data", "range"], Help("Pixels to mean 0 and variance 1 per channel (data), or to [-1, 1] (range).")
     ] = "data"
     class_dropout: Annotated[
-        Fraction | None, Help("Conditional on the class; this fraction of the labels is dropped, for guidance (0.1 is usual).")
+        Fraction | None,
+        Help("Train class-conditionally, dropping this fraction of the labels for classifier-free guidance (0.1 is usual)."),
     ] = None
-    flip: Annotated[bool, Help("Mirror half of the images.")] = False
-    batch_size: Annotated[Parts, Help("Images in an update, of all processes together.")] = 64
-    accumulate: Annotated[Parts, Help("Parts of a batch, one after the other, to save memory.")] = 1
-    lr: Annotated[Positive, Help("Learning rate of AdamW.")] = 1e-3
+    flip: Annotated[bool, Help("Random horizontal flips, with probability 0.5.")] = False
+    batch_size: Annotated[Parts, Help("Images per update, over all processes. Default: the preset's.")] = 64
+    accumulate: Annotated[Parts, Help("Gradient accumulation: split each batch into so many micro-batches, to save memory.")] = 1
+    lr: Annotated[Positive, Help("Peak learning rate of AdamW. Default: the preset's.")] = 1e-3
     weight_decay: Annotated[Annotated[float, Meta(ge=0, le=1e30)], Help("Weight decay of AdamW.")] = 1e-4
     lr_schedule: Annotated[LrSchedule, Help("Learning rate over the updates.")] = "constant"
     warmup: Annotated[Annotated[int, Meta(ge=0, le=MAX_STEPS)], Help("Updates of linear warm-up of the learning rate.")] = 0
     decay_steps: Annotated[Count | None, Help("Updates until the cosine reaches 0.")] = None
-    clip_grad_norm: Annotated[Positive | None, Help("Largest norm of the gradient.")] = None
-    ema: Annotated[Decay | Annotated[tuple[Decay, ...], Meta(min_length=1)], Help("Decay of the moving average, or several.")] = (
-        0.999
-    )
-    precision: Annotated[Literal["fp32", "bf16", "fp16"], Help("Number format of the activations.")] = "fp32"
-    compile: Annotated[bool, Help("Compile the network by torch.compile.")] = False
-    channels_last: Annotated[bool, Help("Memory format channels_last: 5 to 14% faster on a CPU.")] = False
+    clip_grad_norm: Annotated[Positive | None, Help("Clip the gradient to this norm.")] = None
+    ema: Annotated[
+        Decay | Annotated[tuple[Decay, ...], Meta(min_length=1)],
+        Help("EMA decay. Several, as 0.999,0.9999: an average each; the first is sampled."),
+    ] = 0.999
+    precision: Annotated[Literal["fp32", "bf16", "fp16"], Help("Mixed precision (torch.autocast).")] = "fp32"
+    compile: Annotated[bool, Help("Compile the network with torch.compile.")] = False
+    channels_last: Annotated[bool, Help("Memory format channels_last: about 5% faster on a CPU.")] = False
     shard: Annotated[bool, Help("Split the weights over the processes (FSDP).")] = False
     seed: Annotated[Annotated[int, Meta(ge=0, le=2**63 - 1)], Help("Seed of the weights, the data order and the noise.")] = 0
 
@@ -184,11 +196,20 @@ def nearest(word: str, known: Iterable[str], what: str) -> str:
     ("did you mean 'sample'?", 'the commands are sample, train')
     """
     names = list(known)
-    close = difflib.get_close_matches(word, names, n=MAX_SUGGESTIONS)
-    if close:
-        return f"did you mean {' or '.join(map(repr, close))}?"
+    if near := suggestion(word, names):
+        return near
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
     return f"the {what} are {', '.join(names[:MAX_LISTED])}{more}"
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The nearest known words as a question; "" where none is near.
+
+    >>> suggestion("smaple", ["sample", "train"])
+    "did you mean 'sample'?"
+    """
+    close = difflib.get_close_matches(word, list(known), n=MAX_SUGGESTIONS)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def shown(value: Any) -> str:

@@ -12,7 +12,9 @@ __all__ = ["import_pipeline"]
 
 def import_pipeline(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Unconditional pipeline, as save_pretrained writes it.")],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder or FILE.safetensors to write, a RUN for every command.")],
+    out: Annotated[
+        Path, typer.Option(metavar="RUN", help="Folder or FILE.safetensors to write; a RUN for every command but train.")
+    ],
 ) -> Work:
     """Import a diffusers pipeline as a run."""
     from diffkit_trainer import ExportedNetwork, RunError, read_pipeline

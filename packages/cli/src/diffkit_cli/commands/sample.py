@@ -47,7 +47,9 @@ def sample(
     out: Out = Path("samples.png"),
     gif: Gif = None,
     webp: WebP = None,
-    raw: Annotated[bool | None, typer.Option("--raw/--ema", help="Use the raw weights, or their moving average.")] = None,
+    raw: Annotated[
+        bool | None, typer.Option("--raw/--ema", help="Use the raw weights, or their moving average (EMA, the default).")
+    ] = None,
     batch_size: Annotated[Text, sampling_flag("batch_size")] = None,
     device: Device = "auto",
 ) -> Work:

@@ -24,10 +24,13 @@ def schedules(
         list[str] | None,
         typer.Argument(metavar="NAME", help="Schedules. Default: all of them.", autocompletion=one_of(NAMES)),
     ] = None,
-    points: Annotated[Text, typer.Option(metavar="N", help=f"Number of times from 0 to 1. Default: {POINTS}.")] = None,
+    points: Annotated[Text, typer.Option(metavar="N", help=f"Number of values of t, from 0 to 1. Default: {POINTS}.")] = None,
     json: Json = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Write a plot.", callback=ending_in("--out", ".png"))
+        Path | None,
+        typer.Option(
+            metavar="FILE.png", help="Write a plot. Default with --embedding: embedding.png.", callback=ending_in("--out", ".png")
+        ),
     ] = None,
     embedding: Annotated[bool, typer.Option("--embedding", help="Plot the sinusoidal embedding instead.")] = False,
 ) -> Work:

@@ -43,11 +43,11 @@ def train(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any other option, such as save_every=500; overrides flags and file.",
+            help="Any option, such as save_every=500; overrides flags and file. --dry-run lists all.",
             autocompletion=one_of(f"{key}={word}" for key in OPTIONS for word in choices(key) or [""]),
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print options, time and memory; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print options, time and memory; write no run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --dry-run: JSON on stdout.")] = False,
 ) -> Work:
     """Train a network on DATA into a run folder."""

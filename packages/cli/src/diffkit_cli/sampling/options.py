@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from diffkit_samplers import METHODS, SPACINGS
 from diffkit_trainer.files import Text
-from diffkit_trainer.options import Help, Option, OptionError, options_of, shown
+from diffkit_trainer.options import Help, Option, OptionError, options_of
 from msgspec import Meta, Struct, inspect
 
 from diffkit_cli.errors import UsageError, flag
@@ -34,11 +34,13 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
     """
 
     n: Annotated[Count, Help("Number of images.")] = 16
-    seed: Annotated[Annotated[int, Meta(ge=0, le=MAX_SEED)], Help("Seed of the noise; image i depends on seed + i only.")] = 0
-    classes: Annotated[tuple[Text, ...], Help("Class of the images, by name or number; several take turns.")] = ()
+    seed: Annotated[Annotated[int, Meta(ge=0, le=MAX_SEED)], Help("Seed of the noise; image i uses seed + i.")] = 0
+    classes: Annotated[tuple[Text, ...], Help("Class, by name or number; repeat the flag to cycle through several.")] = ()
     sampler: Annotated[Text, Help("Sampling method.")] = "ddim"
     steps: Annotated[Count, Help("Sampling steps.")] = 20
-    eta: Annotated[Annotated[float, Meta(ge=0, le=1)], Help("Noise added in each step: 0 as in DDIM, 1 as in DDPM.")] = 0.0
+    eta: Annotated[
+        Annotated[float, Meta(ge=0, le=1)], Help("Stochasticity of each step: 0 is DDIM (deterministic), 1 is DDPM.")
+    ] = 0.0
     spacing: Annotated[Text, Help("Spacing of the timesteps.")] = "uniform"
     size: Annotated[tuple[Side, Side], Help("Size of the images.")]
     guidance: Annotated[Annotated[float, Meta(ge=-1e30, le=1e30)], Help("Classifier-free guidance scale; 1 is off.")] = 1.0
@@ -59,7 +61,7 @@ _COMMANDS = (
     Option("batch_size", Count, None, "Images generated at a time; does not change them. Default: as many as fit in memory."),
     Option("rows", Count, 5, "Pairs of noises to interpolate between."),
     Option("columns", Count, 11, "Images in each row, its two ends included."),
-    Option("rounds", Count, 5, "Times each step is repeated, so that both parts fit; 1 is fastest."),
+    Option("rounds", Count, 5, "Times each step runs, noised back in between (RePaint); 1 is fastest, with seams."),
     Option(
         "strength", Annotated[float, Meta(gt=0, le=1)], 0.6, "How far --init is noised, in (0, 1]: 1 keeps hardly anything of it."
     ),
@@ -148,7 +150,7 @@ def _check(name: str, value: Any) -> Any:
     try:
         value = option.check(_number(option, value))
         if words and value not in words:
-            raise OptionError(name, f"one of {', '.join(words)}", shown(value))
+            raise OptionError.of_word(name, words, value)
     except OptionError as error:
         raise UsageError(f"{_FLAGS.get(name, flag(name))} must be {error.expected}, got {error.found}") from None
     return value

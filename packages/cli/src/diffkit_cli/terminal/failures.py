@@ -9,7 +9,7 @@ from diffkit_cli.terminal.streams import visible
 
 __all__ = ["explain"]
 
-CODES = {"DataError": 3, "DivergedError": 5, "LockedError": 6, "RunError": 4, "ValueError": 2}
+CODES = {"DataError": 3, "DivergedError": 5, "LockedError": 6, "PartError": 2, "RunError": 4, "ValueError": 2}
 """By class name, so that nothing is imported where the trainer itself cannot be imported."""
 
 

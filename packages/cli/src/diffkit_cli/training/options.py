@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 from diffkit_schedules import SCHEDULES
 from diffkit_trainer import LOGGERS
-from diffkit_trainer.options import Count, Help, Option, OptionError, Options, nearest, options_of, shown
+from diffkit_trainer.options import Count, Help, Option, OptionError, Options, nearest, options_of
 from msgspec import Meta
 
 from diffkit_cli.errors import UsageError, flag
@@ -28,21 +28,26 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     data: Annotated[str, Help("Folder of images or IDX files. Default: the bundled digits.")] = "digits"
     size: Annotated[
-        Annotated[int, Meta(ge=1, le=4096)] | None, Help("Resize and crop to SIZE x SIZE. Default: 64 for a folder of images.")
+        Annotated[int, Meta(ge=1, le=4096)] | None,
+        Help("Centre-crop and resize to NxN. Default: 64 for a folder; IDX files as they are."),
     ] = None
-    preset: Annotated[str, Help("Network and its recipe. Default: tutorial, up to 32x32 small.")] = "tutorial"
-    linear: Annotated[bool, Help("Add the network to the exact denoiser of a Gaussian with the images' spectrum.")] = False
-    schedule: Annotated[str, Help("Noise schedule.")] = "offset_cosine"
+    preset: Annotated[str, Help("Network and its recipe. Default: small for images up to 32x32, else tutorial. One of:")] = (
+        "tutorial"
+    )
+    linear: Annotated[
+        bool, Help("Add the network's output to that of the exact denoiser of a Gaussian fitted to the images.")
+    ] = False
+    schedule: Annotated[str, Help("Noise schedule. Default: the preset's, else offset_cosine. One of:")] = "offset_cosine"
     steps: Annotated[Count, Help("Optimiser updates in total. Default: the preset's.")] = 30_000
     device: Annotated[str, Help("auto, cpu, cuda, cuda:1, mps ...")] = "auto"
     log_every: Annotated[Count, Help("Steps between log entries.")] = 50
     sample_every: Annotated[Count, Help("Steps between previews.")] = 1000
     save_every: Annotated[Count, Help("Steps between checkpoints.")] = 1000
     save_minutes: Annotated[Minutes | None, Help("Minutes between checkpoints, in addition.")] = None
-    keep: Annotated[Count, Help("Newest checkpoints that are kept.")] = 2
-    keep_every: Annotated[Count | None, Help("Checkpoints whose step is a multiple are kept, too.")] = None
+    keep: Annotated[Count, Help("How many of the newest checkpoints to keep.")] = 2
+    keep_every: Annotated[Count | None, Help("Also keep checkpoints whose step is a multiple of this.")] = None
     process_timeout: Annotated[Minutes, Help("Seconds until a process that does not answer ends the run.")] = 600.0
-    pack: Annotated[bool, Help("Decode images once, into $DIFFKIT_CACHE or ~/.cache/diffkit.")] = True
+    pack: Annotated[bool, Help("Cache a folder's decoded images in $DIFFKIT_CACHE or ~/.cache/diffkit.")] = True
     log_to: Annotated[tuple[str, ...], Help("Further loggers, such as tensorboard.")] = ()
 
 
@@ -79,7 +84,7 @@ def check(name: str, value: Any, *, where: str) -> Any:
         value = OPTIONS[name].check(value)
         found = value if isinstance(value, tuple) else (value,)
         if name in REGISTERED and not set(found) <= set(words):
-            raise OptionError(name, f"one of {', '.join(words)}", shown(value))
+            raise OptionError.of_word(name, words, found[0] if len(found) == 1 else value)
     except OptionError as error:
         named = flag(name) if name in FLAGS and not where else name
         raise UsageError(f"{prefix}{named} must be {error.expected}, got {error.found}") from None
