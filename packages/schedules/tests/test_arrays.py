@@ -5,7 +5,7 @@ import math
 import diffkit_schedules as ds
 import numpy as np
 import pytest
-from diffkit_schedules.arrays import is_lasting
+from diffkit_schedules.arrays import is_concrete
 
 
 def test_namespace():
@@ -144,9 +144,9 @@ def test_rows_by_threads_equal_rows_without():
 
 def test_a_table_is_kept_for_plain_tensors_alone():
     torch = pytest.importorskip("torch")
-    assert is_lasting(torch.ones(1))
-    assert not is_lasting(torch.nn.Parameter(torch.ones(1)))
+    assert is_concrete(torch.ones(1))
+    assert not is_concrete(torch.nn.Parameter(torch.ones(1)))
     table, seen = ds.linear_betas(), []
-    torch.func.functionalize(lambda t: seen.append(is_lasting(t)) or table(t).alpha)(torch.ones(1))
+    torch.func.functionalize(lambda t: seen.append(is_concrete(t)) or table(t).alpha)(torch.ones(1))
     assert seen == [False]
     assert table._placed == {}

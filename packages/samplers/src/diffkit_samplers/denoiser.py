@@ -43,7 +43,7 @@ class Denoiser:
     model_kwargs: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, x_t: Array, t: float | Array) -> Any:
-        """x0 at time t, a float or an array of no axes; an Estimate where the network predicts the variance too."""
+        """x0 at time t, a float or a 0-d array; an Estimate where the network predicts the variance too."""
         if isinstance(t, float) and compiled_by_torch(x_t):
             # torch would compile again for each float that a branch depends on
             t = filled((), t, x_t, _at_least_float32(x_t.dtype, namespace(x_t)))

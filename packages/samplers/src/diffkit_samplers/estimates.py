@@ -11,8 +11,8 @@ __all__ = ["Denoise", "Estimate", "as_dtype_of", "describe", "evaluate", "x0_or_
 class Estimate(NamedTuple):
     """What denoise may return instead of x0 alone.
 
-    eps: the noise of x_t, where it is not (x_t - alpha x0) / sigma because a wrapper changed x0. variance_interpolation: the
-    log-variance of DDPM's noise, from 0 ("fixed small") to 1 ("fixed large"), a float or an array; see `step`.
+    eps: the noise of x_t, where it is not (x_t - alpha x0) / sigma because a wrapper changed x0. variance_interpolation: where
+    the log-variance of DDPM's noise lies, from 0 ("fixed small") to 1 ("fixed large"), a float or an array; see `step`.
 
     >>> Estimate(x0=1.0, eps=0.5).variance_interpolation
     0.0
@@ -40,7 +40,7 @@ Denoise: TypeAlias = Callable[[Array, float], Array | Estimate]
 def evaluate(denoise: Denoise, x: Array, t: float) -> Estimate:
     """denoise(x, t) as an Estimate whose arrays have x's dtype.
 
-    Raises ValueError where x0 has not x's shape.
+    Raises ValueError where x0 does not have x's shape.
 
     >>> import numpy as np
     >>> evaluate(lambda x, t: x, np.ones(1), 0.5)

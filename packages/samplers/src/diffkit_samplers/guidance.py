@@ -18,7 +18,7 @@ def guide(cond: Denoise, uncond: Denoise, scale: float | Array, *, rescale: floa
     scale: a number, or an array with one scale a sample, (B,), or of a shape that broadcasts to x_t's. rescale in [0, 1]: how
     far each sample's standard deviation is brought back to that of x0_cond.
     Two `denoiser`s of one model are evaluated in one call with twice the batch, where each array in their keyword arguments,
-    also within mappings and lists, has one row a sample. An array that both share need not be a batch even if its length is B;
+    also within mappings and lists, has one row a sample. If both hold the same array, of length B, it may not be a batch:
     then, as wherever arguments cannot be concatenated, the model is called twice. Bind an argument that is not a batch and
     differs between the two to the model, as in `functools.partial(model, size=...)`.
     Raises ValueError for a rescale outside [0, 1] and, when called, for a scale that does not fit x_t.

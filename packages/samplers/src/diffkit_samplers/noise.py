@@ -1,4 +1,4 @@
-"""Where a sampler's random numbers come from."""
+"""Sources of a sampler's noise."""
 
 import operator
 import secrets
@@ -15,7 +15,7 @@ Source: TypeAlias = Callable[[tuple[int, ...]], Array]
 """source(shape) -> a standard normal array of that shape; each call returns new numbers."""
 
 STEP_OFFSET = 2**63
-"""Added to a draw's number in a sampler's step, so that its numbers are never those of a call."""
+"""Added to the index of a draw in a sampler's step, so that its values never equal those of a call."""
 
 
 class Seeded:
@@ -37,7 +37,7 @@ class Seeded:
         return self._rows(next(self._draws), shape)
 
     def of_step(self, shape: tuple[int, ...]) -> Array:
-        """The next draw for a sampler's step; no call returns its numbers, of any source with the same seeds."""
+        """The next draw for a sampler's step; no call of a source with the same seeds returns these values."""
         return self._rows(STEP_OFFSET + next(self._draws), shape)
 
     def _rows(self, draw: int, shape: tuple[int, ...]) -> Array:
@@ -48,12 +48,12 @@ class Seeded:
 
 
 def seeded(seeds: Sequence[int], like: Array | None = None) -> Seeded:
-    """A source of standard normal arrays whose row i depends on seeds[i] and the draw's number alone.
+    """A source of standard normal arrays whose row i depends on seeds[i] and the draw's index alone.
 
     So sample i does not depend on the size and the order of its batch, nor on the device and the library (up to the dtype's
     rounding). seeds: integers in 0 ... 2**64 - 1, one a sample. like: an array whose library, dtype and device the draws get;
     without it they are NumPy's, float64, and a sampler converts them to its state's.
-    The noise in steps differs from the noise of starts with the same seeds, from one source or from two. The numbers are
+    The noise of steps is independent of initial noise with the same seeds, from one source or from two. The numbers are
     computed on the host, and are constants in a compiled or traced program.
     The source raises ValueError for a shape whose first axis is not len(seeds).
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox, keyed by seed and draw).

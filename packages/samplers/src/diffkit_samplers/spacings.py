@@ -1,9 +1,9 @@
-"""Where each spacing places its times: indices of a table, or a scale of the noise level."""
+"""The spacings: by index in a table, or by a scale of the noise level."""
 
 import math
 from collections.abc import Callable
 
-__all__ = ["INDICES", "LEVELS", "SPACINGS"]
+__all__ = ["INDICES", "LEVEL_SCALES", "SPACINGS"]
 
 
 def _trailing(timesteps: int, steps: int) -> list[int]:
@@ -39,11 +39,11 @@ INDICES: dict[str, Callable[[int, int], list[int]]] = {
 RHO = 7.0
 """The exponent of "karras"."""
 
-LEVELS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+LEVEL_SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
     "karras": (lambda log_snr: math.exp(-log_snr / (2 * RHO)), lambda u: -2 * RHO * math.log(u)),
     "log_snr": (lambda log_snr: log_snr, lambda u: u),
 }
-"""Spacings of the noise level: even in a function of log-SNR, which stands here with its inverse."""
+"""Spacings that are even in a function of log-SNR: (the function, its inverse)."""
 
-SPACINGS = (*INDICES, *LEVELS)
+SPACINGS = (*INDICES, *LEVEL_SCALES)
 """The names of the spacings."""

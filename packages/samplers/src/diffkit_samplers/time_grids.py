@@ -6,12 +6,12 @@ from itertools import pairwise
 
 from diffkit_schedules import Schedule, rates_at, times_of, timesteps_of
 
-from diffkit_samplers.spacings import INDICES, LEVELS, SPACINGS
+from diffkit_samplers.spacings import INDICES, LEVEL_SCALES, SPACINGS
 
 __all__ = ["grid"]
 
-PURE_NOISE = -30.0
-"""A log-SNR at which the signal is below a millionth of a float32's last digit."""
+PURE_NOISE_LOG_SNR = -30.0
+"""The log-SNR that counts as pure noise: alpha / sigma is 3e-7, about the rounding error of float32."""
 
 
 def grid(
@@ -57,8 +57,8 @@ def grid(
         raise ValueError(
             f"offset is for 'leading' and 'quadratic', which do not start at pure noise; got {offset} with {spacing!r}"
         )
-    if spacing in LEVELS:
-        times = _times_of_levels(schedule, LEVELS[spacing], steps)
+    if spacing in LEVEL_SCALES:
+        times = _times_of_levels(schedule, LEVEL_SCALES[spacing], steps)
         if not table:
             return _decreasing([*times, last])
         indices = [round(t * timesteps) - 1 for t in times]
@@ -91,7 +91,7 @@ def _first_level(schedule: Schedule, times: Iterable[float]) -> float:
     """The log-SNR at the first of the times that is neither pure noise nor clean data."""
     for t in times:
         level = rates_at(schedule, t).log_snr
-        if PURE_NOISE < level < math.inf:
+        if PURE_NOISE_LOG_SNR < level < math.inf:
             return float(level)
     raise ValueError(f"'karras' and 'log_snr' need a noise level between clean data and pure noise, {schedule!r:.80} has none")
 

@@ -1,4 +1,4 @@
-"""Noise schedules as a pair of rates, noising, and prediction types by one 2x2 inverse."""
+"""Noise schedules t -> (alpha, sigma), the forward process, and prediction types by one 2x2 inverse."""
 
 import lazy_loader
 

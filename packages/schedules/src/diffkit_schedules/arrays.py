@@ -13,7 +13,7 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 __all__ = ["Array", "as_array_of", "combine", "filled", "is_torch", "namespace", "normal"]
 
 
-THREADS_PAY = 2**16
+MIN_SIZE_FOR_THREADS = 2**16
 """Threads are used from this many numbers on, about a millisecond of one core: below, they cost more than they save."""
 
 Array = Any
@@ -70,8 +70,8 @@ def is_torch(x: Array) -> bool:
     return bool(namespace(x).__name__ == "array_api_compat.torch")
 
 
-def is_lasting(x: Array) -> bool:
-    """Whether a torch tensor has values, and does not represent one while a graph is traced."""
+def is_concrete(x: Array) -> bool:
+    """Whether a torch tensor is concrete: a plain tensor with values, not a stand-in while a graph is traced."""
     torch = sys.modules["torch"]
     return not torch.compiler.is_compiling() and type(x) is torch.Tensor and not torch._is_functional_tensor(x)  # noqa: SLF001
 
@@ -92,15 +92,15 @@ def combine(p: float, x: Array, q: float, y: Array) -> Array:
     if p == 0 or q == 0:
         return q * y if p == 0 else p * x
     if is_torch(x):
-        return (p * x).add(y, alpha=q)  # not in place: under vmap y may have an axis that x has not
+        return (p * x).add(y, alpha=q)  # not in place: under vmap y may have an axis that x does not have
     return p * x + q * y
 
 
 def normal(seeds: Sequence[int], draw: int, shape: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.float64]]":
     """Standard normal rows: row i depends on (seeds[i], draw) alone, the key of Philox4x64-10.
 
-    seeds and draw are integers in 0 ... 2**64 - 1; the result is float64 of shape (len(seeds), *shape). A smaller shape
-    has the first numbers of a larger one. Raises ValueError outside that range.
+    seeds and draw are integers in 0 ... 2**64 - 1; the result is float64 of shape (len(seeds), *shape). The values for a
+    smaller shape are the first ones of a larger shape. Raises ValueError outside that range.
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 
     >>> bool((normal([7, 8], 0, (3,))[1] == normal([8], 0, (5,))[0, :3]).all())
@@ -119,7 +119,7 @@ def normal(seeds: Sequence[int], draw: int, shape: Sequence[int]) -> "np.ndarray
         np.random.Generator(np.random.Philox(key=key)).standard_normal(out=row)
 
     workers = min(len(seeds), os.cpu_count() or 1, 8)
-    if rows.size < THREADS_PAY or workers < 2:
+    if rows.size < MIN_SIZE_FOR_THREADS or workers < 2:
         for row, seed in zip(rows, seeds, strict=True):
             fill(row, seed)
     else:  # NumPy releases the interpreter's lock; a pool that outlives this call would not survive a fork

@@ -18,7 +18,7 @@ __all__ = ["cosine", "karras", "linear", "offset_cosine", "rectified", "sigmoid"
 class cosine(Formula):  # noqa: N801
     """The cosine schedule: alpha = f(t) / f(0) with f(t) = cos(pi/2 (t + s) / (1 + s)), sigma^2 = 1 - alpha^2.
 
-    t in [0, 1]; alpha(0) = 1 and alpha(1) = 0 exactly: the eps prediction has no x0 at t = 1, use "v" or "x0" with it.
+    t in [0, 1]; alpha(0) = 1 and alpha(1) = 0 exactly: an eps prediction does not determine x0 at t = 1, use "v" or "x0" with it.
     Raises ValueError unless s >= 0.
     Source: Nichol and Dhariwal 2021, equation 17 (without the discrete version's cap on beta).
 
@@ -123,7 +123,7 @@ class sigmoid(Formula):  # noqa: N801
 class rectified(Formula):  # noqa: N801
     """The straight line of rectified flow: alpha = 1 - t, sigma = t.
 
-    t in [0, 1]; alpha(1) = 0: the eps prediction has no x0 there, use "flow". DDIM on it is Euler's method.
+    t in [0, 1]; alpha(1) = 0: an eps prediction does not determine x0 there, use "flow". DDIM on it is Euler's method.
     Source: Liu, Gong and Liu 2022, equation 1 (with time running towards the noise).
 
     >>> rectified()(0.25)
@@ -138,10 +138,10 @@ class rectified(Formula):  # noqa: N801
 
 @dataclass(frozen=True)
 class karras(Formula):  # noqa: N801
-    """Noise added to unscaled data: alpha = 1, sigma = (a + t (b - a))^rho, a = sigma_min^(1/rho), b = sigma_max^(1/rho).
+    """The variance-exploding schedule of EDM: alpha = 1, sigma = (a + t (b - a))^rho.
 
-    sigma in units of the data. The start of sampling is x = sigma_max z. Raises ValueError unless 0 < sigma_min < sigma_max
-    and rho > 0. Source: Karras et al. 2022 (EDM), equation 5.
+    a = sigma_min^(1/rho), b = sigma_max^(1/rho); sigma in units of the data. The start of sampling is x = sigma_max z.
+    Raises ValueError unless 0 < sigma_min < sigma_max and rho > 0. Source: Karras et al. 2022 (EDM), equation 5.
 
     >>> round(karras()(1.0).sigma, 9)
     80.0

@@ -14,7 +14,7 @@ _LATENT = {**_RESCALED, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule
 _VIDEO = {**_LATENT, "snr_shift_scale": 3.0}
 _SOLVER = {**_TABLE, "use_flow_sigmas": False, "flow_shift": 1.0}
 _STRAIGHT = {"num_train_timesteps": 1000, "shift": 1.0}
-_SIZED = {"use_dynamic_shifting": False}
+_DYNAMIC = {"use_dynamic_shifting": False}
 
 SUPPORTED: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("DDIMScheduler", "DDIMParallelScheduler", "DDIMInverseScheduler"), _RESCALED),
@@ -25,13 +25,15 @@ SUPPORTED: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("LCMScheduler", "TCDScheduler"), _LATENT),
     **dict.fromkeys(("CogVideoXDDIMScheduler", "CogVideoXDPMScheduler"), _VIDEO),
     **dict.fromkeys(("DPMSolverMultistepInverseScheduler", "SASolverScheduler"), _SOLVER),
-    **dict.fromkeys(("DEISMultistepScheduler", "DPMSolverSinglestepScheduler"), _SOLVER | _SIZED),
-    **dict.fromkeys(("DPMSolverMultistepScheduler", "UniPCMultistepScheduler"), _SOLVER | _SIZED | _RESCALED),
+    **dict.fromkeys(("DEISMultistepScheduler", "DPMSolverSinglestepScheduler"), _SOLVER | _DYNAMIC),
+    **dict.fromkeys(("DPMSolverMultistepScheduler", "UniPCMultistepScheduler"), _SOLVER | _DYNAMIC | _RESCALED),
     "EulerDiscreteScheduler": {**_RESCALED, "timestep_type": "discrete"},
     "RePaintScheduler": {key: value for key, value in _TABLE.items() if key != "prediction_type"},
     "UnCLIPScheduler": {"num_train_timesteps": 1000, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "epsilon"},
     "FlowMatchHeunDiscreteScheduler": _STRAIGHT,
-    **dict.fromkeys(("FlowMatchEulerDiscreteScheduler", "FlowMatchLCMScheduler"), _STRAIGHT | _SIZED | {"invert_sigmas": False}),
+    **dict.fromkeys(
+        ("FlowMatchEulerDiscreteScheduler", "FlowMatchLCMScheduler"), _STRAIGHT | _DYNAMIC | {"invert_sigmas": False}
+    ),
 }
 """Every supported class: the parameters that its rates and its network's output depend on, with their defaults."""
 
@@ -69,4 +71,4 @@ WITHOUT_EFFECT: dict[str, Any] = {
     "stochastic_sampling": False,
     "upscale_mode": "bicubic",
 }
-"""Values that change nothing in a sampler."""
+"""Settings at which a sampler does nothing special: `from_diffusers` does not warn of them."""

@@ -15,7 +15,7 @@ WEIGHTS: dict[str, Callable[[Any, Any, float, Any], Any]] = {
     "snr": lambda signal, noise, gamma, xp: signal * signal,
     "min_snr": lambda signal, noise, gamma, xp: xp.minimum(signal * signal, gamma * noise * noise),
 }
-"""Every loss weight: weight(signal, noise, gamma, xp), the scaled rates as arrays of the namespace xp. A new one is an entry."""
+"""Every loss weight: weight(signal, noise, gamma, xp), the scaled rates as arrays of xp. To add one, add an entry."""
 
 
 def weight(rates: "Rates", kind: str = "uniform", prediction: str = "eps", gamma: float = 5.0) -> Any:
@@ -36,7 +36,7 @@ def weight(rates: "Rates", kind: str = "uniform", prediction: str = "eps", gamma
     >>> [weight(Rates(1.0, 0.25), "min_snr", prediction) for prediction in ("eps", "x0", "flow")]
     [0.3125, 5.0, 0.2]
     """
-    import numpy as np  # here, as arrays: the names of the weights are options, and those load no NumPy
+    import numpy as np  # imported here, like arrays below: options read WEIGHTS, and must not load NumPy
 
     from diffkit_schedules.arrays import namespace
 

@@ -94,7 +94,7 @@ def path_of(schedule: Schedule) -> str:
 
 
 class Formula:
-    """Base of our schedules: one formula, evaluated in float64 for a float and in the array's library for an array.
+    """Base class of the built-in schedules: one formula, in float64 for a float and in the array's library for an array.
 
     A subclass defines `_rates(xp, t) -> (alpha, sigma)`. float16 and bfloat16 times are computed in float32.
     Raises ValueError for a float t outside [0, 1] and TypeError for an array of integers; an array's values are not checked.

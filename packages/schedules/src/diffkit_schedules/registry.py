@@ -1,4 +1,4 @@
-"""Registries: the parts of one kind by name, those of this project and those of other installed distributions."""
+"""Registries: built-in objects and the plugins of other installed distributions, by name."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ContextDecorator
@@ -23,7 +23,7 @@ class Registry(Mapping[str, Any]):
 
     group: the entry-point group in which other distributions register theirs, such as "diffkit.schedules". builtin: our own
     names, each with the "module:attribute" where its object is. Iterating, `len` and `in` import none of the objects.
-    Raises ValueError for a name that is not registered, and for one that two distributions register; ImportError where another
+    Raises ValueError for a name that is not registered, and for one that two distributions register; PartError where another
     distribution's object cannot be imported. Each names the distributions.
 
     >>> registry = Registry("diffkit.numbers", {"pi": "math:pi", "tau": "math:tau"})
@@ -74,7 +74,7 @@ class Registry(Mapping[str, Any]):
         return _distribution(self._entry(name))
 
     def name_of(self, part: Any) -> str | None:
-        """The name under which this object is registered, or None; imports only what has the object's own name.
+        """The name under which this object is registered, or None; imports only entries whose attribute has the object's name.
 
         >>> import math
         >>> Registry("diffkit.numbers", {"root": "math:sqrt"}).name_of(math.sqrt)
@@ -85,7 +85,7 @@ class Registry(Mapping[str, Any]):
         return next((name for name in names if self[name] is part), None)
 
     def naming(self, name: str) -> "_Noting":
-        """A context, or a decorator, in which an error of another distribution's object gets a note that names it.
+        """A context, or a decorator, in which an error of a plugin gets a note that names its distribution.
 
         >>> with Registry("diffkit.numbers", {"pi": "math:pi"}).naming("pi"):
         ...     pass  # pi is ours: an error in here would pass as it is

@@ -1,4 +1,4 @@
-"""Every schedule that has a name: a schedule's class is in its own file, and one line here makes it known."""
+"""The registry of schedules: one line here registers a class by its name."""
 
 from diffkit_schedules.registry import Registry
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from diffkit_schedules.arrays import Array, as_array_of, is_lasting, is_torch
+from diffkit_schedules.arrays import Array, as_array_of, is_concrete, is_torch
 from diffkit_schedules.rates import Formula, Rates
 
 __all__ = ["Betas", "Table"]
@@ -94,7 +94,7 @@ class Table(Formula, NDArrayOperatorsMixin):
         """The entries in t's library, dtype and device; copied to an accelerator once, not at every call."""
         place = (type(t), t.dtype, str(t.device)) if is_torch(t) else None
         entries = self._placed.get(place) or tuple(as_array_of(entry, t) for entry in self._entries)
-        if place and is_lasting(entries[0]):
+        if place and is_concrete(entries[0]):
             self._placed[place] = entries
         return entries
 

@@ -22,7 +22,7 @@ def times_of(schedule: Schedule, log_snr: Sequence[float]) -> list[float]:
     levels = np.asarray(log_snr, dtype=np.float64)
     if np.isnan(levels).any():
         raise ValueError(f"every log_snr must be a number, got {levels.tolist()}")
-    if not isinstance(schedule, Formula):  # anyone's function of a float
+    if not isinstance(schedule, Formula):  # a user's schedule may accept floats only
         return [_bisected(lambda t: rates_at(schedule, t).log_snr, level) for level in levels.tolist()]
     found: list[float] = _bisected(lambda t: schedule(t).log_snr, levels).tolist()
     return found

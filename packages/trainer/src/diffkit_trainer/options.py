@@ -30,7 +30,7 @@ MAX_LISTED = 50
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, le=1e30)]
 """Larger numbers leave float32."""
-Parts: TypeAlias = Annotated[int, Meta(ge=1, le=65536)]
+UpTo65536: TypeAlias = Annotated[int, Meta(ge=1, le=65536)]
 Fraction: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Decay: TypeAlias = Annotated[float, Meta(ge=0, lt=1)]
 
@@ -150,8 +150,8 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Help("Train class-conditionally, dropping this fraction of the labels for classifier-free guidance (0.1 is usual)."),
     ] = None
     flip: Annotated[bool, Help("Random horizontal flips, with probability 0.5.")] = False
-    batch_size: Annotated[Parts, Help("Images per update, over all processes. Default: the preset's.")] = 64
-    accumulate: Annotated[Parts, Help("Gradient accumulation: split each batch into so many micro-batches, to save memory.")] = 1
+    batch_size: Annotated[UpTo65536, Help("Images per update, over all processes. Default: the preset's.")] = 64
+    accumulate: Annotated[UpTo65536, Help("Gradient accumulation: parts per batch, to save memory.")] = 1
     lr: Annotated[Positive, Help("Peak learning rate of AdamW. Default: the preset's.")] = 1e-3
     weight_decay: Annotated[Annotated[float, Meta(ge=0, le=1e30)], Help("Weight decay of AdamW.")] = 1e-4
     lr_schedule: Annotated[LrSchedule, Help("Learning rate over the updates.")] = "constant"

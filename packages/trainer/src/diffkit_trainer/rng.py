@@ -31,7 +31,7 @@ def batch_indices(seed: int, step: int, batch_size: int, images: int) -> Tensor:
 
 
 def generator(seed: int, *place: int | str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator seeded by the seed and by the use of its numbers, such as ("noise", step).
+    """A generator whose seed is a hash of the seed and of the purpose of its numbers, such as ("noise", step).
 
     >>> a, b = generator(0, "noise", 7), generator(0, "noise", 7)
     >>> bool((torch.rand(3, generator=a) == torch.rand(3, generator=b)).all())

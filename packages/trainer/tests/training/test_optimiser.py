@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffkit_trainer import DivergedError
 from diffkit_trainer.options import Options
-from diffkit_trainer.training.optimiser import FIRST_SCALE, Optimiser
+from diffkit_trainer.training.optimiser import INITIAL_SCALE, Optimiser
 from torch import nn
 
 # --- one update
@@ -132,7 +132,7 @@ def test_a_loss_that_is_not_finite_has_a_nan_gradient(value, gradient, precision
     parameter = weight(1.0)
     optimiser = Optimiser([parameter], precision=precision)
     optimiser.backward(2 * parameter.sum() + value)
-    expected = gradient * (FIRST_SCALE if precision == "fp16" else 1.0)
+    expected = gradient * (INITIAL_SCALE if precision == "fp16" else 1.0)
     torch.testing.assert_close(parameter.grad, torch.tensor([expected]), equal_nan=True)
 
 

@@ -1,6 +1,6 @@
 """A small U-Net for diffusion: sinusoidal embedding, residual, down and up blocks, presets.
 
-The public names stand in `__init__.pyi`. Each is loaded on first use: names and configs of presets need no torch.
+The public names are in `__init__.pyi`. Each is loaded on first use: names and configs of presets need no torch.
 """
 
 import lazy_loader

@@ -25,9 +25,9 @@ def block_arguments(config: Mapping[str, Any], level_width: int | None) -> Block
     [[(12, 8), (8, 16)], [(16, 32), (32, 32)], [(32, 16), (16, 8)]]
     """
     widths, depth, attention, ddpm = config["widths"], config["block_depth"], config["attention"], config["layout"] == "ddpm"
-    level_widths = widths if ddpm else widths[:-1]
-    last = len(level_widths) - 1
-    down_channels = [widths[0] + (config["embedding"] if level_width is None else 0), *level_widths]  # of each level, the middle
+    block_widths = widths if ddpm else widths[:-1]
+    last = len(block_widths) - 1
+    down_channels = [widths[0] + (config["embedding"] if level_width is None else 0), *block_widths]  # of each level, the middle
     up_channels = [*widths[1:], widths[-1]]  # of each level, from the one below it
 
     common = {name: config[name] for name in ("norms", "norm", "groups", "eps", "dropout", "zero_init")}
@@ -43,7 +43,7 @@ def block_arguments(config: Mapping[str, Any], level_width: int | None) -> Block
 
     down = [
         block(down_channels[i], width, i in attention) | resampled(i, "down") | {"keep_input": ddpm}
-        for i, width in enumerate(level_widths)
+        for i, width in enumerate(block_widths)
     ]
     middle = [
         block(widths[-1] if i else down_channels[-1], widths[-1], config["middle_attention"] and i == 0)
@@ -53,6 +53,6 @@ def block_arguments(config: Mapping[str, Any], level_width: int | None) -> Block
         block(up_channels[i], width, i in attention)
         | resampled(i, "up")
         | {"first_skip": down_channels[i] if ddpm else None, "skips": config["skips"]}
-        for i, width in enumerate(level_widths)
+        for i, width in enumerate(block_widths)
     ]
     return BlockArguments(down, middle, up[::-1])

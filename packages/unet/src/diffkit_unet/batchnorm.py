@@ -10,7 +10,7 @@ __all__ = ["BatchNorm"]
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation without scale and centre: (x - mean) / sqrt(variance + eps), per channel over B, H and W.
+    """Batch normalisation without affine parameters: (x - mean) / sqrt(variance + eps), per channel over B, H and W.
 
     The running statistics move by 1% per batch: Keras's momentum 0.99 is torch's 0.01. A single value per channel (one sample of
     1x1 pixels) has no variance: in training it is normalised with the running statistics, which it does not update.

@@ -15,10 +15,11 @@ FREQUENCIES = {
     "log_snr": (0.01, 10.0),
     "index": (1 / (2 * math.pi), 1e-4 / (2 * math.pi)),
 }
-"""The first and last frequency of the embedding, in turns per unit, for each kind of condition.
+"""The first and last frequency of the embedding, in cycles per unit, for each kind of condition.
 
-On [0, 1] the slowest wave makes one turn, as in the Keras tutorial. A log-SNR has a range of about 40 units, in which the slowest
-wave makes less than half a turn. The indices 0, 1, 2, ... have the frequencies of Vaswani et al. 2017: 1 to 1/10000 radians.
+On [0, 1] the slowest wave makes one cycle, as in the Keras tutorial. A log-SNR has a range of about 40 units, in which the
+slowest wave makes less than half a cycle. The indices 0, 1, 2, ... have the frequencies of Vaswani et al. 2017: 1 to 1/10000
+radians.
 """
 
 CONDITIONS = tuple(FREQUENCIES)

@@ -44,7 +44,7 @@ CONVERTIBLE: dict[str, tuple[Any, ...]] = {
 }
 """The values that can be converted of the other keys. Keys that follow from these are in `config_from_diffusers`."""
 
-LEVELS = {"default": "add", "scale_shift": "scale_shift"}
+TIME_SCALE_SHIFTS = {"default": "add", "scale_shift": "scale_shift"}
 PADDINGS = {1: "strided", 0: "strided_same"}
 
 
@@ -62,7 +62,7 @@ def config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in given.items():
         if key not in DEFAULTS and key not in ignored:
             _one_of(key, value, (CONVERTIBLE | derived).get(key, ()))
-    level = LEVELS[_one_of("resnet_time_scale_shift", full["resnet_time_scale_shift"], tuple(LEVELS))]
+    level = TIME_SCALE_SHIFTS[_one_of("resnet_time_scale_shift", full["resnet_time_scale_shift"], tuple(TIME_SCALE_SHIFTS))]
     if level == "scale_shift" and full["add_attention"]:  # without this key its middle attention has no norm
         _one_of("attn_norm_num_groups", full.get("attn_norm_num_groups"), (full["norm_num_groups"],))
     attention = _attention("down_block_types", full["down_block_types"], (DOWN, DOWN_ATTENTION))
@@ -105,7 +105,7 @@ def config_to_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     widths, classes = config["widths"], config["num_classes"]
     fixed = {"condition": ("index",), "layout": ("ddpm",), "norms": (2,), "norm": ("group",), "up": ("nearest",)}
     fixed |= {"patch": (1,), "skips": ("concatenate",)}
-    derived = {"level": tuple(LEVELS.values()), "down": tuple(PADDINGS.values()), "embedding": (widths[0] // 2 * 2,)}
+    derived = {"level": tuple(TIME_SCALE_SHIFTS.values()), "down": tuple(PADDINGS.values()), "embedding": (widths[0] // 2 * 2,)}
     for key, allowed in (fixed | derived).items():
         _one_of(key, config[key], allowed)
     shifts = [shift for shift in (0, 1) if _close(config["frequencies"], _frequencies(widths[0], shift))]
@@ -128,14 +128,14 @@ def config_to_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
         "norm_num_groups": config["groups"],
         "attn_norm_num_groups": config["groups"],
         "norm_eps": config["eps"],
-        "resnet_time_scale_shift": {ours: theirs for theirs, ours in LEVELS.items()}[config["level"]],
+        "resnet_time_scale_shift": {ours: theirs for theirs, ours in TIME_SCALE_SHIFTS.items()}[config["level"]],
         "add_attention": config["middle_attention"],
         "num_class_embeds": None if classes is None else classes + config["null_class"],
     }
 
 
 def _frequencies(width: int, shift: float) -> tuple[float, float]:
-    """exp(-ln(10000) i / (n - shift)) radians for i = 0 ... n - 1, n = width // 2: the first and the last, in turns."""
+    """exp(-ln(10000) i / (n - shift)) radians for i = 0 ... n - 1, n = width // 2: the first and the last, in cycles."""
     n = width // 2
     if n <= shift:
         raise ValueError(f"block_out_channels[0] must be at least {2 * (shift + 1):g} where freq_shift is {shift}, got {width}")

@@ -14,7 +14,7 @@ __all__ = ["SinusoidalEmbedding"]
 class SinusoidalEmbedding(nn.Module):
     """The vector (sin 2 pi f_1 v, ..., sin 2 pi f_n v, cos 2 pi f_1 v, ..., cos 2 pi f_n v), n = length / 2.
 
-    f_i = first (last / first)^((i - 1) / (n - 1)): log-spaced from first to last, in turns per unit of v. `length` is even.
+    f_i = first (last / first)^((i - 1) / (n - 1)): log-spaced from first to last, in cycles per unit of v. `length` is even.
     With `cosine_first` the cosines precede the sines.
 
     v (B,) or (B, 1, ..., 1) -> (B, length), in v's dtype, at least float32. The angle reaches thousands of radians, where

@@ -16,7 +16,10 @@ from diffkit_unet.unet import UNet
 __all__ = ["GaussianStatistics", "LinearPreconditioner", "gaussian_statistics"]
 
 MIN_VARIANCE = 1e-5
-"""The smallest variance of a frequency; of data at unit variance, less than the rounding of 8-bit pixels."""
+"""The smallest variance of a frequency: for data of unit variance, below the quantisation noise of 8-bit pixels."""
+
+MIN_RMS = 1e-5
+"""The smallest divisor of the Gaussian's x0: its root mean square may be 0."""
 
 MAX_SIDE = 4096
 
@@ -46,10 +49,10 @@ DERIVED = ("in_channels", "num_classes", "null_class", "condition")
 
 
 class GaussianStatistics(NamedTuple):
-    """A Gaussian of images.
+    """The parameters of a Gaussian over images.
 
-    mean: (C, H, W). colours: (C, C), orthonormal, a principal colour in each row. spectrum: (C, H, W), the variance of each
-    frequency of the cosine transform of each principal colour.
+    mean: (C, H, W). colours: (C, C), orthonormal, a principal component of the channels in each row. spectrum: (C, H, W), the
+    variance of each frequency of the cosine transform of each principal colour.
 
     >>> GaussianStatistics(torch.zeros(1, 8, 8), torch.ones(1, 8, 8), torch.eye(1)).spectrum.shape
     torch.Size([1, 8, 8])
@@ -230,8 +233,8 @@ class LinearPreconditioner(nn.Module):
         eps = _rotated(colours.T, idct(sigma * noisy))
         a, b = ROWS[self.prediction](alpha, sigma)
         power = (alpha * spectrum) ** 2 / (alpha * alpha * spectrum + sigma * sigma)
-        size = (power.mean((1, 2, 3), keepdim=True) + mean.square().mean()).sqrt()
-        return _Linear(a * x0 + b * eps, x0 / size.clamp(min=MIN_VARIANCE), self._scale(alpha, sigma, spectrum))
+        rms = (power.mean((1, 2, 3), keepdim=True) + mean.square().mean()).sqrt()
+        return _Linear(a * x0 + b * eps, x0 / rms.clamp(min=MIN_RMS), self._scale(alpha, sigma, spectrum))
 
     def _scale(self, alpha: Tensor, sigma: Tensor, spectrum: Tensor) -> Tensor:
         a, b = ROWS[self.prediction](alpha, sigma)

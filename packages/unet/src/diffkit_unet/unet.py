@@ -30,10 +30,11 @@ class UNet(nn.Module):
         up      widths[-2] ... widths[0], block_depth blocks    widths[-1] ... widths[0], block_depth + 1 blocks
         out     1x1 to (B, out_channels, H, W)                  norm, swish, 3x3 to (B, out_channels, H, W)
 
-    Level i has 1 / 2^i of the image's size. The last convolution is initialised to 0: the output of a new network is exactly 0.
+    Resolution level i has 1 / 2^i of the image's size. The last convolution is initialised to 0: the output of a new network is
+    exactly 0.
 
     `patch`: the layers see each patch of patch x patch pixels as one pixel of in_channels patch^2 channels, see `to_patches`, and
-    their output is a patch again. Level i then has 1 / (patch 2^i) of the image's size.
+    their output is a patch again. Resolution level i then has 1 / (patch 2^i) of the image's size.
 
     `embedding`, `frequencies`, `cosine_first`: the embedding of the noise level, see `SinusoidalEmbedding`. `level`: how the
     embedding conditions the network. "map": it is repeated over the image and concatenated after the first convolution. "add" and

@@ -75,7 +75,7 @@ def interpolate(
         if animations:
             frames = [kept[0][column::number_of_columns] for column in range(number_of_columns)]
             for path in animations:
-                save_animation(frames + frames[-2:0:-1], path, columns=1, rest=False)
+                save_animation(frames + frames[-2:0:-1], path, columns=1, hold_last=False)
         ends_named = f"{images[0]} and {images[1]}" if images else "two noises"
         what = f"{plural(number_of_rows, 'row')} of {plural(number_of_columns, 'image')} between {ends_named}"
         console.print(f"{what}: {', '.join(map(str, (out, *animations)))}")

@@ -90,7 +90,7 @@ class DiffusionModel:
         return given or auto_batch_size(self.network, *inputs)
 
     def _guided(self, labels: Sequence[int], scale: float) -> Denoise:
-        """Classifier-free guidance: the denoiser of the classes, and that of "no class", at the scale; 1 is off."""
+        """Classifier-free guidance: the denoiser of the classes, and that of the null class, at the scale; 1 is off."""
         none = [self.config.num_classes or 0] * len(labels)
         return guide(self._denoiser(labels), self._denoiser(none), scale)
 

@@ -12,7 +12,7 @@ __all__ = ["dpmpp_2m", "dpmpp_2m_sde"]
 
 @sampler(eta=0.0, history=1)
 def dpmpp_2m(x: Array, step: Step) -> Array:
-    """Samples by DPM-Solver++(2M): second order between noisy times, with one evaluation a step.
+    """Samples by DPM-Solver++(2M): second order between noisy times, with one evaluation per step.
 
         D = x0 + (h / 2 h') (x0 - x0'),   x_s = step(x_t, D)
 

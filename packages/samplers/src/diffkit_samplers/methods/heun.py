@@ -10,7 +10,7 @@ __all__ = ["heun"]
 
 @sampler(eta=0.0, history=0)
 def heun(x: Array, step: Step) -> Array:
-    """Samples by Heun's method: second order between noisy times, two evaluations a step but one in a step to t = 0.
+    """Samples by Heun's method: second order between noisy times, two evaluations per step but one in a step to t = 0.
 
         x_s = alpha_s / alpha_t x_t + (sigma_s - alpha_s sigma_t / alpha_t) (eps(x_t, t) + eps(x'_s, s)) / 2
 
@@ -20,7 +20,7 @@ def heun(x: Array, step: Step) -> Array:
     On a grid to t = 0 the last step decides the order, because it has no second evaluation: the x0 at its time t has an error
     of the order of sigma_t^2 or, where t = 0 is not clean data, of the change of the rates from t to 0. So at eta = 0 the order
     is 2 where the steps close to the data are short: for `karras()`, `rectified()` and, until 1 / T itself matters, spacing
-    "karras" and "log_snr". With steps of one length it tends to 1 on `linear()`, its tables and `sigmoid()`, where sigma^2
+    "karras" and "log_snr". With steps of equal length it tends to 1 on `linear()`, its tables and `sigmoid()`, where sigma^2
     grows as t, and on `offset_cosine()`; `cosine()` is in between.
     Evaluations: 2 steps - 1. Arguments, result and errors are those of `ddim`.
     Source: Karras et al. 2022 (EDM), algorithm 1, for any signal and noise rates.

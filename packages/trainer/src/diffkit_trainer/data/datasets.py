@@ -33,7 +33,7 @@ def open_dataset(
 ) -> Images:
     """The images, labels and classes of everything in a data set; see `open_images`. skip_bad has no effect.
 
-    An item is an image, a pair (image, label), or a mapping with one of `IMAGE_KEYS` and perhaps one of `LABEL_KEYS`. An image
+    An item is an image, a pair (image, label), or a mapping with one of `IMAGE_KEYS` and optionally one of `LABEL_KEYS`. An image
     is a Pillow image or a uint8 tensor (1 or 3, H, W). A label is a whole number or the name of a class; all items have the
     same kind of label, or none. The classes are the data set's own names (`.classes`, or Hugging Face's `.features`), else the
     names that occur, sorted, or "0" to the largest label. Raises DataError, with the item's number, for anything else.

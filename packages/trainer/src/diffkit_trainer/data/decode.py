@@ -1,4 +1,4 @@
-"""Image files decoded to upright squares of 8 bits a channel, or the reason why not."""
+"""Image files decoded to upright squares of 8 bits per channel, or the reason why not."""
 
 import os
 import warnings

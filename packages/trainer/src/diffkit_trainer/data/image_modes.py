@@ -1,4 +1,4 @@
-"""Any Pillow image as 8 bits a channel, grey or RGB: modes, EXIF orientation, transparency; and the square crop."""
+"""Any Pillow image as 8 bits per channel, grey or RGB: modes, EXIF orientation, transparency; and the square crop."""
 
 import torch
 from PIL import Image

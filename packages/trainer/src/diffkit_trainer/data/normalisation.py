@@ -63,7 +63,7 @@ NORMALISATIONS: dict[str, Callable[[Images], tuple[tuple[float, ...], tuple[floa
     "data": Images.statistics,
     "range": _to_unit_range,
 }
-"""Name: the mean and deviation for a data set. "data": its own, as the Keras tutorial; "range": to [-1, 1], as DDPM."""
+"""Name: the mean and deviation for a data set. "data": its own, as in the Keras tutorial; "range": to [-1, 1], as in DDPM."""
 
 
 @lru_cache(maxsize=16)  # a copy to an accelerator makes the host wait: once, not every step

@@ -1,4 +1,4 @@
-"""The processes of one training, as torchrun starts them."""
+"""The processes of one training run, as torchrun starts them."""
 
 import datetime
 import os
@@ -13,7 +13,7 @@ __all__ = ["World", "process_group"]
 
 
 class World(NamedTuple):
-    """This process among all: rank 0 ... size - 1. Rank 0 writes the files. The default is a single process.
+    """This process's place in the group: rank 0 ... size - 1. Rank 0 writes the files. The default is a single process.
 
     >>> World().first, World().total(torch.tensor([2.0])).item(), World().any(False)
     (True, 2.0, False)

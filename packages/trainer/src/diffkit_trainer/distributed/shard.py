@@ -72,7 +72,7 @@ def shard_state_dict(values: Mapping[str, Tensor], network: nn.Module) -> dict[s
 
 
 def _layers(module: nn.Module, max_size: float) -> Iterator[nn.Module]:
-    """The largest submodules of at most `max_size` weights that have a forward of their own; lists of modules have none."""
+    """The largest submodules of at most `max_size` weights that define forward; a ModuleList does not."""
     for child in module.children():
         size = sum(each.numel() for each in child.parameters())
         if size > max_size or type(child).forward is nn.Module.forward:

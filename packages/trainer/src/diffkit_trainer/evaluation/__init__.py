@@ -1,1 +1,1 @@
-"""Metrics of generated images against the data. Imports data and rng."""
+"""Metrics of generated images against the data. Imports data, errors and rng."""

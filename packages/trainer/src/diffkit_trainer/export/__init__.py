@@ -1,1 +1,1 @@
-"""A network as one file or folder for other programs. Imports files."""
+"""A network as one file or folder for other programs. Imports files and errors."""

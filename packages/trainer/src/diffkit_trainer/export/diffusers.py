@@ -52,7 +52,7 @@ class Pipeline(NamedTuple):
 
 
 def read_pipeline(folder: Path) -> Pipeline:
-    """The pipeline in a folder of any origin: only JSON and safetensors are read, and no code runs.
+    """The pipeline in a folder from an untrusted source: only JSON and safetensors are read, and no code runs.
 
     Raises RunError for a folder without a pipeline, for other components than a network and a scheduler, for weights in a
     pickle, and as `read_tensors` does for weights that cannot be read or are not finite.

@@ -57,7 +57,7 @@ def write_export(path: Path, network: ExportedNetwork, *, half: bool = False) ->
 
 
 def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Tensor]]) -> ExportedNetwork:
-    """The network in a file of `write_export`. The file may come from anyone.
+    """The network in a file of `write_export`. The file may be untrusted.
 
     expected: gives the network's tensors for a config, on any device, "meta" too; the file must hold the same names, shapes and
     types. Raises RunError for a file that cannot be read or holds something else, for values that are not finite, and if

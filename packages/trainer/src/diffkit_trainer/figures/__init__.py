@@ -1,1 +1,1 @@
-"""Images and plots as PNG, GIF and WebP files, with captions and metadata. Imports data and files."""
+"""Images and plots as PNG, GIF and WebP files, with captions and metadata. Imports data, files, pixels and errors."""

@@ -38,13 +38,13 @@ def animation_size(count: int, size: tuple[int, int], out: str | Path, columns: 
 
 
 def save_animation(
-    frames: Sequence[Tensor], out: str | Path, *, columns: int | None = None, seconds: float = 3.0, rest: bool = True
+    frames: Sequence[Tensor], out: str | Path, *, columns: int | None = None, seconds: float = 3.0, hold_last: bool = True
 ) -> None:
-    """Write one grid for each frame, uint8 (N, 1 or 3, H, W), as .gif (at most 256 colours a frame) or .webp (lossless).
+    """Write one grid for each frame, uint8 (N, 1 or 3, H, W), as .gif (at most 256 colours per frame) or .webp (lossless).
 
-    All frames are shown for the same time, together for `seconds`, but each for at least 1/50 s. rest: show the last frame ten
-    times as long. The animation repeats without end. The file is written atomically. Raises ValueError for no
-    frames, and as `grid` and `animation_size` do.
+    All frames are shown for the same time, together for `seconds`, but each for at least 1/50 s. hold_last: show the last frame
+    ten times as long. The animation repeats without end. The file is written atomically. Raises ValueError for no frames, and as
+    `grid` and `animation_size` do.
     """
     out = Path(out)
     suffix = out.suffix.lower()
@@ -59,7 +59,7 @@ def save_animation(
             format=ANIMATION_FORMATS[suffix],
             save_all=True,
             append_images=others,
-            duration=[duration] * len(others) + [LAST_FRAME_FACTOR * duration if rest else duration],
+            duration=[duration] * len(others) + [LAST_FRAME_FACTOR * duration if hold_last else duration],
             loop=0,
             **({"lossless": True} if suffix == ".webp" else {"optimize": False}),
         )

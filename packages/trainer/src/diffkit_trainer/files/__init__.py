@@ -1,4 +1,4 @@
-"""Bytes on disk: atomic writes, strict JSON, tensors, locks. Imports errors and schedules; knows no images and no training."""
+"""Atomic writes, strict JSON, tensors, locks. Imports errors, limits and schedules, no images and no training."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""A noise schedule from a config of any origin: its size is checked before memory is allocated for it."""
+"""A noise schedule from an untrusted config: its size is checked before memory is allocated for it."""
 
 import math
 import warnings
@@ -15,7 +15,7 @@ __all__ = ["MAX_TIMESTEPS", "read_schedule"]
 MAX_TIMESTEPS = 10**6
 """Of a table of betas: a thousand times the usual number, and 8 MB."""
 
-PROBES = (0.0, 0.25, 0.5, 0.75, 1.0)
+PROBE_TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class Parameters(Struct):
@@ -27,7 +27,7 @@ class Parameters(Struct):
 
 
 def read_schedule(config: Mapping[str, Any]) -> Schedule:
-    """The schedule of a config, as `diffkit_schedules.from_config` makes it. The config may come from anyone.
+    """The schedule of a config, as `diffkit_schedules.from_config` makes it. The config may be untrusted.
 
     Raises ValueError for more than a million timesteps, for a config that describes no schedule, and for rates that are not
     finite.
@@ -41,7 +41,7 @@ def read_schedule(config: Mapping[str, Any]) -> Schedule:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # NumPy warns of the values that are refused below
             schedule = from_config(config)
-            rates = [rate for t in PROBES for rate in schedule(t)]
+            rates = [rate for t in PROBE_TIMES for rate in schedule(t)]
         if not all(map(math.isfinite, rates)):
             raise ValueError("its rates are not finite")
     except (ValueError, TypeError, ArithmeticError, AttributeError) as error:

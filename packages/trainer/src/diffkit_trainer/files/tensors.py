@@ -1,4 +1,4 @@
-"""Tensors from a safetensors file of any origin: the header is checked before memory is allocated."""
+"""Tensors from an untrusted safetensors file: the header is checked before memory is allocated."""
 
 import json
 import math
@@ -74,7 +74,7 @@ def read_header(path: Path) -> Header:
             expected = f"expected a header of at most {longest} bytes, found {length}"
             raise RunError(f"{path}: not a safetensors file, or damaged: {expected}")
         text = file.read(length)
-    found = text.count(b"{") - 1  # one object a tensor; counted before they are parsed, which would take a second
+    found = text.count(b"{") - 1  # one object per tensor; counted before they are parsed, which would take a second
     if found > MAX_TENSORS + 1:
         raise RunError(f"{path}: expected at most {MAX_TENSORS} tensors, found {found}")
     header = parse_object(text, path)

@@ -14,7 +14,7 @@ from diffkit_trainer.files.strict_json import MAX_BYTES, read_json
 __all__ = ["FORMAT", "Count", "Text", "as_type", "convert", "read_document", "with_format", "without_format"]
 
 FORMAT = 1
-"""The version in config.json, state.json, the manifest, exports and image metadata. Raised where older readers would misread."""
+"""The version in config.json, state.json, the manifest, exports and image metadata. Incremented if older readers would fail."""
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, lt=2**62)]
 Text: TypeAlias = Annotated[str, Meta(max_length=4096)]

@@ -1,1 +1,1 @@
-"""The run folder: config, log, checkpoints. Imports training and files."""
+"""The run folder: config, log, checkpoints. Imports training, distributed, files, pixels and errors."""

@@ -1,4 +1,4 @@
-"""log.jsonl: one JSON object a line."""
+"""log.jsonl: one JSON object per line."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""One update: batch, loss, optimiser, average. Imports data and distributed; never touches a disk."""
+"""One update: batch, loss, optimiser, average. Imports data, distributed, device, errors, limits, options and rng, no files."""

@@ -14,7 +14,7 @@ from diffkit_trainer.training.timesteps import sample_times
 __all__ = ["BatchSpec", "RandomBatch", "part_bounds", "random_batch"]
 
 BLOCK = 2**24
-"""Noise values from one generator, 64 MB: smaller blocks need more launches, and of larger ones a process discards more."""
+"""Noise values from one generator, 64 MB: smaller blocks need more kernel launches; larger ones discard more values."""
 
 
 class BatchSpec(NamedTuple):

@@ -9,7 +9,7 @@ __all__ = ["Buffers"]
 
 
 class Buffers:
-    """Copies and restores the buffers of a network: to skip an update does not undo the forward pass.
+    """Copies and restores the buffers of a network: skipping an update does not undo what its forward pass changed.
 
     >>> norm = nn.BatchNorm1d(2)
     >>> buffers = Buffers(norm)

@@ -77,7 +77,7 @@ class EMA:
         self.updates += 1 if good is None else good
 
     def _move(self, average: nn.Module, model: nn.Module, weight: Tensor) -> None:
-        """average += weight (value - average), one call on a CPU and three launches elsewhere for all tensors of one type."""
+        """average += weight (value - average), one call on a CPU and three kernel launches elsewhere, per type of tensor."""
         values, averaged, copied = _tensors(model), dict[str, Tensor](), dict[str, Tensor]()
         for name, tensor in _tensors(average).items():
             moves = (tensor.is_floating_point() or tensor.is_complex()) and name not in self.infinite

@@ -12,7 +12,7 @@ from diffkit_trainer.options import ROUNDING, Options, options_of
 
 __all__ = ["changes", "experiment", "plain"]
 
-LEVELS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
+PROBE_TIMES = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 
 
 def experiment(
@@ -74,7 +74,7 @@ def _schedule(schedule: Schedule) -> Any:
     try:
         return to_config(schedule)
     except TypeError:
-        return {"rates": [[float(rate) for rate in schedule(t)] for t in LEVELS]}
+        return {"rates": [[float(rate) for rate in schedule(t)] for t in PROBE_TIMES]}
 
 
 def _called(method: Callable[[], Any] | None) -> Any:

@@ -10,7 +10,7 @@ __all__ = ["by_kind"]
 def by_kind(tensors: Iterable[Tensor], *others: Iterable[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
     """The tensors in lists of one type and device each; the lists `others` are split in the same way.
 
-    On an accelerator a foreach call is one launch for such a list, but one launch for each tensor of a mixed list.
+    On an accelerator a foreach call is one kernel launch for such a list, but one for each tensor of a mixed list.
 
     >>> import torch
     >>> [len(group) for group, in by_kind([torch.ones(2), torch.ones(1, dtype=torch.float64), torch.ones(3)])]

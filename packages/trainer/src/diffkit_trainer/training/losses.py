@@ -20,7 +20,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 """The errors by name; huber is half the squared error up to 1, and the absolute error minus one half above."""
 
 MIN_SCALE = 1e-6
-"""A smaller scale is that of an output without any error, at an end of the schedule."""
+"""The smallest divisor: at an end of the schedule the target may be known exactly, and its scale is 0."""
 
 
 def loss(model: Callable[..., Tensor], schedule: Schedule, x0: Tensor, **options: Any) -> Tensor:
@@ -56,12 +56,14 @@ def losses(
         w(t) mean | model(alpha x0 + sigma eps, c) - target |,   t ~ times, eps standard normal
 
     x0: (B, ...); each sample has its own t. prediction: see diffkit_schedules.target. condition: c of shape (B,), see
-    diffkit_schedules.condition_value; with "index", t is one of the table's. kind: "mae", "mse" or "huber". weighting, gamma: w,
-    see diffkit_schedules.weight, whose formulas are for squared errors. times: see `sample_times`. generator: on x0's device; or
-    give t of shape (B, 1, ...) and eps of x0's shape. scale: from c to (B,); where the weighting is "uniform", output and target
-    are divided by it, so that the error is that of a network whose targets have unit variance. model_kwargs: further arguments of
-    the model. The error is computed in the type of x0, float32 in training, for every type of the output.
-    Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an output whose shape is not x0's.
+    diffkit_schedules.condition_value; with "index", t is moved up to the next timestep of the table. kind: "mae", "mse" or
+    "huber". weighting, gamma: w, see diffkit_schedules.weight, whose formulas are for squared errors. times: see `sample_times`.
+    generator: on x0's device; or give t of shape (B, 1, ...) and eps of x0's shape. scale: from c to (B,); where the weighting is
+    "uniform", output and target are divided by it, so that the error is that of a network whose targets have unit variance.
+    model_kwargs: further arguments of the model. The error is computed in the type of x0, float32 in training, for every type of
+    the output.
+    Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an output whose shape is not
+    x0's.
     Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
 
     >>> from diffkit_schedules import rectified

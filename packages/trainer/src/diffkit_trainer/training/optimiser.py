@@ -13,7 +13,7 @@ from diffkit_trainer.training.lr_schedules import LR_SCHEDULES
 
 __all__ = ["Optimiser"]
 
-FIRST_SCALE, STREAK = 65536.0, 2000
+INITIAL_SCALE, GROWTH_INTERVAL = 65536.0, 2000
 
 
 class Optimiser:
@@ -21,8 +21,8 @@ class Optimiser:
 
         lr_n = lr min(1, (n + 1) / warmup) f(min(n / decay_steps, 1)),   n = 0, 1, ...,   f of `LR_SCHEDULES`
 
-    n is the number of updates made. With fp16 the loss is multiplied by a scale for the backward pass, which halves at an
-    overflow and doubles after 2,000 updates without one.
+    n is the number of updates made. With fp16 the backward pass uses the loss times a scale, which is halved at an
+    overflow and doubled after 2,000 updates without one.
 
     An update whose gradient norm is not finite changes neither weights nor moments nor n. With fp16 it is skipped as an overflow
     while the scale is at least 1; otherwise the training has diverged, and no later update changes anything: `check` names the
@@ -39,7 +39,7 @@ class Optimiser:
         self.updates = torch.zeros((), dtype=torch.int64, device=device)
         self.skipped = torch.zeros_like(self.updates)
         self.bad_step = torch.zeros_like(self.updates)  # the first update that was not finite, 1, 2, ...; 0 for none
-        self.scale = torch.full((), FIRST_SCALE, device=device) if options.precision == "fp16" else None
+        self.scale = torch.full((), INITIAL_SCALE, device=device) if options.precision == "fp16" else None
         self.streak = torch.zeros_like(self.updates)
 
     def backward(self, value: Tensor) -> None:
@@ -102,7 +102,7 @@ class Optimiser:
         for name in ("updates", "skipped", "streak"):
             getattr(self, name).fill_(numbers[name])
         if self.scale is not None:
-            self.scale.fill_(numbers.get("scale", FIRST_SCALE))
+            self.scale.fill_(numbers.get("scale", INITIAL_SCALE))
         self.bad_step.zero_()
         self._set_lr()
 
@@ -125,7 +125,7 @@ class Optimiser:
         if self.scale is None:
             return
         streak = torch.where(good, self.streak + 1, 0)
-        grown = streak == STREAK
+        grown = streak == GROWTH_INTERVAL
         self.scale.mul_(torch.where(good, torch.where(grown, 2.0, 1.0), 0.5))
         self.streak = torch.where(grown, 0, streak)
 

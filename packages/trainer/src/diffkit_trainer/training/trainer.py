@@ -58,12 +58,11 @@ class Trainer:
     the same samples. Two things depend on the split: the masks of dropout, and batch norm, whose statistics are those of a part
     (those of process 0 are kept).
 
-    With class_dropout the network is called with class_labels=; that fraction of the labels is the "no class" label, which is
-    the number of classes. A network may have a method output_scale(c) -> (B,), as `diffkit_unet.LinearPreconditioner` has: errors
-    are divided by it, unless the options have a weighting. fp16 has a loss scale. shard is for a network that one device cannot
-    hold, see `shard`.
-    Raises ValueError for an option out of its range, for a prediction that is undefined at an end of the schedule, and for a
-    network that does not fit the images or a checkpoint; TypeError for an unknown option.
+    With class_dropout the network is called with class_labels=; that fraction of the labels is replaced by the null class, whose
+    label is the number of classes. A network may have a method output_scale(c) -> (B,), as `diffkit_unet.LinearPreconditioner`
+    has: errors are divided by it, unless the options have a weighting. fp16 has a loss scale. shard is for a network that one
+    device cannot hold, see `shard`. Raises ValueError for an option out of its range, for a prediction that is undefined at an
+    end of the schedule, and for a network that does not fit the images or a checkpoint; TypeError for an unknown option.
     """
 
     def __init__(
@@ -161,7 +160,7 @@ class Trainer:
     def _losses(self, part: RandomBatch) -> Tensor:
         """Each sample's loss, (b,), with a graph."""
         options, (x0, eps, labels) = self.options, self._data.tensors(part)
-        condition: dict[str, Any] = {} if options.class_dropout is None else {"class_labels": labels}
+        class_kwargs: dict[str, Any] = {} if options.class_dropout is None else {"class_labels": labels}
         with torch.autocast(self.device.type, PRECISIONS[options.precision], enabled=options.precision != "fp32"):
             return losses(
                 self._network,
@@ -175,7 +174,7 @@ class Trainer:
                 weighting=options.weighting,
                 gamma=options.gamma,
                 scale=self._output_scale,
-                **condition,
+                **class_kwargs,
             )
 
 

@@ -42,7 +42,7 @@ def validate_network(model: nn.Module, images: Images, options: Options) -> None
     """Raises ValueError for a network that cannot be trained, or that no checkpoint could store.
 
     The network's attribute `condition`, where it has one, must be that of the trainer, and its `num_classes` the number of the
-    images' classes. That number is the label of "no class", unless `null_class` is False.
+    images' classes. That number is the label of the null class, unless `null_class` is False.
     """
     _validate_condition(getattr(model, "condition", None), options.condition)
     _validate_classes(model, images, options.class_dropout)

@@ -41,5 +41,5 @@ def summed_over_processes(network: Any, last: bool) -> AbstractContextManager[No
 def _data_parallel(network: Any) -> DistributedDataParallel:
     with warnings.catch_warnings():  # torch 2.13 renames the option and warns each time
         warnings.simplefilter("ignore", FutureWarning)
-        # each process has its buffers: nothing reads them in training
+        # in training nothing reads the buffers, so a broadcast per step would be wasted
         return DistributedDataParallel(network, broadcast_buffers=False)

@@ -33,7 +33,7 @@ def remove_unused(folder: Path, key: str) -> None:
     """Remove the packs and leftovers other than `key` that were not opened for 30 days.
 
     A pack of the same data (the same part of the key before the "-") in an earlier state goes after an hour: the data will not
-    have its former times of change again. An hour, so that no process is just about to map it; a process that has mapped it
+    have its former modification times again. An hour, so that no process is just about to map it; a process that has mapped it
     keeps it. What cannot be removed stays.
     """
     data, now = key.partition("-")[0], time.time()

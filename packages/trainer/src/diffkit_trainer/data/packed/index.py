@@ -26,7 +26,7 @@ Side: TypeAlias = Annotated[int, Meta(ge=0, lt=2**40)]
 
 
 class FileState(NamedTuple):
-    """What stat says of a file. It differs after any write to the file."""
+    """The fields of stat by which a write to the file is detected."""
 
     size: int
     inode: int

@@ -40,12 +40,12 @@ def pack(
 ) -> Images:
     """The images of a folder as `open_images` gives them, mapped from a file that the first call writes.
 
-    The file is in `cache`, by default `cache_folder()`, and takes 3 size^2 bytes an image, or size^2 if all are grey. It is
-    written again if `size` differs, or the name, size, time of change or permission of any file in the folder; the former pack
-    is removed then, and so are packs that were not opened for 30 days, see `remove_unused`. An interrupted call is continued by
-    the next one. A second process waits for the first, and never sees an incomplete pack. A training that has opened a pack
-    keeps it, whatever happens to the folder. A damaged pack is written again, with a warning; see `open_packed` for what is
-    noticed. If there can be no cache, the images are decoded into memory, with a warning.
+    The file is in `cache`, by default `cache_folder()`, and takes 3 size^2 bytes per image, or size^2 if all are grey. It is
+    written again if `size` differs, or the name, size, modification time or permissions of any file in the folder; the former
+    pack is removed then, and so are packs that were not opened for 30 days, see `remove_unused`. An interrupted call is continued
+    by the next one. A second process waits for the first, and never sees an incomplete pack. A run that has opened a pack keeps
+    it, whatever happens to the folder. A damaged pack is written again, with a warning; see `open_packed` for what is noticed. If
+    there can be no cache, the images are decoded into memory, with a warning.
 
     on_progress(done, total) is called in this thread after every file that is decoded. Raises as `open_images` does; DataError
     also if files change meanwhile; RunError, with the bytes needed, if the disk has too little space.
