@@ -10,7 +10,7 @@ import diffkit_samplers
 import numpy as np
 import pytest
 from diffkit_samplers import METHODS, Sampler, ddim, sampler
-from diffkit_schedules import discrete, rectified
+from diffkit_schedules import Array, discrete, rectified
 
 
 @sampler(eta=0.25, steps=3)
@@ -48,6 +48,23 @@ def test_the_signature_has_the_defaults_of_the_sampler(name):
         "noise": None,
     }
     assert method is METHODS[name]
+
+
+def test_a_sampler_has_the_names_of_its_update_and_the_signature_of_its_call():
+    def method(x, step):
+        """Keeps x."""
+        return x
+
+    method.tag = "not copied"
+    found = sampler(eta=0.5, steps=3)(method)
+    names = ("__module__", "__name__", "__qualname__", "__doc__")
+    assert [getattr(found, name) for name in names] == [getattr(method, name) for name in names]
+    assert not hasattr(found, "tag")
+    signature = inspect.signature(found)
+    defaults = [(each.name, each.default) for each in signature.parameters.values() if each.kind == each.KEYWORD_ONLY]
+    assert defaults == [("steps", 3), ("eta", 0.5), ("spacing", "uniform"), ("noise", None)]
+    assert [each.default for each in signature.parameters.values()][:3] == [inspect.Parameter.empty] * 3
+    assert signature.return_annotation is Array
 
 
 def test_steps_none_is_every_step_of_the_schedule():

@@ -67,7 +67,7 @@ def midpoint(x, step):
     x_middle = step.ending(middle).advance(x, eta=0.0)
     return step.advance(x, step.evaluate(x_middle, middle).x0)
 
-@sampler()
+@sampler(eta=0.25, steps=3, history=1)
 def broken(x, step):
     return x + undefined
 
@@ -96,6 +96,13 @@ def test_a_sampler_of_another_distribution_is_used_by_its_name(methods):
 
 def test_a_sampler_of_another_distribution_conforms(methods):
     assert check_sampler(methods["midpoint"], 2).order == pytest.approx(2, abs=0.2)
+
+
+def test_a_sampler_of_another_distribution_keeps_its_defaults(methods):
+    sampler_of = sys.modules[trajectory.__module__].sampler_of
+    found = sampler_of("broken")
+    assert (found.eta, found.steps, found.history) == (0.25, 3, 1)
+    assert sampler_of("ddim") is ddim
 
 
 def test_an_error_in_a_sampler_of_another_distribution_names_it(methods):
