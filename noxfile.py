@@ -93,7 +93,7 @@ def faults(session: nox.Session) -> None:
 def plugin(session: nox.Session) -> None:
     """The command with a sampler, a schedule, a network and a logger of another distribution; then without that distribution."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", "./examples/plugin", *TOOLS)
-    session.run("pytest", "examples/plugin/tests/test_installed.py", *session.posargs)
+    session.run(*PYTEST, "examples/plugin/tests/test_installed.py", *session.posargs)
     uninstall = ("uv", "pip", "uninstall") if session.venv_backend == "uv" else ("python", "-m", "pip", "uninstall", "--yes")
     session.run(*uninstall, "diffkit-example-plugin", external=True)
     session.run("pytest", "examples/plugin/tests/test_not_installed.py", *session.posargs)
@@ -103,7 +103,7 @@ def plugin(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The schedules and samplers on the oldest versions they declare."""
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "numpy==1.26.0", "array-api-compat==1.14", "lazy-loader==0.6", *TOOLS)
-    session.run("pytest", "packages/schedules", "packages/samplers", "--ignore-glob=*/extra/*", *session.posargs)
+    session.run(*PYTEST, "packages/schedules", "packages/samplers", "--ignore-glob=*/extra/*", *session.posargs)
 
 
 @nox.session(requires=["build"])
@@ -112,9 +112,9 @@ def backends(session: nox.Session) -> None:
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", *TOOLS)
     either = ("packages/schedules/tests/extra/test_tracing.py", "packages/samplers/tests/extra/test_waits.py")
     newest = (f"packages/samplers/tests/extra/test_{name}.py" for name in ("backends", "tracing"))
-    session.run("pytest", *either, *newest, *session.posargs)
+    session.run(*PYTEST, *either, *newest, *session.posargs)
     session.install("array-api-compat==1.14")
-    session.run("pytest", *either, *session.posargs)
+    session.run(*PYTEST, *either, *session.posargs)
 
 
 @nox.session(requires=["build"])
@@ -122,14 +122,14 @@ def peers(session: nox.Session) -> None:
     """Scheduler classes, samplers, the U-Net and pipelines against diffusers: rates, steps, outputs and images."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", "diffusers>=0.35", "torchsde", *TOOLS)  # its schedulers need SciPy too
     tests = (f"packages/{package}/tests/extra/test_diffusers.py" for package in ("schedules", "samplers", "unet", "cli"))
-    session.run("pytest", *tests, *session.posargs)
+    session.run(*PYTEST, *tests, *session.posargs)
 
 
 @nox.session(requires=["build"])
 def onnx(session: nox.Session) -> None:
     """A network exported to ONNX, run by onnxruntime, sampled from with NumPy; writes a file for `without_torch`."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", "onnx", "onnxscript", "onnxruntime", *TOOLS)
-    session.run("pytest", *(f"packages/{package}/tests/extra/test_onnx.py" for package in ("unet", "cli")), *session.posargs)
+    session.run(*PYTEST, *(f"packages/{package}/tests/extra/test_onnx.py" for package in ("unet", "cli")), *session.posargs)
     session.run("diffkit", "export", "--out", DIST / "onnx" / "digits.onnx")
     session.run("diffkit", "sample", "-n", "9", "--out", DIST / "onnx" / "images")
 

@@ -12,6 +12,8 @@ from diffkit_schedules import offset_cosine
 from diffkit_trainer import Trainer, open_images, write_config
 from torch import nn
 
+collect_ignore = ["train_in_process.py"]  # a script, started by torchrun
+
 CONFIG = {"network": "tiny", "note": "ü"}
 
 
