@@ -18,7 +18,10 @@ main()
 """
 """The command, with so much memory beside what torch takes."""
 
-GRID, AT_A_TIME = "pixels, more than the 89478485 that can be read back: take fewer, a smaller --size", "at a time take at least"
+GRID, AT_A_TIME = (
+    "pixels, more than the 89478485 that can be read back: use fewer images, a smaller --size",
+    "at a time take at least",
+)
 
 HOSTILE = {
     "sample RUN -n 1000000000 --out a.png": (2, "-n must be a whole number from 1 to 1000000, got 1000000000"),
@@ -26,7 +29,7 @@ HOSTILE = {
     "sample RUN -n 1000000 --out a.png": (2, f"{GRID} or --out FOLDER"),
     "sample RUN -n 1000000 --size 4096 --out a.png": (2, GRID),
     "sample RUN -n 1000000 --size 4096 --batch-size 1000000 --out f": (2, f"1000000 images of 4096x4096 {AT_A_TIME}"),
-    "sample RUN -n 1000000 --batch-size 1000000 --size 64 --out f": (2, "take fewer of them or a smaller --size"),
+    "sample RUN -n 1000000 --batch-size 1000000 --size 64 --out f": (2, "use fewer images at a time or a smaller --size"),
     "sample RUN -n 1000000 --steps 1000000 --out f --gif a.gif": (2, "a.gif: 1000000 images of 8x8 in one grid make"),
     "sample RUN -n 10000 --size 96 --out f --webp a.webp": (2, "10000 images of 96x96 in one grid make 9802x9802 pixels"),
     "sample RUN -n 1 --size 1000000": (2, "each from 1 to 4096, got '1000000'"),
@@ -37,10 +40,10 @@ HOSTILE = {
         "1000000 images of 8x8 in one grid make 12x10000002",
     ),
     "interpolate RUN --rows 1 --columns 1000000 --size 512 --out f --webp a.webp": (2, "1999998 frames of a.webp take at least"),
-    "steps RUN -n 1000000 --out a.png": (2, "take fewer, a smaller --size\n"),
+    "steps RUN -n 1000000 --out a.png": (2, "use fewer images, a smaller --size\n"),
     "steps RUN -n 300 --steps 1 --size 512 --out a.png": (2, f"300 images of 512x512 {AT_A_TIME}"),
     "inpaint RUN image.png --mask image.png -n 1000000 --out a.png": (2, GRID),
-    "evaluate RUN -n 1000001": (2, "-n must be a whole number from 2 to 1000000, got 1000001"),
+    "evaluate RUN -n 1000001": (2, "-n must be a whole number from 1 to 1000000, got 1000001"),
     "train --batch-size 65536 --size 128 --out new": (2, "65536 images of 128x128 at a time, of a batch of 65536, take at least"),
     "train --batch-size 65536 --size 128 --dry-run": (2, "take a smaller --batch-size or --size, or more parts"),
     "train --steps 1000000000000 --out new": (2, "--steps must be a whole number from 1 to 1000000000"),

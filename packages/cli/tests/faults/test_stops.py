@@ -233,7 +233,7 @@ def test_files_that_change_under_a_run_cost_no_checkpoint(data, straight, tmp_pa
     assert (code, "1 of 20 files cannot be read as images: 7.png (" in said.splitlines()[-1]) == (3, True)
     path.unlink()
     code, said = resumed(run, STEPS)
-    assert (code, f"{folder} not the images that {run} was trained on" in said.splitlines()[-1]) == (2, True)
+    assert (code, f"{folder}: not the images that {run} was trained on" in said.splitlines()[-1]) == (2, True)
     assert (what_it_is(run), load(run).warnings) == (kept, [])
     path.write_bytes(whole)
     assert resumed(run, STEPS)[0] == 0

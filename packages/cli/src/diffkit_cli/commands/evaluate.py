@@ -43,7 +43,7 @@ def evaluate(
     """Compare samples with data: KID, FD, nearest neighbours."""
     given = parse_flags(ctx.params)
     if given.get("n") == 1:
-        raise UsageError("-n must be a whole number from 2 to 1000000, got 1")
+        raise UsageError("the metrics need at least 2 images, got -n 1")
     check_seeds(given.get("seed", 0), given.get("n", NUMBER))
     from diffkit_trainer import evaluate as compare
     from diffkit_trainer import require_place, split_dataset
