@@ -93,7 +93,7 @@ def faults(session: nox.Session) -> None:
 def plugin(session: nox.Session) -> None:
     """The command with a sampler, a schedule, a network and a logger of another distribution; then without that distribution."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", "./examples/plugin", *TOOLS)
-    session.run(*PYTEST, "examples/plugin/tests/test_installed.py", *session.posargs)
+    session.run("pytest", "examples/plugin/tests/test_installed.py", *session.posargs)
     uninstall = ("uv", "pip", "uninstall") if session.venv_backend == "uv" else ("python", "-m", "pip", "uninstall", "--yes")
     session.run(*uninstall, "diffkit-example-plugin", external=True)
     session.run("pytest", "examples/plugin/tests/test_not_installed.py", *session.posargs)

@@ -55,7 +55,7 @@ def test_a_sampler_has_the_names_of_its_update_and_the_signature_of_its_call():
         """Keeps x."""
         return x
 
-    method.tag = "not copied"
+    method.tag = "not copied"  # type: ignore[attr-defined]
     found = sampler(eta=0.5, steps=3)(method)
     names = ("__module__", "__name__", "__qualname__", "__doc__")
     assert [getattr(found, name) for name in names] == [getattr(method, name) for name in names]
