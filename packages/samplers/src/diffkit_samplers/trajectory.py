@@ -12,6 +12,8 @@ from diffkit_samplers.sampler import Sampler
 
 __all__ = ["sampler_of", "trajectory"]
 
+METHODS.load_builtin()  # `sampler_of` may be traced by a compiler
+
 
 def trajectory(
     denoise: Denoise,

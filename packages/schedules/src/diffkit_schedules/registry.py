@@ -65,6 +65,15 @@ class Registry(Mapping[str, Any]):
         """The object of this name, or the default where no distribution registers it."""
         return super().get(name) if name in self else default
 
+    def load_builtin(self) -> None:
+        """Import our own objects now, those without a conflict: code that a compiler traces cannot import.
+
+        >>> Registry("diffkit.numbers", {"pi": "math:pi"}).load_builtin()
+        """
+        for name in self._builtin:
+            if len(self._entries[name]) == 1:
+                self[name]
+
     def origin(self, name: str) -> tuple[str, str]:
         """The distribution that registers this name, and its version. Raises ValueError as `registry[name]` does.
 
