@@ -52,6 +52,14 @@ def trained(tmp_path_factory):
     return run
 
 
+@pytest.fixture
+def diffkit_beside_run(trained, tmp_path, monkeypatch, diffkit):
+    """The command in an empty folder with a run named "run"."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").symlink_to(trained)
+    return diffkit
+
+
 @pytest.fixture(scope="session")
 def with_classes(tmp_path_factory):
     """A run whose network has ten classes and answers each of them differently; nobody changes it."""

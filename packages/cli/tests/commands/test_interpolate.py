@@ -47,9 +47,7 @@ def test_interpolation_between_two_images_begins_and_ends_with_them(blank, tmp_p
         (["interpolate", "run", "--out", "a.jpg"], 2, "--out must end in .png, for one grid, or be a folder, got a.jpg"),
     ],
 )
-def test_wrong_options_are_refused_in_one_line(trained, tmp_path, monkeypatch, diffkit, arguments, code, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").symlink_to(trained)
-    ended, _, said = diffkit(*arguments)
+def test_wrong_options_are_refused_in_one_line(diffkit_beside_run, arguments, code, message):
+    ended, _, said = diffkit_beside_run(*arguments)
     assert message in one_line(said)
     assert ended == code

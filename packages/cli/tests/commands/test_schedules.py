@@ -66,9 +66,7 @@ def test_the_embedding_as_a_picture(tmp_path, diffkit):
         (["schedules", "--embedding", "--points", 9], 2, "--embedding plots the embedding only: leave out --points"),
     ],
 )
-def test_wrong_options_are_refused_in_one_line(trained, tmp_path, monkeypatch, diffkit, arguments, code, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").symlink_to(trained)
-    ended, _, said = diffkit(*arguments)
+def test_wrong_options_are_refused_in_one_line(diffkit_beside_run, arguments, code, message):
+    ended, _, said = diffkit_beside_run(*arguments)
     assert message in one_line(said)
     assert ended == code

@@ -33,9 +33,7 @@ def test_steps_draws_a_row_for_each_number_of_steps(trained, tmp_path, diffkit):
         (["steps", "run", "--sampler", "x"], 2, "--sampler must be one of"),
     ],
 )
-def test_wrong_options_are_refused_in_one_line(trained, tmp_path, monkeypatch, diffkit, arguments, code, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").symlink_to(trained)
-    ended, _, said = diffkit(*arguments)
+def test_wrong_options_are_refused_in_one_line(diffkit_beside_run, arguments, code, message):
+    ended, _, said = diffkit_beside_run(*arguments)
     assert message in one_line(said)
     assert ended == code
