@@ -16,8 +16,7 @@ TESTS = tuple(f"packages/{package}/tests" for package in PACKAGES)
 SCRIPTS = (
     "noxfile.py",
     "conftest.py",
-    "packages/conftest.py",
-    "packages/forked_python.py",
+    "testing",
     "benchmarks",
     "examples",
     "packages/trainer/scripts",

@@ -89,7 +89,8 @@ def _stage(package: str, modules: list[str], tests: list[str]) -> Path:
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(home / "src" / name, stage / "src" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(home / "tests", stage / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-    (stage / "conftest.py").write_text((ROOT / "conftest.py").read_text() + WARM)
+    fixtures = (ROOT / "conftest.py").read_text().replace('pytest_plugins = ["testing.fixtures"]\n', "")  # no test here forks
+    (stage / "conftest.py").write_text(fixtures + WARM)
     for path in stage.glob("src/**/*.py"):
         path.write_text(cst.parse_module(path.read_text()).visit(_Undecorated()).code)
     tools: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]

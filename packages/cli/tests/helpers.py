@@ -12,7 +12,7 @@ from pathlib import Path
 from diffkit_trainer import checkpoints
 from PIL import Image, ImageSequence
 
-from packages.conftest import PythonProcess  # the conftest.py that pytest has loaded
+from testing.fixtures import PythonProcess
 
 COMMAND = [sys.executable, "-m", "diffkit_cli"]
 DIFFKIT = Path(sys.executable).with_name("diffkit")

@@ -12,7 +12,7 @@ import pytest
 from diffkit_trainer import load, locked
 from PIL import Image
 
-from packages.conftest import PythonProcess
+from testing.fixtures import PythonProcess
 
 from ..helpers import finished, keys, logged, python, said_until, start, until, wait_for, what_it_is
 

@@ -22,7 +22,7 @@ from diffkit_trainer import DataError, RunError, World, open_images, read_config
 from diffkit_unet import UNet
 from safetensors.torch import save
 
-from packages.conftest import TEXTS, Outcomes, invalid_fields, limited_memory, special_files
+from testing.fixtures import TEXTS, Outcomes, invalid_fields, limited_memory, special_files
 
 from ..helpers import process, refusal
 

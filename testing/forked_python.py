@@ -1,4 +1,4 @@
-"""The body of a process that conftest.py forks: its streams, folder and environment, then code, a module or a script."""
+"""The body of a process that fixtures.py forks: its streams, folder and environment, then code, a module or a script."""
 
 import os
 import runpy
