@@ -76,7 +76,7 @@ def test_any_function_can_be_the_schedule():
 @pytest.mark.parametrize(
     ("condition", "value"), [("variance", 0.0625), ("sigma", 0.25), ("time", 0.25), ("log_snr", 2 * np.log(3))]
 )
-def test_condition_has_one_number_a_sample_and_the_dtype_of_the_state(condition, value):
+def test_condition_has_one_number_per_sample_and_the_dtype_of_the_state(condition, value):
     for dtype in (np.float64, np.float32):
         model = Model()
         found = denoiser(model, rectified(), "v", condition)(X.astype(dtype), 0.25)

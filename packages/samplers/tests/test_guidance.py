@@ -65,7 +65,7 @@ def test_a_scale_that_does_not_fit_is_refused():
 
 
 @pytest.mark.parametrize("scale", [np.array([0.5, 3.0]), np.array([[0.5], [3.0]]), np.array([[0.5, 0.5, 0.5], [3.0, 3.0, 3.0]])])
-def test_an_array_of_scales_has_one_a_sample_or_broadcasts(scale):
+def test_an_array_of_scales_has_one_per_sample_or_broadcasts(scale):
     expected = 2 * X + np.array([[0.5], [3.0]]) * (0.5 * X + 1 - 2 * X)
     np.testing.assert_allclose(guide(cond, uncond, scale)(X, 0.5), expected, rtol=1e-12)
     if scale.ndim == 1:
@@ -73,20 +73,20 @@ def test_an_array_of_scales_has_one_a_sample_or_broadcasts(scale):
         np.testing.assert_allclose(found.reshape(2, 3), expected, rtol=1e-12)
 
 
-def test_scales_of_torch_have_one_number_a_sample():
+def test_scales_of_torch_have_one_number_per_sample():
     torch = pytest.importorskip("torch")
     x, scale = torch.asarray(X), torch.tensor([0.5, 3.0])
     np.testing.assert_allclose(guide(cond, uncond, scale)(x, 0.5), guide(cond, uncond, scale.numpy())(X, 0.5), rtol=1e-12)
 
 
 class Network:
-    """Says its argument `y`, one number a sample, and remembers what it was asked."""
+    """Predicts its argument `y`, one number per sample, and keeps the arguments of each call."""
 
     def __init__(self):
-        self.asked = []
+        self.received = []
 
     def __call__(self, x, c, y=None, **more):
-        self.asked.append((x.shape[0], more))
+        self.received.append((x.shape[0], more))
         shift = 0 if y is None else np.reshape(y, (-1, 1))
         return 0 * x + shift
 
@@ -119,7 +119,7 @@ ONES, TWOS = np.ones(2), np.full(2, 2.0)
 def test_one_call_serves_both_where_arguments_can_be_concatenated(one, other, calls):
     network = Network()
     found = guide(*sides(network, one, other), 3.0)(X, 0.5)
-    assert [count for count, _ in network.asked] == ([4] if calls == 1 else [2, 2])
+    assert [count for count, _ in network.received] == ([4] if calls == 1 else [2, 2])
     np.testing.assert_allclose(found, 2 + 3.0 * (1 - 2) + 0 * X)
 
 
@@ -128,7 +128,7 @@ def test_concatenated_arguments_keep_their_containers():
     deep = {"b": [ONES, (TWOS, 3)], "c": "same"}
     other = {"b": [TWOS, (ONES, 3)], "c": "same"}
     guide(*sides(network, {"y": ONES, "a": deep}, {"y": TWOS, "a": other}), 3.0)(X, 0.5)
-    ((_, more),) = network.asked
+    ((_, more),) = network.received
     first, (second, number) = more["a"]["b"]
     assert (first.tolist(), second.tolist(), number) == ([1, 1, 2, 2], [2, 2, 1, 1], 3)
     assert (type(more["a"]["b"]), type(more["a"]["b"][1]), more["a"]["c"]) == (list, tuple, "same")
@@ -138,8 +138,8 @@ def test_a_shared_array_is_passed_once_only_where_it_is_no_batch():
     for shared, calls in ((np.arange(3), [4]), (ONES, [2, 2])):
         network = Network()
         guide(*sides(network, {"y": ONES, "a": shared}, {"y": TWOS, "a": shared}), 3.0)(X, 0.5)
-        assert [count for count, _ in network.asked] == calls
-        assert all(more["a"] is shared for _, more in network.asked)
+        assert [count for count, _ in network.received] == calls
+        assert all(more["a"] is shared for _, more in network.received)
 
 
 def test_a_named_tuple_of_arrays_is_not_concatenated():
@@ -148,19 +148,19 @@ def test_a_named_tuple_of_arrays_is_not_concatenated():
 
     network, sizes = Network(), Sizes(ONES)
     guide(*sides(network, {"y": ONES, "a": sizes}, {"y": TWOS, "a": sizes}), 3.0)(X, 0.5)
-    assert [(count, more["a"] is sizes) for count, more in network.asked] == [(2, True)] * 2
+    assert [(count, more["a"] is sizes) for count, more in network.received] == [(2, True)] * 2
 
 
 def test_different_models_schedules_or_conditions_are_called_separately():
     one, other = Network(), Network()
     guide(denoiser(one, rectified(), "x0", y=ONES), denoiser(other, rectified(), "x0", y=TWOS), 3.0)(X, 0.5)
-    assert [count for count, _ in one.asked + other.asked] == [2, 2]
+    assert [count for count, _ in one.received + other.received] == [2, 2]
     network = Network()
     guide(denoiser(network, rectified(), "x0", y=ONES), denoiser(network, cosine(), "x0", y=TWOS), 3.0)(X, 0.5)
     guide(denoiser(network, rectified(), "x0", y=ONES), denoiser(network, rectified(), "x0", "time", y=TWOS), 3.0)(X, 0.5)
     guide(denoiser(network, rectified(), "x0", y=ONES), lambda x, t: x, 3.0)(X, 0.5)
     guide(lambda x, t: x, denoiser(network, rectified(), "x0", y=ONES), 3.0)(X, 0.5)
-    assert [count for count, _ in network.asked] == [2] * 6
+    assert [count for count, _ in network.received] == [2] * 6
 
 
 def test_a_learned_variance_is_the_conditional_one():
@@ -196,7 +196,7 @@ def test_guidance_extrapolates_between_two_classes():
     np.testing.assert_allclose(guided, denoiser(model, schedule, labels=np.array([3.0, 6.0]))(x, 0.5), atol=1e-12)
     model.calls.clear()
     plain = guide(cond, denoiser(model, schedule), 3.0)(x, 0.5)
-    assert model.calls == [2, 2], "what cannot be joined is asked one after the other"
+    assert model.calls == [2, 2], "arguments that cannot be concatenated take two calls"
     np.testing.assert_allclose(plain, guided, atol=1e-12)
     assert guide(cond, uncond, 1.0) is cond, "off at 1"
     np.testing.assert_allclose(guide(cond, uncond, 0.0)(x, 0.5), uncond(x, 0.5), atol=1e-12)

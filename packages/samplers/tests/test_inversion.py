@@ -100,4 +100,4 @@ def test_encoded_data_is_standard_normal():
     x = encode(oracle, cosine(), x0, steps=100)
     assert x.mean() == pytest.approx(0, abs=0.08)
     assert x.std() == pytest.approx(1, abs=0.08)
-    np.testing.assert_allclose(x, oracle.flow(x0, 0.0, 1.0), atol=0.08)
+    np.testing.assert_allclose(x, oracle.probability_flow(x0, 0.0, 1.0), atol=0.08)

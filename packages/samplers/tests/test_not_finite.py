@@ -12,28 +12,28 @@ from diffkit_samplers import (
     seeded,
     trajectory,
 )
-from diffkit_samplers.not_finite import refuse_not_finite, trace
+from diffkit_samplers.not_finite import refuse_not_finite, sample_sums
 from diffkit_schedules import cosine, rectified
 
 
-def test_a_trace_is_not_finite_where_its_sample_is_not():
+def test_the_sum_of_a_sample_is_finite_only_if_each_value_is():
     x0 = np.array([[[1.0, 2.0], [3.0, 4.0]], [[1.0, np.nan], [0.0, 0.0]], [[np.inf, 0.0], [0.0, 0.0]]])
-    found = trace(x0)
+    found = sample_sums(x0)
     assert found[0] == 10
     assert np.isfinite(found).tolist() == [True, False, False]
-    assert trace(np.array([1.0, np.nan])).tolist() == [True, False]
-    assert trace(np.full((1, 100_000), 1.0, np.float16)).tolist() == [100_000], "added up in float32"
-    assert trace(np.ones((1, 2), np.float16)).dtype == trace(np.ones((1, 2), np.float32)).dtype == np.float32
-    assert trace(np.ones((1, 2))).dtype == np.float64
+    assert sample_sums(np.array([1.0, np.nan])).tolist() == [True, False]
+    assert sample_sums(np.full((1, 100_000), 1.0, np.float16)).tolist() == [100_000], "added up in float32"
+    assert sample_sums(np.ones((1, 2), np.float16)).dtype == sample_sums(np.ones((1, 2), np.float32)).dtype == np.float32
+    assert sample_sums(np.ones((1, 2))).dtype == np.float64
 
 
 def test_the_first_step_and_every_sample_are_named():
     x0 = np.zeros((12, 1))
-    steps = [np.ones(12), np.ones(12), np.ones(12)]
-    refuse_not_finite([1.0, 0.75, 0.5, 0.0], steps, x0)
-    steps[1][3], steps[2][7] = np.nan, np.inf
+    sums = [np.ones(12), np.ones(12), np.ones(12)]
+    refuse_not_finite([1.0, 0.75, 0.5, 0.0], sums, x0)
+    sums[1][3], sums[2][7] = np.nan, np.inf
     with pytest.raises(NotFiniteError) as caught:
-        refuse_not_finite([1.0, 0.75, 0.5, 0.0], steps, x0)
+        refuse_not_finite([1.0, 0.75, 0.5, 0.0], sums, x0)
     assert str(caught.value) == (
         "the model's x0 is not finite from step 2 of 3 (t = 0.75), in 2 of 12 samples (3, 7); the error's x0 has the others"
     )

@@ -49,7 +49,7 @@ WRAPPERS = {
     "dynamic_threshold": lambda denoise, schedule: dynamic_threshold(denoise, 1.0, limit=1e6),
     "guide at scale 1": lambda denoise, schedule: guide(denoise, lambda x, t: 0 * x, 1.0),
     "guide, equal estimates": lambda denoise, schedule: guide(denoise, denoise, 7.5, rescale=0.7),
-    "guide, equal estimates, one scale a sample": lambda denoise, schedule: guide(denoise, denoise, np.arange(3.0)),
+    "guide, equal estimates, one scale per sample": lambda denoise, schedule: guide(denoise, denoise, np.arange(3.0)),
     "guide at scale 1, eps kept": lambda denoise, schedule: guide(clip(denoise, -1e6, 1e6, keep_eps=schedule), denoise, 1),
     "inpaint": lambda denoise, schedule: inpaint(denoise, np.full(5, np.nan), np.zeros(5)),
     "fixed_large": lambda denoise, schedule: fixed_large(denoise),

@@ -72,7 +72,7 @@ def test_names_of_diffusers_are_accepted(alias, name):
     assert ds.target(X0, EPS, rates, alias).tolist() == ds.target(X0, EPS, rates, name).tolist()
 
 
-def test_rates_may_have_one_number_a_sample():
+def test_rates_may_have_one_number_per_sample():
     levels = np.array([0.1, 0.4, 0.7, 0.9])
     each = np.stack([ds.add_noise(X0[i], EPS[i], ds.cosine()(level)) for i, level in enumerate(levels)])
     for t in (levels, levels.reshape(4, 1, 1, 1)):
@@ -154,7 +154,7 @@ def test_one_rate_may_be_a_number_and_the_other_an_array():
     assert ds.add_noise(x0, eps, ds.Rates(rates.sigma, 1.0)).tolist() == [[2.5, 4.0], [31.0, 39.0]]
 
 
-def test_rates_of_one_axis_have_one_number_a_sample_for_any_shape():
+def test_rates_of_one_axis_have_one_number_per_sample_for_any_shape():
     for shape in ((3,), (3, 3), (3, 3, 3), (3, 1, 3)):
         x0 = np.ones(shape)
         noised = ds.add_noise(x0, 0 * x0, ds.Rates(np.array([1.0, 2.0, 3.0]), np.zeros(3)))
@@ -162,7 +162,7 @@ def test_rates_of_one_axis_have_one_number_a_sample_for_any_shape():
         assert noised.reshape(3, -1)[:, -1].tolist() == [1.0, 2.0, 3.0]
 
 
-def test_rates_of_torch_have_one_number_a_sample():
+def test_rates_of_torch_have_one_number_per_sample():
     torch = pytest.importorskip("torch")
     x0 = torch.ones(2, 2, 1)
     noised = ds.add_noise(x0, 0 * x0, ds.Rates(torch.tensor([1.0, 2.0]), torch.zeros(2)))

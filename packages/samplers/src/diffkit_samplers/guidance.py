@@ -15,10 +15,10 @@ __all__ = ["guide"]
 def guide(cond: Denoise, uncond: Denoise, scale: float | Array, *, rescale: float = 0.0) -> Denoise:
     """Classifier-free guidance: x0 = x0_uncond + scale (x0_cond - x0_uncond); at scale 1 it is `cond`.
 
-    scale: a number, or an array with one scale a sample, (B,), or of a shape that broadcasts to x_t's. rescale in [0, 1]: how
+    scale: a number, or an array with one scale per sample, (B,), or of a shape that broadcasts to x_t's. rescale in [0, 1]: how
     far each sample's standard deviation is brought back to that of x0_cond.
     Two `denoiser`s of one model are evaluated in one call with twice the batch, where each array in their keyword arguments,
-    also within mappings and lists, has one row a sample. If both hold the same array, of length B, it may not be a batch:
+    also within mappings and lists, has one row per sample. If both hold the same array, of length B, it may not be a batch:
     then, as wherever arguments cannot be concatenated, the model is called twice. Bind an argument that is not a batch and
     differs between the two to the model, as in `functools.partial(model, size=...)`.
     Raises ValueError for a rescale outside [0, 1] and, when called, for a scale that does not fit x_t.
@@ -67,7 +67,7 @@ def _both(cond: Denoise, uncond: Denoise, x: Array, t: float) -> tuple[Estimate,
 
 
 def _merged(cond: Denoise, uncond: Denoise, x: Array) -> Denoiser | None:
-    """One denoiser for both halves of a batch; None where they differ in more than arrays with one row a sample."""
+    """One denoiser for both halves of a batch; None where they differ in more than arrays with one row per sample."""
     if not (isinstance(cond, Denoiser) and isinstance(uncond, Denoiser) and cond.model is uncond.model):
         return None
     one, other = (replace(each, model_kwargs={}) for each in (cond, uncond))

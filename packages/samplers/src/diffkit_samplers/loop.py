@@ -10,7 +10,7 @@ from diffkit_schedules import Array, Rates, Schedule, is_torch, rates_at
 
 from diffkit_samplers.estimates import Denoise, Estimate, evaluate
 from diffkit_samplers.noise import Source
-from diffkit_samplers.not_finite import refuse_not_finite, trace
+from diffkit_samplers.not_finite import refuse_not_finite, sample_sums
 from diffkit_samplers.steps import step
 
 __all__ = ["Evaluation", "State", "Step", "Update", "no_graph", "states"]
@@ -115,16 +115,16 @@ def states(
     would make the host wait for the device.
     """
     earlier: tuple[Evaluation, ...] = ()
-    now, traces = rates_at(schedule, times[0]), []
+    now, sums = rates_at(schedule, times[0]), []
     for t, s in pairwise(times):
         with no_graph(x):
             estimate, then = evaluate(denoise, x, t), rates_at(schedule, s)
             x = update(x, Step(schedule, denoise, t, s, now, then, estimate, earlier, eta, noise))
-            traces.append(trace(estimate.x0))
+            sums.append(sample_sums(estimate.x0))
         yield State(s, x, estimate.x0)
         earlier = (Evaluation(t, now, estimate), *earlier)[:history]
         now = then
-    refuse_not_finite(times, traces, estimate.x0)
+    refuse_not_finite(times, sums, estimate.x0)
 
 
 def no_graph(x: Array) -> AbstractContextManager[Any]:

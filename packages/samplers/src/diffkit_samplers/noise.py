@@ -19,7 +19,7 @@ STEP_OFFSET = 2**63
 
 
 class Seeded:
-    """A source with one seed a sample; see `seeded`.
+    """A source with one seed per sample; see `seeded`.
 
     >>> source = Seeded([1, 2], None)
     >>> source((2, 3)).shape, source.of_step((2, 3)).shape
@@ -51,7 +51,7 @@ def seeded(seeds: Sequence[int], like: Array | None = None) -> Seeded:
     """A source of standard normal arrays whose row i depends on seeds[i] and the draw's index alone.
 
     So sample i does not depend on the size and the order of its batch, nor on the device and the library (up to the dtype's
-    rounding). seeds: integers in 0 ... 2**64 - 1, one a sample. like: an array whose library, dtype and device the draws get;
+    rounding). seeds: integers in 0 ... 2**64 - 1, one per sample. like: an array whose library, dtype and device the draws get;
     without it they are NumPy's, float64, and a sampler converts them to its state's.
     The noise of steps is independent of initial noise with the same seeds, from one source or from two. The numbers are
     computed on the host, and are constants in a compiled or traced program.

@@ -6,7 +6,7 @@ from diffkit_schedules import Array, namespace
 
 from diffkit_samplers.tracing import readable
 
-__all__ = ["NotFiniteError", "refuse_not_finite", "trace"]
+__all__ = ["NotFiniteError", "refuse_not_finite", "sample_sums"]
 
 MAX_NAMED = 8
 """An error names this many samples at most."""
@@ -35,11 +35,11 @@ class NotFiniteError(ValueError):
         self.bad = list(bad)
 
 
-def trace(x0: Array) -> Array:
+def sample_sums(x0: Array) -> Array:
     """The sum of each sample's x0, which is finite only if each value is: one pass, and the host does not wait.
 
     >>> import numpy as np
-    >>> trace(np.array([[1.0, 2.0], [np.inf, 0.0]]))
+    >>> sample_sums(np.array([[1.0, 2.0], [np.inf, 0.0]]))
     array([ 3., inf])
     """
     xp, axes = namespace(x0), tuple(range(1, x0.ndim))
@@ -48,23 +48,23 @@ def trace(x0: Array) -> Array:
     return xp.sum(x0, axis=axes, dtype=xp.float32 if xp.finfo(x0.dtype).bits < 32 else x0.dtype)
 
 
-def refuse_not_finite(times: Sequence[float], traces: Sequence[Array], x0: Array) -> None:
-    """Raises NotFiniteError where a step's `trace` is not finite. Traced and fake arrays are not checked: see `readable`.
+def refuse_not_finite(times: Sequence[float], sums: Sequence[Array], x0: Array) -> None:
+    """Raises NotFiniteError where a step's `sample_sums` are not finite. Traced and fake arrays are not checked: see `readable`.
 
     >>> import numpy as np
     >>> refuse_not_finite([1.0, 0.0], [np.zeros(1)], np.zeros((1, 2)))
     """
-    xp = namespace(traces[0])
-    steps = xp.reshape(xp.stack(list(traces)), (len(traces), -1))
-    finite = steps if xp.isdtype(steps.dtype, "bool") else xp.isfinite(steps)  # (steps, B)
+    xp = namespace(sums[0])
+    table = xp.reshape(xp.stack(list(sums)), (len(sums), -1))  # (steps, B)
+    finite = table if xp.isdtype(table.dtype, "bool") else xp.isfinite(table)
     if not readable(finite) or bool(xp.all(finite)):
         return
-    first = next(k for k in range(len(traces)) if not bool(xp.all(finite[k, :])))
+    first = next(k for k in range(len(sums)) if not bool(xp.all(finite[k, :])))
     good = xp.all(finite, axis=0)
     bad = [i for i in range(good.shape[0]) if not bool(good[i])]
     numbers = ", ".join(map(str, bad[:MAX_NAMED])) + (f" and {len(bad) - MAX_NAMED} more" if len(bad) > MAX_NAMED else "")
     raise NotFiniteError(
-        f"the model's x0 is not finite from step {first + 1} of {len(traces)} (t = {times[first]:.6g}), in {len(bad)} of"
+        f"the model's x0 is not finite from step {first + 1} of {len(sums)} (t = {times[first]:.6g}), in {len(bad)} of"
         f" {good.shape[0]} samples ({numbers}); the error's x0 has the others",
         x0,
         bad,

@@ -68,7 +68,7 @@ def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
     known, 0 where they are generated, of a shape that broadcasts to x_t's. As each step uses the known x0, the known part of
     x_t is that data at the noise level of t. The generated part fits it best at eta = 1. Raises ValueError, when called, for
     shapes that do not fit.
-    With one round a step the generated part depends little on the known one: see `resample`.
+    With one round per step the generated part depends little on the known one: see `resample`.
     Source: Lugmayr et al. 2022 (RePaint), equation 8.
 
     >>> import numpy as np

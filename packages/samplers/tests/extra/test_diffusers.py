@@ -172,7 +172,7 @@ def off_their_grid(spacing, steps):
 @pytest.mark.parametrize(
     ("spacing", "steps", "off"), [("linspace", 10, 9), ("trailing", 30, 10), ("leading", 50, 0), ("trailing", 50, 0)]
 )
-def test_where_their_steps_leave_their_grid(spacing, steps, off):
+def test_where_the_steps_of_diffusers_leave_its_grid(spacing, steps, off):
     assert off_their_grid(spacing, steps) == off
     ours = [round(1000 * t) - 1 for t in dk.grid(ds.linear_betas(), steps, spacing)[:-1]]
     theirs = DDIMScheduler(timestep_spacing=spacing)
@@ -180,7 +180,7 @@ def test_where_their_steps_leave_their_grid(spacing, steps, off):
     assert ours == theirs.timesteps.tolist(), "the grids themselves are equal"
 
 
-def test_a_unet_of_theirs_is_sampled_by_condition_and_prediction_alone():
+def test_a_unet_of_diffusers_is_sampled_by_condition_and_prediction_alone():
     torch.manual_seed(0)
     unet = UNet2DModel(
         8, 3, 3, block_out_channels=(32, 32), down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2

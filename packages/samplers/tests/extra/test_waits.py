@@ -56,7 +56,7 @@ WRAPPERS = {
     "dynamic_threshold": lambda x: dk.dynamic_threshold(plain(x)),
     "guide": lambda x: dk.guide(plain(x), GaussianOracle(SCHEDULE), 3.0, rescale=0.7),
     "guide, joined": lambda x: dk.guide(labelled(x, 1), labelled(x, 0), 3.0),
-    "guide, one scale a sample": lambda x: dk.guide(labelled(x, 1), labelled(x, 0), torch.ones(2, device=x.device)),
+    "guide, one scale per sample": lambda x: dk.guide(labelled(x, 1), labelled(x, 0), torch.ones(2, device=x.device)),
     "inpaint": lambda x: dk.inpaint(plain(x), torch.ones(SHAPE, device=x.device), torch.ones(SHAPE, device=x.device) > 0),
     "fixed_large": lambda x: dk.fixed_large(plain(x)),
 }
@@ -108,15 +108,15 @@ def test_a_wait_is_noticed(wait):
 
 def test_the_host_waits_once_at_the_end():
     class Count(TorchDispatchMode):
-        asked = 0
+        waits = 0
 
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            self.asked += func.overloadpacket.__name__ == "_local_scalar_dense"
+            self.waits += func.overloadpacket.__name__ == "_local_scalar_dense"
             return func(*args, **(kwargs or {}))
 
     with Count() as count:
         dk.ddim(GaussianOracle(SCHEDULE), SCHEDULE, torch.ones(SHAPE), steps=5)
-    assert count.asked == 1
+    assert count.waits == 1
 
 
 def test_noise_is_copied_to_the_device_without_a_wait():

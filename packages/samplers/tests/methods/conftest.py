@@ -1,9 +1,27 @@
-"""Shared by the tests of methods: the DDIM step as the paper writes it, and reproducible noise."""
+"""Shared by the tests of methods: a denoiser and a state, the DDIM step as the paper writes it, and reproducible noise."""
 
 import math
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture
+def initial():
+    """The state at the first of the times: two samples of two numbers."""
+    return np.array([[1.0, -3.0], [0.5, 2.0]])
+
+
+@pytest.fixture
+def times():
+    """The ends of three steps."""
+    return [0.9, 0.6, 0.3, 0.2]
+
+
+@pytest.fixture
+def half():
+    """denoise(x_t, t) = x_t t / 2."""
+    return lambda x, t: 0.5 * x * t
 
 
 @pytest.fixture

@@ -19,23 +19,14 @@ from diffkit_samplers import (
 from diffkit_samplers.testing import GaussianOracle, MixtureOracle
 from diffkit_schedules import add_noise, cosine, discrete, karras, linear, linear_betas, offset_cosine, rectified
 
-X = np.array([[1.0, -3.0], [0.5, 2.0]])
-
-
-def half(x, t):
-    return 0.5 * x * t
-
-
-TIMES = [0.9, 0.6, 0.3, 0.2]
-
 
 @pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])
 @pytest.mark.parametrize("method", ["ddim", "ddpm", "euler_ancestral"])
-def test_each_step_mixes_x0_and_eps(method, eta, ddim_step, new_noise):
-    x, source = X, new_noise()
+def test_each_step_mixes_x0_and_eps(method, eta, ddim_step, new_noise, half, initial, times):
+    x, source = initial, new_noise()
     for state, (t, s) in zip(
-        trajectory(half, rectified(), X, method=method, eta=eta, spacing=TIMES, noise=new_noise()),
-        pairwise(TIMES),
+        trajectory(half, rectified(), initial, method=method, eta=eta, spacing=times, noise=new_noise()),
+        pairwise(times),
         strict=True,
     ):
         x0, z = half(x, t), source(x.shape) if eta else 0.0
@@ -65,7 +56,7 @@ SMOOTH = [cosine(), offset_cosine(), linear(), rectified()]
 @pytest.mark.parametrize("schedule", SMOOTH, ids=str)
 def test_ddim_is_of_first_order(schedule):
     oracle, x = GaussianOracle(schedule, mean=0.3, variance=0.5), np.linspace(-2, 2, 9)[:, None]
-    exact = oracle.flow(x, 0.9, 0.1)
+    exact = oracle.probability_flow(x, 0.9, 0.1)
     numbers, errors = [20, 40, 80, 160], []
     for n in numbers:
         *_, end = trajectory(oracle, schedule, x, spacing=np.linspace(0.9, 0.1, n + 1))
@@ -106,10 +97,10 @@ def test_a_kept_eps_is_used():
     assert end.x.tolist() == [[0.5]]
 
 
-def test_a_kept_eps_is_mixed_with_x0():
+def test_a_kept_eps_is_mixed_with_x0(half, initial):
     eps = np.array([[0.3, -0.1], [1.0, 2.0]])
-    (state,) = trajectory(lambda x, t: Estimate(half(x, t), eps), rectified(), X, spacing=[0.9, 0.6])
-    np.testing.assert_allclose(state.x, 0.4 * half(X, 0.9) + 0.6 * eps, rtol=1e-12)
+    (state,) = trajectory(lambda x, t: Estimate(half(x, t), eps), rectified(), initial, spacing=[0.9, 0.6])
+    np.testing.assert_allclose(state.x, 0.4 * half(initial, 0.9) + 0.6 * eps, rtol=1e-12)
 
 
 @pytest.mark.parametrize("steps", [5, 10, 20])

@@ -12,30 +12,21 @@ from diffkit_samplers import (
 from diffkit_samplers.testing import MixtureOracle
 from diffkit_schedules import cosine, rectified
 
-X = np.array([[1.0, -3.0], [0.5, 2.0]])
-
-
-def half(x, t):
-    return 0.5 * x * t
-
 
 def log_snr(t):
     return 2 * math.log((1 - t) / t)
 
 
-TIMES = [0.9, 0.6, 0.3, 0.2]
-
-
 @pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])
 @pytest.mark.parametrize("method", ["dpmpp_2m", "dpmpp_2m_sde"])
-def test_x0_is_extrapolated_in_log_snr(method, eta, ddim_step, new_noise):
-    x, last, source = X, None, new_noise()
-    for k, state in enumerate(trajectory(half, rectified(), X, method=method, eta=eta, spacing=TIMES, noise=new_noise())):
-        t, s = TIMES[k], TIMES[k + 1]
+def test_x0_is_extrapolated_in_log_snr(method, eta, ddim_step, new_noise, half, initial, times):
+    x, last, source = initial, None, new_noise()
+    for k, state in enumerate(trajectory(half, rectified(), initial, method=method, eta=eta, spacing=times, noise=new_noise())):
+        t, s = times[k], times[k + 1]
         x0 = half(x, t)
         ahead = x0
         if last is not None:
-            ratio = (log_snr(s) - log_snr(t)) / (2 * (log_snr(t) - log_snr(TIMES[k - 1])))
+            ratio = (log_snr(s) - log_snr(t)) / (2 * (log_snr(t) - log_snr(times[k - 1])))
             ahead = x0 + ratio * (x0 - last)
         x, last = ddim_step(x, ahead, t, s, source(x.shape) if eta else 0.0, eta), x0
         np.testing.assert_allclose(state.x, x, rtol=1e-12)
@@ -45,11 +36,11 @@ def test_x0_is_extrapolated_in_log_snr(method, eta, ddim_step, new_noise):
 EPS = np.array([[0.3, -0.1], [1.0, 2.0]])
 
 
-def test_a_kept_eps_is_used_with_an_extrapolated_x0(ddim_step):
-    x, last = X, None
+def test_a_kept_eps_is_used_with_an_extrapolated_x0(ddim_step, half, initial, times):
+    x, last = initial, None
     for state, (t, s) in zip(
-        trajectory(lambda x, t: Estimate(half(x, t), EPS), rectified(), X, method="dpmpp_2m", spacing=TIMES),
-        pairwise(TIMES),
+        trajectory(lambda x, t: Estimate(half(x, t), EPS), rectified(), initial, method="dpmpp_2m", spacing=times),
+        pairwise(times),
         strict=True,
     ):
         x0 = half(x, t)
@@ -59,13 +50,13 @@ def test_a_kept_eps_is_used_with_an_extrapolated_x0(ddim_step):
         np.testing.assert_allclose(state.x, x, rtol=1e-12)
 
 
-def test_the_step_is_ddims_after_pure_noise_to_clean_data_and_after_equal_levels():
+def test_the_step_is_ddims_after_pure_noise_to_clean_data_and_after_equal_levels(half, initial):
     def bounded(t):
         return rectified()(min(t, 0.6))
 
     for schedule, times in ((rectified(), [1.0, 0.6, 0.0]), (bounded, [0.9, 0.7, 0.3])):
-        found = [state.x for state in trajectory(half, schedule, X, method="dpmpp_2m", spacing=times)]
-        expected = [state.x for state in trajectory(half, schedule, X, method="ddim", spacing=times)]
+        found = [state.x for state in trajectory(half, schedule, initial, method="dpmpp_2m", spacing=times)]
+        expected = [state.x for state in trajectory(half, schedule, initial, method="ddim", spacing=times)]
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 

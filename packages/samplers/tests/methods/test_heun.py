@@ -13,21 +13,12 @@ from diffkit_samplers import (
 from diffkit_samplers.testing import GaussianOracle, MixtureOracle
 from diffkit_schedules import cosine, karras, linear, offset_cosine, rectified, sigmoid
 
-X = np.array([[1.0, -3.0], [0.5, 2.0]])
-
-
-def half(x, t):
-    return 0.5 * x * t
-
-
-TIMES = [0.9, 0.6, 0.3, 0.2]
-
 
 @pytest.mark.parametrize("eta", [0.0, 0.6])
-def test_each_step_uses_the_mean_of_eps_at_both_ends(eta, ddim_step, new_noise):
-    x, source = X, new_noise()
-    for k, state in enumerate(trajectory(half, rectified(), X, method="heun", eta=eta, spacing=TIMES, noise=new_noise())):
-        t, s = TIMES[k], TIMES[k + 1]
+def test_each_step_uses_the_mean_of_eps_at_both_ends(eta, ddim_step, new_noise, half, initial, times):
+    x, source = initial, new_noise()
+    for k, state in enumerate(trajectory(half, rectified(), initial, method="heun", eta=eta, spacing=times, noise=new_noise())):
+        t, s = times[k], times[k + 1]
         x0 = half(x, t)
         ahead = half(ddim_step(x, x0, t, s), s)
         weight = min((1 - s) * t / (2 * (1 - t) * s), 1)
@@ -36,16 +27,16 @@ def test_each_step_uses_the_mean_of_eps_at_both_ends(eta, ddim_step, new_noise):
         np.testing.assert_allclose(state.x0, x0, rtol=1e-12)
 
 
-def test_from_pure_noise_the_second_estimate_counts_and_to_clean_data_the_first():
+def test_from_pure_noise_the_second_estimate_counts_and_to_clean_data_the_first(half, initial):
     seen = []
 
-    def looked(x, t):
+    def recorded(x, t):
         seen.append(t)
         return half(x, t)
 
-    first, last = trajectory(looked, rectified(), X, method="heun", steps=2)
-    ahead = half(0.5 * half(X, 1.0) + 0.5 * X, 0.5)
-    np.testing.assert_allclose(first.x, 0.5 * ahead + 0.5 * X, rtol=1e-12)
+    first, last = trajectory(recorded, rectified(), initial, method="heun", steps=2)
+    ahead = half(0.5 * half(initial, 1.0) + 0.5 * initial, 0.5)
+    np.testing.assert_allclose(first.x, 0.5 * ahead + 0.5 * initial, rtol=1e-12)
     np.testing.assert_allclose(last.x, half(first.x, 0.5), rtol=1e-12)
     assert seen == [1.0, 0.5, 0.5]
 
@@ -53,26 +44,26 @@ def test_from_pure_noise_the_second_estimate_counts_and_to_clean_data_the_first(
 EPS = np.array([[0.3, -0.1], [1.0, 2.0]])
 
 
-def test_the_step_to_clean_data_uses_a_kept_eps_and_a_variance(new_noise):
+def test_the_step_to_clean_data_uses_a_kept_eps_and_a_variance(new_noise, half, initial):
     now, then = offset_cosine()(0.5), offset_cosine()(0.0)
     tau = 1 - (now.alpha * then.sigma / (then.alpha * now.sigma)) ** 2
     options = {"method": "heun", "spacing": [0.5, 0.0]}
-    (plain,) = trajectory(half, offset_cosine(), X, **options)
-    eps = (X - now.alpha * half(X, 0.5)) / now.sigma
-    np.testing.assert_allclose(plain.x, then.alpha * half(X, 0.5) + then.sigma * eps, rtol=1e-12)
-    (kept,) = trajectory(lambda x, t: Estimate(half(x, t), EPS), offset_cosine(), X, **options)
-    np.testing.assert_allclose(kept.x, then.alpha * half(X, 0.5) + then.sigma * EPS, rtol=1e-12)
-    estimate = Estimate(half(X, 0.5), EPS, 1.0)
-    (large,) = trajectory(lambda x, t: estimate, offset_cosine(), X, eta=1.0, noise=new_noise(), **options)
-    noise = then.sigma * math.sqrt(1 - tau) * EPS + math.sqrt(tau) * now.sigma * new_noise()(X.shape)
-    np.testing.assert_allclose(large.x, then.alpha * half(X, 0.5) + noise, rtol=1e-12)
+    (plain,) = trajectory(half, offset_cosine(), initial, **options)
+    eps = (initial - now.alpha * half(initial, 0.5)) / now.sigma
+    np.testing.assert_allclose(plain.x, then.alpha * half(initial, 0.5) + then.sigma * eps, rtol=1e-12)
+    (kept,) = trajectory(lambda x, t: Estimate(half(x, t), EPS), offset_cosine(), initial, **options)
+    np.testing.assert_allclose(kept.x, then.alpha * half(initial, 0.5) + then.sigma * EPS, rtol=1e-12)
+    estimate = Estimate(half(initial, 0.5), EPS, 1.0)
+    (large,) = trajectory(lambda x, t: estimate, offset_cosine(), initial, eta=1.0, noise=new_noise(), **options)
+    noise = then.sigma * math.sqrt(1 - tau) * EPS + math.sqrt(tau) * now.sigma * new_noise()(initial.shape)
+    np.testing.assert_allclose(large.x, then.alpha * half(initial, 0.5) + noise, rtol=1e-12)
 
 
-def test_an_eps_kept_at_the_second_evaluation_moves_x_by_half_of_its_change(ddim_step):
-    x = X
+def test_an_eps_kept_at_the_second_evaluation_moves_x_by_half_of_its_change(ddim_step, half, initial, times):
+    x = initial
     for state, (t, s) in zip(
-        trajectory(lambda x, t: Estimate(half(x, t), t * EPS), rectified(), X, method="heun", spacing=TIMES),
-        pairwise(TIMES),
+        trajectory(lambda x, t: Estimate(half(x, t), t * EPS), rectified(), initial, method="heun", spacing=times),
+        pairwise(times),
         strict=True,
     ):
         x0 = half(x, t)
@@ -86,7 +77,7 @@ def test_an_eps_kept_at_the_second_evaluation_moves_x_by_half_of_its_change(ddim
 rng = np.random.default_rng(0)
 
 
-def test_heun_is_the_papers():
+def test_heun_is_the_papers(half):
     schedule = karras()
     oracle, x = MixtureOracle(schedule), 3 * rng.standard_normal((4, 1))
     t, s = 0.6, 0.52  # sigma falls by less than half
@@ -116,6 +107,8 @@ def test_order_on_a_grid_to_clean_data_is_the_documented_one(schedule, spacing, 
         found = []
         for variance in (0.04, 0.25, 4.0):
             oracle = GaussianOracle(schedule, 0.5, variance)
-            found.append(heun(oracle, schedule, x, steps=steps, spacing=spacing) - oracle(oracle.flow(x, 1.0, 0.0), 0.0))
+            found.append(
+                heun(oracle, schedule, x, steps=steps, spacing=spacing) - oracle(oracle.probability_flow(x, 1.0, 0.0), 0.0)
+            )
         errors.append(np.sqrt(np.square(found).sum()))
     assert math.log(errors[0] / errors[1], 4) == pytest.approx(order, abs=0.2)

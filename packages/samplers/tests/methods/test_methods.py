@@ -18,11 +18,9 @@ from diffkit_samplers import (
 from diffkit_samplers.testing import GaussianOracle
 from diffkit_schedules import Rates, cosine, cosine_betas, linear_betas, offset_cosine, rectified
 
-X = np.array([[1.0, -3.0], [0.5, 2.0]])
-
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_returns_the_last_x0_of_its_trajectory_by_its_defaults(name):
+def test_a_method_returns_the_last_x0_of_its_trajectory_by_its_defaults(name, initial):
     method = METHODS[name]
     steps, eta = {"ddpm": 30}.get(name, 20), 1.0 if name in ("ddpm", "euler_ancestral", "dpmpp_2m_sde") else 0.0
     schedule = linear_betas(30, end=0.5) if name == "ddpm" else cosine()
@@ -32,28 +30,24 @@ def test_a_method_returns_the_last_x0_of_its_trajectory_by_its_defaults(name):
         evaluated.append(t)
         return 0.3 * x * t
 
-    found = method(denoise, schedule, X, noise=seeded([1, 2]))
+    found = method(denoise, schedule, initial, noise=seeded([1, 2]))
     assert len(evaluated) == (39 if name == "heun" else steps)
     options = {"eta": eta, "steps": steps, "spacing": "uniform"}
     for each in ({}, options):
-        *_, last = trajectory(denoise, schedule, X, method=name, noise=seeded([1, 2]), **each)
+        *_, last = trajectory(denoise, schedule, initial, method=name, noise=seeded([1, 2]), **each)
         assert (found == last.x0).all()
-    assert not eta or (found != method(denoise, schedule, X, noise=seeded([3, 4]))).all()
-
-
-def half(x, t):
-    return 0.5 * x * t
+    assert not eta or (found != method(denoise, schedule, initial, noise=seeded([3, 4]))).all()
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_uses_every_option(name):
+def test_a_method_uses_every_option(name, half, initial):
     method = METHODS[name]
     options = {"steps": 3, "eta": 0.5, "spacing": "log_snr"}
-    found = method(half, cosine(), X, noise=seeded([1, 2]), **options)
-    *_, last = trajectory(half, cosine(), X, method=name, noise=seeded([1, 2]), **options)
+    found = method(half, cosine(), initial, noise=seeded([1, 2]), **options)
+    *_, last = trajectory(half, cosine(), initial, method=name, noise=seeded([1, 2]), **options)
     assert (found == last.x0).all()
     others = [options | {"steps": 4}, options | {"eta": 0.4}, options | {"spacing": "uniform"}]
-    assert all((found != method(half, cosine(), X, noise=seeded([1, 2]), **other)).any() for other in others)
+    assert all((found != method(half, cosine(), initial, noise=seeded([1, 2]), **other)).any() for other in others)
 
 
 @pytest.mark.parametrize(("method", "evaluations"), [(ddim, 6), (heun, 11), (dpmpp_2m, 6), (euler_ancestral, 6)])
@@ -77,7 +71,7 @@ ENDS = [cosine(), rectified(), cosine_betas(), angle]
 def test_on_a_grid_from_pure_noise_to_clean_data_second_order_beats_ddim(method, schedule):
     oracle = GaussianOracle(schedule, mean=0.3, variance=0.5)
     x = np.linspace(-2, 2, 9)[:, None]
-    errors = [abs(each(oracle, schedule, x, steps=80) - oracle.flow(x, 1.0, 0.0)).max() for each in (method, ddim)]
+    errors = [abs(each(oracle, schedule, x, steps=80) - oracle.probability_flow(x, 1.0, 0.0)).max() for each in (method, ddim)]
     assert errors[0] < errors[1] / 3
 
 
@@ -98,14 +92,14 @@ def test_every_method_uses_a_kept_eps(method):
 
 
 @pytest.mark.parametrize("method", ["ddim", "heun", "dpmpp_2m"])
-def test_the_noise_of_every_method_has_the_variance_of_the_estimate(method, new_noise):
+def test_the_noise_of_every_method_has_the_variance_of_the_estimate(method, new_noise, initial):
     def denoise(x, t):
         return Estimate(0 * x, variance_interpolation=1.0)
 
     options = {"method": method, "eta": 1.0, "spacing": [0.6, 0.3]}
-    (state,) = trajectory(denoise, rectified(), 0 * X, noise=new_noise(), **options)
+    (state,) = trajectory(denoise, rectified(), 0 * initial, noise=new_noise(), **options)
     tau = 1 - (0.4 * 0.3 / (0.7 * 0.6)) ** 2
-    np.testing.assert_allclose(state.x, 0.6 * math.sqrt(tau) * new_noise()(X.shape), rtol=1e-12)
+    np.testing.assert_allclose(state.x, 0.6 * math.sqrt(tau) * new_noise()(initial.shape), rtol=1e-12)
 
 
 @pytest.mark.parametrize("schedule", [angle, lambda t: Rates(1, 80 * t), lambda t: (1 - t, t)], ids=["angle", "int", "tuple"])

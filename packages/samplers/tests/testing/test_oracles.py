@@ -44,12 +44,12 @@ def test_far_away_the_nearest_mode_decides():
     np.testing.assert_allclose(oracle(x, 0.5)[0], one, rtol=1e-12)
 
 
-def test_the_flow_keeps_the_standard_score_of_each_point():
+def test_the_probability_flow_keeps_the_standard_score_of_each_point():
     oracle, schedule = GaussianOracle(cosine(), 0.7, 0.3), cosine()
     x, (now, then) = np.array([1.5]), (schedule(0.9), schedule(0.2))
     deviations = [math.sqrt(r.alpha**2 * 0.3 + r.sigma**2) for r in (now, then)]
     expected = then.alpha * 0.7 + deviations[1] * (1.5 - now.alpha * 0.7) / deviations[0]
-    np.testing.assert_allclose(oracle.flow(x, 0.9, 0.2), expected, rtol=1e-12)
+    np.testing.assert_allclose(oracle.probability_flow(x, 0.9, 0.2), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def _solve(rates: Rates, prediction: str) -> tuple[Any, Any, Any]:
 
 
 def _combine(p: Any, x: Array, q: Any, y: Array) -> Array:
-    """p x + q y in x's dtype; a coefficient is a float, has one number a sample, or broadcasts."""
+    """p x + q y in x's dtype; a coefficient is a float, has one number per sample, or broadcasts."""
     xp, _ = namespace(x), namespace(y)
     if x.shape != y.shape:
         raise ValueError(f"both arrays must have the same shape, got {tuple(x.shape)} and {tuple(y.shape)}")

@@ -84,12 +84,12 @@ def _order(method: Callable[..., Array], schedule: Schedule, x: Array) -> float:
 
 
 def _error(method: Callable[..., Array], schedule: Schedule, x: Array, times: list[float], end: float) -> float:
-    """The distance between the x0 of a run from x and that of the exact flow at time `end`."""
+    """The distance between the x0 of a run from x and that of the exact probability-flow ODE at time `end`."""
     squares = 0.0
     for variance in (0.04, 0.25, 4.0):
         oracle = GaussianOracle(schedule, mean=0.5, variance=variance)
         found = method(oracle, schedule, x, steps=len(times) - 1, eta=0.0, spacing=times, noise=None)
-        error = found - oracle(oracle.flow(x, times[0], end), end)
+        error = found - oracle(oracle.probability_flow(x, times[0], end), end)
         squares += float(namespace(x).mean(error * error))
     return max(math.sqrt(squares), 1e-300)
 

@@ -37,14 +37,14 @@ class GaussianOracle:
         total = alpha * alpha * self.variance + sigma * sigma
         return (alpha * self.variance / total) * x + sigma * sigma * self.mean / total
 
-    def flow(self, x: Array, t: float, s: float) -> Array:
+    def probability_flow(self, x: Array, t: float, s: float) -> Array:
         """x at time s of the exact probability-flow ODE through x at time t: the limit of DDIM as the number of steps grows.
 
             x_s = alpha_s m + (x_t - alpha_t m) sqrt((alpha_s^2 v + sigma_s^2) / (alpha_t^2 v + sigma_t^2))
 
         >>> import numpy as np
         >>> from diffkit_schedules import rectified
-        >>> GaussianOracle(rectified(), mean=2.0, variance=4.0).flow(np.array([1.0]), 1.0, 0.0)
+        >>> GaussianOracle(rectified(), mean=2.0, variance=4.0).probability_flow(np.array([1.0]), 1.0, 0.0)
         array([4.])
         """
         (alpha_t, sigma_t), (alpha_s, sigma_s) = self.schedule(t), self.schedule(s)
