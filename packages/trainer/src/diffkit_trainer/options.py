@@ -152,8 +152,11 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     flip: Annotated[bool, Help("Random horizontal flips, with probability 0.5.")] = False
     batch_size: Annotated[UpTo65536, Help("Images per update, over all processes. Default: the preset's.")] = 64
     accumulate: Annotated[UpTo65536, Help("Gradient accumulation: parts per batch, to save memory.")] = 1
-    lr: Annotated[Positive, Help("Peak learning rate of AdamW. Default: the preset's.")] = 1e-3
-    weight_decay: Annotated[Annotated[float, Meta(ge=0, le=1e30)], Help("Weight decay of AdamW.")] = 1e-4
+    optimiser: Annotated[
+        Literal["adamw", "muon"], Help("AdamW for all weights, or Muon for the matrices between the first and the last layer.")
+    ] = "adamw"
+    lr: Annotated[Positive, Help("Peak learning rate. Default: the preset's.")] = 1e-3
+    weight_decay: Annotated[Annotated[float, Meta(ge=0, le=1e30)], Help("Decoupled weight decay.")] = 1e-4
     lr_schedule: Annotated[LrSchedule, Help("Learning rate over the updates.")] = "constant"
     warmup: Annotated[Annotated[int, Meta(ge=0, le=MAX_STEPS)], Help("Updates of linear warm-up of the learning rate.")] = 0
     decay_steps: Annotated[Count | None, Help("Updates until the cosine reaches 0.")] = None

@@ -51,10 +51,11 @@ class NoWaiting(TorchDispatchMode):
 
 
 SEVERAL = {"clip_grad_norm": 1.0, "warmup": 3, "lr_schedule": "cosine", "decay_steps": 10, "ema": (0.9, 0.999)}
+MUON = SEVERAL | {"optimiser": "muon", "channels_last": True}
 
 
 @pytest.mark.parametrize("schedule", [offset_cosine(), linear_betas()], ids=["continuous", "table"])
-@pytest.mark.parametrize("options", [{}, SEVERAL, {"precision": "fp16"}, {"times": "stratified", "accumulate": 2}])
+@pytest.mark.parametrize("options", [{}, SEVERAL, MUON, {"precision": "fp16"}, {"times": "stratified", "accumulate": 2}])
 def test_an_update_does_not_wait_for_the_device(options, schedule, train_to):
     torch.manual_seed(0)
     network = UNet(1, (4, 8), 1, 4, num_classes=10)

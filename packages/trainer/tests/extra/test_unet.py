@@ -1,9 +1,11 @@
 """A U-Net and a trainer agree on classes and condition."""
 
 import pytest
+import torch
 from diffkit_schedules import linear_betas, offset_cosine
 from diffkit_trainer import Trainer, open_images, resume, save
-from diffkit_unet import UNet
+from diffkit_trainer.training.muon import matrices_of
+from diffkit_unet import LinearPreconditioner, UNet, gaussian_statistics, preset
 
 
 def conditioned(**options):
@@ -60,3 +62,12 @@ def test_resume_compares_the_config_of_the_network(tmp_path, config):
     with pytest.raises(ValueError, match=r"network.dropout is 0.1 here and was 0.0"):
         resume(tmp_path, trainer(0.1))
     assert resume(tmp_path, trainer(0.0)) == []
+
+
+def test_muon_is_for_the_weights_between_the_first_and_the_last_convolution():
+    network = preset("patches", widths=(8, 16), num_classes=3, in_channels=2, out_channels=1, head_channels=8)
+    model = LinearPreconditioner(network, *gaussian_statistics([torch.randn(9, 1, 8, 8)]))
+    found = set(matrices_of(model))
+    left_out = {name for name, weight in model.named_parameters() if weight not in found and weight.ndim > 1}
+    assert left_out == {"network.image.weight", "network.out.weight", "network.classes.weight"}
+    assert all(weight.ndim > 1 for weight in found)

@@ -111,6 +111,37 @@ def test_resume_restores_the_fp16_scale(run, config, train_to, assert_same_state
     assert_same_state(state_of(trainer), state_of(resumed))
 
 
+class Deep(nn.Module):
+    """Two hidden convolutions of one shape, and the ends."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(*(nn.Conv2d(i, o, 3, padding=1) for i, o in ((1, 8), (8, 8), (8, 8), (8, 1))))
+
+    def forward(self, x, level):
+        return self.layers(x)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_resume_with_muon_is_bit_for_bit(run, channels_last, config, train_to, assert_same_state, make_trainer, state_of):
+    def make():
+        options = {"clip_grad_norm": 0.5, "lr_schedule": "cosine", "decay_steps": 6, "precision": "bf16"}
+        return make_trainer(network=Deep, optimiser="muon", channels_last=channels_last, **options)
+
+    straight, first, second = make(), make(), make()
+    train_to(straight, 5)
+    train_to(first, 2)
+    save(run, first, config)
+    train_to(second, 1)  # any other state
+    assert resume(run, second) == []
+    train_to(second, 5)
+    assert_same_state(state_of(second), state_of(straight))
+    assert [name for name in state_of(second)[1] if name.endswith(".momentum")] == [
+        "optimizer.2.momentum",
+        "optimizer.4.momentum",
+    ]
+
+
 def test_resume_with_channels_last_is_bit_for_bit(run, config, train_to, assert_same_state, make_trainer, state_of):
     straight, first, second = (make_trainer(channels_last=True) for _ in range(3))
     train_to(straight, 5)

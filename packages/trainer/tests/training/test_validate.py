@@ -19,6 +19,8 @@ from torch import nn
         ({"lr_schedule": "cosine"}, "lr_schedule 'cosine' needs decay_steps >= 1"),
         ({"decay_steps": 9}, "decay_steps is for lr_schedule 'cosine', got 9 with 'constant'"),
         ({"compile": True, "shard": True}, "compile and shard cannot be combined"),
+        ({"optimiser": "muon", "shard": True}, "optimiser 'muon' and shard cannot be combined: Muon needs each matrix"),
+        ({"optimiser": "sgd"}, "optimiser must be one of adamw, muon, got 'sgd'"),
     ],
 )
 def test_invalid_and_contradictory_options_are_refused(options, message, make_trainer):

@@ -39,7 +39,7 @@ def dry_run(options: TrainOptions, trainer: Trainer, *, as_json: bool) -> None:
     lines = [
         f"{plural(len(trainer.images), 'image')} of {size}; a step is {options.batch_size} of them, {epochs}",
         f"network: {document['parameters']:,} parameters",
-        f"memory: {_megabytes(state)} of weights, gradients, AdamW's moments and the average{peak}",
+        f"memory: {_megabytes(state)} of weights, gradients, the optimiser's moments and the average{peak}",
         f"time: {duration(document['seconds'])} for {plural(steps - start, 'step')} at {found.seconds:.3g} s ({measured})",
     ]
     write("\n".join([to_toml(options).rstrip("\n"), *(f"# {line}" for line in lines)]))

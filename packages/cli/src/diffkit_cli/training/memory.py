@@ -13,8 +13,8 @@ from diffkit_cli.training.options import TrainOptions
 
 __all__ = ["require_training_memory"]
 
-STATES = 5
-"""Numbers for each weight: itself, its average, its gradient and AdamW's two moments."""
+STATES = {"adamw": 5, "muon": 4}
+"""Numbers for each weight: itself, its average, its gradient, and AdamW's two moments or Muon's momentum."""
 
 
 def require_training_memory(
@@ -22,14 +22,18 @@ def require_training_memory(
 ) -> None:
     """Raises UsageError where training takes more memory than is free, by a lower bound for each process.
 
-    network: its outline. Counted are the weights, the average, the gradients and AdamW's two moments, and the activations that
-    the layers keep for their gradients, at half the bytes in half precision.
+    network: its outline. Counted are the weights, the average, the gradients and the optimiser's moments, and the activations
+    that the layers keep for their gradients, at half the bytes in half precision.
     """
     images = math.ceil(options.batch_size / options.accumulate / processes)
     like = next(network.parameters())
     labels = [torch.zeros(1, dtype=torch.int64, device="meta")] if options.class_dropout is not None else []
     kept = activations(network, like.new_zeros((1, *shape)), like.new_ones((1,)), *labels).kept
-    states = STATES * sum(parameter.nbytes for parameter in network.parameters()) // (processes if options.shard else 1)
+    states = (
+        STATES[options.optimiser]
+        * sum(parameter.nbytes for parameter in network.parameters())
+        // (processes if options.shard else 1)
+    )
     needed = states + images * kept // (1 if options.precision == "fp32" else 2)
     what = f"{plural(images, 'image')} of {shape[2]}x{shape[1]} at a time, of a batch of {options.batch_size},"
     require_memory(what, needed, "take a smaller --batch-size or --size, or more parts by --set accumulate=N", device)

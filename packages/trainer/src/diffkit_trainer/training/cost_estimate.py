@@ -17,9 +17,9 @@ STATUS = Path("/proc/self/status")
 class CostEstimate(NamedTuple):
     """The time of an update and the memory of a training.
 
-    seconds: the mean over `updates` updates. Bytes: weights and average with their buffers, gradients, and AdamW's two moments.
-    peak: the largest memory so far, of a CUDA device, or of the process on a CPU with its libraries; None where the system does
-    not report it.
+    seconds: the mean over `updates` updates. Bytes: weights and average with their buffers, gradients, and the optimiser's
+    moments. peak: the largest memory so far, of a CUDA device, or of the process on a CPU with its libraries; None where the
+    system does not report it.
     """
 
     seconds: float

@@ -1,4 +1,4 @@
-"""AdamW without updates that are not finite; the host never waits for the device."""
+"""AdamW, or Muon and AdamW, without updates that are not finite; the host never waits for the device."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,31 +10,49 @@ from diffkit_trainer.distributed.shard import full_tensor, shard_like
 from diffkit_trainer.errors import DivergedError
 from diffkit_trainer.options import Options
 from diffkit_trainer.training.lr_schedules import LR_SCHEDULES
+from diffkit_trainer.training.muon import Muon
 
 __all__ = ["Optimiser"]
 
 INITIAL_SCALE, GROWTH_INTERVAL = 65536.0, 2000
 
+BETAS = {"adamw": (0.9, 0.999), "muon": (0.9, 0.99)}
+"""AdamW's decay rates: alone, and beside Muon."""
+
 
 class Optimiser:
-    """Fused AdamW with warm-up of the learning rate, clipping, and a loss scale for float16; the device makes every decision.
+    """Fused AdamW, or `Muon` for the matrices and AdamW for the rest; the device makes every decision.
 
         lr_n = lr min(1, (n + 1) / warmup) f(min(n / decay_steps, 1)),   n = 0, 1, ...,   f of `LR_SCHEDULES`
 
-    n is the number of updates made. With fp16 the backward pass uses the loss times a scale, which is halved at an
-    overflow and doubled after 2,000 updates without one.
+    n is the number of updates made. The gradient's norm, for clipping, is over all parameters. With fp16 the backward pass uses
+    the loss times a scale, which is halved at an overflow and doubled after 2,000 updates without one.
 
     An update whose gradient norm is not finite changes neither weights nor moments nor n. With fp16 it is skipped as an overflow
     while the scale is at least 1; otherwise the training has diverged, and no later update changes anything: `check` names the
-    step. options, changes: as for `Trainer`.
+    step. matrices: the parameters for Muon, see `matrices_of`; with optimiser "adamw" they are as the others. options, changes:
+    as for `Trainer`.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], options: Options | None = None, **changes: Any) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        options: Options | None = None,
+        *,
+        matrices: Iterable[Tensor] = (),
+        **changes: Any,
+    ) -> None:
         self.options = options = (options or Options()).changed(**changes)
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         device = self.parameters[0].device
         self.lr = torch.full((), options.lr, device=device)
-        self.adamw = torch.optim.AdamW(self.parameters, weight_decay=options.weight_decay, fused=True)
+        dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
+        self.muon = Muon(list(matrices) if options.optimiser == "muon" else [], dtype)
+        self.momenta = self.muon.momenta_by_weight()
+        rest = [parameter for parameter in self.parameters if parameter not in self.momenta]
+        self.adamw = torch.optim.AdamW(
+            [{"params": rest}], betas=BETAS[options.optimiser], weight_decay=options.weight_decay, fused=True
+        )
         self.adamw.param_groups[0]["lr"] = self.lr  # AdamW would read the value of a learning rate in its arguments
         self.updates = torch.zeros((), dtype=torch.int64, device=device)
         self.skipped = torch.zeros_like(self.updates)
@@ -61,8 +79,9 @@ class Optimiser:
         self._set_lr()
         # what torch's own gradient scaler does: the fused kernel divides by grad_scale and does nothing where found_inf is 1
         self.adamw.found_inf = (~good).float()  # type: ignore[attr-defined]
-        self.adamw.grad_scale = self._divisor(norm)  # type: ignore[attr-defined]
+        self.adamw.grad_scale = divisor = self._divisor(norm)  # type: ignore[attr-defined]
         self.adamw.step()
+        self.muon.step(self.lr, self.options.weight_decay, good, divisor)
         self.adamw.zero_grad()
         self.updates += good
         self.skipped += ~good
@@ -76,10 +95,15 @@ class Optimiser:
             raise DivergedError(f"the loss or its gradient was not finite at step {step}: no update was made from there on", step)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Numbers for state.json, and the moments by name."""
+        """Numbers for state.json, and the moments or the momentum of each parameter by name."""
         numbers: dict[str, Any] = {"updates": int(self.updates), "skipped": int(self.skipped), "streak": int(self.streak)}
         numbers |= {} if self.scale is None else {"scale": float(self.scale)}
-        slots = [self.adamw.state.get(parameter) or _moments_at_0(parameter) for parameter in self.parameters]
+        slots = [
+            {"momentum": self.momenta[parameter]}
+            if parameter in self.momenta
+            else self.adamw.state.get(parameter) or _moments_at_0(parameter)
+            for parameter in self.parameters
+        ]
         return numbers, {f"{i}.{key}": value for i, slot in enumerate(slots) for key, value in slot.items()}
 
     def expected(self) -> dict[str, Tensor]:
@@ -88,13 +112,16 @@ class Optimiser:
         return {
             f"{i}.{key}": one if key == "step" else torch.empty(parameter.shape, dtype=parameter.dtype, device="meta")
             for i, parameter in enumerate(self.parameters)
-            for key in ("step", "exp_avg", "exp_avg_sq")
+            for key in (("momentum",) if parameter in self.momenta else ("step", "exp_avg", "exp_avg_sq"))
         }
 
     def restore(self, numbers: dict[str, Any], moments: dict[str, Tensor]) -> None:
         """Restore the result of `state`."""
         self.adamw.state.clear()
         for i, parameter in enumerate(self.parameters if moments else []):
+            if parameter in self.momenta:
+                self.momenta[parameter].copy_(moments[f"{i}.momentum"])
+                continue
             # in the parameter's memory format: the fused kernel reads all of them in the order of memory
             both = {key: shard_like(moments[f"{i}.{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
             slot = {key: torch.empty_like(parameter).copy_(value) for key, value in both.items()}

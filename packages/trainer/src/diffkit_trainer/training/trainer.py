@@ -18,6 +18,7 @@ from diffkit_trainer.training.buffers import Buffers
 from diffkit_trainer.training.experiment import experiment
 from diffkit_trainer.training.losses import losses
 from diffkit_trainer.training.metrics import RunningMetrics
+from diffkit_trainer.training.muon import matrices_of
 from diffkit_trainer.training.optimiser import Optimiser
 from diffkit_trainer.training.training_data import TrainingData
 from diffkit_trainer.training.validate import PRECISIONS, validate_network, validate_options, validate_preconditioner
@@ -84,7 +85,7 @@ class Trainer:
         validate_preconditioner(model, options, schedule)
         self.device, self.world = torch.device(device), world
         self.model, self.ema, self._network = wrap(model, options, self.device, world)
-        self.optimiser = Optimiser(self.model.parameters(), options)
+        self.optimiser = Optimiser(self.model.parameters(), options, matrices=matrices_of(self.model))
         self.images, self.schedule = images, schedule
         self.batch_spec = BatchSpec.of(options, images)
         self.step = 0

@@ -27,6 +27,8 @@ def validate_options(options: Options, schedule: Schedule, images: Images, proce
         raise ValueError("class_dropout needs images with classes: a subfolder for each, or labels in an IDX file")
     if options.compile and options.shard:
         raise ValueError("compile and shard cannot be combined")
+    if options.optimiser == "muon" and options.shard:
+        raise ValueError("optimiser 'muon' and shard cannot be combined: Muon needs each matrix on one device")
     if options.lr_schedule == "cosine" and options.decay_steps is None:
         raise ValueError("lr_schedule 'cosine' needs decay_steps >= 1, the updates it takes to fall to 0; got none")
     if options.lr_schedule != "cosine" and options.decay_steps is not None:
