@@ -40,6 +40,25 @@ def test_a_run_folder_that_is_a_file_is_refused(tmp_path):
         locked(tmp_path / "run").__enter__()
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda lock, other: lock.symlink_to(other), "lock: expected a lock file, found a link: move it away"),
+        (lambda lock, other: lock.hardlink_to(other), "lock: is not a lock of diffkit: move it away"),
+        (lambda lock, other: os.mkfifo(lock), "lock: expected a lock file, found a FIFO: move it away"),
+        (lambda lock, other: lock.mkdir(), "cannot be written"),
+    ],
+    ids=["link", "text", "FIFO", "folder"],
+)
+def test_what_is_not_a_lock_is_refused_and_stays_as_it_is(tmp_path, make, message):
+    other = tmp_path / "other"
+    other.write_text("not to be lost")
+    make(tmp_path / "lock", other)
+    with pytest.raises(RunError, match=message):
+        locked(tmp_path).__enter__()
+    assert other.read_text() == "not to be lost"
+
+
 def test_a_lock_file_is_removed_unless_the_block_raises(tmp_path):
     with wait_for_lock(tmp_path / "new" / "a.lock"):
         assert (tmp_path / "new" / "a.lock").exists()

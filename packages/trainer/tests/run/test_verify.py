@@ -76,3 +76,19 @@ def test_a_further_file_of_a_checkpoint_is_verified(run, config, make_trainer):
     (folder / "later.json").write_text("{ }")
     with pytest.raises(RunError, match=r"sha256 mismatch .*later.json"):
         load(run)
+
+
+def test_a_renamed_checkpoint_is_refused_and_stays(run, config, make_trainer, train_to):
+    trainer = make_trainer()
+    for step in (1, 2):
+        train_to(trainer, step)
+        save(run, trainer, config)
+    renamed = (run / "checkpoints" / "2").rename(run / "checkpoints" / "500")
+    for use in (load, lambda run: resume(run, make_trainer())):
+        with pytest.raises(RunError, match=r"checkpoints/500: is the checkpoint of step 2: rename it to 2$"):
+            use(run)
+    train_to(trainer, 3)
+    with pytest.raises(RunError, match="500 is newer than step 3"):
+        save(run, trainer, config)
+    renamed.rename(run / "checkpoints" / "2")
+    assert load(run).step == 2

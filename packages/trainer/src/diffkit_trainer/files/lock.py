@@ -2,13 +2,15 @@
 
 import errno
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from diffkit_trainer.errors import LockedError, RunError
+from diffkit_trainer.errors import LockedError, RefusedError, RunError
+from diffkit_trainer.files.regular import regular_descriptor
 
 __all__ = ["locked", "wait_for_lock"]
 
@@ -18,31 +20,38 @@ except ImportError:  # this system has no flock: two runs in one folder are not 
     fcntl = None  # type: ignore[assignment]
 
 HELD_BY_ANOTHER = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+PROCESS_ID = re.compile(rb"[0-9]*")
+"""The content of a lock file: the id of the process that held it last."""
+MAX_BYTES = 32
 
 
 @contextmanager
 def locked(run: Path | str) -> Iterator[None]:
     """Hold the lock of a run folder, which is created if missing.
 
-    Raises LockedError, with the process id, if another process holds it, and RunError if the folder cannot be written. On a
-    file system without locks it warns, and two runs are not kept apart.
+    Raises LockedError, with the process id, if another process holds it, and RunError if the folder cannot be written or has
+    something else under the lock's name, which stays as it is. On a file system without locks it warns, and two runs are not
+    kept apart.
     """
-    run = Path(run)
+    run, path = Path(run), Path(run) / "lock"
     try:
         run.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(run / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        file = _open(path)
     except OSError as error:
         raise RunError(f"{run}: cannot be written ({error.strerror})") from None
-    with os.fdopen(descriptor, "r+") as file:
-        if not _acquire(file, run, wait=False):
-            raise LockedError(f"{run} is in use by process {file.read().strip() or 'unknown'}: wait for it, or stop it")
+    with file:
+        acquired, holder = _acquire(file, run, wait=False), file.read(MAX_BYTES)
+        if not PROCESS_ID.fullmatch(holder):
+            raise RunError(f"{path}: is not a lock of diffkit: move it away")
+        if not acquired:
+            raise LockedError(f"{run} is in use by process {holder.decode() or 'unknown'}: wait for it, or stop it")
         try:
             file.seek(0)
             file.truncate()
-            file.write(str(os.getpid()))
+            file.write(b"%d" % os.getpid())
             file.flush()
         except OSError as error:
-            raise RunError(f"{run / 'lock'}: cannot be written ({error.strerror})") from None
+            raise RunError(f"{path}: cannot be written ({error.strerror})") from None
         yield
 
 
@@ -50,15 +59,23 @@ def locked(run: Path | str) -> Iterator[None]:
 def wait_for_lock(path: Path) -> Iterator[None]:
     """Wait until no other process holds the lock file, then hold it. It is removed at the end of the block, unless that raises.
 
-    Raises OSError if the file cannot be created.
+    Raises OSError if the file cannot be created, and RunError if it is not a regular file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with _open(path) as file:
         _acquire(file, path, wait=True)
         with suppress(OSError):
             os.utime(path)
         yield
         path.unlink(missing_ok=True)
+
+
+def _open(path: Path) -> IO[bytes]:
+    """The lock file, created if missing. Raises OSError as the system does, and RunError for anything but a regular file."""
+    try:
+        return os.fdopen(regular_descriptor(path, os.O_RDWR | os.O_CREAT, links=False), "r+b")
+    except RefusedError as error:
+        raise RunError(f"{path}: expected a lock file, found {error}: move it away") from None
 
 
 def _acquire(file: IO[Any], path: Path, *, wait: bool) -> bool:

@@ -10,16 +10,21 @@ from pathlib import Path
 
 from diffkit_trainer.errors import RefusedError, RunError
 
-__all__ = ["irregular_kind", "open_regular", "open_run_file", "read_file"]
+__all__ = ["irregular_kind", "open_regular", "open_run_file", "read_file", "regular_descriptor"]
 
 
 def open_regular(path: str | os.PathLike[str], *, links: bool = True) -> BufferedReader:
-    """A regular file, opened for reading without waiting. links: follow symbolic links.
+    """A regular file, opened for reading without waiting. links, errors: see `regular_descriptor`."""
+    return os.fdopen(regular_descriptor(path, os.O_RDONLY, links=links), "rb")
+
+
+def regular_descriptor(path: str | os.PathLike[str], flags: int, *, links: bool = True) -> int:
+    """The descriptor of a regular file, opened without waiting. flags: as for os.open. links: follow symbolic links.
 
     Raises OSError as the system does, and RefusedError, whose text is the kind of file, for anything but a regular file.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW))
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW), 0o644)
     except OSError as error:
         if error.errno == errno.ELOOP and not links:
             raise RefusedError("a link") from None
@@ -28,7 +33,7 @@ def open_regular(path: str | os.PathLike[str], *, links: bool = True) -> Buffere
     if kind:
         os.close(descriptor)
         raise RefusedError(kind)
-    return os.fdopen(descriptor, "rb")
+    return descriptor
 
 
 @contextmanager

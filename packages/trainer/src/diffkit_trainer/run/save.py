@@ -120,11 +120,9 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
     Raises ValueError, which lists every difference, where `Trainer.experiment` is not that of the run: to start a new run from
     its weights, `load` them before the trainer is made. Raises RunError as `load` does, and for weights of another network.
     """
-    folder, step, warnings = latest_checkpoint(Path(run))
+    folder, _, warnings = latest_checkpoint(Path(run))
     numbers = read_document(folder / "state.json")
     validate_numbers(numbers, folder / "state.json", len(trainer.running_metrics.sums))
-    if numbers["step"] != step:
-        raise RunError(f"{folder / 'state.json'}: step: expected {step}, that of its folder, found {numbers['step']}")
     warnings += _same_experiment(folder, numbers, trainer.experiment)
     model = read_tensors(folder / "model.safetensors", trainer.model.state_dict())
     averages = [

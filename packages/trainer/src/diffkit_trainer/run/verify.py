@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import sha256
-from diffkit_trainer.files.typed_json import as_type, read_document
+from diffkit_trainer.files.typed_json import Count, as_type, read_document
 from diffkit_trainer.run.folder import read_config
 
 __all__ = ["checkpoints", "has_checkpoint", "is_valid", "latest_checkpoint", "remove_trash", "remove_unfinished"]
@@ -30,6 +30,12 @@ class Manifest(Struct):
     sha256: Annotated[dict[str, str], Meta(max_length=MAX_FILES)]
 
 
+class Saved(Struct):
+    """What state.json says of the checkpoint itself."""
+
+    step: Count
+
+
 def checkpoints(run: Path | str) -> Iterator[tuple[int, Path]]:
     """(step, folder) of each checkpoint of a run, newest first; anything else in the folder is skipped."""
     yield from _named(Path(run) / "checkpoints", re.compile(r"([0-9]{1,19})"))
@@ -41,7 +47,10 @@ def has_checkpoint(run: Path | str) -> bool:
 
 
 def latest_checkpoint(run: Path) -> tuple[Path, int, list[str]]:
-    """The newest valid checkpoint, its step, and a warning for each newer one that is damaged; RunError where none is valid."""
+    """The newest valid checkpoint, its step, and a warning for each newer one that is damaged.
+
+    Raises RunError where none is valid, and where the folder of one was renamed to another step.
+    """
     read_config(run)
     warnings: list[str] = []
     for step, folder in _candidates(run):
@@ -50,6 +59,7 @@ def latest_checkpoint(run: Path) -> tuple[Path, int, list[str]]:
         except RunError as error:
             warnings.append(str(error))
             continue
+        _require_name(folder, step)
         return folder, step, warnings
     raise RunError(warnings[0] if warnings else f"{run} has no checkpoint yet")
 
@@ -87,6 +97,13 @@ def _candidates(run: Path) -> list[tuple[int, Path]]:
 def _named(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
     names = os.listdir(folder) if folder.is_dir() else []
     return sorted(((int(match[1]), folder / match[0]) for name in names if (match := pattern.fullmatch(name))), reverse=True)
+
+
+def _require_name(folder: Path, step: int) -> None:
+    """Raises RunError unless the checkpoint was saved at this step."""
+    found = as_type(read_document(folder / "state.json"), Saved, folder / "state.json").step
+    if found != step:
+        raise RunError(f"{folder}: is the checkpoint of step {found}: rename it to {found}")
 
 
 def _verify(folder: Path) -> None:
