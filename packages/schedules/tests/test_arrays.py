@@ -149,4 +149,4 @@ def test_a_table_is_kept_for_plain_tensors_alone():
     table, seen = ds.linear_betas(), []
     torch.func.functionalize(lambda t: seen.append(is_concrete(t)) or table(t).alpha)(torch.ones(1))
     assert seen == [False]
-    assert table._placed == {}
+    assert table._cached == {}

@@ -101,9 +101,9 @@ def test_a_copy_has_no_cached_arrays():
     torch = pytest.importorskip("torch")
     table = ds.linear_betas()
     table(torch.linspace(0, 1, 4))
-    assert len(table._placed) == 1
+    assert len(table._cached) == 1
     for other in (copy.deepcopy(table), pickle.loads(pickle.dumps(table))):
-        assert (other, other._placed, other(0.3)) == (table, {}, table(0.3))
+        assert (other, other._cached, other(0.3)) == (table, {}, table(0.3))
 
 
 def test_alphas_cumprod_of_a_shifted_table_are_those_of_its_rates():
@@ -195,7 +195,7 @@ def test_a_table_is_copied_once_for_each_kind_of_tensor():
         assert first[0].dtype == dtype
     assert table(torch.ones(2, device="meta")).alpha.device.type == "meta"
     assert table(torch.ones(2)).alpha.device.type == "cpu"
-    assert len(table._placed) == 3
+    assert len(table._cached) == 3
 
 
 def test_a_float_time_makes_no_array():
@@ -218,7 +218,7 @@ def test_entries_for_a_fake_tensor_are_not_kept():
     with torch._subclasses.FakeTensorMode():
         assert type(table(torch.ones(2)).alpha) is torch._subclasses.FakeTensor
     assert table(torch.ones(2)).alpha.tolist() == [pytest.approx(table(1.0).alpha)] * 2
-    assert len(table._placed) == 1
+    assert len(table._cached) == 1
 
 
 def test_a_table_may_start_with_betas_of_zero():

@@ -7,7 +7,7 @@ import sys
 
 import msgspec
 import pytest
-from diffkit_schedules import CONDITIONS, PREDICTIONS, WEIGHTS
+from diffkit_schedules import CONDITIONS, PREDICTIONS, WEIGHTINGS
 from diffkit_trainer import LOSSES, LR_SCHEDULES, NORMALISATIONS, PRECISIONS, TIMES, Trainer
 from diffkit_trainer.options import OptionError, Options, nearest, options_of
 
@@ -17,7 +17,7 @@ OPTIONS = options_of(Options)
 @pytest.mark.parametrize(
     ("name", "owner"),
     [
-        *(("prediction", PREDICTIONS), ("condition", CONDITIONS), ("loss", LOSSES), ("weighting", WEIGHTS), ("times", TIMES)),
+        *(("prediction", PREDICTIONS), ("condition", CONDITIONS), ("loss", LOSSES), ("weighting", WEIGHTINGS), ("times", TIMES)),
         *(("normalise", NORMALISATIONS), ("lr_schedule", LR_SCHEDULES), ("precision", PRECISIONS)),
     ],
 )
@@ -65,8 +65,8 @@ def test_the_ends_of_a_range_are_accepted_and_values_beyond_are_refused(name, in
     [
         ({"lr": 0}, "lr must be a number above 0, at most 1e+30, got 0.0"),
         ({"ema": 1.0}, "ema must be a number in [0, 1), or several of them, got 1.0"),
-        ({"batch_size": 0}, "batch_size must be a whole number from 1 to 65536, got 0"),
-        ({"decay_steps": 0}, "decay_steps must be a whole number from 1 to 1000000000 or none, got 0"),
+        ({"batch_size": 0}, "batch_size must be an integer from 1 to 65536, got 0"),
+        ({"decay_steps": 0}, "decay_steps must be an integer from 1 to 1000000000 or none, got 0"),
         ({"loss": "l1"}, "loss must be one of mae, mse, huber, got 'l1'"),
         ({"flip": "yes"}, "flip must be true or false, got 'yes'"),
         ({"class_dropout": 2}, "class_dropout must be a number in [0, 1] or none, got 2.0"),
@@ -78,7 +78,7 @@ def test_an_error_names_the_option_the_range_and_the_value(options, message):
     assert str(caught.value) == message
 
 
-def test_a_whole_number_becomes_a_float():
+def test_an_integer_becomes_a_float():
     assert type(Options(lr=2).lr) is float
     assert type(Options(clip_grad_norm=1).clip_grad_norm) is float
     assert type(Options(ema=0).ema) is float

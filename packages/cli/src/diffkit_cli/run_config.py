@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-from diffkit_trainer.files import Count, Text, as_type, convert
+from diffkit_trainer.files import NonNegativeInt, Text, as_type, convert
 from msgspec import Meta, Struct
 
 __all__ = ["Data", "ImageShape", "Normalised", "RunConfig", "Side", "Trained"]
@@ -19,7 +19,7 @@ class Data(Struct, frozen=True):
     """The training data; source: "" where it is unknown."""
 
     source: Text
-    images: Count
+    images: NonNegativeInt
     fingerprint: Text
     classes: list[Text]
 
@@ -43,11 +43,11 @@ class Trained(Struct, frozen=True):
     """The options of the training that `diffkit info` shows."""
 
     preset: Text
-    batch_size: Count
+    batch_size: NonNegativeInt
     lr: float
     ema: float | list[float]
-    seed: Count
-    steps: Count
+    seed: NonNegativeInt
+    steps: NonNegativeInt
 
 
 class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):

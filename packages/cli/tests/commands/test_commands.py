@@ -133,7 +133,7 @@ def test_a_folder_of_idx_files(tmp_path, diffkit):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["train", "--steps", 0], 2, "--steps must be a whole number from 1 to 1000000000, got 0"),
+        (["train", "--steps", 0], 2, "--steps must be an integer from 1 to 1000000000, got 0"),
         (["train", "--steps", "many"], 2, "--steps"),
         (["train", "--schedule", "cosin"], 2, "--schedule must be one of cosine, offset_cosine, linear"),
         (
@@ -149,10 +149,10 @@ def test_a_folder_of_idx_files(tmp_path, diffkit):
         (["train", "texts"], 3, "texts"),
         (["train", "bad"], 3, "b.png"),
         (["sample", "run", "--eta", -1], 2, "--eta must be a number in [0, 1]"),
-        (["sample", "run", "--steps", 0], 2, "--steps must be a whole number from 1"),
-        (["sample", "run", "-n", 0], 2, "-n must be a whole number from 1"),
-        (["sample", "run", "--seed", -1], 2, "--seed must be a whole number from 0"),
-        (["interpolate", "run", "--columns", 0], 2, "--columns must be a whole number from 1"),
+        (["sample", "run", "--steps", 0], 2, "--steps must be an integer from 1"),
+        (["sample", "run", "-n", 0], 2, "-n must be an integer from 1"),
+        (["sample", "run", "--seed", -1], 2, "--seed must be an integer from 0"),
+        (["interpolate", "run", "--columns", 0], 2, "--columns must be an integer from 1"),
         (["sample", "empty"], 4, "empty is not a run folder: it has no config.json"),
         (["sample", "nowhere"], 4, "nowhere: no such run folder"),
         (["info", "nowhere"], 4, "nowhere: no such run folder"),

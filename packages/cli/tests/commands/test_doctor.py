@@ -107,7 +107,7 @@ def test_many_of_a_kind_are_not_all_listed_for_people(tmp_path, diffkit):
     [
         (["nowhere"], 3, "nowhere: no such folder"),
         (["empty"], 3, "the folder is empty"),
-        (["digits", "--size", 0], 2, "--size must be a whole number from 1 to 4096 or none, got 0"),
+        (["digits", "--size", 0], 2, "--size must be an integer from 1 to 4096 or none, got 0"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, diffkit, arguments, code, message):

@@ -17,7 +17,7 @@ def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffk
     assert code == 0
     assert (found["data"], found["images"], found["options"]["steps"]) == ({"name": "digits", "images": 1797}, 60, 2)
     assert found["features"]["kind"] == "classifier"
-    assert found["features"]["score"] > 0.9
+    assert found["features"]["quality"] > 0.9
     assert found["samples"]["fd"] > 2 * found["real"]["fd"]
     assert found["samples"]["kid"] > 5 * abs(found["real"]["kid"])
     assert found["samples"]["nearest_smallest"] > found["real"]["nearest_smallest"] > 0

@@ -96,7 +96,7 @@ def test_an_edit_is_drawn_again_from_the_same_image_only(trained, picture, tmp_p
         (["inpaint", "run", "image.png", "--mask", "text.png"], 3, "text.png: not an image"),
         (["inpaint", "run", "image.png", "--mask", "small.png"], 3, "a mask must have its image's size: small.png is 4 x 8"),
         (["inpaint", "run", "image.png"], 2, "--mask"),
-        (["inpaint", "run", "image.png", "--mask", "mask.png", "-n", 0], 2, "-n must be a whole number from 1"),
+        (["inpaint", "run", "image.png", "--mask", "mask.png", "-n", 0], 2, "-n must be an integer from 1"),
         (["inpaint", "run", "image.png", "--mask", "mask.png", "--gif", "a.png"], 2, "--gif must end in .gif, got a.png"),
         (["inpaint", "run", "image.png", "--mask", "mask.png", "--out", "a.tif"], 2, "--out must end in .png, for one grid"),
         (["sample", "run", "--init", "image.png", "--strength", 0], 2, "--strength must be a number in (0, 1], got 0.0"),

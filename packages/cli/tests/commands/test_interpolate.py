@@ -43,7 +43,7 @@ def test_interpolation_between_two_images_begins_and_ends_with_them(blank, tmp_p
         (["interpolate", "run", "--from", "a.png"], 2, "--from and --to are given together, got a.png only"),
         (["interpolate", "run", "--from", "a.png", "--to", "b.png"], 3, "a.png: no such file"),
         (["interpolate", "run", "--webp", "a.gif"], 2, "--webp must end in .webp, got a.gif"),
-        (["interpolate", "run", "--steps", "0"], 2, "--steps must be a whole number from 1"),
+        (["interpolate", "run", "--steps", "0"], 2, "--steps must be an integer from 1"),
         (["interpolate", "run", "--out", "a.jpg"], 2, "--out must end in .png, for one grid, or be a folder, got a.jpg"),
     ],
 )

@@ -163,7 +163,7 @@ def test_progress_counts_sampling_steps(trained, tmp_path, diffkit, monkeypatch)
         (["--gif", "film.png"], 2, "--gif must end in .gif, got film.png"),
         (["--webp", "film.gif"], 2, "--webp must end in .webp, got film.gif"),
         (["--out", "z.JPG"], 2, "--out must end in .png, for one grid, or be a folder, got z.JPG"),
-        (["--batch-size", 0], 2, "--batch-size must be a whole number from 1"),
+        (["--batch-size", 0], 2, "--batch-size must be an integer from 1"),
         (["--class", "3"], 2, "--class needs a class-conditional network; this run's is not"),
         (["--guidance", 2], 2, "--guidance needs a class-conditional network"),
         (["--strength", 0.5], 2, "give one by --init"),

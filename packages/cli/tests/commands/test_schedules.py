@@ -58,7 +58,7 @@ def test_the_embedding_as_a_picture(tmp_path, diffkit):
     ("arguments", "code", "message"),
     [
         (["schedules", "cosin"], 2, "unknown schedule 'cosin': did you mean 'cosine'"),
-        (["schedules", "--points", 1], 2, "--points must be a whole number from 2"),
+        (["schedules", "--points", 1], 2, "--points must be an integer from 2"),
         (["schedules", "--out", "plot.jpg"], 2, "--out must end in .png, got plot.jpg"),
         (["schedules", "--embedding", "--out", "plot.jpg"], 2, "--out must end in .png, got plot.jpg"),
         (["schedules", "--embedding", "cosine"], 2, "--embedding plots the embedding only: leave out cosine"),

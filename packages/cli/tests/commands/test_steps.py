@@ -28,7 +28,7 @@ def test_steps_draws_a_row_for_each_number_of_steps(trained, tmp_path, diffkit):
     ("arguments", "code", "message"),
     [
         (["steps", "run", "--steps", "1,two"], 2, "--steps must be at most 50 numbers such as 1,2,5,20, got '1,two'"),
-        (["steps", "run", "--steps", "0"], 2, "--steps must be a whole number from 1"),
+        (["steps", "run", "--steps", "0"], 2, "--steps must be an integer from 1"),
         (["steps", "run", "--out", "folder"], 2, "--out must end in .png, got folder"),
         (["steps", "run", "--sampler", "x"], 2, "--sampler must be one of"),
     ],

@@ -66,7 +66,7 @@ def test_evaluate_by_an_onnx_network(tmp_path, diffkit):
     path = means(tmp_path / "means.onnx", onnx.TensorProto.UINT8)
     code, out, _ = diffkit("evaluate", "--features", path, "-n", 50, "--steps", 2, "--json")
     assert code == 0
-    assert json.loads(out)["features"] == {"kind": "means.onnx", "score": None}
+    assert json.loads(out)["features"] == {"kind": "means.onnx", "quality": None}
     code, out, _ = diffkit("evaluate", "--features", path, "-n", 50, "--steps", 2)
     assert (code, "features: those of means.onnx; scores on other" in " ".join(out.split())) == (0, True)
 

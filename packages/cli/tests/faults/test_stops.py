@@ -280,7 +280,7 @@ REFUSALS = {
     "a run is there": (2, 1, "run already holds a run: resume it with --resume, or give another --out"),
     "it is in use": (6, 1, "is in use by process"),
     "nothing can be saved": (4, 1, "checkpoints: cannot be written (File exists)"),
-    "an option": (2, 0, "--steps must be a whole number from 1 to 1000000000, got 0"),
+    "an option": (2, 0, "--steps must be an integer from 1 to 1000000000, got 0"),
     "no images": (3, 1, "the folder is empty; expected images in it"),
 }
 """Why two processes never begin: the exit code, --steps, and what is said; the first three are seen by the first alone."""

@@ -42,9 +42,9 @@ def test_steps_and_eta_are_by_default_the_samplers():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"steps": "0"}, "--steps must be a whole number from 1 to 1000000, got 0"),
-        ({"steps": "1.5"}, "--steps must be a whole number from 1 to 1000000, got '1.5'"),
-        ({"n": "1000001"}, "-n must be a whole number from 1 to 1000000, got 1000001"),
+        ({"steps": "0"}, "--steps must be an integer from 1 to 1000000, got 0"),
+        ({"steps": "1.5"}, "--steps must be an integer from 1 to 1000000, got '1.5'"),
+        ({"n": "1000001"}, "-n must be an integer from 1 to 1000000, got 1000001"),
         ({"eta": "nan"}, "--eta must be a number in [0, 1], got nan"),
         ({"strength": "0"}, "--strength must be a number in (0, 1], got 0.0"),
         ({"guidance": "inf"}, "--guidance must be a number from -1e+30 to 1e+30, got inf"),

@@ -25,8 +25,8 @@ from .continuous import rectified as rectified
 from .continuous import sigmoid as sigmoid
 from .diffusers import from_diffusers as from_diffusers
 from .diffusers_out import to_diffusers as to_diffusers
-from .loss_weights import WEIGHTS as WEIGHTS
-from .loss_weights import weight as weight
+from .loss_weighting import WEIGHTINGS as WEIGHTINGS
+from .loss_weighting import weight as weight
 from .noising import add_noise as add_noise
 from .noising import target as target
 from .noising import to_eps as to_eps

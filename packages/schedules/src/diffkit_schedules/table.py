@@ -37,7 +37,7 @@ class Table(Formula, NDArrayOperatorsMixin):
     alphas_cumprod: Betas
     _entries: tuple[Betas, Betas]
     _numbers: tuple[list[float], list[float]]
-    _placed: dict[Any, tuple[Array, ...]]
+    _cached: dict[Any, tuple[Array, ...]]
 
     def _betas(self) -> Betas:
         raise NotImplementedError
@@ -69,10 +69,10 @@ class Table(Formula, NDArrayOperatorsMixin):
         bar = np.concatenate([[1.0], alphas_cumprod])
         entries = (np.sqrt(bar), np.sqrt(1 - bar))
         numbers = tuple(entry.tolist() for entry in entries)  # a compiler needs floats here
-        vars(self).update(alphas_cumprod=alphas_cumprod, _entries=entries, _numbers=numbers, _placed={})
+        vars(self).update(alphas_cumprod=alphas_cumprod, _entries=entries, _numbers=numbers, _cached={})
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_placed": {}}
+        return vars(self) | {"_cached": {}}
 
     def __call__(self, t: Any) -> Rates:
         if not isinstance(t, int | float) or not 0 <= t <= 1:
@@ -92,10 +92,10 @@ class Table(Formula, NDArrayOperatorsMixin):
 
     def _entries_beside(self, t: Array) -> tuple[Array, ...]:
         """The entries in t's library, dtype and device; copied to an accelerator once, not at every call."""
-        place = (type(t), t.dtype, str(t.device)) if is_torch(t) else None
-        entries = self._placed.get(place) or tuple(as_array_of(entry, t) for entry in self._entries)
-        if place and is_concrete(entries[0]):
-            self._placed[place] = entries
+        kind = (type(t), t.dtype, str(t.device)) if is_torch(t) else None
+        entries = self._cached.get(kind) or tuple(as_array_of(entry, t) for entry in self._entries)
+        if kind and is_concrete(entries[0]):
+            self._cached[kind] = entries
         return entries
 
     def __post_init__(self, stacklevel: int = 3) -> None:

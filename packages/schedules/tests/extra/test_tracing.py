@@ -106,14 +106,14 @@ def test_a_trace_leaves_the_table_as_it_was(trace, used):
 def test_a_table_is_copied_once_for_each_dtype():
     table = ds.linear_betas()
     table(HALF), table(HALF), table(HALF.double()), table(np.ones(1) / 2), table(jax.numpy.ones(1) / 2)
-    assert sorted(str(entries[0].dtype) for entries in table._placed.values()) == ["torch.float32", "torch.float64"]
+    assert sorted(str(entries[0].dtype) for entries in table._cached.values()) == ["torch.float32", "torch.float64"]
 
 
 def test_a_table_that_was_used_pickles_without_its_copies(table):
     table(HALF)
     again = pickle.loads(pickle.dumps(table))
     assert again == table
-    assert again._placed == {}
+    assert again._cached == {}
     assert torch.equal(again(HALF).alpha, table(HALF).alpha)
 
 

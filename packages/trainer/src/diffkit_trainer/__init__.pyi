@@ -21,7 +21,7 @@ from .figures.grid import grid, grid_size
 from .figures.metadata import read_metadata
 from .figures.plot import Panel, save_plot
 from .figures.png import save_images, save_png
-from .files.atomic import require_place
+from .files.atomic import require_creatable
 from .files.lock import locked
 from .files.noise_schedule import read_schedule
 from .files.tensors import require_matching_tensors
@@ -113,8 +113,8 @@ __all__ = [
     "read_metadata",
     "read_pipeline",
     "read_schedule",
+    "require_creatable",
     "require_matching_tensors",
-    "require_place",
     "require_writable",
     "resume",
     "save",

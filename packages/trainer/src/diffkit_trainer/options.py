@@ -12,12 +12,12 @@ from msgspec import Meta, Struct, inspect
 __all__ = [
     "MAX_STEPS",
     "ROUNDING",
-    "Count",
     "Help",
     "Option",
     "OptionError",
     "Options",
     "Positive",
+    "PositiveInt",
     "nearest",
     "options_of",
     "shown",
@@ -27,7 +27,7 @@ MAX_STEPS = 10**9
 MAX_SUGGESTIONS = 3
 MAX_LISTED = 50
 
-Count: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
+PositiveInt: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, le=1e30)]
 """Larger numbers leave float32."""
 UpTo65536: TypeAlias = Annotated[int, Meta(ge=1, le=65536)]
@@ -48,7 +48,7 @@ def Help(text: str) -> Meta:  # noqa: N802  (it stands where a type stands)
     return Meta(description=text)
 
 
-Weighting: TypeAlias = Annotated[str, WordsOf("diffkit_schedules.loss_weights:WEIGHTS")]
+Weighting: TypeAlias = Annotated[str, WordsOf("diffkit_schedules.loss_weighting:WEIGHTINGS")]
 LrSchedule: TypeAlias = Annotated[str, WordsOf("diffkit_trainer.training.lr_schedules:LR_SCHEDULES")]
 
 
@@ -95,7 +95,7 @@ class Option(NamedTuple):
 
     @property
     def metavar(self) -> str:
-        """The placeholder of a value: N for a whole number, X for a number, else the name."""
+        """The placeholder of a value: N for an integer, X for a number, else the name."""
         kinds = {inspect.IntType: "N", inspect.FloatType: "X"}
         return next((kinds[type(each)] for each in self.alternatives if type(each) in kinds), self.name.upper())
 
@@ -104,12 +104,12 @@ class Option(NamedTuple):
         """What a value must be, in words.
 
         >>> options_of(Options)["batch_size"].expected, options_of(Options)["ema"].expected
-        ('a whole number from 1 to 65536', 'a number in [0, 1), or several of them')
+        ('an integer from 1 to 65536', 'a number in [0, 1), or several of them')
         """
         return f"one of {', '.join(self.choices)}" if self.choices else " or ".join(_in_words(self.alternatives))
 
     def check(self, value: Any) -> Any:
-        """The value in the option's type: a whole number where a number is expected becomes one. Raises OptionError."""
+        """The value in the option's type: an integer where a number is expected becomes one. Raises OptionError."""
         if type(value) is int and abs(value) < 2**1000 and any(isinstance(each, inspect.FloatType) for each in self.alternatives):
             value = float(value)
         try:
@@ -159,7 +159,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight_decay: Annotated[Annotated[float, Meta(ge=0, le=1e30)], Help("Decoupled weight decay.")] = 1e-4
     lr_schedule: Annotated[LrSchedule, Help("Learning rate over the updates.")] = "constant"
     warmup: Annotated[Annotated[int, Meta(ge=0, le=MAX_STEPS)], Help("Updates of linear warm-up of the learning rate.")] = 0
-    decay_steps: Annotated[Count | None, Help("Updates until the cosine reaches 0.")] = None
+    decay_steps: Annotated[PositiveInt | None, Help("Updates until the cosine reaches 0.")] = None
     clip_grad_norm: Annotated[Positive | None, Help("Clip the gradient to this norm.")] = None
     ema: Annotated[
         Decay | Annotated[tuple[Decay, ...], Meta(min_length=1)],
@@ -216,7 +216,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it is written on the command line and in TOML; texts in quotes, at most 60 letters.
+    """A value as it is written on the command line and in TOML; strings in quotes, at most 60 characters.
 
     >>> shown(True), shown(None), shown("mae")
     ('true', 'none', "'mae'")
@@ -241,15 +241,15 @@ def _in_words(alternatives: tuple[inspect.Type, ...]) -> list[str]:
     for each in alternatives:
         match each:
             case inspect.IntType():
-                words.append(f"a whole number from {each.ge} to {each.le}")
+                words.append(f"an integer from {each.ge} to {each.le}")
             case inspect.FloatType():
                 words.append(f"a number {_interval(each)}")
             case inspect.VarTupleType():
-                words = [f"{words[-1]}, or several of them"] if words else ["a list of texts"]
+                words = [f"{words[-1]}, or several of them"] if words else ["a list of strings"]
             case inspect.NoneType():
                 words.append("none")
             case _:
-                words.append({inspect.BoolType: "true or false", inspect.StrType: "a text"}[type(each)])
+                words.append({inspect.BoolType: "true or false", inspect.StrType: "a string"}[type(each)])
     return words
 
 

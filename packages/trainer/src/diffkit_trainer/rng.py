@@ -30,18 +30,18 @@ def batch_indices(seed: int, step: int, batch_size: int, images: int) -> Tensor:
     return torch.cat(parts)
 
 
-def generator(seed: int, *place: int | str, device: torch.device | str = "cpu") -> torch.Generator:
+def generator(seed: int, *purpose: int | str, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator whose seed is a hash of the seed and of the purpose of its numbers, such as ("noise", step).
 
     >>> a, b = generator(0, "noise", 7), generator(0, "noise", 7)
     >>> bool((torch.rand(3, generator=a) == torch.rand(3, generator=b)).all())
     True
     """
-    return torch.Generator(device).manual_seed(_seed_at(seed, *place))
+    return torch.Generator(device).manual_seed(_seed_at(seed, *purpose))
 
 
 @contextmanager
-def global_randomness(seed: int, *place: int | str, device: torch.device | str = "cpu") -> Iterator[None]:
+def global_randomness(seed: int, *purpose: int | str, device: torch.device | str = "cpu") -> Iterator[None]:
     """Torch's global generators, which dropout uses, seeded for the block and restored after it.
 
     Those of the CPU and of a CUDA device; the generators of other devices stay as they are.
@@ -52,7 +52,7 @@ def global_randomness(seed: int, *place: int | str, device: torch.device | str =
     ...     print(bool((torch.rand(3) == first).all()))
     True
     """
-    device, chosen = torch.device(device), _seed_at(seed, "global", *place)
+    device, chosen = torch.device(device), _seed_at(seed, "global", *purpose)
     on_cuda = device.type == "cuda"
     with torch.random.fork_rng([device] if on_cuda else []):
         torch.default_generator.manual_seed(chosen)
@@ -62,8 +62,8 @@ def global_randomness(seed: int, *place: int | str, device: torch.device | str =
         yield
 
 
-def _seed_at(seed: int, *place: int | str) -> int:
-    digest = hashlib.blake2b(repr((seed, *place)).encode(), digest_size=8).digest()
+def _seed_at(seed: int, *purpose: int | str) -> int:
+    digest = hashlib.blake2b(repr((seed, *purpose)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 

@@ -45,8 +45,8 @@ def test_labels_may_be_integers_of_any_type():
             "item 0 of the data set: expected one of the keys 'image', 'img'; got 'photo', 'label'",
         ),
         ([{}], "item 0 of the data set: expected one of the keys 'image', 'img'; got $"),
-        ([(IMAGE, 0), (IMAGE, 1.5)], "item 1 of the data set: expected a whole number or a name as its label, got 1.5"),
-        ([(IMAGE, [1, 2])], r"item 0 of the data set: expected a whole number or a name as its label, got \[1, 2\]"),
+        ([(IMAGE, 0), (IMAGE, 1.5)], "item 1 of the data set: expected an integer or a class name as its label, got 1.5"),
+        ([(IMAGE, [1, 2])], r"item 0 of the data set: expected an integer or a class name as its label, got \[1, 2\]"),
         (
             [(IMAGE, 0), (IMAGE, "cat")],
             "item 1 of the data set has the label 'cat', the first 0; expected all of one kind, or none",

@@ -47,7 +47,7 @@ def test_torchscript_features_equal_the_network_s_output(tmp_path):
     assert torch.equal(features(pixels[:, :1]), pixels[:, :1].double().mean(dim=(2, 3)).expand(-1, 2)), (
         "grey is repeated to three channels"
     )
-    assert (features.kind, features.score) == ("means.pt", None)
+    assert (features.kind, features.quality) == ("means.pt", None)
 
 
 def test_features_of_inception_are_requested(tmp_path):
@@ -62,7 +62,7 @@ def test_evaluate_uses_given_features(tmp_path):
     found = evaluate(images.pixels[split.real[:100]], images, split, features=given)
     expected = frechet_distance(*(given(images.pixels[part[:100]]) for part in (split.real, split.reference)))
     assert found.samples["fd"] == found.real["fd"] == expected
-    assert (found.features, found.score) == ("means.pt", None)
+    assert (found.features, found.feature_quality) == ("means.pt", None)
 
 
 @pytest.mark.parametrize(

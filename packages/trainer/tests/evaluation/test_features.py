@@ -44,7 +44,7 @@ def test_the_classifier_generalises_to_other_digits():
     features = learn_features(images.pixels[:1200], images.labels[:1200], images.pixels[1200:], images.labels[1200:])
     assert torch.equal(torch.random.get_rng_state(), before)
     assert features.kind == "classifier"
-    assert features.score > 0.9
+    assert features.quality > 0.9
     values = features(images.pixels[:1200])
     assert values.shape == (1200, 64)
     assert values.mean(0).abs().max() < 1e-9
@@ -54,4 +54,4 @@ def test_the_autoencoder_reconstructs_images_without_labels():
     pixels = open_images("digits").pixels
     features = learn_features(pixels[:600], None, pixels[600:800], None)
     assert features.kind == "autoencoder"
-    assert features.score > 0.5
+    assert features.quality > 0.5

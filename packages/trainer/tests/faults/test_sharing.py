@@ -48,7 +48,7 @@ def assert_refused(expected):
     def check(path, pattern):
         start = time.process_time()
         with pytest.raises(RunError, match=pattern) as caught:
-            load(path, expect=expected) if (path / "checkpoints").exists() else read_export(path, expected)
+            load(path, expected_tensors=expected) if (path / "checkpoints").exists() else read_export(path, expected)
         assert time.process_time() - start < 1
         assert "\n" not in str(caught.value)
 
@@ -143,7 +143,7 @@ def test_tensors_that_differ_from_the_network_s_are_named(run, difference, expec
     save_file(tensors, path)
     write_manifest(path.parent)
     with pytest.raises(RunError) as caught:
-        load(run, expect=expected)
+        load(run, expected_tensors=expected)
     name = "out.more" if difference == "extra" else "out.weight"
     assert str(caught.value) == f"{path}: {name}: expected {wanted}, found {found}"
 
@@ -292,7 +292,7 @@ def test_random_damage_gives_an_error_or_the_previous_checkpoint(run, matching, 
             write_manifest(newer)
         start = time.process_time()
         try:
-            loaded = load(run, expect=expected)
+            loaded = load(run, expected_tensors=expected)
         except RunError as error:
             assert "\n" not in str(error)  # noqa: PT017
             outcomes["error"] += 1

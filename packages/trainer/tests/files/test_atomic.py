@@ -10,8 +10,8 @@ from diffkit_trainer.files.atomic import (
     atomic_write_text,
     commit_folder,
     remove_folder,
+    require_creatable,
     require_free_space,
-    require_place,
     sha256,
 )
 
@@ -75,8 +75,8 @@ def test_sha256_of_a_file(tmp_path):
 def test_a_path_is_tried_without_leaving_files(tmp_path):
     (tmp_path / "file").touch()
     for path in ("a.png", "new/er/a.png"):
-        require_place(tmp_path / path)
+        require_creatable(tmp_path / path)
     with pytest.raises(NotADirectoryError) as caught:
-        require_place(tmp_path / "file" / "new" / "a.png")
+        require_creatable(tmp_path / "file" / "new" / "a.png")
     assert caught.value.filename == str(tmp_path / "file")
     assert os.listdir(tmp_path) == ["file"]

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import pytest
 from diffkit_trainer import RunError
-from diffkit_trainer.files import Count, as_type, convert
+from diffkit_trainer.files import NonNegativeInt, as_type, convert
 from diffkit_trainer.files.typed_json import with_format, without_format
 from msgspec import Meta, Struct
 
 
 class Part(Struct):
     name: str
-    sizes: list[Count] = []
+    sizes: list[NonNegativeInt] = []
 
 
 class Whole(Struct):
@@ -50,7 +50,7 @@ def test_the_format_is_optional_and_removed(version):
     ("version", "message"),
     [
         (2, "is written in format 2, this diffkit reads formats up to 1: upgrade diffkit"),
-        *((other, "format must be a whole number from 1, found ") for other in (0, 1.0, True, "1", None, [1])),
+        *((other, "format must be an integer from 1, found ") for other in (0, 1.0, True, "1", None, [1])),
     ],
 )
 def test_other_formats_are_refused(version, message):

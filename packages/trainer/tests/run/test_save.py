@@ -296,7 +296,7 @@ def test_resume_of_an_unusual_network_is_bit_for_bit(
     if network is not UNSAVED:  # a buffer that is not saved has its initial value
         assert losses + train_to(second, 5) == straight_losses
         assert_same_state(state_of(second), state_of(straight))
-    weights = load(run, expect=lambda config: first.ema.model.state_dict()).weights
+    weights = load(run, expected_tensors=lambda config: first.ema.model.state_dict()).weights
     assert all(torch.equal(weights[name], value) for name, value in first.ema.model.state_dict().items())
 
 

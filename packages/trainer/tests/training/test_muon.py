@@ -135,4 +135,4 @@ def test_a_network_of_matrices_alone_can_be_trained():
     optimiser.backward(weight.sum())
     optimiser.apply(1)
     assert (weight < 1).all()
-    assert {name: value.shape for name, value in optimiser.expected().items()} == {"0.momentum": (2, 2)}
+    assert {name: value.shape for name, value in optimiser.expected_moments().items()} == {"0.momentum": (2, 2)}

@@ -228,7 +228,7 @@ def test_a_restored_optimiser_makes_the_same_updates(precision):
         {"scale": 128.0} if precision == "fp16" else {}
     )
     assert numbers == expected
-    expected_moments = first.expected()
+    expected_moments = first.expected_moments()
     assert {name: (value.shape, value.dtype) for name, value in expected_moments.items()} == {
         name: (value.shape, value.dtype) for name, value in moments.items()
     }
@@ -273,7 +273,7 @@ def test_a_state_without_moments_and_scale_restores_the_initial_ones():
 def test_moments_have_their_parameter_s_type_and_device():
     parameter = nn.Parameter(torch.zeros(2, 3, dtype=torch.float64))
     optimiser = Optimiser([parameter])
-    for moments in (optimiser.state()[1], optimiser.expected()):
+    for moments in (optimiser.state()[1], optimiser.expected_moments()):
         assert {name: (value.shape, value.dtype) for name, value in moments.items()} == {
             "0.step": ((), torch.float32),
             "0.exp_avg": ((2, 3), torch.float64),
@@ -311,8 +311,8 @@ def test_restored_moments_are_on_the_parameters_device():
         ({"lr": math.nan}, "lr must be a number above 0, at most 1e\\+30, got nan"),
         ({"lr_schedule": "linear"}, "lr_schedule must be one of constant, cosine, got 'linear'"),
         ({"weight_decay": -0.1}, "weight_decay must be a number from 0 to 1e\\+30, got -0.1"),
-        ({"decay_steps": 0}, "decay_steps must be a whole number from 1 to 1000000000 or none, got 0"),
-        ({"warmup": -1}, "warmup must be a whole number from 0 to 1000000000, got -1"),
+        ({"decay_steps": 0}, "decay_steps must be an integer from 1 to 1000000000 or none, got 0"),
+        ({"warmup": -1}, "warmup must be an integer from 0 to 1000000000, got -1"),
         ({"clip_grad_norm": 0.0}, "clip_grad_norm must be a number above 0, at most 1e\\+30 or none, got 0.0"),
         ({"clip_grad_norm": math.nan}, "clip_grad_norm must be a number above 0, .* got nan"),
     ],

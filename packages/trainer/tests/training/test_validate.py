@@ -10,7 +10,7 @@ from torch import nn
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be a whole number from 1 to 65536, got 0"),
+        ({"batch_size": 0}, "batch_size must be an integer from 1 to 65536, got 0"),
         ({"lr": 0.0}, "lr must be a number above 0, .*, got 0.0"),
         ({"loss": "l1"}, "loss must be one of mae, mse, huber, got 'l1'"),
         ({"prediction": "noise"}, "prediction must be one of"),

@@ -32,7 +32,7 @@ def idct(y: Tensor) -> Tensor:
 
 
 def _basis(like: Tensor, axis: int) -> Tensor:
-    """The orthonormal cosines of an axis, (frequency, place)."""
+    """The orthonormal cosines of an axis, (frequency, position)."""
     index = torch.arange(like.shape[axis], device=like.device)
     period = 4 * (index[-1:] + 1)  # a tensor: ONNX has no remainder by the size of an axis
     turns = index[:, None] * (2 * index + 1) % period  # whole numbers: in float32 a product of this size would be rounded

@@ -46,7 +46,7 @@ def evaluate(
         raise UsageError("the metrics need at least 2 images, got -n 1")
     check_seeds(given.get("seed", 0), given.get("n", NUMBER))
     from diffkit_trainer import evaluate as compare
-    from diffkit_trainer import require_place, split_dataset
+    from diffkit_trainer import require_creatable, split_dataset
 
     from diffkit_cli.reports.evaluation import (
         as_document,
@@ -79,7 +79,7 @@ def evaluate(
         channels, height, width = model.shape
         require_memory(plural(n, "image"), n * channels * height * width, "use a smaller -n")
         if out is not None:
-            require_place(out)
+            require_creatable(out)
         times = times_of(model.schedule, options)
         samples = concatenated([batch.pixels for batch in generate(model, options, times, labels=labels)])
         with console.status("comparing" if network else "training a feature network, comparing"):

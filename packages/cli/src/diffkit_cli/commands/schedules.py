@@ -63,5 +63,5 @@ def schedules(
 def _points(text: Text) -> int:
     number = POINTS if text is None else int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if not 2 <= number <= MAX_POINTS:
-        raise UsageError(f"--points must be a whole number from 2 to {MAX_POINTS}, got {text!r:.60}")
+        raise UsageError(f"--points must be an integer from 2 to {MAX_POINTS}, got {text!r:.60}")
     return number

@@ -66,7 +66,7 @@ def as_document(found: Evaluation, images: Images) -> dict[str, Any]:
         "images": found.images,
         "samples": dict(found.samples),
         "real": dict(found.real),
-        "features": {"kind": found.features, "score": found.score},
+        "features": {"kind": found.features, "quality": found.feature_quality},
     }
 
 
@@ -99,7 +99,7 @@ def nearest_figure(out: Path, samples: Any, images: Images, found: Evaluation, m
 
 
 def _features(found: Evaluation, images: int) -> str:
-    if found.score is None:
+    if found.feature_quality is None:
         return f"those of {found.features}"
-    score = "accuracy" if found.features == "classifier" else "of the variance explained"
-    return f"a small {found.features} trained on half of the {images} images, {found.score:.0%} {score} on the other half"
+    quality = f"{found.feature_quality:.0%} {'accuracy' if found.features == 'classifier' else 'of the variance explained'}"
+    return f"a small {found.features} trained on half of the {images} images, {quality} on the other half"

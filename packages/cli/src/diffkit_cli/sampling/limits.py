@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import animation_size, free_memory, grid_size, require_place
+from diffkit_trainer import animation_size, free_memory, grid_size, require_creatable
 
 from diffkit_cli.errors import UsageError
 
@@ -35,7 +35,7 @@ def require_image(
     shape: of each image, (C, H, W). copies: of the grid in memory. folder: whether the command can write a folder instead.
     """
     grid = out.suffix.lower() == ".png"
-    require_place(out if grid else out / "00000.png")
+    require_creatable(out if grid else out / "00000.png")
     if grid:
         channels, height, width = shape
         way_out = f"use fewer images, a smaller --size{' or --out FOLDER' if folder else ''}"
@@ -54,7 +54,7 @@ def require_animations(
     channels, height, width = shape
     way_out = "use fewer images or a smaller --size"
     for path in paths:
-        require_place(path)
+        require_creatable(path)
         try:
             grid_width, grid_height = animation_size(count, (height, width), path, columns)
         except ValueError as error:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from diffkit_trainer import DataError, read_metadata
-from diffkit_trainer.files import Count, Text, convert
+from diffkit_trainer.files import NonNegativeInt, Text, convert
 from msgspec import Meta
 
 from diffkit_cli.sampling.options import SamplingOptions
@@ -21,7 +21,7 @@ class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
 
     command: Text
     weights: Text
-    step: Count
+    step: NonNegativeInt
     raw: bool
     grid: bool
     init: Text | None = None

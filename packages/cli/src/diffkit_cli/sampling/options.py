@@ -20,7 +20,7 @@ __all__ = ["OPTIONS", "Given", "SamplingOptions", "check_seeds", "choices", "par
 Given: TypeAlias = dict[str, Any]
 """The options that were given, each in its range."""
 
-Count: TypeAlias = Annotated[int, Meta(ge=1, le=10**6)]
+UpToMillion: TypeAlias = Annotated[int, Meta(ge=1, le=10**6)]
 MAX_SEED = 2**63 - 1
 
 
@@ -33,11 +33,11 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
     '20 steps of ddim, eta 0'
     """
 
-    n: Annotated[Count, Help("Number of images.")] = 16
+    n: Annotated[UpToMillion, Help("Number of images.")] = 16
     seed: Annotated[Annotated[int, Meta(ge=0, le=MAX_SEED)], Help("Seed of the noise; image i uses seed + i.")] = 0
     classes: Annotated[tuple[Text, ...], Help("Class, by name or number; repeat the flag to cycle through several.")] = ()
     sampler: Annotated[Text, Help("Sampling method.")] = "ddim"
-    steps: Annotated[Count, Help("Sampling steps.")] = 20
+    steps: Annotated[UpToMillion, Help("Sampling steps.")] = 20
     eta: Annotated[
         Annotated[float, Meta(ge=0, le=1)], Help("Stochasticity of each step: 0 is DDIM (deterministic), 1 is DDPM.")
     ] = 0.0
@@ -58,10 +58,10 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
 
 
 _COMMANDS = (
-    Option("batch_size", Count, None, "Images generated at a time; does not change them. Default: as many as fit in memory."),
-    Option("rows", Count, 5, "Pairs of noises to interpolate between."),
-    Option("columns", Count, 11, "Images in each row, its two ends included."),
-    Option("rounds", Count, 5, "Times each step runs, noised back in between (RePaint); 1 is fastest, with seams."),
+    Option("batch_size", UpToMillion, None, "Images generated at once; does not change them. Default: as many as fit in memory."),
+    Option("rows", UpToMillion, 5, "Pairs of noises to interpolate between."),
+    Option("columns", UpToMillion, 11, "Images in each row, its two ends included."),
+    Option("rounds", UpToMillion, 5, "Times each step runs, noised back in between (RePaint); 1 is fastest, with seams."),
     Option(
         "strength", Annotated[float, Meta(gt=0, le=1)], 0.6, "How far --init is noised, in (0, 1]: 1 keeps hardly anything of it."
     ),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 from diffkit_schedules import SCHEDULES
 from diffkit_trainer import LOGGERS
-from diffkit_trainer.options import Count, Help, Option, OptionError, Options, nearest, options_of
+from diffkit_trainer.options import Help, Option, OptionError, Options, PositiveInt, nearest, options_of
 from msgspec import Meta
 
 from diffkit_cli.errors import UsageError, flag
@@ -38,14 +38,14 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         bool, Help("Add the network's output to that of the exact denoiser of a Gaussian fitted to the images.")
     ] = False
     schedule: Annotated[str, Help("Noise schedule. Default: the preset's, else offset_cosine. One of:")] = "offset_cosine"
-    steps: Annotated[Count, Help("Optimiser updates in total. Default: the preset's.")] = 30_000
+    steps: Annotated[PositiveInt, Help("Optimiser updates in total. Default: the preset's.")] = 30_000
     device: Annotated[str, Help("auto, cpu, cuda, cuda:1, mps ...")] = "auto"
-    log_every: Annotated[Count, Help("Steps between log entries.")] = 50
-    sample_every: Annotated[Count, Help("Steps between previews.")] = 1000
-    save_every: Annotated[Count, Help("Steps between checkpoints.")] = 1000
+    log_every: Annotated[PositiveInt, Help("Steps between log entries.")] = 50
+    sample_every: Annotated[PositiveInt, Help("Steps between previews.")] = 1000
+    save_every: Annotated[PositiveInt, Help("Steps between checkpoints.")] = 1000
     save_minutes: Annotated[Minutes | None, Help("Minutes between checkpoints, in addition.")] = None
-    keep: Annotated[Count, Help("How many of the newest checkpoints to keep.")] = 2
-    keep_every: Annotated[Count | None, Help("Also keep checkpoints whose step is a multiple of this.")] = None
+    keep: Annotated[PositiveInt, Help("How many of the newest checkpoints to keep.")] = 2
+    keep_every: Annotated[PositiveInt | None, Help("Also keep checkpoints whose step is a multiple of this.")] = None
     process_timeout: Annotated[Minutes, Help("Seconds until a process that does not answer ends the run.")] = 600.0
     pack: Annotated[bool, Help("Cache a folder's decoded images in $DIFFKIT_CACHE or ~/.cache/diffkit.")] = True
     log_to: Annotated[tuple[str, ...], Help("Further loggers, such as tensorboard.")] = ()

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from diffkit_trainer.data.image_modes import crop_square, to_grey_or_rgb
+from diffkit_trainer.data.colour_and_crop import crop_square, to_grey_or_rgb
 from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.pixels import image_to_tensor, tensor_to_image
@@ -34,7 +34,7 @@ def open_dataset(
     """The images, labels and classes of everything in a data set; see `open_images`. skip_bad has no effect.
 
     An item is an image, a pair (image, label), or a mapping with one of `IMAGE_KEYS` and optionally one of `LABEL_KEYS`. An image
-    is a Pillow image or a uint8 tensor (1 or 3, H, W). A label is a whole number or the name of a class; all items have the
+    is a Pillow image or a uint8 tensor (1 or 3, H, W). A label is an integer or the name of a class; all items have the
     same kind of label, or none. The classes are the data set's own names (`.classes`, or Hugging Face's `.features`), else the
     names that occur, sorted, or "0" to the largest label. Raises DataError, with the item's number, for anything else.
     """
@@ -93,7 +93,9 @@ def _label(value: Any, i: int) -> int | str | None:
     try:
         return int(operator.index(value))
     except TypeError:
-        raise DataError(f"item {i} of the data set: expected a whole number or a name as its label, got {value!r:.60}") from None
+        raise DataError(
+            f"item {i} of the data set: expected an integer or a class name as its label, got {value!r:.60}"
+        ) from None
 
 
 def _labels_and_classes(labels: Sequence[Any], names: tuple[str, ...]) -> tuple[Tensor | None, tuple[str, ...]]:

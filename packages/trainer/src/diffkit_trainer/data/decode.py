@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from diffkit_trainer.data.image_modes import crop_square, to_grey_or_rgb
+from diffkit_trainer.data.colour_and_crop import crop_square, to_grey_or_rgb
 from diffkit_trainer.errors import RefusedError
 from diffkit_trainer.files.regular import open_regular
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffkit_trainer.data.colour_and_crop import crop_square
 from diffkit_trainer.data.idx_file import read_idx
-from diffkit_trainer.data.image_modes import crop_square
 from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from diffkit_trainer.data.colour_and_crop import is_grey
 from diffkit_trainer.data.decode import FORMATS, MAX_THREADS, decode, failure_reason
-from diffkit_trainer.data.image_modes import is_grey
 from diffkit_trainer.data.images import Progress
 from diffkit_trainer.data.listing import list_images
 from diffkit_trainer.data.sources import open_images, source_kind

@@ -22,7 +22,8 @@ MIN_IMAGES = 40
 class Evaluation:
     """The scores of the samples and of real images, `images` of each.
 
-    features: the kind of the features; score: how good they are, if known. nearest, distances: for each sample the index of the
+    features: the kind of the features; feature_quality: their accuracy or explained
+    variance, None if unknown. nearest, distances: for each sample the index of the
     nearest image of the data, and the distance to it.
     """
 
@@ -30,7 +31,7 @@ class Evaluation:
     samples: Scores
     real: Scores
     features: str
-    score: float | None
+    feature_quality: float | None
     nearest: Tensor
     distances: Tensor
 
@@ -85,7 +86,7 @@ def evaluate(
         Scores.of(Comparison(of_samples, of_reference, distances)),
         Scores.of(Comparison(of_real, of_reference, real_distances)),
         features.kind,
-        features.score,
+        features.quality,
         index,
         distances,
     )

@@ -17,11 +17,11 @@ ONNX_DTYPES = {"tensor(uint8)": torch.uint8, "tensor(float)": torch.float32}
 
 
 class FeatureNetwork(NamedTuple):
-    """The features of the network in a file. kind: the name of the file; score: unknown, see `Features`."""
+    """The features of the network in a file. kind: the name of the file; quality: unknown, see `Features`."""
 
     network: Callable[[Tensor], Tensor]
     kind: str
-    score: None = None
+    quality: None = None
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """The network's output for uint8 images (N, 1 or 3, H, W), as float64 (N, D).

@@ -17,14 +17,14 @@ STEPS, BATCH_SIZE, LEARNING_RATE, CHUNK_IMAGES = 300, 64, 2e-3, 256
 class Features(NamedTuple):
     """The features of a trained network. scale: their mean and deviation on the training images.
 
-    kind: "classifier" or "autoencoder". score: on other images, the fraction that is classified correctly, or the fraction of
+    kind: "classifier" or "autoencoder". quality: on other images, the fraction that is classified correctly, or the fraction of
     the variance that is reconstructed.
     """
 
     trunk: nn.Module
     scale: tuple[Tensor, Tensor]
     kind: str
-    score: float
+    quality: float
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """The features of uint8 images (N, C, H, W): float64 (N, 64), of mean 0 and variance 1 on the training images."""
@@ -37,7 +37,7 @@ def learn_features(
 ) -> Features:
     """Train a small network on uint8 images (N, C, H, W): to classify them, or to reconstruct them if there are no labels.
 
-    test_pixels, test_labels: other images, for the score. Pixels may also be the output of `to_input`. The same seed, images
+    test_pixels, test_labels: other images, for the quality. Pixels may also be the output of `to_input`. The same seed, images
     and machine give the same features; torch's global generator is not changed. Takes seconds on a CPU.
     """
     channels = pixels.shape[1]

@@ -14,7 +14,7 @@ from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import atomic_write_bytes
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.tensors import load_finite_tensors, read_header, require_matching_tensors
-from diffkit_trainer.files.typed_json import Count, as_type, with_format, without_format
+from diffkit_trainer.files.typed_json import NonNegativeInt, as_type, with_format, without_format
 
 __all__ = ["ExportedNetwork", "read_export", "write_export"]
 
@@ -34,7 +34,7 @@ class Description(Struct):
     """The network's description in the header. half: float32 weights are stored as float16."""
 
     config: dict[str, Any]
-    step: Count
+    step: NonNegativeInt
     raw: bool
     half: bool = False
 
@@ -56,12 +56,12 @@ def write_export(path: Path, network: ExportedNetwork, *, half: bool = False) ->
     atomic_write_bytes(path, save(weights, {KEY: json.dumps(document, allow_nan=False)}))
 
 
-def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Tensor]]) -> ExportedNetwork:
+def read_export(path: Path, expected_tensors: Callable[[dict[str, Any]], Mapping[str, Tensor]]) -> ExportedNetwork:
     """The network in a file of `write_export`. The file may be untrusted.
 
-    expected: gives the network's tensors for a config, on any device, "meta" too; the file must hold the same names, shapes and
-    types. Raises RunError for a file that cannot be read or holds something else, for values that are not finite, and if
-    `expected` raises ValueError for the config.
+    expected_tensors: gives the network's tensors for a config, on any device, "meta" too; the file must hold the same names,
+    shapes and types. Raises RunError for a file that cannot be read or holds something else, for values that are not finite, and
+    if `expected_tensors` raises ValueError for the config.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def read_export(path: Path, expected: Callable[[dict[str, Any]], Mapping[str, Te
     header = read_header(path)
     found = _description(path, header.metadata)
     try:
-        tensors = expected(found.config)
+        tensors = expected_tensors(found.config)
     except ValueError as error:
         raise RunError(f"{path}: {error}") from None
     require_matching_tensors(header.tensors, _halved(tensors) if found.half else tensors, path)

@@ -1,5 +1,5 @@
 from .regular import read_file
 from .text import printable
-from .typed_json import Count, Text, as_type, convert
+from .typed_json import NonNegativeInt, Text, as_type, convert
 
-__all__ = ["Count", "Text", "as_type", "convert", "printable", "read_file"]
+__all__ = ["NonNegativeInt", "Text", "as_type", "convert", "printable", "read_file"]

@@ -18,8 +18,8 @@ __all__ = [
     "atomic_write_text",
     "commit_folder",
     "remove_folder",
+    "require_creatable",
     "require_free_space",
-    "require_place",
     "sha256",
 ]
 
@@ -85,7 +85,7 @@ def require_free_space(folder: Path, needed: int) -> None:
         raise RunError(f"{folder}: {needed} bytes are needed, {free} are free on this disk; make room")
 
 
-def require_place(path: Path) -> None:
+def require_creatable(path: Path) -> None:
     """Raises OSError, naming the path, if no file can be created there.
 
     It is tried in the nearest parent folder that exists. No file and no folder is left behind.

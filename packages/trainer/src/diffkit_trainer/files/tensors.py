@@ -17,7 +17,7 @@ from torch import Tensor
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.regular import open_run_file
 from diffkit_trainer.files.strict_json import parse_object
-from diffkit_trainer.files.typed_json import Count, as_type
+from diffkit_trainer.files.typed_json import NonNegativeInt, as_type
 from diffkit_trainer.limits import DTYPES, MAX_TENSORS
 
 __all__ = [
@@ -37,8 +37,8 @@ class Entry(Struct):
     """A tensor's entry in the header."""
 
     dtype: str
-    shape: Annotated[list[Count], Meta(max_length=8)]
-    data_offsets: tuple[Count, Count]
+    shape: Annotated[list[NonNegativeInt], Meta(max_length=8)]
+    data_offsets: tuple[NonNegativeInt, NonNegativeInt]
 
 
 class Header(NamedTuple):

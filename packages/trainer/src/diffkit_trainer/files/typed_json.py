@@ -11,12 +11,12 @@ from msgspec import Meta
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.strict_json import MAX_BYTES, read_json
 
-__all__ = ["FORMAT", "Count", "Text", "as_type", "convert", "read_document", "with_format", "without_format"]
+__all__ = ["FORMAT", "NonNegativeInt", "Text", "as_type", "convert", "read_document", "with_format", "without_format"]
 
 FORMAT = 1
 """The version in config.json, state.json, the manifest, exports and image metadata. Incremented if older readers would fail."""
 
-Count: TypeAlias = Annotated[int, Meta(ge=0, lt=2**62)]
+NonNegativeInt: TypeAlias = Annotated[int, Meta(ge=0, lt=2**62)]
 Text: TypeAlias = Annotated[str, Meta(max_length=4096)]
 """A text of bounded length. It may hold any character: code that prints it must escape what a terminal would act on."""
 
@@ -42,7 +42,7 @@ def without_format(document: Mapping[str, Any], path: object) -> dict[str, Any]:
     """
     found = document.get("format", FORMAT)
     if type(found) is not int or found < 1:
-        raise RunError(f"{path}: format must be a whole number from 1, found {found!r:.60}")
+        raise RunError(f"{path}: format must be an integer from 1, found {found!r:.60}")
     if found > FORMAT:
         raise RunError(f"{path}: is written in format {found!s:.20}, this diffkit reads formats up to {FORMAT}: upgrade diffkit")
     return {key: value for key, value in document.items() if key != "format"}
@@ -64,7 +64,7 @@ def as_type(value: Any, kind: type[T], path: object) -> T:
 def convert(value: Any, kind: type[T]) -> T:
     """A JSON value as a msgspec structure or another type. Raises ValueError, naming the field, if the value does not fit.
 
-    >>> convert([3, -1], tuple[int, Count])
+    >>> convert([3, -1], tuple[int, NonNegativeInt])
     Traceback (most recent call last):
     ValueError: [1]: expected int >= 0, found -1
     """

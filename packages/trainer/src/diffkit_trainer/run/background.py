@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from diffkit_trainer.run.checkpoint import snapshot
+from diffkit_trainer.run.checkpoint_contents import snapshot
 from diffkit_trainer.run.save import write
 from diffkit_trainer.training.trainer import Trainer
 

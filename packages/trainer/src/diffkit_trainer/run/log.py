@@ -12,7 +12,7 @@ from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.regular import read_file
 from diffkit_trainer.files.strict_json import parse_object
-from diffkit_trainer.files.typed_json import Count, as_type
+from diffkit_trainer.files.typed_json import NonNegativeInt, as_type
 
 __all__ = ["append_log", "read_log", "truncate_log"]
 
@@ -22,7 +22,7 @@ MAX_BYTES = 2**30
 class Entry(Struct):
     """The keys of an entry that are read; `Trainer.metrics` and others add more."""
 
-    step: Count
+    step: NonNegativeInt
     loss: float | None = None
     last: bool = False
 

@@ -19,7 +19,7 @@ from diffkit_trainer.errors import DivergedError, RunError
 from diffkit_trainer.files.atomic import commit_folder, remove_folder, require_free_space, sha256
 from diffkit_trainer.files.tensors import infinity_metadata, read_tensors
 from diffkit_trainer.files.typed_json import read_document, with_format
-from diffkit_trainer.run.checkpoint import Snapshot, average_names, restore, rounding_warning, snapshot, validate_numbers
+from diffkit_trainer.run.checkpoint_contents import Snapshot, average_names, restore, rounding_warning, snapshot, validate_numbers
 from diffkit_trainer.run.folder import is_run_folder, write_config
 from diffkit_trainer.run.verify import checkpoints, is_valid, latest_checkpoint, remove_trash, remove_unfinished
 from diffkit_trainer.training.experiment import changes
@@ -96,18 +96,20 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
     return final
 
 
-def load(run: Path | str, weights: str = "ema", expect: Callable[[dict[str, Any]], Mapping[str, Tensor]] | None = None) -> Loaded:
+def load(
+    run: Path | str, weights: str = "ema", expected_tensors: Callable[[dict[str, Any]], Mapping[str, Tensor]] | None = None
+) -> Loaded:
     """The weights of the newest valid checkpoint; the run may be from an untrusted source.
 
-    weights: "ema", another average such as "ema-0.9999", or "model" (raw). expect: expect(config) -> the network's tensors by
-    name, which may be on "meta"; names, shapes and types are compared with them before the file is read.
-    Raises RunError for a folder that is not a run, where no checkpoint is valid, where `expect` raises ValueError, and as
-    `read_tensors` does.
+    weights: "ema", another average such as "ema-0.9999", or "model" (raw). expected_tensors: expected_tensors(config) -> the
+    network's tensors by name, which may be on "meta"; names, shapes and types are compared with them before the file is read.
+    Raises RunError for a folder that is not a run, where no checkpoint is valid, where `expected_tensors` raises
+    ValueError, and as `read_tensors` does.
     """
     folder, step, warnings = latest_checkpoint(Path(run))
     config, path = read_document(folder / "config.json"), folder / f"{weights}.safetensors"
     try:
-        expected = expect(config) if expect else None
+        expected = expected_tensors(config) if expected_tensors else None
     except ValueError as error:
         raise RunError(f"{folder / 'config.json'}: {error}") from None
     return Loaded(step, config, read_tensors(path, expected), warnings)
@@ -129,7 +131,7 @@ def resume(run: Path | str, trainer: Trainer) -> list[str]:
         read_tensors(folder / f"{name}.safetensors", network.state_dict())
         for name, network in zip(average_names(trainer), trainer.ema.models, strict=True)
     ]
-    moments = read_tensors(folder / "optimizer.safetensors", trainer.optimiser.expected() if numbers["updates"] else None)
+    moments = read_tensors(folder / "optimizer.safetensors", trainer.optimiser.expected_moments() if numbers["updates"] else None)
     restore(trainer, numbers, moments, model, averages)
     changed = rounding_warning(numbers["environment"], trainer.environment)
     return warnings + ([changed] if changed else [])
@@ -150,9 +152,9 @@ def _untied(values: dict[str, Tensor]) -> dict[str, Tensor]:
     seen: set[int] = set()
     untied = {}
     for name, value in values.items():
-        place = value.untyped_storage().data_ptr()
-        untied[name] = value.clone() if place in seen else value
-        seen.add(place)
+        address = value.untyped_storage().data_ptr()
+        untied[name] = value.clone() if address in seen else value
+        seen.add(address)
     return untied
 
 

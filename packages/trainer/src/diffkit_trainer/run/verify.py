@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import sha256
-from diffkit_trainer.files.typed_json import Count, as_type, read_document
+from diffkit_trainer.files.typed_json import NonNegativeInt, as_type, read_document
 from diffkit_trainer.run.folder import read_config
 
 __all__ = ["checkpoints", "has_checkpoint", "is_valid", "latest_checkpoint", "remove_trash", "remove_unfinished"]
@@ -33,7 +33,7 @@ class Manifest(Struct):
 class Saved(Struct):
     """What state.json says of the checkpoint itself."""
 
-    step: Count
+    step: NonNegativeInt
 
 
 def checkpoints(run: Path | str) -> Iterator[tuple[int, Path]]:

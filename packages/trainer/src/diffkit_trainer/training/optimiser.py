@@ -106,7 +106,7 @@ class Optimiser:
         ]
         return numbers, {f"{i}.{key}": value for i, slot in enumerate(slots) for key, value in slot.items()}
 
-    def expected(self) -> dict[str, Tensor]:
+    def expected_moments(self) -> dict[str, Tensor]:
         """The moments of a state on "meta": names, shapes and types."""
         one = torch.empty((), device="meta")
         return {

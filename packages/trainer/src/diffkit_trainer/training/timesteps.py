@@ -38,8 +38,8 @@ def _logit_normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 def _stratified(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     count = shape[0]
     # without a permutation the samples of one part of the batch would have similar times
-    place = torch.randperm(count, generator=generator, device=generator.device).reshape(shape)
-    return ((torch.rand((), generator=generator, device=generator.device) + place) / count).remainder(1)
+    stratum = torch.randperm(count, generator=generator, device=generator.device).reshape(shape)
+    return ((torch.rand((), generator=generator, device=generator.device) + stratum) / count).remainder(1)
 
 
 TIMES: dict[str, Callable[[tuple[int, ...], torch.Generator], Tensor]] = {

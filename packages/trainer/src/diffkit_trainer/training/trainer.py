@@ -17,9 +17,9 @@ from diffkit_trainer.training.batch import BatchSpec, RandomBatch, part_bounds, 
 from diffkit_trainer.training.buffers import Buffers
 from diffkit_trainer.training.experiment import experiment
 from diffkit_trainer.training.losses import losses
-from diffkit_trainer.training.metrics import RunningMetrics
 from diffkit_trainer.training.muon import matrices_of
 from diffkit_trainer.training.optimiser import Optimiser
+from diffkit_trainer.training.running_metrics import RunningMetrics
 from diffkit_trainer.training.training_data import TrainingData
 from diffkit_trainer.training.validate import PRECISIONS, validate_network, validate_options, validate_preconditioner
 from diffkit_trainer.training.wrap import summed_over_processes, wrap

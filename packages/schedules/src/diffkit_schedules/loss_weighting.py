@@ -8,14 +8,14 @@ from diffkit_schedules.predictions import prediction_name
 if TYPE_CHECKING:
     from diffkit_schedules.rates import Rates
 
-__all__ = ["WEIGHTS", "weight"]
+__all__ = ["WEIGHTINGS", "weight"]
 
-WEIGHTS: dict[str, Callable[[Any, Any, float, Any], Any]] = {
+WEIGHTINGS: dict[str, Callable[[Any, Any, float, Any], Any]] = {
     "uniform": lambda signal, noise, gamma, xp: xp.ones_like(signal),
     "snr": lambda signal, noise, gamma, xp: signal * signal,
     "min_snr": lambda signal, noise, gamma, xp: xp.minimum(signal * signal, gamma * noise * noise),
 }
-"""Every loss weight: weight(signal, noise, gamma, xp), the scaled rates as arrays of xp. To add one, add an entry."""
+"""The weightings by name: weight(signal, noise, gamma, xp), the scaled rates as arrays of xp. To add one, add an entry."""
 
 
 def weight(rates: "Rates", kind: str = "uniform", prediction: str = "eps", gamma: float = 5.0) -> Any:
@@ -36,12 +36,12 @@ def weight(rates: "Rates", kind: str = "uniform", prediction: str = "eps", gamma
     >>> [weight(Rates(1.0, 0.25), "min_snr", prediction) for prediction in ("eps", "x0", "flow")]
     [0.3125, 5.0, 0.2]
     """
-    import numpy as np  # imported here, like arrays below: options read WEIGHTS, and must not load NumPy
+    import numpy as np  # imported here, like arrays below: options read WEIGHTINGS, and must not load NumPy
 
     from diffkit_schedules.arrays import namespace
 
-    if kind not in WEIGHTS:
-        raise ValueError(f"weight must be one of {', '.join(map(repr, WEIGHTS))}; got {kind!r}")
+    if kind not in WEIGHTINGS:
+        raise ValueError(f"weight must be one of {', '.join(map(repr, WEIGHTINGS))}; got {kind!r}")
     if not gamma > 0:
         raise ValueError(f"gamma must be > 0, got {gamma}")
     name = prediction_name(prediction)
@@ -51,7 +51,7 @@ def weight(rates: "Rates", kind: str = "uniform", prediction: str = "eps", gamma
     alpha, sigma = (np.float64(alpha), np.float64(sigma)) if number else rates
     with np.errstate(divide="ignore", over="ignore"):  # 1 / 0 is an intended infinity
         signal, noise = _SCALED_RATES[name](alpha, sigma)
-        result = WEIGHTS[kind](signal, noise, gamma, xp)
+        result = WEIGHTINGS[kind](signal, noise, gamma, xp)
     return float(result) if number else result
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diffkit_trainer.distributed.shard import full_tensor, shard_state_dict
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.typed_json import Count, Text, as_type
+from diffkit_trainer.files.typed_json import NonNegativeInt, Text, as_type
 from diffkit_trainer.training.experiment import changes
 from diffkit_trainer.training.trainer import Trainer
 
@@ -26,11 +26,11 @@ class StateNumbers(Struct):
     otherwise.
     """
 
-    step: Count
-    updates: Count
-    skipped: Count
-    streak: Count
-    ema_updates: Count
+    step: NonNegativeInt
+    updates: NonNegativeInt
+    skipped: NonNegativeInt
+    streak: NonNegativeInt
+    ema_updates: NonNegativeInt
     sums: Annotated[list[Annotated[float, Meta(ge=0, le=MAX_SUM)]], Meta(max_length=4096)]
     environment: dict[Text, Text | int | float | bool | None]
     scale: Annotated[float, Meta(gt=0, le=2.0**127)] | None = None

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from diffkit_trainer import RunError, resume, save, write_config
-from diffkit_trainer.run.checkpoint import snapshot
+from diffkit_trainer.run.checkpoint_contents import snapshot
 from torch.utils._python_dispatch import TorchDispatchMode
 
 

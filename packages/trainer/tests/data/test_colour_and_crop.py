@@ -3,8 +3,8 @@
 import pytest
 import torch
 from diffkit_trainer import DataError, open_images
+from diffkit_trainer.data.colour_and_crop import EXIF_TRANSPOSES, crop_square
 from diffkit_trainer.data.decode import decode
-from diffkit_trainer.data.image_modes import EXIF_TRANSPOSES, crop_square
 from diffkit_trainer.pixels import image_to_tensor
 from PIL import Image
 

@@ -36,7 +36,7 @@ def test_every_prediction_weighs_the_same_error_of_x0_alike(schedule, kind, t):
 
 
 @pytest.mark.parametrize("prediction", ds.PREDICTIONS)
-@pytest.mark.parametrize("kind", ds.WEIGHTS)
+@pytest.mark.parametrize("kind", ds.WEIGHTINGS)
 def test_arrays_and_floats_agree(kind, prediction):
     t = np.linspace(0.05, 0.95, 7)
     array = ds.weight(ds.cosine()(t), kind, prediction)
@@ -64,10 +64,10 @@ def test_defaults():
     assert ds.weight(rates) == 1
     assert ds.weight(rates, "min_snr") == pytest.approx(5 / 9, rel=1e-14)
     assert ds.weight(rates, "min_snr", "sample") == pytest.approx(5, rel=1e-14)
-    assert list(ds.WEIGHTS) == ["uniform", "snr", "min_snr"]
+    assert list(ds.WEIGHTINGS) == ["uniform", "snr", "min_snr"]
 
 
-@pytest.mark.parametrize("kind", ds.WEIGHTS)
+@pytest.mark.parametrize("kind", ds.WEIGHTINGS)
 @pytest.mark.parametrize("prediction", ds.PREDICTIONS)
 def test_integers_can_be_rates(kind, prediction):
     for rates in (ds.Rates(1, 0), ds.Rates(0, 1), ds.Rates(1, 1), ds.Rates(1.0, 0)):
@@ -112,7 +112,7 @@ def test_a_gamma_below_one_is_accepted():
             ds.weight(rates, gamma=gamma)
 
 
-@pytest.mark.parametrize("kind", ds.WEIGHTS)
+@pytest.mark.parametrize("kind", ds.WEIGHTINGS)
 def test_weights_have_the_library_of_the_rates(kind):
     torch = pytest.importorskip("torch")
     alpha, sigma = torch.tensor([0.8, 0.6]), torch.tensor([0.6, 0.8])

@@ -4,7 +4,7 @@ import math
 
 import torch
 from diffkit_trainer import World
-from diffkit_trainer.training.metrics import BUCKETS, RunningMetrics
+from diffkit_trainer.training.running_metrics import BUCKETS, RunningMetrics
 
 
 def test_metrics_are_means_over_finite_updates_in_all_and_by_time():
