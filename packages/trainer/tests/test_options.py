@@ -118,7 +118,7 @@ def test_the_signature_of_a_trainer_has_every_option():
 def test_the_nearest_names_are_suggested_or_all_listed():
     assert nearest("lr_schedul", OPTIONS, "options") == "did you mean 'lr_schedule'?"
     assert nearest("?", ["a", "b"], "options") == "the options are a, b"
-    assert nearest("?", map(str, range(60)), "options").endswith("48, 49 and 10 more")
+    assert nearest("?", map(str, range(60)), "options") == "the nearest of 60 options are 9, 8, 7"
 
 
 def test_options_import_neither_torch_nor_numpy():

@@ -18,6 +18,7 @@ from diffkit_cli.commands.schedules import schedules
 from diffkit_cli.commands.steps import steps
 from diffkit_cli.commands.train import train
 from diffkit_cli.errors import UsageError, nearest
+from diffkit_cli.unknown_flags import Command
 
 __all__ = ["app"]
 
@@ -25,10 +26,18 @@ __all__ = ["app"]
 class _Commands(TyperGroup):
     """Refuses an unknown command with the nearest names."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-"):  # before the flags of the application are parsed, which imports pydantic
+            self._require_command(ctx, args[0])
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in self.commands and not ctx.resilient_parsing:
-            raise UsageError(f"no command {args[0]!r}: {nearest(args[0], self.commands, 'commands')}")
+        self._require_command(ctx, args[0])
         return super().resolve_command(ctx, args)
+
+    def _require_command(self, ctx: Any, name: str) -> None:
+        if name not in self.commands and not ctx.resilient_parsing:
+            raise UsageError(f"no command {name!r}: {nearest(name, self.commands, 'commands')}")
 
 
 app = typer.Typer(
@@ -65,4 +74,4 @@ def diffkit(
 
 COMMANDS = (train, sample, interpolate, steps, inpaint, info, doctor, evaluate, export, import_pipeline, schedules)
 for command in COMMANDS:
-    app.command("import" if command is import_pipeline else command.__name__)(command)
+    app.command("import" if command is import_pipeline else command.__name__, cls=Command)(command)

@@ -49,7 +49,7 @@ def test_a_file_takes_every_key_in_its_type(file):
     ("text", "assignment", "message"),
     [
         ("save_evry = 5", "save_evry=5", "unknown option 'save_evry': did you mean 'save_every'"),
-        ("zzz = 5", "zzz=5", "unknown option 'zzz': the options are prediction, loss, "),
+        ("zzz = 5", "zzz=5", "unknown option 'zzz': the nearest of "),
         ('lr = "fast"', "lr=fast", "lr must be a number above 0, at most 1e+30, got 'fast'"),
         ('keep = "many"', "keep=many", "keep must be an integer from 1 to 1000000000, got 'many'"),
         ('flip = "yes"', "flip=yes", "flip must be true or false, got 'yes'"),

@@ -25,7 +25,7 @@ __all__ = [
 
 MAX_STEPS = 10**9
 MAX_SUGGESTIONS = 3
-MAX_LISTED = 50
+MAX_LISTED = 25
 
 PositiveInt: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, le=1e30)]
@@ -193,16 +193,20 @@ def options_of(kind: type[Struct]) -> Mapping[str, Option]:
 
 
 def nearest(word: str, known: Iterable[str], what: str) -> str:
-    """The hint for an unknown word: the nearest known ones, or all of them.
+    """The hint for an unknown word: those that it may be a misspelling of, else all of them, or the nearest of many.
 
     >>> nearest("smaple", ["sample", "train"], "commands"), nearest("x", ["sample", "train"], "commands")
     ("did you mean 'sample'?", 'the commands are sample, train')
+    >>> nearest("x", [f"n{i:02}" for i in range(10, 40)], "classes")
+    'the nearest of 30 classes are n39, n38, n37'
     """
     names = list(known)
-    if near := suggestion(word, names):
-        return near
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return f"the {what} are {', '.join(names[:MAX_LISTED])}{more}"
+    if meant := suggestion(word, names):
+        return meant
+    if len(names) <= MAX_LISTED:
+        return f"the {what} are {', '.join(names)}"
+    near = difflib.get_close_matches(word, names, n=MAX_SUGGESTIONS, cutoff=0)
+    return f"the nearest of {len(names)} {what} are {', '.join(near)}"
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

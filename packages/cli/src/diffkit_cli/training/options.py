@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from diffkit_cli.errors import UsageError, flag
 from diffkit_cli.recipes import PRESETS
+from diffkit_cli.synonyms import hint
 
 __all__ = ["FLAGS", "OPTIONS", "RESUMABLE", "SCHEDULE_NAMES", "Given", "TrainOptions", "check", "choices"]
 
@@ -74,7 +75,8 @@ def check(name: str, value: Any, *, where: str) -> Any:
     """
     prefix = f"{where}: " if where else ""
     if name not in OPTIONS:
-        raise UsageError(f"{prefix}unknown option {name!r:.60}: {nearest(name, OPTIONS, 'options')}")
+        way_out = hint(name, {key: repr(key) for key in OPTIONS}) or nearest(name, OPTIONS, "options")
+        raise UsageError(f"{prefix}unknown option {name!r:.60}: {way_out}")
     if value is None or (value == "none" and name != "data"):
         return None
     words = choices(name)
