@@ -113,7 +113,7 @@ REFUSED = {
     # images
     "sample run --init nowhere.png": (3, "nowhere.png: no such file"),
     "interpolate run --from picture.png --to text.txt": (3, "text.txt: not an image"),
-    "info text.txt": (3, "text.txt: not an image; expected a PNG that diffkit wrote"),
+    "info text.txt": (3, "text.txt: not an image; expected an image that diffkit wrote"),
     "evaluate run empty": (3, "empty: the folder is empty"),
     "evaluate run texts": (3, "texts: no images in this folder or below it"),
     "doctor text.txt": (3, "text.txt: is a file, not a folder"),

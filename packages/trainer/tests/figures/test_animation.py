@@ -1,14 +1,16 @@
 """Animations, frame by frame."""
 
 import pytest
-from diffkit_trainer import animation_size, grid, save_animation
+from diffkit_trainer import animation_size, grid, read_metadata, save_animation
 from PIL import Image, ImageSequence
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
 def test_frames_are_the_grids_in_order(tmp_path, suffix, numbered):
     frames = [numbered(4) * k for k in (1, 20, 60)]
-    save_animation(frames, tmp_path / f"a{suffix}", columns=2, seconds=0.3)
+    metadata = {"seed": 7, "classes": ["\u00e9"], "note": "x" * 1000}
+    save_animation(frames, tmp_path / f"a{suffix}", metadata, columns=2, seconds=0.3)
+    assert read_metadata(tmp_path / f"a{suffix}") == metadata
     with Image.open(tmp_path / f"a{suffix}") as animation:
         durations = []
         for image, frame in zip(ImageSequence.Iterator(animation), frames, strict=True):

@@ -1,4 +1,4 @@
-"""Metadata of a PNG that is damaged, too long or of a newer format."""
+"""Metadata of an image that is damaged, too long or of a newer format."""
 
 import pytest
 from diffkit_trainer import DataError, read_metadata
@@ -25,7 +25,8 @@ def test_invalid_metadata_is_refused(tmp_path, text, message):
         read_metadata(tmp_path / "a.png")
 
 
-def test_a_png_without_metadata_is_refused(tmp_path):
-    Image.new("L", (1, 1)).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"a\.png: has no diffkit metadata"):
-        read_metadata(tmp_path / "a.png")
+@pytest.mark.parametrize(("suffix", "options"), [("png", {}), ("gif", {"comment": b"\xff mine"}), ("gif", {}), ("webp", {})])
+def test_an_image_without_metadata_is_refused(tmp_path, suffix, options):
+    Image.new("L", (1, 1)).save(tmp_path / f"a.{suffix}", **options)
+    with pytest.raises(DataError, match=rf"a\.{suffix}: .*expected an image that diffkit wrote"):
+        read_metadata(tmp_path / f"a.{suffix}")

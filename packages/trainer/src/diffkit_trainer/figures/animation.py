@@ -1,11 +1,13 @@
 """Grids of images one after another, as an animated GIF or WebP."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from diffkit_trainer.figures.grid import grid, grid_size
+from diffkit_trainer.figures.metadata import save_options
 from diffkit_trainer.files.atomic import atomic_write
 
 __all__ = ["ANIMATION_FORMATS", "animation_size", "save_animation"]
@@ -38,13 +40,19 @@ def animation_size(count: int, size: tuple[int, int], out: str | Path, columns: 
 
 
 def save_animation(
-    frames: Sequence[Tensor], out: str | Path, *, columns: int | None = None, seconds: float = 3.0, hold_last: bool = True
+    frames: Sequence[Tensor],
+    out: str | Path,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    columns: int | None = None,
+    seconds: float = 3.0,
+    hold_last: bool = True,
 ) -> None:
     """Write one grid for each frame, uint8 (N, 1 or 3, H, W), as .gif (at most 256 colours per frame) or .webp (lossless).
 
     All frames are shown for the same time, together for `seconds`, but each for at least 1/50 s. hold_last: show the last frame
-    ten times as long. The animation repeats without end. The file is written atomically. Raises ValueError for no frames, and as
-    `grid` and `animation_size` do.
+    ten times as long. The animation repeats without end. metadata: read by `read_metadata`. The file is written atomically.
+    Raises ValueError for no frames, and as `grid` and `animation_size` do.
     """
     out = Path(out)
     suffix = out.suffix.lower()
@@ -62,4 +70,5 @@ def save_animation(
             duration=[duration] * len(others) + [LAST_FRAME_FACTOR * duration if hold_last else duration],
             loop=0,
             **({"lossless": True} if suffix == ".webp" else {"optimize": False}),
+            **save_options(ANIMATION_FORMATS[suffix], metadata),
         )

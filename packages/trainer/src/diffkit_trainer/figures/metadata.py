@@ -1,10 +1,12 @@
-"""Metadata of a generated image, how it was made: JSON in a text chunk of its PNG file."""
+"""Metadata of a generated image, how it was made: JSON in its PNG, GIF or WebP file."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
 from diffkit_trainer.data.decode import failure_reason, open_image
@@ -14,12 +16,27 @@ from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.files.typed_json import with_format, without_format
 
-__all__ = ["KEY", "png_info", "read_metadata"]
+__all__ = ["KEY", "png_info", "read_metadata", "save_options"]
 
 KEY = "diffkit"
-"""The keyword of the text chunk."""
+"""The keyword of a PNG's text chunk, and the first word of a GIF's comment and of a WebP's image description."""
 
 MAX_CHARACTERS = 2**16
+FORMATS = ("PNG", "GIF", "WEBP")
+
+
+def save_options(kind: str, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The arguments of Pillow's `save` that write the metadata, plain JSON, into a file of a format; none for None."""
+    if metadata is None:
+        return {}
+    if kind == "PNG":
+        return {"pnginfo": png_info(metadata)}
+    text = f"{KEY} {_as_json(metadata)}"
+    if kind == "GIF":
+        return {"comment": text.encode()}
+    exif = Image.Exif()
+    exif[Base.ImageDescription] = text
+    return {"exif": exif}
 
 
 def png_info(metadata: Mapping[str, Any] | None) -> PngInfo | None:
@@ -27,14 +44,14 @@ def png_info(metadata: Mapping[str, Any] | None) -> PngInfo | None:
     if metadata is None:
         return None
     info = PngInfo()
-    info.add_text(KEY, json.dumps(with_format(metadata), allow_nan=False))
+    info.add_text(KEY, _as_json(metadata))
     return info
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """The metadata of a PNG that diffkit wrote.
+    """The metadata of an image that diffkit wrote, PNG, GIF or WebP.
 
-    Raises DataError for a file that cannot be read, is not a PNG or has no metadata, and for metadata of a newer format.
+    Raises DataError for a file that cannot be read, is not such an image or has no metadata, and for metadata of a newer format.
 
     >>> from PIL import Image
     >>> from tempfile import TemporaryDirectory
@@ -44,18 +61,34 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     {'seed': 7}
     """
     try:
-        with open_regular(path) as file, open_image(file, ("PNG",)) as image:
-            text = image.info.get(KEY)
-            if text is None:  # the chunk may follow the pixels if another program rewrote the file
-                image.load()
-                text = image.info.get(KEY)
-    except Exception as error:  # a damaged PNG may raise anything
-        raise DataError(f"{printable(path)}: {failure_reason(error)}; expected a PNG that diffkit wrote") from None
-    if not isinstance(text, str):
-        raise DataError(f"{printable(path)}: has no diffkit metadata; expected a PNG that diffkit wrote")
+        with open_regular(path) as file, open_image(file, FORMATS) as image:
+            text = _text(image)
+    except Exception as error:  # a damaged image may raise anything
+        raise DataError(f"{printable(path)}: {failure_reason(error)}; expected an image that diffkit wrote") from None
+    if text is None:
+        raise DataError(f"{printable(path)}: has no diffkit metadata; expected an image that diffkit wrote")
     if len(text) > MAX_CHARACTERS:
         raise DataError(f"{printable(path)}: its metadata has {len(text)} characters, expected at most {MAX_CHARACTERS}")
     try:
         return without_format(parse_object(text.encode("utf-8", "surrogatepass"), "its metadata"), "its metadata")
     except RunError as error:
         raise DataError(f"{printable(path)}: {error}") from None
+
+
+def _as_json(metadata: Mapping[str, Any]) -> str:
+    return json.dumps(with_format(metadata), allow_nan=False)
+
+
+def _text(image: Image.Image) -> str | None:
+    """The JSON in an open image; None where it has none."""
+    if image.format == "PNG":
+        if KEY not in image.info:  # the chunk may follow the pixels if another program rewrote the file
+            image.load()
+        found = image.info.get(KEY)
+        return found if isinstance(found, str) else None
+    if image.format == "GIF":
+        found = image.info.get("comment", b"").decode(errors="replace")
+    else:
+        found = image.getexif().get(Base.ImageDescription)
+    keyword, _, text = str(found).partition(" ")
+    return text if keyword == KEY else None

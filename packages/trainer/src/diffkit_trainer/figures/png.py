@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from diffkit_trainer.figures.grid import grid
-from diffkit_trainer.figures.metadata import png_info
+from diffkit_trainer.figures.metadata import save_options
 from diffkit_trainer.files.atomic import atomic_write
 from diffkit_trainer.pixels import tensor_to_image
 
@@ -23,7 +23,7 @@ def save_png(image: Tensor | Image.Image, path: str | Path, metadata: Mapping[st
     """
     image = tensor_to_image(image) if isinstance(image, Tensor) else image
     with atomic_write(Path(path)) as temporary:
-        image.save(temporary, format="PNG", pnginfo=png_info(metadata))
+        image.save(temporary, format="PNG", **save_options("PNG", metadata))
 
 
 def save_images(
