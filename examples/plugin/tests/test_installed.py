@@ -6,7 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
+from diffkit_samplers import METHODS
 from diffkit_samplers.testing import check_sampler
+from diffkit_trainer import read_metadata
 from example_plugin.midpoint import midpoint
 from example_plugin.quadratic import quadratic
 from PIL import Image
@@ -61,6 +63,8 @@ def test_sampling_by_the_sampler(run, diffkit, tmp_path):
         out = tmp_path / f"{sampler}.png"
         sampled = diffkit("sample", run, "-n", "4", "--steps", "4", "--seed", "0", "--sampler", sampler, "--out", out)
         assert sampled.returncode == 0, sampled.stderr
+        distribution = ("diffkit-example-plugin", "1.2.3") if sampler == "example_midpoint" else METHODS.origin("ddim")
+        assert read_metadata(out)["versions"] == dict([distribution])
     ours, theirs = (np.asarray(Image.open(tmp_path / f"{sampler}.png")) for sampler in ("ddim", "example_midpoint"))
     assert ours.shape == theirs.shape
     assert (ours != theirs).any()

@@ -47,7 +47,7 @@ def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, dif
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["-n", 1], 2, "the metrics need at least 2 images, got -n 1"),
+        (["-n", 1], 2, "-n must be an integer from 2 to 1000000, got 1"),
         (["--out", "near.jpg"], 2, "--out must end in .png, got near.jpg"),
         (["--features", "inception"], 2, "--features: inception must be a .pt file (TorchScript) or .onnx"),
         (["--features", "nowhere.pt"], 2, "--features: nowhere.pt: no such file"),

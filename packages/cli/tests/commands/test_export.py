@@ -131,19 +131,17 @@ def test_the_command_that_is_offered_can_be_pasted(trained, tmp_path, monkeypatc
         (["info", "cut.safetensors"], 4, "cut.safetensors: "),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(trained, tmp_path, monkeypatch, diffkit, arguments, code, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").symlink_to(trained)
+def test_an_invalid_command_is_refused_in_one_line(trained, tmp_path, diffkit_beside_run, arguments, code, message):
     (tmp_path / "taken.safetensors").mkdir()
     (tmp_path / "text.safetensors").write_text("no network at all")
     Image.new("L", (8, 8)).save("picture.png")
     save_file({"a": torch.ones(1)}, "plain.safetensors")
-    assert diffkit("export", "run", "--out", "net.safetensors")[0] == 0
+    assert diffkit_beside_run("export", "run", "--out", "net.safetensors")[0] == 0
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "net.safetensors").read_bytes()[:-1])
     with_config = {"diffkit": json.dumps({"config": json.loads((trained / "config.json").read_text()), "step": 6, "raw": False})}
     weights = load_file("net.safetensors")
     del weights["image.bias"]
     save_file(weights, "other.safetensors", with_config)
-    ended, _, said = diffkit(*arguments)
+    ended, _, said = diffkit_beside_run(*arguments)
     assert message in one_line(said)
     assert ended == code

@@ -105,11 +105,9 @@ def test_an_edit_is_drawn_again_from_the_same_image_only(trained, picture, tmp_p
         (["sample", "run", "--init", "text.png"], 3, "text.png: not an image"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(trained, picture, tmp_path, monkeypatch, diffkit, arguments, code, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").symlink_to(trained)
+def test_an_invalid_command_is_refused_in_one_line(picture, tmp_path, diffkit_beside_run, arguments, code, message):
     (tmp_path / "text.png").write_text("no image")
     Image.new("L", (4, 8)).save("small.png")
-    ended, _, said = diffkit(*arguments)
+    ended, _, said = diffkit_beside_run(*arguments)
     assert message in one_line(said)
     assert ended == code

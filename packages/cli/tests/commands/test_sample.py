@@ -1,6 +1,7 @@
 """diffkit sample: samplers, sizes, classes, animations, reproducing a PNG."""
 
 import json
+from importlib.metadata import version
 
 import pytest
 from diffkit_cli.terminal import progress
@@ -73,7 +74,7 @@ def test_png_metadata_holds_the_options(trained, tmp_path, diffkit):
     expected = {
         **{"command": "sample", "weights": weights_hash(load(trained).weights), "step": 6, "raw": False},
         **{"sampler": "ddim", "steps": 2, "eta": 0.5, "spacing": "trailing", "guidance": 1.0, "size": [8, 8]},
-        **{"seed": 5, "n": 1, "grid": False, "classes": []},
+        **{"seed": 5, "n": 1, "grid": False, "classes": [], "versions": {"diffkit-samplers": version("diffkit-samplers")}},
     }
     code, out, _ = diffkit("info", tmp_path / "all" / "00001.png", "--json")
     assert (code, json.loads(out)) == (0, expected)

@@ -43,7 +43,7 @@ HOSTILE = {
     "steps RUN -n 1000000 --out a.png": (2, "use fewer images, a smaller --size\n"),
     "steps RUN -n 300 --steps 1 --size 512 --out a.png": (2, f"300 images of 512x512 {AT_A_TIME}"),
     "inpaint RUN image.png --mask image.png -n 1000000 --out a.png": (2, GRID),
-    "evaluate RUN -n 1000001": (2, "-n must be an integer from 1 to 1000000, got 1000001"),
+    "evaluate RUN -n 1000001": (2, "-n must be an integer from 2 to 1000000, got 1000001"),
     "train --batch-size 65536 --size 128 --out new": (2, "65536 images of 128x128 at a time, of a batch of 65536, take at least"),
     "train --batch-size 65536 --size 128 --dry-run": (2, "take a smaller --batch-size or --size, or more parts"),
     "train --steps 1000000000000 --out new": (2, "--steps must be an integer from 1 to 1000000000"),

@@ -90,7 +90,8 @@ def sample_theirs(trained, tmp_path, install_distribution):
 def test_a_sampler_of_another_distribution_is_used_by_name(sample_theirs, tmp_path):
     done = sample_theirs("theirs", "by-name")
     assert (done.returncode, "3 steps of theirs, eta 0.25" in done.stderr) == (0, True), done.stderr
-    assert read_metadata(tmp_path / "by-name" / "00000.png")["sampler"] == "theirs"
+    metadata = read_metadata(tmp_path / "by-name" / "00000.png")
+    assert (metadata["sampler"], metadata["versions"]) == ("theirs", {"theirs": "1.2"})
     assert sample_theirs("ddim", "by-options", "--steps", 3, "--eta", 0.25).returncode == 0
     assert pixels(tmp_path / "by-name") == pixels(tmp_path / "by-options")
 

@@ -8,21 +8,19 @@ import typer
 from diffkit_cli.errors import UsageError
 from diffkit_cli.flags import Device, Eta, Json, Raw, Run, Sampler, Spacing, Steps, Text, Work, sampling_flag
 from diffkit_cli.paths import ending_in
-from diffkit_cli.sampling.options import check_seeds, parse_flags, resolve
+from diffkit_cli.sampling.options import OPTIONS, check_seeds, parse_flags, resolve
 from diffkit_cli.sampling.pretrained import DIGITS, name_of
 
 __all__ = ["evaluate"]
 
-NUMBER = 1000
+DEFAULT = OPTIONS["number"].default
 
 
 def evaluate(
     ctx: typer.Context,
     run: Run = DIGITS,
     data: Annotated[str | None, typer.Argument(metavar="DATA", help="Data to compare with. Default: the training data.")] = None,
-    n: Annotated[
-        Text, sampling_flag("n", "-n", "--number", help="Number of samples, at most a quarter of the data.", default=NUMBER)
-    ] = None,
+    number: Annotated[Text, sampling_flag("number", "-n", "--number", default=DEFAULT)] = None,
     sampler: Sampler = None,
     steps: Steps = None,
     eta: Eta = None,
@@ -42,9 +40,7 @@ def evaluate(
 ) -> Work:
     """Compare samples with data: KID, FD, nearest neighbours."""
     given = parse_flags(ctx.params)
-    if given.get("n") == 1:
-        raise UsageError("the metrics need at least 2 images, got -n 1")
-    check_seeds(given.get("seed", 0), given.get("n", NUMBER))
+    check_seeds(given.get("seed", 0), given.get("number", DEFAULT))
     from diffkit_trainer import evaluate as compare
     from diffkit_trainer import require_creatable, split_dataset
 
@@ -72,7 +68,7 @@ def evaluate(
         images = real_images(source, model.shape)
         network = None if features is None else feature_network(features, images)
         split = split_dataset(images)
-        n = number_of_samples(given.get("n"), NUMBER, len(split.reference), source)
+        n = number_of_samples(given.get("number"), DEFAULT, len(split.reference), source)
         options = resolve({**given, "n": n}, model.schedule, model.shape[1:])
         classes = [str(k) for k in range(config.num_classes or 0)]
         labels = class_labels(config.network, config.data.classes, classes, n)

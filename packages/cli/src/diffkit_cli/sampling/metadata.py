@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+from diffkit_samplers import METHODS
 from diffkit_trainer import DataError, read_metadata
 from diffkit_trainer.files import NonNegativeInt, Text, convert
 from msgspec import Meta
@@ -29,9 +30,10 @@ class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
 
 
 def options_metadata(options: SamplingOptions) -> dict[str, Any]:
-    """The options as plain JSON."""
+    """The options as plain JSON; versions: of the distribution of the sampler."""
     document: dict[str, Any] = msgspec.to_builtins(options)
-    return document | {"size": list(options.size), "classes": list(options.classes)}
+    versions = dict([METHODS.origin(options.sampler)])
+    return document | {"size": list(options.size), "classes": list(options.classes), "versions": versions}
 
 
 def image_metadata(metadata: Mapping[str, Any], i: int) -> dict[str, Any]:

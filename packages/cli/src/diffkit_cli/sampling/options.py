@@ -59,6 +59,7 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
 
 _COMMANDS = (
     Option("batch_size", UpToMillion, None, "Images generated at once; does not change them. Default: as many as fit in memory."),
+    Option("number", Annotated[int, Meta(ge=2, le=10**6)], 1000, "Number of samples, at most a quarter of the data."),
     Option("rows", UpToMillion, 5, "Pairs of noises to interpolate between."),
     Option("columns", UpToMillion, 11, "Images in each row, its two ends included."),
     Option("rounds", UpToMillion, 5, "Times each step runs, noised back in between (RePaint); 1 is fastest, with seams."),
@@ -73,7 +74,7 @@ OPTIONS: Mapping[str, Option] = {**options_of(SamplingOptions)} | {option.name: 
 REGISTERED: Mapping[str, Collection[str]] = {"sampler": METHODS, "spacing": SPACINGS}
 """The options that take words; other distributions may add samplers."""
 
-_FLAGS = {"n": "-n", "classes": "--class"}
+_FLAGS = {"n": "-n", "number": "-n", "classes": "--class"}
 """The flags that are not called as their options are."""
 
 
