@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 OUT = Path(__file__).parents[1] / "src" / "diffkit_cli" / "digits" / "model.safetensors"
-TRAIN = ["train", "--preset", "tiny", "--steps", "10000", "--seed", "0"]
+TRAIN = ["train", "--preset", "tiny", "--steps", "10000", "--seed", "0", "--no-classes"]
 SETTINGS = ("lr_schedule=cosine", "sample_every=5000", "save_every=5000", "log_every=500")
 
 

@@ -24,7 +24,8 @@ def keys(*assignments):
     return [word for assignment in assignments for word in ("--set", assignment)]
 
 
-TINY = ["--steps", "6", "--batch-size", "8", *keys("log_every=2", "save_every=4", "sample_every=3")]
+TINY = ["--no-classes", "--steps", "6", "--batch-size", "8", *keys("log_every=2", "save_every=4", "sample_every=3")]
+"""A training of seconds, unconditional."""
 
 
 def python(*words, timeout=240, **options):

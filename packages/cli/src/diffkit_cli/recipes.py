@@ -6,7 +6,7 @@ from typing import Any
 from diffkit_schedules.registry import Registry
 from diffkit_unet import PRESETS as UNETS
 
-__all__ = ["PRESETS", "recipe_of"]
+__all__ = ["PRESETS", "UNETS", "recipe_of"]
 
 PRESETS = Registry("diffkit.networks", dict.fromkeys(UNETS, "diffkit_unet.presets:PRESETS"))
 """Every preset by name: the U-Nets of `diffkit_unet.PRESETS`, and those that other distributions register.
@@ -20,8 +20,9 @@ _UNET: dict[str, Any] = {"channels_last": True}  # about 5% less time on a CPU, 
 _PAPER: dict[str, Any] = _UNET | {
     **{"schedule": "linear_betas", "loss": "mse", "batch_size": 128, "lr": 2e-4, "warmup": 5000, "clip_grad_norm": 1.0},
     **{"weight_decay": 0.0, "ema": 0.9999, "flip": True, "normalise": "range"},
+    "class_dropout": None,
 }
-"""Ho, Jain and Abbeel 2020, appendix B; the clipping is in their code. The network itself drops a tenth."""
+"""Ho, Jain and Abbeel 2020, appendix B; the clipping is in their code. The network itself drops a tenth. It has no classes."""
 
 _RECIPES: dict[str, dict[str, Any]] = {
     # the Keras tutorial, "Denoising Diffusion Implicit Models": 50 epochs of 5 times some 8,000 images, in batches of 64

@@ -111,3 +111,8 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def num_classes(self) -> int | None:
         """The number of classes of the network; None for an unconditional one."""
         return self.network.get("num_classes")
+
+    @property
+    def class_dropout(self) -> float | None:
+        """The fraction of the labels that the training dropped: 0 leaves the null class untrained; None where it is unknown."""
+        return None if self.training is None else self.training.get("class_dropout")

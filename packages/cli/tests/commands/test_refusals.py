@@ -35,11 +35,15 @@ def place(blank, tmp_path_factory):
     large = weights | {"image.bias": weights["image.bias"] + 1e5}
     unknown = config["data"] | {"source": ""}
     always = UNet(1, widths=(8, 16), block_depth=1, num_classes=2, null_class=False)
+    both = UNet(1, widths=(8, 16), block_depth=1, num_classes=2)
+    learned = {"network": both.to_config()}
     for name, written, changes in (
         ("clip", weights, {"clip_x0": -1}),
         ("large", large, {}),
         ("unknown", weights, {"data": unknown}),
         ("always", always.state_dict(), {"network": always.to_config()}),
+        ("zero", both.state_dict(), learned | {"training": config["training"] | {"class_dropout": 0.0}}),
+        ("one", both.state_dict(), learned | {"training": config["training"] | {"class_dropout": 1.0}}),
     ):
         write_export(folder / f"{name}.safetensors", ExportedNetwork(written, config | changes, 0, raw=False))
     return folder
@@ -56,8 +60,16 @@ REFUSED = {
     "sample run -n 1000001": (2, "-n must be an integer from 1 to 1000000, got 1000001"),
     "sample run --raw=yes": (2, "--raw"),
     "sample run run": (2, "Got unexpected extra argument"),
-    "sample always.safetensors": (2, "this run's network has no null class: give a class by --class, from 0 to 1"),
-    "sample always.safetensors --class 0 --guidance 2": (2, "--guidance needs a null class"),
+    "sample always.safetensors --class none": (2, "a null class, which this run does not have: give a class by --class"),
+    "sample always.safetensors --class 0 --guidance 2": (2, "--guidance needs a null class, which this run does not have"),
+    "sample zero.safetensors --class none": (2, "a null class, which this run has not learned (class_dropout 0): give a class"),
+    "sample zero.safetensors --class 0 --class none": (2, "a null class, which this run has not learned (class_dropout 0)"),
+    "sample zero.safetensors --guidance 2": (
+        2,
+        "--guidance needs a null class, which this run has not learned (class_dropout 0)",
+    ),
+    "sample one.safetensors --class 0": (2, "--class: this run has learned no class (class_dropout 1): use --class none"),
+    "sample one.safetensors --guidance 2": (2, "--guidance 2 needs a class: give one by --class"),
     "steps run --device gpu": (2, DEVICE),
     "sample run --steps x": (2, "--steps must be an integer from 1 to 1000000, got 'x'"),
     "sample run --steps 3.5": (2, "--steps must be an integer from 1 to 1000000, got '3.5'"),

@@ -119,16 +119,21 @@ def test_classes_take_turns_and_guidance_1_is_off(with_classes, tmp_path, diffki
     runs = {
         "turns": ["--class", "digit3", "--class", "5", "-n", 3],
         "three": ["--class", "digit3", "-n", 3],
-        "none": ["-n", 3],
+        "none": ["-n", 3, "--class", "none"],
+        "default": ["-n", 12],
         "guided": ["--class", "digit3", "-n", 3, "--guidance", 4],
     }
     for name, options in runs.items():
         assert diffkit("sample", with_classes, "--steps", 3, "--out", tmp_path / name, *options)[0] == 0
-    turns, three, none, guided = (pixels(tmp_path / name) for name in runs)
+    turns, three, none, default, guided = (pixels(tmp_path / name) for name in runs)
     assert near([turns[0], turns[2]], [three[0], three[2]])
     assert not near(turns[1:2], three[1:2])
     assert not near(three, none)
     assert not near(three, guided)
+    for seed, name in ((3, "digit3"), (11, "digit1")):
+        alone = ["--class", name, "--seed", seed, "-n", 1, "--steps", 3, "--out", tmp_path / name]
+        assert diffkit("sample", with_classes, *alone)[0] == 0
+        assert near(default[seed : seed + 1], pixels(tmp_path / name)), "every class in turn"
     note = read_metadata(tmp_path / "turns" / "00001.png")
     assert (note["classes"], note["seed"]) == (["5"], 1)
     again = ["--like", tmp_path / "turns" / "00001.png", "--out", tmp_path / "again.png"]
@@ -205,7 +210,7 @@ def note(path, content):
         (["--class", "rose"], "no class 'rose': the classes are digit0, digit1"),
         (["--class", "digit30"], "no class 'digit30': did you mean 'digit3' or "),
         (["--class", "rose"], "the classes are digit0, digit1"),
-        (["--guidance", 2], "--guidance 2 needs a class: give one by --class"),
+        (["--class", "none", "--guidance", 2], "--guidance 2 needs a class: give one by --class"),
         (["--class", "3", "--guidance", "nan"], "--guidance must be a number from -1e+30 to 1e+30, got nan"),
     ],
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from diffkit_samplers import seeded
+from diffkit_trainer import read_metadata
 from diffusers import DDIMPipeline, DDIMScheduler, DDPMPipeline, DDPMScheduler, DiffusionPipeline, UNet2DModel
 
 from ..helpers import near, one_line, pixels
@@ -113,10 +114,12 @@ def test_classes_are_imported(tmp_path, monkeypatch, diffkit):
     monkeypatch.chdir(tmp_path)
     DDIMPipeline(network(num_class_embeds=4), DDIMScheduler()).save_pretrained("theirs")
     assert diffkit("import", "theirs", "--out", "run")[0] == 0
-    code, _, said = diffkit("sample", "run", "--out", "a.png")
-    assert (code, "no null class: give a class by --class, from 0 to 3" in one_line(said)) == (2, True)
+    code, _, said = diffkit("sample", "run", "--class", "none", "--out", "a.png")
+    assert (code, "a null class, which this run does not have: give a class by --class" in one_line(said)) == (2, True)
     code, _, said = diffkit("sample", "run", "--class", 1, "--guidance", 2, "--out", "a.png")
     assert (code, "--guidance needs a null class" in one_line(said)) == (2, True)
+    assert diffkit("sample", "run", "-n", 3, "--out", "a.png")[0] == 0
+    assert read_metadata("a.png")["classes"] == ["0", "1", "2"]
     one, other = (sampled(diffkit, "run", tmp_path / f"{k}", "--class", k) for k in (0, 3))
     assert not near(one, other)
     code, _, said = diffkit("export", "run", "--out", "back", "--format", "diffusers")

@@ -147,7 +147,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "data"
     class_dropout: Annotated[
         Fraction | None,
-        Help("Train class-conditionally, dropping this fraction of the labels for classifier-free guidance (0.1 is usual)."),
+        Help("Fraction of the labels to drop, for guidance; none: no classes. Default: 0.1 where the data has classes."),
     ] = None
     flip: Annotated[bool, Help("Random horizontal flips, with probability 0.5.")] = False
     batch_size: Annotated[UpTo65536, Help("Images per update, over all processes. Default: the preset's.")] = 64

@@ -52,7 +52,7 @@ def evaluate(
         print_evaluation,
         real_images,
     )
-    from diffkit_cli.sampling.class_labels import class_labels
+    from diffkit_cli.sampling.class_labels import class_labels, classes_in_turn
     from diffkit_cli.sampling.generate import concatenated, generate, times_of
     from diffkit_cli.sampling.limits import require_memory
     from diffkit_cli.sampling.loading import open_model
@@ -70,8 +70,7 @@ def evaluate(
         split = split_dataset(images)
         n = number_of_samples(given.get("number"), DEFAULT, len(split.reference), source)
         options = resolve({**given, "n": n}, model.schedule, model.shape[1:])
-        classes = [str(k) for k in range(config.num_classes or 0)]
-        labels = class_labels(config.network, config.data.classes, classes, n)
+        labels = class_labels(config, classes_in_turn(config), n)
         channels, height, width = model.shape
         require_memory(plural(n, "image"), n * channels * height * width, "use a smaller -n")
         if out is not None:

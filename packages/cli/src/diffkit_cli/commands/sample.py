@@ -58,7 +58,7 @@ def sample(
     animations = [path for path in (gif, webp) if path is not None]
     from diffkit_trainer import save_animation
 
-    from diffkit_cli.sampling.class_labels import class_labels
+    from diffkit_cli.sampling.class_labels import class_labels, classes_in_turn
     from diffkit_cli.sampling.generate import frame_steps, generate, times_of
     from diffkit_cli.sampling.init_image import open_init
     from diffkit_cli.sampling.limits import require_animations, require_image
@@ -82,19 +82,18 @@ def sample(
             weights = f"weights {before.weights}; {name_of(run)} has {loaded.weights}"
             warn(f"{like} was generated with other {weights}: the images will differ")
         model = loaded.model
-        options = resolve(chosen, model.schedule, model.shape[1:])
+        options = resolve({"classes": classes_in_turn(model.config)} | chosen, model.schedule, model.shape[1:])
         check_seeds(options.seed, options.n)
         start, started = open_init(model, options.size, init, given.get("strength"), like, before)
         times, shape = times_of(model.schedule, options, start), (model.shape[0], *options.size)
         require_image(out, options.n, shape)
         require_animations(animations, len(frame_steps(len(times) - 1)), options.n, shape)
-        network, names = model.config.network, model.config.data.classes
         samples = generate(
             model,
             options,
             times,
             batch_size=given.get("batch_size"),
-            labels=class_labels(network, names, options.classes, options.n, options.guidance),
+            labels=class_labels(model.config, options.classes, options.n, options.guidance),
             init=start,
             frames=bool(animations),
         )

@@ -9,7 +9,7 @@ import typer
 from diffkit_cli.errors import UsageError
 from diffkit_cli.flags import Text, Work, one_of
 from diffkit_cli.training.options import FLAGS, OPTIONS, choices
-from diffkit_cli.training.parse import parse_flags, parse_set, read_toml
+from diffkit_cli.training.parse import parse_classes, parse_flags, parse_set, read_toml
 
 __all__ = ["train"]
 
@@ -35,6 +35,10 @@ def train(
     ema: Annotated[Text, _flag("ema")] = None,
     seed: Annotated[Text, _flag("seed")] = None,
     device: Annotated[Text, _flag("device")] = None,
+    classes: Annotated[
+        bool | None,
+        typer.Option("--classes/--no-classes", help="Condition the network on the classes. Default: where the data has several."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run in --out.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip files that cannot be read as images.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options from a file; flags override them.")] = None,
@@ -54,7 +58,8 @@ def train(
     if json and not dry_run:
         raise UsageError("--json needs --dry-run")
     flags = parse_flags({name: ctx.params[name] for name in ("data", *FLAGS)})
-    given = (read_toml(config) if config else {}) | flags | parse_set(settings or [])
+    below, above = read_toml(config) if config else {}, parse_set(settings or [])
+    given = below | parse_classes(classes, below, above) | flags | above
     from diffkit_cli.training.session import run_training
 
     return partial(run_training, given, out, resuming=resume, skip_bad=skip_bad, dry=dry_run, as_json=json)

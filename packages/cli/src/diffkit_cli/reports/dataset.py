@@ -5,12 +5,11 @@ from typing import Any
 
 from diffkit_trainer import DatasetReport
 
-from diffkit_cli.terminal.console import plural, show, table
+from diffkit_cli.terminal.console import listed, plural, show, table
 
 __all__ = ["as_document", "print_document", "suggestions"]
 
 SMALL_DATASET = 500
-MAX_LISTED = 8
 LONG = 2
 """Ratio of the sides from which half of an image or more is cropped."""
 UNEVEN = 10
@@ -72,12 +71,12 @@ def print_document(document: dict[str, Any], size: int) -> None:
     sizes = [f"{side['width']}x{side['height']} ({side['images']})" for side in document["sizes"]]
     rows = {
         "images": str(document["images"]),
-        "sizes": _listed(sizes),
-        "modes": _listed([f"{mode} ({count})" for mode, count in document["modes"].items()]),
-        "classes": _listed([f"{name} ({count})" for name, count in document["classes"].items()]),
-        "cannot be read": _listed([f"{bad['file']} ({bad['reason']})" for bad in document["bad"]]),
-        "duplicates": _listed([" = ".join(names) for names in document["duplicates"]]),
-        f"smaller than {size}": _listed(document["small"]),
+        "sizes": listed(sizes),
+        "modes": listed([f"{mode} ({count})" for mode, count in document["modes"].items()]),
+        "classes": listed([f"{name} ({count})" for name, count in document["classes"].items()]),
+        "cannot be read": listed([f"{bad['file']} ({bad['reason']})" for bad in document["bad"]]),
+        "duplicates": listed([" = ".join(names) for names in document["duplicates"]]),
+        f"smaller than {size}": listed(document["small"]),
     }
     for name, value in rows.items():
         shown.add_row(name, value)
@@ -85,8 +84,3 @@ def print_document(document: dict[str, Any], size: int) -> None:
         shown.add_row("suggestion", suggestion)
     shown.add_row("trains", "yes" if document["trains"] else "no: diffkit train would end with exit code 3")
     show(document["data"], shown)
-
-
-def _listed(values: list[str]) -> str:
-    more = f" and {len(values) - MAX_LISTED} more" if len(values) > MAX_LISTED else ""
-    return ", ".join(values[:MAX_LISTED]) + more or "none"

@@ -1,40 +1,55 @@
 """From the names of classes to the labels that a network is conditioned on."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from diffkit_cli.errors import UsageError, nearest
+from diffkit_cli.run_config import RunConfig
 
-__all__ = ["class_labels"]
+__all__ = ["NULL", "class_labels", "classes_in_turn"]
+
+NULL = "none"
+"""The name of the null class, that of unconditional samples, unless a class has it."""
 
 
-def class_labels(
-    network: Mapping[str, Any], classes: Sequence[str], names: Sequence[str], images: int, guidance: float = 1.0
-) -> list[int] | None:
+def classes_in_turn(config: RunConfig) -> tuple[str, ...]:
+    """The classes of which a run generates images in turn where none is given: all that it has learned."""
+    if config.num_classes is None or config.class_dropout == 1:
+        return ()
+    return tuple(config.data.classes[: config.num_classes]) or tuple(map(str, range(config.num_classes)))
+
+
+def class_labels(config: RunConfig, names: Sequence[str], images: int, guidance: float = 1.0) -> list[int] | None:
     """A label for each image, image i of names[i mod len(names)]; None for unconditional samples.
 
-    network: the config of it. classes: the names of its classes. A name is one of them, or a number from 0. Raises UsageError
-    for an unknown name, for an unconditional network, for guidance without a class, and where the network has no null class.
-
-    >>> class_labels({"num_classes": 2}, ["rose", "tulip"], ["tulip", "0"], 3)
-    [1, 0, 1]
+    A name is that of a class, its number from 0, or `NULL`. Raises UsageError for an unknown name, for a class of an
+    unconditional network, for guidance without a class, and for what the network has not learned: classes, or the null class.
     """
-    count = network.get("num_classes")
-    if count is not None and not network.get("null_class", True):
-        if not names:
-            raise UsageError(f"this run's network has no null class: give a class by --class, from 0 to {count - 1}")
-        if guidance != 1:
-            raise UsageError("--guidance needs a null class, which this run's network does not have: leave it out")
-    if not names and guidance == 1:
-        return None
+    count, classes = config.num_classes, config.data.classes
     if count is None:
-        flag = "--class" if names else "--guidance"
-        raise UsageError(f"{flag} needs a class-conditional network; this run's is not: train one with --set class_dropout=0.1")
-    if not names:
-        raise UsageError(f"--guidance {guidance:g} needs a class: give one by --class")
-    known = {str(i): i for i in range(count)} | {name: i for i, name in enumerate(classes[:count])}
+        if names or guidance != 1:
+            option = "--class" if names else "--guidance"
+            raise UsageError(f"{option} needs a class-conditional network; this run's is not: train one with --classes")
+        return None
+    known = {NULL: count} | {str(i): i for i in range(count)} | {name: i for i, name in enumerate(classes[:count])}
     for name in names:
         if name not in known:
-            hint = nearest(name, classes or known, "classes")
-            raise UsageError(f"--class: this run has no class {name!r}: {hint}")
-    return [known[names[i % len(names)]] for i in range(images)]
+            raise UsageError(f"--class: this run has no class {name!r}: {nearest(name, classes or known, 'classes')}")
+    used = {known[name] for name in names} or {count}
+    _require_learned(config, count, used, guidance)
+    if guidance != 1 and used == {count}:
+        raise UsageError(f"--guidance {guidance:g} needs a class: give one by --class")
+    return [known[names[i % len(names)]] for i in range(images)] if names else None
+
+
+def _require_learned(config: RunConfig, count: int, used: set[int], guidance: float) -> None:
+    if config.class_dropout == 1 and used != {count}:
+        raise UsageError(f"--class: this run has learned no class (class_dropout 1): use --class {NULL}")
+    missing = ""
+    if not config.network.get("null_class", True):
+        missing = "does not have"
+    elif config.class_dropout == 0:
+        missing = "has not learned (class_dropout 0)"
+    if missing and count in used:
+        raise UsageError(f"unconditional samples need a null class, which this run {missing}: give a class by --class")
+    if missing and guidance != 1:
+        raise UsageError(f"--guidance needs a null class, which this run {missing}: leave it out")

@@ -30,10 +30,11 @@ class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
 
 
 def options_metadata(options: SamplingOptions) -> dict[str, Any]:
-    """The options as plain JSON; versions: of the distribution of the sampler."""
+    """The options as plain JSON, with the classes of the n images; versions: of the distribution of the sampler."""
     document: dict[str, Any] = msgspec.to_builtins(options)
     versions = dict([METHODS.origin(options.sampler)])
-    return document | {"size": list(options.size), "classes": list(options.classes), "versions": versions}
+    classes = list(options.classes[: options.n])
+    return document | {"size": list(options.size), "classes": classes, "versions": versions}
 
 
 def image_metadata(metadata: Mapping[str, Any], i: int) -> dict[str, Any]:

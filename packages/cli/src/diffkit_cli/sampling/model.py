@@ -34,11 +34,18 @@ class DiffusionModel:
         return self.schedule(1.0).sigma * seeded(seeds, like=self.like)(shape)
 
     def from_noise(
-        self, x: Any, *, steps: int, eta: float = 0.0, spacing: str | Sequence[float] = "uniform", noise: Any = None
+        self,
+        x: Any,
+        *,
+        steps: int,
+        eta: float = 0.0,
+        spacing: str | Sequence[float] = "uniform",
+        noise: Any = None,
+        labels: Sequence[int] | None = None,
     ) -> Any:
-        """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM."""
-        x0 = ddim(self._clipped(self.denoise, "ddim"), self.schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise)
-        return self.pixels(x0)
+        """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM. labels: a class for each image."""
+        denoise = self._clipped(self._denoiser(labels), "ddim")
+        return self.pixels(ddim(denoise, self.schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise))
 
     def states(
         self,

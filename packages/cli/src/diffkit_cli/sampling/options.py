@@ -35,7 +35,10 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
 
     n: Annotated[UpToMillion, Help("Number of images.")] = 16
     seed: Annotated[Annotated[int, Meta(ge=0, le=MAX_SEED)], Help("Seed of the noise; image i uses seed + i.")] = 0
-    classes: Annotated[tuple[Text, ...], Help("Class, by name or number; repeat the flag to cycle through several.")] = ()
+    classes: Annotated[
+        tuple[Text, ...],
+        Help("Class, by name or number, or none; repeat the flag for several in turn. Default: every class in turn."),
+    ] = ()
     sampler: Annotated[Text, Help("Sampling method.")] = "ddim"
     steps: Annotated[UpToMillion, Help("Sampling steps.")] = 20
     eta: Annotated[

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,24 @@ from rich.text import Text
 
 from diffkit_cli.terminal.streams import visible
 
-__all__ = ["Table", "answer", "command", "console", "plural", "results", "show", "table", "warn", "warnings_as_lines", "write"]
+__all__ = [
+    "Table",
+    "answer",
+    "command",
+    "console",
+    "listed",
+    "plural",
+    "results",
+    "show",
+    "table",
+    "warn",
+    "warnings_as_lines",
+    "write",
+]
 
 
 WIDE = 10_000
+MAX_LISTED = 8
 
 
 class Screen(Console):
@@ -94,10 +108,20 @@ def warnings_as_lines() -> Iterator[None]:
 def plural(count: int, thing: str) -> str:
     """A number with its noun, in the singular or the plural.
 
-    >>> plural(1, "image"), plural(0, "image"), plural(2, "channel")
-    ('1 image', '0 images', '2 channels')
+    >>> plural(1, "image"), plural(0, "image"), plural(2, "class")
+    ('1 image', '0 images', '2 classes')
     """
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+    return f"{count} {thing}{'' if count == 1 else 'es' if thing.endswith('s') else 's'}"
+
+
+def listed(values: Sequence[str]) -> str:
+    """The first values with commas, and how many more there are.
+
+    >>> listed("abc"), listed("abcdefghij"), listed([])
+    ('a, b, c', 'a, b, c, d, e, f, g, h and 2 more', 'none')
+    """
+    more = f" and {len(values) - MAX_LISTED} more" if len(values) > MAX_LISTED else ""
+    return ", ".join(values[:MAX_LISTED]) + more or "none"
 
 
 def command(*words: object) -> str:

@@ -13,13 +13,16 @@ from diffkit_cli.errors import UsageError, flag
 from diffkit_cli.recipes import PRESETS
 from diffkit_cli.synonyms import hint
 
-__all__ = ["FLAGS", "OPTIONS", "RESUMABLE", "SCHEDULE_NAMES", "Given", "TrainOptions", "check", "choices"]
+__all__ = ["CLASS_DROPOUT", "FLAGS", "OPTIONS", "RESUMABLE", "SCHEDULE_NAMES", "Given", "TrainOptions", "check", "choices"]
 
 Given: TypeAlias = dict[str, Any]
 """The options that were given, each in its range; None unsets one: the preset's or the default value counts."""
 
 SCHEDULE_NAMES = tuple(name for name in SCHEDULES if name not in ("discrete", "shift", "zero_terminal_snr", "karras"))
 """The schedules that a name suffices for and whose x is of unit variance, which karras' is not."""
+
+CLASS_DROPOUT = 0.1
+"""The class dropout of --classes, and of data with classes."""
 
 Minutes: TypeAlias = Annotated[float, Meta(gt=0, le=1e9)]
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from diffkit_trainer.options import shown
 from msgspec import inspect
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.terminal.streams import visible
-from diffkit_cli.training.options import OPTIONS, Given, TrainOptions, check
+from diffkit_cli.training.options import CLASS_DROPOUT, OPTIONS, Given, TrainOptions, check
 
-__all__ = ["parse_flags", "parse_set", "read_toml", "to_toml"]
+__all__ = ["parse_classes", "parse_flags", "parse_set", "read_toml", "to_toml"]
 
 MAX_BYTES = 2**20
 
@@ -46,6 +47,24 @@ def parse_flags(texts: Mapping[str, str | None]) -> Given:
     {'lr': 0.0001}
     """
     return {name: check(name, _value(name, text), where="") for name, text in texts.items() if text is not None}
+
+
+def parse_classes(classes: bool | None, config: Given, settings: Given) -> Given:
+    """--classes or --no-classes as the class dropout; config, settings: the options of the file and of --set.
+
+    Raises UsageError where --set contradicts the flag.
+
+    >>> parse_classes(True, {}, {}), parse_classes(True, {"class_dropout": 0.2}, {}), parse_classes(False, {}, {})
+    ({'class_dropout': 0.1}, {'class_dropout': 0.2}, {'class_dropout': None})
+    """
+    if classes is None:
+        return {}
+    dropout = settings.get("class_dropout")
+    if "class_dropout" in settings and classes is (dropout is None):
+        name = "--classes" if classes else "--no-classes"
+        raise UsageError(f"{name} and --set class_dropout={shown(dropout)} contradict each other: leave one of them out")
+    found = config.get("class_dropout")
+    return {"class_dropout": (CLASS_DROPOUT if found is None else found) if classes else None}
 
 
 def parse_set(assignments: Iterable[str]) -> Given:

@@ -1,4 +1,7 @@
-"""The previews of a run: samples from the same noise each time, by the average, and by the raw network while the average lags."""
+"""The previews of a run: samples from the same noise each time, by the average, and by the raw network while the average lags.
+
+They are of the classes in turn, where the network has some.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,6 +11,7 @@ from typing import Any
 from diffkit_trainer import Logger, Trainer, grid, save_images, save_png, side_by_side
 
 from diffkit_cli.run_config import RunConfig
+from diffkit_cli.sampling.class_labels import class_labels, classes_in_turn
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.terminal.console import warn
 
@@ -23,6 +27,7 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
     While the average's decay warms up, see `EMA.warm_until`, the raw network's samples are shown on the right.
     """
     step, path = trainer.step, run / "samples" / f"{trainer.step:08d}.png"
+    metadata = {"command": "train", "step": step, "seed": trainer.options.seed}
     try:
         average = _samples(trainer.ema.model, trainer, config)
         if step < trainer.ema.warm_until:
@@ -30,9 +35,9 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
                 raw = _samples(trainer.model, trainer, config)
             titles = f"moving average, step {step}", f"network as trained, step {step}"
             if trainer.world.first:
-                save_png(side_by_side([grid(average), grid(raw)], titles), path)
+                save_png(side_by_side([grid(average), grid(raw)], titles), path, metadata)
         elif trainer.world.first:
-            save_images(average, path)
+            save_images(average, path, metadata=[metadata])
         for logger in loggers:
             logger.images(average, step)
     except (OSError, RuntimeError) as error:
@@ -41,7 +46,8 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
 
 def _samples(network: Any, trainer: Trainer, config: RunConfig) -> Any:
     model, seed = DiffusionModel(network, trainer.schedule, config), trainer.options.seed
-    return model.from_noise(model.noise(list(range(seed, seed + IMAGES))), steps=STEPS)
+    labels = class_labels(config, classes_in_turn(config), IMAGES)
+    return model.from_noise(model.noise(list(range(seed, seed + IMAGES))), steps=STEPS, labels=labels)
 
 
 @contextmanager

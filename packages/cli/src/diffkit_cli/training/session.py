@@ -30,6 +30,7 @@ from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import command, console, plural, warn
 from diffkit_cli.terminal.signals import caught_signals, left_to_the_system
 from diffkit_cli.training.build import build_trainer, config_of, network_config_of
+from diffkit_cli.training.classes import say_classes, with_classes
 from diffkit_cli.training.data import open_data
 from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.loop import training_loop
@@ -65,7 +66,8 @@ def run_training(
         images, size = _open(early, run, skip_bad=skip_bad, resuming=resuming)
         if stored is not None and images.fingerprint != stored.data.fingerprint:
             raise UsageError(f"{early['data']}: not the images that {run} was trained on: give these, or another --out")
-        options = before or resolve(given, min(images.shape[1:]), size)
+        options, unused = (before, "") if before else with_classes(resolve(given, min(images.shape[1:]), size), given, images)
+        say_classes(options, images, unused)
         network = network_config_of(options, images, stored)
         require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
         if first and not dry:

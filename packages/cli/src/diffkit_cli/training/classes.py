@@ -1,0 +1,55 @@
+"""Whether a new run learns the classes of its data, and the line that says so."""
+
+from diffkit_trainer import Images
+from msgspec.structs import replace
+
+from diffkit_cli.errors import UsageError
+from diffkit_cli.networks import network_config, outline_of
+from diffkit_cli.recipes import UNETS, recipe_of
+from diffkit_cli.terminal.console import console, listed, plural
+from diffkit_cli.training.options import CLASS_DROPOUT, Given, TrainOptions
+
+__all__ = ["say_classes", "with_classes"]
+
+UNCONDITIONAL = "preset {} is unconditional, --classes trains with them"
+NO_CLASSES = "the network of preset {} takes none"
+
+
+def with_classes(options: TrainOptions, given: Given, images: Images) -> tuple[TrainOptions, str]:
+    """The options of a new run with its class dropout, and the reason why classes are left out, "" for none.
+
+    Where no dropout is given, it is `CLASS_DROPOUT` where the data has several classes and the preset takes them; 0 for a network
+    without a null class. Raises UsageError for a dropout that is given for a network without classes.
+    """
+    preset, chosen = options.preset, options.class_dropout
+    if chosen is None and ("class_dropout" in given or len(images.classes) < 2):
+        return options, ""
+    if chosen is None and "class_dropout" in recipe_of(preset):
+        return options, UNCONDITIONAL.format(preset)
+    default = _dropout_of(preset, images) if images.classes else CLASS_DROPOUT
+    if default is None and chosen is not None:
+        raise UsageError(f"{NO_CLASSES.format(preset)}: leave --classes and class_dropout out")
+    if default is None:
+        return options, NO_CLASSES.format(preset)
+    return (options if chosen is not None else replace(options, class_dropout=default)), ""
+
+
+def say_classes(options: TrainOptions, images: Images, reason: str = "") -> None:
+    """Print the classes of the data, and whether they are used; nothing for fewer than two. reason: why they are not used."""
+    if len(images.classes) > 1:
+        unused = f", not used{reason and f' ({reason})'}" if options.class_dropout is None else ""
+        console.print(f"{plural(len(images.classes), 'class')} found{unused}: {listed(images.classes)}")
+
+
+def _dropout_of(preset: str, images: Images) -> float | None:
+    """The default dropout for the preset's network; None where it takes no classes."""
+    if preset in UNETS:
+        return CLASS_DROPOUT
+    classes = len(images.classes)
+    try:
+        network = outline_of(network_config(preset, images.shape[0], classes))
+    except ValueError:  # a network that refuses classes
+        return None
+    if getattr(network, "num_classes", None) != classes:
+        return None
+    return CLASS_DROPOUT if getattr(network, "null_class", True) else 0.0
