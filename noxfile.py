@@ -25,7 +25,7 @@ SCRIPTS = (
 DIST = Path("dist").resolve()
 CONSTRAINTS = str(DIST / "constraints.txt")
 PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal", "--durations", "5")
-CHEAP = ("lint", "build", "types", "tests(schedules)", "tests(samplers)", "lowest", "tests(unet)")
+CHEAP = ("lint", "build", "install", "types", "tests(schedules)", "tests(samplers)", "lowest", "tests(unet)")
 COSTLY = ("plugin", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
@@ -66,6 +66,20 @@ def build(session: nox.Session) -> None:
     wheels = {package: max(DIST.glob(f"diffkit_{package}-*.whl"), key=os.path.getmtime) for package in PACKAGES}
     siblings = [f"diffkit-{package} @ {wheel.as_uri()}\n" for package, wheel in wheels.items()]
     Path(CONSTRAINTS).write_text("".join(siblings) + Path("constraints.txt").read_text())
+
+
+@nox.session
+@nox.parametrize(
+    ("document", "options"),
+    [("README.md", "--help"), ("CONTRIBUTING.md", "--collect-only -qq")],
+    ids=("README", "CONTRIBUTING"),
+)
+def install(session: nox.Session, document: str, options: str) -> None:
+    """The first `pip install` line of a document, as a shell runs it; then the line after it, with options that end it early."""
+    lines = [line.partition(" #")[0] for line in Path(document).read_text("utf-8").splitlines()]
+    pip = next(k for k, line in enumerate(lines) if line.startswith("    pip install "))
+    session.run("bash", "-ec", f"uv {lines[pip]}" if session.venv_backend == "uv" else lines[pip], external=True)
+    session.run("bash", "-ec", f"{lines[pip + 1]} {options}", external=True, silent=True)
 
 
 @nox.session(requires=["build"])
