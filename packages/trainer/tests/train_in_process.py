@@ -1,4 +1,4 @@
-"""One process of a training, with the environment of torchrun: train_in_process.py RUN FAULT STEPS [shard]."""
+"""One process of a training run, with the environment of torchrun: train_in_process.py RUN FAULT STEPS [shard]."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A logger: the loss of a training as CSV."""
+"""A logger: the loss of a training run as CSV."""
 
 import csv
 from collections.abc import Mapping

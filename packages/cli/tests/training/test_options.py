@@ -1,4 +1,4 @@
-"""The options of a training: their table in the README."""
+"""The options of a training run: their table in the README."""
 
 from pathlib import Path
 

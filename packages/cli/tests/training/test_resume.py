@@ -51,7 +51,7 @@ def test_steps_below_the_current_one_are_refused(run, diffkit):
         (lambda text: text.replace('"steps": 6', '"steps": true'), "config.json: training: steps: expected int, got bool"),
         (lambda text: text.replace('"keep"', '"kept"'), "unknown option 'kept': did you mean 'keep'"),
         (lambda text: text.replace('"lr": 0.001', '"lr": -1.0'), "lr must be a number above 0, at most 1e+30, got -1.0"),
-        (lambda text: text.replace('"training"', '"trained"'), "does not describe a training: it has none"),
+        (lambda text: text.replace('"training"', '"trained"'), "has no training options: it cannot be resumed"),
     ],
 )
 def test_a_damaged_config_is_a_damaged_run(run, diffkit, damage, message):

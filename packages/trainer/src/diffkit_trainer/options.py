@@ -1,4 +1,4 @@
-"""Every option of a training: its name, type, default, range and one line of help. Imports neither NumPy nor torch."""
+"""Every option of a training run: its name, type, default, range and one line of help. Imports neither NumPy nor torch."""
 
 import difflib
 import pkgutil

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of a training that saves all the time."""
+"""SIGKILL at random moments of a training run that saves all the time."""
 
 import pytest
 from diffkit_trainer import write_config

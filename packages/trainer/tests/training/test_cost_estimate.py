@@ -1,4 +1,4 @@
-"""The estimated time and memory of a training."""
+"""The estimated time and memory of a training run."""
 
 import time
 

@@ -40,7 +40,7 @@ class Smoothed:
 
 
 class TrainingProgress:
-    """The progress of a training; the loss is shown when it is logged, for reading it waits for the device."""
+    """The progress of a training run; the loss is shown when it is logged, for reading it waits for the device."""
 
     def __init__(self, steps: int, start: int, epoch: float, bar: Progress | None) -> None:
         self.steps, self.start, self.epoch, self.bar = steps, start, epoch, bar
@@ -73,7 +73,7 @@ class TrainingProgress:
 
 @contextmanager
 def training_progress(steps: int, start: int, epoch: float) -> Iterator[TrainingProgress]:
-    """Progress of a training from step `start` to `steps`; epoch: the number of steps in an epoch."""
+    """Progress of a training run from step `start` to `steps`; epoch: the number of steps in an epoch."""
     if not console.is_terminal:
         yield TrainingProgress(steps, start, epoch, None)
         return

@@ -16,12 +16,11 @@ from diffkit_cli.networks import network_config, network_of
 from diffkit_cli.recipes import PRESETS
 from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig
 from diffkit_cli.training.options import OPTIONS, TrainOptions
+from diffkit_cli.training.resolve import NOT_RESUMABLE
 
 __all__ = ["build_trainer", "config_of", "network_config_of"]
 
 FIT_BATCH = 256
-
-NO_TRAINING = "the run's config.json does not describe a training"
 
 PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
 
@@ -43,9 +42,9 @@ def network_config_of(options: TrainOptions, images: Images, stored: RunConfig |
         except ValueError as error:
             raise UsageError(f"linear: {error}") from None
     if stored.num_classes != classes:
-        raise RunError(f"{NO_TRAINING}: its network has num_classes {stored.num_classes!r:.60}, expected {classes}")
+        raise RunError(f"{NOT_RESUMABLE}: its network has num_classes {stored.num_classes!r:.60}, expected {classes}")
     if options.linear != ("network" in stored.network):
-        raise RunError(f"{NO_TRAINING}: linear is {shown(options.linear)}, which its network is not")
+        raise RunError(f"{NOT_RESUMABLE}: linear is {shown(options.linear)}, which its network is not")
     return stored.network
 
 
@@ -68,7 +67,7 @@ def build_trainer(
             if options.prediction == "eps" and schedule(1.0).alpha == 0:
                 raise ValueError("eps is undefined at zero terminal SNR, which its schedule has")
         except ValueError as error:
-            raise RunError(f"{NO_TRAINING}: {error}") from None
+            raise RunError(f"{NOT_RESUMABLE}: {error}") from None
     if isinstance(model, LinearPreconditioner):
         normalisation = Normalisation.of(images, options.normalise)
         model.fit(map(normalisation.to_network, images.pixels.split(FIT_BATCH)), flip=options.flip)

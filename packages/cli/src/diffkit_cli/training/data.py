@@ -1,4 +1,4 @@
-"""The images of a training, read with progress."""
+"""The images of a training run, read with progress."""
 
 from diffkit_trainer import Images, open_images, pack
 from diffkit_trainer.data import source_kind

@@ -1,4 +1,4 @@
-"""The memory of a training, compared with what is free before it begins."""
+"""The memory of a training run, compared with what is free before it begins."""
 
 import math
 from typing import Any

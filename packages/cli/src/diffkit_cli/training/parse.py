@@ -1,4 +1,4 @@
-"""The options of a training as people write them: KEY=VALUE and TOML, both checked by `check`."""
+"""The options of a training run as people write them: KEY=VALUE and TOML, both checked by `check`."""
 
 import tomllib
 import unicodedata

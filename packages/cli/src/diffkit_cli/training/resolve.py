@@ -13,7 +13,9 @@ from diffkit_cli.recipes import recipe_of
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.training.options import OPTIONS, RESUMABLE, Given, TrainOptions, check
 
-__all__ = ["check_together", "resolve", "resolve_resumed"]
+__all__ = ["NOT_RESUMABLE", "check_together", "resolve", "resolve_resumed"]
+
+NOT_RESUMABLE = "the run's config.json cannot be resumed"
 
 SMALL_SIDE = 32
 """Images up to this side are trained with the preset "small"."""
@@ -37,16 +39,16 @@ def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
 def resolve_resumed(stored: RunConfig, given: Given) -> TrainOptions:
     """The options of a run's config.json, overridden by those that were given and may change.
 
-    Raises UsageError for an option that differs from the run's and must not, RunError where `stored` describes no training.
+    Raises UsageError for an option that differs from the run's and must not, RunError where `stored` has no training options.
     """
     if stored.training is None:
-        raise RunError("the run's config.json does not describe a training: it has none")
+        raise RunError("the run's config.json has no training options: it cannot be resumed")
     document = stored.training | {"data": stored.data.source}
     try:
         values = {name: check(name, value, where="its config.json") for name, value in document.items()}
         before = TrainOptions(**values)
     except (ValueError, TypeError) as error:
-        raise RunError(f"the run's config.json does not describe a training: {error}") from None
+        raise RunError(f"{NOT_RESUMABLE}: {error}") from None
     one, other = stored.schedule.get("name"), before.schedule
     if one != other:
         raise RunError(f"the run's config.json names two schedules: {one!r:.60} and {other!r:.60}")

@@ -30,7 +30,7 @@ class BatchSpec(NamedTuple):
 
     @classmethod
     def of(cls, options: Options, images: Images) -> "BatchSpec":
-        """The `BatchSpec` of a training with these options on these images."""
+        """The `BatchSpec` of a training run with these options on these images."""
         chosen = (options.times, options.flip, options.class_dropout)
         return cls(options.seed, options.batch_size, len(images), images.shape, *chosen)
 

@@ -1,4 +1,4 @@
-"""The cost of a training, estimated from a few steps."""
+"""The cost of a training run, estimated from a few steps."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ STATUS = Path("/proc/self/status")
 
 
 class CostEstimate(NamedTuple):
-    """The time of an update and the memory of a training.
+    """The time of an update and the memory of a training run.
 
     seconds: the mean over `updates` updates. Bytes: weights and average with their buffers, gradients, and the optimiser's
     moments. peak: the largest memory so far, of a CUDA device, or of the process on a CPU with its libraries; None where the

@@ -1,4 +1,4 @@
-"""Everything that the result of a training depends on: a resumed run must have the same experiment."""
+"""Everything that the result of a training run depends on: a resumed run must have the same experiment."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping

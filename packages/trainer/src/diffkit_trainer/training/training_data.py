@@ -15,7 +15,7 @@ __all__ = ["TrainingData"]
 
 
 class TrainingData(NamedTuple):
-    """The images of a training, and how their pixels become x0: index, flip, normalise."""
+    """The images of a training run, and how their pixels become x0: index, flip, normalise."""
 
     pixels: Tensor
     labels: Tensor | None
@@ -26,7 +26,7 @@ class TrainingData(NamedTuple):
 
     @classmethod
     def of(cls, images: Images, options: Options, device: torch.device) -> "TrainingData":
-        """The images of a training; the pixels are on the device where they fit."""
+        """The images of a training run; the pixels are on the device where they fit."""
         normalisation = Normalisation.of(images, options.normalise)
         memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
         return cls(place_dataset(images.pixels, device), images.labels, normalisation, len(images.classes), device, memory_format)
