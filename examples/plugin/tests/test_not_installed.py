@@ -32,10 +32,15 @@ def test_sampling_refuses_the_name(diffkit, tmp_path):
     assert not (tmp_path / "grid.png").exists()
 
 
-@pytest.mark.parametrize("command", ["sample", "info"])
-def test_a_run_with_the_names_is_refused_by_name(command, run_folder, diffkit, tmp_path):
+def test_a_run_with_the_names_is_refused_by_name(run_folder, diffkit, tmp_path):
     assert run_folder.is_dir(), "test_installed.py trains it first"
-    refused = diffkit(command, run_folder, *(("--out", tmp_path / "grid.png") if command == "sample" else ()))
+    refused = diffkit("sample", run_folder, "--out", tmp_path / "grid.png")
     assert refused.returncode == 4
     assert "example-convolutions" in refused.stderr or "example_quadratic" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_info_says_what_the_run_needs(run_folder, diffkit):
+    shown = diffkit("info", run_folder)
+    assert shown.returncode == 0
+    assert "diffkit-example-plugin 1." in shown.stdout

@@ -1,4 +1,4 @@
-"""The paths that commands write to, checked while options are parsed, before anything is computed."""
+"""The paths that commands write to, checked while options are parsed, before anything is computed; and exports that they read."""
 
 import errno
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from diffkit_cli.errors import UsageError
 
-__all__ = ["ending_in", "png_or_folder"]
+__all__ = ["ending_in", "export_file", "png_or_folder"]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".apng", ".svg", ".pdf")
 """Suffixes of other image formats, which a folder's name does not have."""
@@ -44,6 +44,12 @@ def png_or_folder(path: Path) -> Path:
     if path.is_file():
         raise FileExistsError(errno.EEXIST, "is a file", str(path))
     return path
+
+
+def export_file(run: Path) -> Path | None:
+    """The file of `diffkit export` or `diffkit import`, given it or its folder; None for a run folder."""
+    inside = run / "model.safetensors"
+    return inside if inside.is_file() else run if run.suffix.lower() == ".safetensors" and run.is_file() else None
 
 
 def _file(path: Path) -> Path:

@@ -75,7 +75,7 @@ REFUSED = {
     "sample run --steps 3.5": (2, "--steps must be an integer from 1 to 1000000, got '3.5'"),
     "sample run --eta high": (2, "--eta must be a number in [0, 1], got 'high'"),
     "sample run --out=": (2, "--out is empty: give it a value (is a shell variable not set?)"),
-    "sample run --nothing": (2, "No such option: --nothing; see diffkit sample --help"),
+    "sample run --nothing": (2, "no option --nothing; see diffkit sample --help"),
     "steps run -n 0": (2, "-n must be an integer from 1 to 1000000, got 0"),
     "steps run --seed -1": (2, f"{SEEDS} -1"),
     "steps run --eta 2": (2, "--eta must be a number in [0, 1]"),

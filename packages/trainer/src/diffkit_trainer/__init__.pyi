@@ -12,6 +12,7 @@ from .errors import DataError, DivergedError, LockedError, RunError
 from .evaluation.evaluate import Evaluation, Split, evaluate, split_dataset
 from .evaluation.feature_file import FeatureNetwork, load_feature_network
 from .evaluation.metrics import Scores
+from .export.description import ExportDescription, describe_export
 from .export.diffusers import Pipeline, read_pipeline, write_pipeline
 from .export.onnx import write_onnx
 from .export.single_file import ExportedNetwork, read_export, write_export
@@ -29,11 +30,12 @@ from .memory import free_memory
 from .options import Option, OptionError, Options
 from .run.background import Saver
 from .run.folder import is_run_folder, read_config, require_writable, write_config
+from .run.history import append_start, read_history
 from .run.log import append_log, read_log, truncate_log
 from .run.loggers import LOGGERS, Logger, open_loggers
 from .run.save import Loaded, load, resume, save
 from .run.tensorboard import TensorBoardLogger
-from .run.verify import checkpoints, has_checkpoint
+from .run.verify import checkpoints, has_checkpoint, latest_checkpoint
 from .run.weights_hash import weights_hash
 from .training.cost_estimate import CostEstimate, estimate_cost
 from .training.ema import EMA
@@ -58,6 +60,7 @@ __all__ = [
     "DatasetReport",
     "DivergedError",
     "Evaluation",
+    "ExportDescription",
     "ExportedNetwork",
     "FeatureNetwork",
     "ImageFolder",
@@ -83,9 +86,11 @@ __all__ = [
     "activations",
     "animation_size",
     "append_log",
+    "append_start",
     "auto_batch_size",
     "cache_folder",
     "checkpoints",
+    "describe_export",
     "estimate_cost",
     "evaluate",
     "free_memory",
@@ -95,6 +100,7 @@ __all__ = [
     "inspect_images",
     "is_run_folder",
     "labelled_grid",
+    "latest_checkpoint",
     "load",
     "load_feature_network",
     "locked",
@@ -107,6 +113,7 @@ __all__ = [
     "process_group",
     "read_config",
     "read_export",
+    "read_history",
     "read_image",
     "read_log",
     "read_mask",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffkit_trainer import ExportedNetwork, RunError, read_export, write_export
+from diffkit_trainer import ExportedNetwork, RunError, describe_export, read_export, weights_hash, write_export
 from safetensors import safe_open
 
 WEIGHTS = {"a": torch.tensor([1.0, 0.1]), "b": torch.tensor([3], dtype=torch.int64)}
@@ -39,6 +39,19 @@ def test_half_precision_stores_float16_and_gives_float32(tmp_path):
     weights = read_export(tmp_path / "net.safetensors", expected).weights
     assert torch.equal(weights["a"], WEIGHTS["a"].half().float())
     assert torch.equal(weights["b"], WEIGHTS["b"])
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_description_has_the_hash_of_the_weights_that_are_read(tmp_path, half):
+    path, generator = tmp_path / "net.safetensors", torch.Generator().manual_seed(0)
+    numbers = torch.randn(2**10, 600, generator=generator)  # more than is read at a time
+    odd = {"tiny": torch.tensor([1e-7, 0.0, -0.0]), "none": torch.empty(0, 3), "flag": torch.tensor(True)}
+    write_export(path, ExportedNetwork({"a": numbers, **odd}, {"width": 2}, 7, raw=True), half=half)
+    found = describe_export(path)
+    tensors = {"a": torch.empty_like(numbers), **odd}
+    assert found.weights == weights_hash(read_export(path, lambda _: tensors).weights)
+    assert (found.config, found.step, found.raw) == ({"width": 2}, 7, True)
+    assert found.shapes == {"a": (2**10, 600), "tiny": (3,), "none": (0, 3), "flag": ()}
 
 
 def test_a_weight_beyond_float16_is_refused(tmp_path):

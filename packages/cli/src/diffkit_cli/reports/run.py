@@ -1,20 +1,35 @@
-"""What a run folder, an exported network or the metadata of an image say."""
+"""What a run folder, an exported network or the metadata of an image say. Reads headers and JSON, and imports no torch."""
 
 import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from diffkit_trainer import RunError, checkpoints, load, read_config, read_log, read_metadata, read_schedule
+from diffkit_trainer import (
+    RunError,
+    checkpoints,
+    describe_export,
+    latest_checkpoint,
+    read_config,
+    read_history,
+    read_log,
+    read_metadata,
+)
+from diffkit_trainer.files import read_header
 
-from diffkit_cli.networks import outline_of
+from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig, Trained
-from diffkit_cli.sampling.loading import export_file, load_model
 from diffkit_cli.sampling.pretrained import name_of
 from diffkit_cli.terminal.console import plural
 
-__all__ = ["describe"]
+__all__ = ["Rows", "describe", "started"]
 
 Rows: TypeAlias = list[tuple[str, str]]
+Shapes: TypeAlias = Mapping[str, Sequence[int]]
+
+BUFFERS = {"running_mean", "running_var", "num_batches_tracked", "mean", "log_spectrum", "colours"}
+"""The last parts of the names of tensors that are no parameters: those of batch norm and of the linear part."""
 
 
 def describe(path: Path) -> tuple[str, Rows, dict[str, Any]]:
@@ -22,44 +37,48 @@ def describe(path: Path) -> tuple[str, Rows, dict[str, Any]]:
 
     Raises RunError where no checkpoint of a run verifies, or for a damaged export; DataError for another file.
     """
-    if export_file(path):
-        return name_of(path), *_exported(path)
+    if (file := export_file(path)) is not None:
+        return name_of(path), *_exported(file)
     if path.is_file():
         metadata = read_metadata(path)
-        return (
-            str(path),
-            [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in metadata.items()],
-            metadata,
-        )
+        rows = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in metadata.items()]
+        return str(path), rows, metadata
     return str(path), *_run(path)
 
 
+def started(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The start of a run: the last one at step 0, for those before it failed; None where it is not known."""
+    return next((each for each in reversed(history) if each["step"] == 0), None)
+
+
 def _run(path: Path) -> tuple[Rows, dict[str, Any]]:
-    document, log = read_config(path), read_log(path)
+    document, log, history = read_config(path), read_log(path), read_history(path)
     config = RunConfig.in_folder(path, document)
-    saved = [step for step, _ in checkpoints(path)]
-    newest = load(path) if saved else None
-    warnings = newest.warnings if newest else []
-    step = newest.step if newest else None
     if config.trained is None:
         raise RunError(f"{path / 'config.json'}: expected training, found {', '.join(document)}")
-    try:
-        read_schedule(config.schedule)
-        rows = [*_rows(config), ("progress", _progress(step, log, config.trained.steps))]
-    except ValueError as error:
-        raise RunError(f"{path / 'config.json'}: {error}") from None
-    rows += [("checkpoints", ", ".join(map(str, saved)) or "none")]
+    saved = [step for step, _ in checkpoints(path)]
+    folder, step, warnings = latest_checkpoint(path) if saved else (None, None, [])
+    shapes = _shapes(folder / "ema.safetensors") if folder else None
+    rows = [*_rows(config, shapes), ("progress", _progress(step, log, config.trained.steps))]
+    rows += [("checkpoints", ", ".join(map(str, saved)) or "none"), *_starts(history)]
     rows += [("warning", warning) for warning in warnings]
-    found = {"step": step, "last": log[-1] if log else None, "checkpoints": saved, "warnings": warnings}
-    return rows, {"config": document, **found}
+    last = log[-1] if log else None
+    return rows, {"config": document, "step": step, "last": last, "checkpoints": saved, "history": history, "warnings": warnings}
 
 
-def _exported(path: Path) -> tuple[Rows, dict[str, Any]]:
-    loaded = load_model(path, raw=False, device="cpu")
-    weights = f"{loaded.weights}, {'raw' if loaded.raw else 'moving average'}"
-    config = loaded.model.config
-    rows = [*_rows(config), ("step", str(loaded.step)), ("weights", weights)]
-    return rows, {"config": config.document(), **loaded.metadata()}
+def _exported(file: Path) -> tuple[Rows, dict[str, Any]]:
+    found = describe_export(file)
+    try:
+        config = RunConfig.of(found.config)
+    except ValueError as error:
+        raise RunError(f"{file}: {error}") from None
+    weights = f"{found.weights}, {'raw' if found.raw else 'moving average'}"
+    rows = [*_rows(config, found.shapes), ("step", str(found.step)), ("weights", weights)]
+    return rows, {"config": config.document(), "weights": found.weights, "step": found.step, "raw": found.raw}
+
+
+def _shapes(file: Path) -> Shapes:
+    return {name: entry.shape for name, entry in read_header(file).tensors.items()}
 
 
 def _progress(saved: int | None, log: list[dict[str, Any]], steps: int) -> str:
@@ -71,22 +90,49 @@ def _progress(saved: int | None, log: list[dict[str, Any]], steps: int) -> str:
     return f"{progress}; logged to step {last['step']}" + (f", loss {last['loss']:.4f}" if last.get("loss") is not None else "")
 
 
-def _rows(config: RunConfig) -> Rows:
+def _starts(history: list[dict[str, Any]]) -> Rows:
+    """When and where the run was started, and last resumed."""
+    first = started(history)
+    rows = [("started", _date_and_host(first))] if first else []
+    if history and history[-1]["step"]:
+        rows.append((f"resumed at step {history[-1]['step']}", _date_and_host(history[-1])))
+    return rows
+
+
+def _date_and_host(start: Mapping[str, Any]) -> str:
+    device = f", {start['device']}" if "device" in start else ""
+    return f"{start['date'].replace('T', ' ').replace('+00:00', ' UTC')} on {start['host']}{device}"
+
+
+def _rows(config: RunConfig, shapes: Shapes | None) -> Rows:
+    """shapes: of the network's tensors, None where they are not known."""
     data, image, trained = config.data, config.image, config.trained
     size = f"{image.width}x{image.height}, {plural(image.channels, 'channel')}"
-    parameters = sum(parameter.numel() for parameter in outline_of(config.network).parameters())
     schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config.schedule.items() if key != "name")
     rows = [
         ("images", f"{data.images} of {size}, from {data.source}" if data.source else f"{size}; training data unknown"),
         ("classes", ", ".join(data.classes) or "none"),
-        ("network", f"{trained.preset if trained else config.imported}, {parameters:,} parameters"),
+        ("network", f"{trained.preset if trained else config.imported}{_parameters(shapes)}"),
         ("schedule", f"{config.schedule.get('name')} ({schedule})"),
         ("prediction", f"{config.prediction}, conditioned on the {config.condition}"),
     ]
-    if trained is None:
-        return rows
-    return [*rows, ("training", _training(trained))]
+    if trained is not None:
+        rows += [("training", _training(trained)), ("class dropout", _class_dropout(config.class_dropout))]
+    if config.versions:
+        rows.append(("versions", ", ".join(f"{name} {version}" for name, version in config.versions.items())))
+    return rows
+
+
+def _parameters(shapes: Shapes | None) -> str:
+    if shapes is None:
+        return ""
+    count = sum(math.prod(shape) for name, shape in shapes.items() if name.rpartition(".")[2] not in BUFFERS)
+    return f", {count:,} parameters"
 
 
 def _training(trained: Trained) -> str:
     return f"batch size {trained.batch_size}, lr {trained.lr:g}, EMA {trained.ema}, seed {trained.seed}"
+
+
+def _class_dropout(fraction: float | None) -> str:
+    return "none: not conditioned on classes" if fraction is None else f"{fraction:g}"

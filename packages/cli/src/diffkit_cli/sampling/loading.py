@@ -9,12 +9,13 @@ from diffkit_unet import keep_memory
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import network_of, outline_of
+from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.pretrained import name_of
 from diffkit_cli.terminal.console import console, warn
 
-__all__ = ["LoadedModel", "export_file", "load_model", "open_model"]
+__all__ = ["LoadedModel", "load_model", "open_model"]
 
 
 class LoadedModel(NamedTuple):
@@ -72,9 +73,3 @@ def load_model(run: Path, *, raw: bool, device: str) -> LoadedModel:
     if raw and not has_raw:
         raise UsageError(f"--raw: {name_of(run)} has the moving average only: leave --raw out")
     return LoadedModel(model, step, weights_hash(weights), has_raw, warnings)
-
-
-def export_file(run: Path) -> Path | None:
-    """The file of `diffkit export` or `diffkit import`, given it or its folder; None for a run folder."""
-    inside = run / "model.safetensors"
-    return inside if inside.is_file() else run if run.suffix.lower() == ".safetensors" and run.is_file() else None

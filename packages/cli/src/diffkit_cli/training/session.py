@@ -11,6 +11,7 @@ from diffkit_trainer import (
     RunError,
     Trainer,
     World,
+    append_start,
     has_checkpoint,
     is_run_folder,
     locked,
@@ -123,6 +124,7 @@ def _run(run: Path, options: TrainOptions, trainer: Trainer, config: RunConfig, 
     if trainer.world.first:
         truncate_log(run, trainer.step)
         write_config(run, config.document())
+        append_start(run, trainer.step, device=str(trainer.device))
     training_loop(run, options, trainer, config, stopped)
     signum = stopped()
     if signum or trainer.step < options.steps:

@@ -1,10 +1,8 @@
 """Any Pillow image as 8 bits per channel, grey or RGB: modes, EXIF orientation, transparency; and the square crop."""
 
-import torch
 from PIL import Image
 
 from diffkit_trainer.errors import RefusedError
-from diffkit_trainer.pixels import raw_bytes
 
 __all__ = ["EXIF_TRANSPOSES", "crop_square", "is_grey", "to_grey_or_rgb"]
 
@@ -88,6 +86,10 @@ def _convert(image: Image.Image) -> Image.Image:
 
 
 def _convert_numbers(image: Image.Image) -> Image.Image:
+    import torch  # here: the metadata of an image are read without it
+
+    from diffkit_trainer.pixels import raw_bytes
+
     dtype = torch.int32 if image.mode == "I" else torch.float32
     values = torch.frombuffer(bytearray(image.tobytes()), dtype=dtype)
     if dtype is torch.int32:

@@ -6,19 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from msgspec import Struct
 from safetensors.torch import save
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.export.description import KEY, read_description
 from diffkit_trainer.files.atomic import atomic_write_bytes
-from diffkit_trainer.files.strict_json import parse_object
-from diffkit_trainer.files.tensors import load_finite_tensors, read_header, require_matching_tensors
-from diffkit_trainer.files.typed_json import NonNegativeInt, as_type, with_format, without_format
+from diffkit_trainer.files.header import read_header
+from diffkit_trainer.files.tensors import load_finite_tensors, meta_tensors, require_matching_tensors
+from diffkit_trainer.files.typed_json import with_format
 
 __all__ = ["ExportedNetwork", "read_export", "write_export"]
-
-KEY = "diffkit"
 
 
 class ExportedNetwork(NamedTuple):
@@ -28,15 +26,6 @@ class ExportedNetwork(NamedTuple):
     config: dict[str, Any]
     step: int
     raw: bool
-
-
-class Description(Struct):
-    """The network's description in the header. half: float32 weights are stored as float16."""
-
-    config: dict[str, Any]
-    step: NonNegativeInt
-    raw: bool
-    half: bool = False
 
 
 def write_export(path: Path, network: ExportedNetwork, *, half: bool = False) -> None:
@@ -71,21 +60,14 @@ def read_export(path: Path, expected_tensors: Callable[[dict[str, Any]], Mapping
     {'width': 2}
     """
     header = read_header(path)
-    found = _description(path, header.metadata)
+    found = read_description(path, header)
     try:
         tensors = expected_tensors(found.config)
     except ValueError as error:
         raise RunError(f"{path}: {error}") from None
-    require_matching_tensors(header.tensors, _halved(tensors) if found.half else tensors, path)
+    require_matching_tensors(meta_tensors(header), _halved(tensors) if found.half else tensors, path)
     weights = {name: value.to(tensors[name].dtype) for name, value in load_finite_tensors(path).items()}
     return ExportedNetwork(weights, found.config, found.step, found.raw)
-
-
-def _description(path: Path, metadata: Mapping[str, str]) -> Description:
-    if KEY not in metadata:
-        raise RunError(f"{path}: its header has no config: expected a file of diffkit export")
-    document = parse_object(metadata[KEY].encode("utf-8", "surrogatepass"), path)
-    return as_type(without_format(document, path), Description, path)
 
 
 def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

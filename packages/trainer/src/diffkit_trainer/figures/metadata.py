@@ -61,12 +61,14 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     {'seed': 7}
     """
     try:
-        with open_regular(path) as file, open_image(file, FORMATS) as image:
-            text = _text(image)
+        with open_regular(path) as file, open_image(file) as image:
+            text = _text(image) if image.format in FORMATS else None
     except Exception as error:  # a damaged image may raise anything
         raise DataError(f"{printable(path)}: {failure_reason(error)}; expected an image that diffkit wrote") from None
     if text is None:
-        raise DataError(f"{printable(path)}: has no diffkit metadata; expected an image that diffkit wrote")
+        raise DataError(
+            f"{printable(path)}: has no diffkit metadata: it was not made by diffkit, or another program removed them"
+        )
     if len(text) > MAX_CHARACTERS:
         raise DataError(f"{printable(path)}: its metadata has {len(text)} characters, expected at most {MAX_CHARACTERS}")
     try:

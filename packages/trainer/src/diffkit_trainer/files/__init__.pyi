@@ -1,5 +1,6 @@
+from .header import read_header
 from .regular import read_file
 from .text import printable
 from .typed_json import NonNegativeInt, Text, as_type, convert
 
-__all__ = ["NonNegativeInt", "Text", "as_type", "convert", "printable", "read_file"]
+__all__ = ["NonNegativeInt", "Text", "as_type", "convert", "printable", "read_file", "read_header"]

@@ -1,51 +1,26 @@
 """Tensors from an untrusted safetensors file: the header is checked before memory is allocated."""
 
-import json
-import math
-import os
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
 
 import torch
-from msgspec import Meta, Struct
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.regular import open_run_file
-from diffkit_trainer.files.strict_json import parse_object
-from diffkit_trainer.files.typed_json import NonNegativeInt, as_type
-from diffkit_trainer.limits import DTYPES, MAX_TENSORS
+from diffkit_trainer.files.header import Header, read_header
+from diffkit_trainer.limits import DTYPES
 
 __all__ = [
-    "Header",
     "infinity_metadata",
     "load_finite_tensors",
-    "read_header",
+    "meta_tensors",
     "read_tensors",
     "require_matching_tensors",
 ]
 
-MAX_HEADER_BYTES = 8 * 2**20
 KEY = "infinite"
-
-
-class Entry(Struct):
-    """A tensor's entry in the header."""
-
-    dtype: str
-    shape: Annotated[list[NonNegativeInt], Meta(max_length=8)]
-    data_offsets: tuple[NonNegativeInt, NonNegativeInt]
-
-
-class Header(NamedTuple):
-    """The header of a safetensors file: its tensors by name, on the "meta" device, and its metadata."""
-
-    tensors: dict[str, Tensor]
-    metadata: dict[str, str]
 
 
 def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
@@ -57,29 +32,14 @@ def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> di
     """
     header = read_header(path)
     if expected is not None:
-        require_matching_tensors(header.tensors, expected, path)
+        require_matching_tensors(meta_tensors(header), expected, path)
     return load_finite_tensors(path, header.metadata.get(KEY, "").split("\n"))
 
 
-def read_header(path: Path) -> Header:
-    """The header of a safetensors file, without its data.
-
-    Raises RunError for anything but a regular file, for a header longer than 8 MB, for more than 20,000 tensors, and for sizes
-    that do not fit the file.
-    """
-    with open_run_file(path) as file:
-        size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
-        longest = min(MAX_HEADER_BYTES, max(size - 8, 0))
-        if length > longest:
-            expected = f"expected a header of at most {longest} bytes, found {length}"
-            raise RunError(f"{path}: not a safetensors file, or damaged: {expected}")
-        text = file.read(length)
-    found = text.count(b"{") - 1  # one object per tensor; counted before they are parsed, which would take a second
-    if found > MAX_TENSORS + 1:
-        raise RunError(f"{path}: expected at most {MAX_TENSORS} tensors, found {found}")
-    header = parse_object(text, path)
-    metadata = as_type(header.pop("__metadata__", {}), dict[str, str], f"{path}: __metadata__")
-    return Header({name: _meta_tensor(path, name, entry, size - 8 - length) for name, entry in header.items()}, metadata)
+def meta_tensors(header: Header) -> dict[str, Tensor]:
+    """The tensors of a header by name, on the "meta" device."""
+    types = {key: getattr(torch, dtype.name) for key, dtype in DTYPES.items()}
+    return {name: torch.empty(each.shape, dtype=types[each.dtype], device="meta") for name, each in header.tensors.items()}
 
 
 def infinity_metadata(names: Collection[str]) -> dict[str, str] | None:
@@ -123,14 +83,3 @@ def _description(tensor: Tensor | None) -> str:
     if tensor is None:
         return "nothing"
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
-
-
-def _meta_tensor(path: Path, name: str, entry: Any, data: int) -> Tensor:
-    with suppress(RunError):
-        found = as_type(entry, Entry, path)
-        (start, end), shape, dtype = found.data_offsets, found.shape, DTYPES.get(found.dtype)
-        # also if a side is 0: torch multiplies the other sides
-        fits = max([end, *shape]) <= data and math.prod(max(side, 1) for side in shape) < 2**60
-        if dtype and fits and math.prod(shape) * dtype.itemsize == end - start:
-            return torch.empty(shape, dtype=dtype, device="meta")
-    raise RunError(f"{path}: {name!r}: expected a type, a shape and offsets in {data} bytes, found {json.dumps(entry)[:80]}")

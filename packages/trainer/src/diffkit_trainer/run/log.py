@@ -1,8 +1,6 @@
 """log.jsonl: one JSON object per line."""
 
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +8,10 @@ from msgspec import Struct
 
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import atomic_write_text
-from diffkit_trainer.files.regular import read_file
-from diffkit_trainer.files.strict_json import parse_object
-from diffkit_trainer.files.typed_json import NonNegativeInt, as_type
+from diffkit_trainer.files.json_lines import append_line, read_lines
+from diffkit_trainer.files.typed_json import NonNegativeInt
 
 __all__ = ["append_log", "read_log", "truncate_log"]
-
-MAX_BYTES = 2**30
 
 
 class Entry(Struct):
@@ -29,12 +24,7 @@ class Entry(Struct):
 
 def append_log(run: Path | str, entry: dict[str, Any]) -> None:
     """Add one JSON object as a line to log.jsonl. Raises RunError where the disk cannot be written."""
-    path = Path(run) / "log.jsonl"
-    try:
-        with open(path, "a", encoding="utf-8", opener=_without_waiting) as file:
-            file.write(json.dumps(entry, allow_nan=False) + "\n")
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+    append_line(Path(run) / "log.jsonl", entry)
 
 
 def read_log(run: Path | str) -> list[dict[str, Any]]:
@@ -42,15 +32,7 @@ def read_log(run: Path | str) -> list[dict[str, Any]]:
 
     Raises RunError for anything but a file of at most 1 GiB.
     """
-    path = Path(run) / "log.jsonl"
-    lines = read_file(path, MAX_BYTES, links=True).splitlines() if path.exists() else []
-    entries = []
-    for line in lines:
-        with suppress(RunError):
-            entry = parse_object(line, path)
-            as_type(entry, Entry, path)
-            entries.append(entry)
-    return entries
+    return read_lines(Path(run) / "log.jsonl", Entry)
 
 
 def truncate_log(run: Path | str, step: int) -> None:
@@ -73,8 +55,3 @@ def truncate_log(run: Path | str, step: int) -> None:
         atomic_write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror})") from None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open without waiting: a FIFO that nobody reads is an error."""
-    return os.open(path, flags | os.O_NONBLOCK, 0o666)

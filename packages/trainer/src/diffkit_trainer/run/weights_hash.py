@@ -1,11 +1,10 @@
 """A short hash of a network's weights."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 
 from torch import Tensor
 
+from diffkit_trainer.files.tensor_hash import tensor_hash
 from diffkit_trainer.pixels import raw_bytes
 
 __all__ = ["weights_hash"]
@@ -18,9 +17,5 @@ def weights_hash(weights: Mapping[str, Tensor]) -> str:
     >>> weights_hash({"a": torch.ones(2)}) == weights_hash({"a": torch.ones(2)}) != weights_hash({"a": torch.zeros(2)})
     True
     """
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        value = weights[name]
-        digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
-        digest.update(raw_bytes(value))
-    return digest.hexdigest()[:16]
+    ordered = sorted(weights.items())
+    return tensor_hash((name, str(each.dtype).removeprefix("torch."), each.shape, [raw_bytes(each)]) for name, each in ordered)

@@ -96,12 +96,12 @@ def _validate_tensors(model: nn.Module) -> None:
             raise ValueError(
                 f"the parameter {name!r} must be of floating-point numbers of 16 bits or more, got {parameter.dtype}"
             )
-    state = model.state_dict()
+    state, types = model.state_dict(), [dtype.name for dtype in DTYPES.values()]
     for name, value in state.items():
         if not isinstance(value, torch.Tensor):
             raise ValueError(f"{name!r} must be a tensor for a checkpoint to hold it, got {type(value).__name__}")
-        if value.dtype not in DTYPES.values() or value.ndim > MAX_AXES:
-            held = f"{', '.join(str(dtype).removeprefix('torch.') for dtype in DTYPES.values())} of {MAX_AXES} axes at most"
+        if str(value.dtype).removeprefix("torch.") not in types or value.ndim > MAX_AXES:
+            held = f"{', '.join(types)} of {MAX_AXES} axes at most"
             raise ValueError(f"{name!r} must be of a type that a checkpoint holds, {held}; got {value.dtype} of {value.ndim}")
     count = max(len(state), 3 * len(trained))  # of each parameter AdamW keeps three
     if count > MAX_TENSORS:
