@@ -29,7 +29,7 @@ from .files.tensors import require_matching_tensors
 from .memory import free_memory
 from .options import Option, OptionError, Options
 from .run.background import Saver
-from .run.folder import is_run_folder, read_config, require_writable, write_config
+from .run.folder import is_run_folder, read_config, remove_unused_run, require_writable, write_config
 from .run.history import append_start, read_history
 from .run.log import append_log, read_log, truncate_log
 from .run.loggers import LOGGERS, Logger, open_loggers
@@ -120,6 +120,7 @@ __all__ = [
     "read_metadata",
     "read_pipeline",
     "read_schedule",
+    "remove_unused_run",
     "require_creatable",
     "require_matching_tensors",
     "require_writable",

@@ -1,5 +1,6 @@
 """The lock of a run folder."""
 
+import fcntl
 import os
 
 import pytest
@@ -66,3 +67,11 @@ def test_a_lock_file_is_removed_unless_the_block_raises(tmp_path):
     with pytest.raises(KeyError), wait_for_lock(tmp_path / "a.lock"):
         raise KeyError
     assert (tmp_path / "a.lock").exists()
+
+
+def test_a_lock_whose_file_was_removed_is_not_held(tmp_path, monkeypatch):
+    """Another process may have removed it between its opening and the lock."""
+    flock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", lambda file, how: (flock(file, how), (tmp_path / "lock").unlink()))
+    with pytest.raises(LockedError, match="in use by process unknown"), locked(tmp_path):
+        pass

@@ -1,7 +1,18 @@
 """The run folder and its config."""
 
 import pytest
-from diffkit_trainer import RunError, read_config, write_config
+from diffkit_trainer import (
+    RunError,
+    append_log,
+    is_run_folder,
+    locked,
+    read_config,
+    read_log,
+    remove_unused_run,
+    require_writable,
+    truncate_log,
+    write_config,
+)
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"a": NaN}', '{"a": 1e999}', '{"a": 1, "a": 2}', "[" * 10**5, '{"a": '])
@@ -13,8 +24,6 @@ def test_an_invalid_config_is_refused(run, text):
 
 
 def test_a_run_may_be_given_as_a_string(tmp_path, config):
-    from diffkit_trainer import append_log, is_run_folder, locked, read_config, read_log, require_writable, truncate_log
-
     run = str(tmp_path / "run")
     write_config(run, config)
     with locked(run):
@@ -52,3 +61,18 @@ def test_a_read_only_run_folder_is_refused(tmp_path, run_python):
         f"{folder}: cannot be written (Permission denied)",
         f"{folder}: cannot be written (Permission denied); give another --out",
     ], done.stderr
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path, config):
+    empty, kept, begun = (tmp_path / name for name in ("empty", "kept", "begun"))
+    for run in (empty, kept, begun):
+        with locked(run):
+            require_writable(run)
+            if run == kept:
+                (run / "mine").touch()
+            elif run == begun:
+                write_config(run, config)
+            remove_unused_run(run)
+    assert not empty.exists()
+    assert sorted(path.name for path in kept.iterdir()) == ["checkpoints", "lock", "mine"]
+    assert sorted(path.name for path in begun.iterdir()) == ["checkpoints", "config.json", "lock"]

@@ -6,7 +6,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import DivergedError, Logger, RunError, Saver, Trainer, append_log, checkpoints, open_loggers
+from diffkit_trainer import (
+    DivergedError,
+    Logger,
+    RunError,
+    Saver,
+    Trainer,
+    append_log,
+    append_start,
+    checkpoints,
+    open_loggers,
+    truncate_log,
+    write_config,
+)
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.progress import training_progress
@@ -26,6 +38,10 @@ def training_loop(run: Path, options: TrainOptions, trainer: Trainer, config: Ru
             saver = held.enter_context(Saver(run, keep=options.keep, keep_every=options.keep_every))
             names = options.log_to if trainer.world.first else ()
             loggers = held.enter_context(open_loggers(names, run, trainer.step))
+            if trainer.world.first:  # after the loggers were opened: without them the run does not begin
+                truncate_log(run, trainer.step)
+                write_config(run, config.document())
+                append_start(run, trainer.step, device=str(trainer.device))
             _loop(run, options, trainer, config, stopped, saver, loggers)
     except DivergedError as error:
         good = next((f"the last good checkpoint is {path}" for _, path in checkpoints(run)), "there is no checkpoint yet")

@@ -40,7 +40,7 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
             save_images(average, path, metadata=[metadata])
         for logger in loggers:
             logger.images(average, step)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: samples that are not finite
         warn(f"no preview at step {step}: {str(error).splitlines()[0]}")
 
 

@@ -8,20 +8,15 @@ from pathlib import Path
 from diffkit_trainer import (
     DataError,
     Images,
-    RunError,
     Trainer,
     World,
-    append_start,
     has_checkpoint,
-    is_run_folder,
     locked,
     pick_device,
     process_group,
     read_config,
     require_writable,
     resume,
-    truncate_log,
-    write_config,
 )
 from diffkit_unet import keep_memory
 
@@ -38,6 +33,7 @@ from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory import require_training_memory
 from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
 from diffkit_cli.training.resolve import check_together, resolve, resolve_resumed
+from diffkit_cli.training.run_folder import default_out, enter_new, refuse_run_as_data, require_new
 
 __all__ = ["run_training"]
 
@@ -51,14 +47,16 @@ def run_training(
     and writes.
     """
     check_together(given)
-    run = out or default_out(given.get("data") or "digits")
+    data = given.get("data") or "digits"
+    refuse_run_as_data(data, resuming=resuming)
+    run = out or default_out(data)
     first = World.of_this_process().first
     console.quiet = not first
     keep_memory()
     stored = RunConfig.in_folder(run, read_config(run)) if resuming else None
     before = resolve_resumed(stored, given) if stored is not None else None
     if stored is None and first:
-        _refuse_existing(run)
+        require_new(run)
     early = {name: getattr(before, name) if before else given.get(name) for name in ("data", "size", "pack", "device")}
     device = pick_device(early["device"] or "auto")
     with ExitStack() as held:
@@ -73,24 +71,22 @@ def run_training(
         require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
         if first and not dry:
             if stored is None:
-                held.enter_context(locked(run))  # after the data was read: without data no folder is made
-                _refuse_existing(run)
-            require_writable(run)
+                enter_new(run, held)  # after the data was read: without data no folder is made
+            else:
+                require_writable(run)
         with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
             world, device = held.enter_context(process_group(device, options.process_timeout))
         stopped = None if dry else held.enter_context(caught_signals(silent=not first))
         trainer = build_trainer(options, network, images, stored, world, device)
         if stored is not None:
             _restore(run, trainer, options.steps)
+            if trainer.step == options.steps and stopped is not None:
+                console.print(f"{run} is at step {trainer.step} of {options.steps} already: give more --steps")
+                return 0
         if stopped is None:
             dry_run(options, trainer, as_json=as_json)
             return 0
         return _run(run, options, trainer, config_of(options, trainer, network), stopped)
-
-
-def default_out(data: str) -> Path:
-    """The default run folder: runs/ and the name of the data."""
-    return Path("runs") / (Path(data).resolve().name if data != "digits" else data)
 
 
 def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[Images, int | None]:
@@ -101,13 +97,6 @@ def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[I
         if resuming and not Path(data).exists():
             error.add_note(f"if the data has moved: {command('train', 'NEW_PLACE', '--resume', '--out', run)}")
         raise
-
-
-def _refuse_existing(run: Path) -> None:
-    if run.is_file():
-        raise RunError(f"{run}: is a file, expected a folder or a new name: give another --out")
-    if is_run_folder(run):
-        raise UsageError(f"{run} already holds a run: resume it with --resume, or give another --out")
 
 
 def _restore(run: Path, trainer: Trainer, steps: int) -> None:
@@ -121,10 +110,6 @@ def _restore(run: Path, trainer: Trainer, steps: int) -> None:
 
 
 def _run(run: Path, options: TrainOptions, trainer: Trainer, config: RunConfig, stopped: Callable[[], int]) -> int:
-    if trainer.world.first:
-        truncate_log(run, trainer.step)
-        write_config(run, config.document())
-        append_start(run, trainer.step, device=str(trainer.device))
     training_loop(run, options, trainer, config, stopped)
     signum = stopped()
     if signum or trainer.step < options.steps:

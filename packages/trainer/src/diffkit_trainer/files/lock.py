@@ -40,7 +40,7 @@ def locked(run: Path | str) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"{run}: cannot be written ({error.strerror})") from None
     with file:
-        acquired, holder = _acquire(file, run, wait=False), file.read(MAX_BYTES)
+        acquired, holder = _acquire(file, run, wait=False) and _has_name(file, path), file.read(MAX_BYTES)
         if not PROCESS_ID.fullmatch(holder):
             raise RunError(f"{path}: is not a lock of diffkit: move it away")
         if not acquired:
@@ -76,6 +76,11 @@ def _open(path: Path) -> IO[bytes]:
         return os.fdopen(regular_descriptor(path, os.O_RDWR | os.O_CREAT, links=False), "r+b")
     except RefusedError as error:
         raise RunError(f"{path}: expected a lock file, found {error}: move it away") from None
+
+
+def _has_name(file: IO[Any], path: Path) -> bool:
+    """Whether the open file still has this name: another process may have removed it, see `remove_unused_run`."""
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 def _acquire(file: IO[Any], path: Path, *, wait: bool) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.typed_json import read_document, with_format
 
-__all__ = ["is_run_folder", "read_config", "require_writable", "write_config"]
+__all__ = ["is_run_folder", "read_config", "remove_unused_run", "require_writable", "write_config"]
 
 
 def is_run_folder(run: Path | str) -> bool:
@@ -49,3 +50,13 @@ def require_writable(run: Path | str) -> None:
             probe.unlink()
         except OSError as error:
             raise RunError(f"{folder}: cannot be written ({error.strerror}); give another --out") from None
+
+
+def remove_unused_run(run: Path | str) -> None:
+    """Remove the folder of a run that never began: one with its lock, which the caller holds, and no checkpoint; nothing else."""
+    run = Path(run)
+    if {path.name for path in run.iterdir()} <= {"checkpoints", "lock"}:
+        with suppress(OSError):  # checkpoints that are not empty stay
+            (run / "checkpoints").rmdir()
+            (run / "lock").unlink()
+            run.rmdir()
