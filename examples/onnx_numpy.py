@@ -22,7 +22,9 @@ from diffkit_schedules import from_config
 VISIBLE = 64
 
 
-def draw(path: Path, seeds: Sequence[int], steps: int = 20, size: tuple[int, int] | None = None, label: int | None = None) -> Any:
+def sample(
+    path: Path, seeds: Sequence[int], steps: int = 20, size: tuple[int, int] | None = None, label: int | None = None
+) -> Any:
     """uint8 images (N, C, H, W) by DDIM, image i of seeds[i] alone. label: a class, for a network that has them."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     config = json.loads(session.get_modelmeta().custom_metadata_map["diffkit"])
@@ -67,7 +69,7 @@ def main() -> None:
     parser.add_argument("--class", dest="label", type=int, help="of a network with classes, from 0")
     parser.add_argument("--out", type=Path, default=Path("images.pgm"), help="a .pgm file, .ppm for colour")
     options = parser.parse_args()
-    images = draw(options.network, range(options.seed, options.seed + options.n), options.steps, label=options.label)
+    images = sample(options.network, range(options.seed, options.seed + options.n), options.steps, label=options.label)
     write_grid(images, options.out)
 
 

@@ -1,4 +1,4 @@
-"""The example in an environment without torch, against what `diffkit sample` drew in another: see the session `without_torch`."""
+"""The example without torch: the images of `diffkit sample` with torch, see the session `without_torch`."""
 
 import importlib.util
 import subprocess

@@ -1,4 +1,4 @@
-"""The command as a process of its own, and the run that one session's tests train and another's refuse."""
+"""The command as a separate process, and the run that one session's tests train and another's refuse."""
 
 import os
 import subprocess

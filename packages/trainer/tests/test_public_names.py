@@ -13,7 +13,7 @@ def test_the_contract_s_names_are_public():
     assert all(hasattr(diffkit_trainer, name) for name in diffkit_trainer.__all__)
 
 
-@pytest.mark.parametrize("room", [data, files])
-def test_a_room_hands_on_the_names_of_its_stub(room):
-    assert room.__all__
-    assert all(getattr(room, name) is not None for name in room.__all__)
+@pytest.mark.parametrize("subpackage", [data, files])
+def test_a_subpackage_exports_the_names_of_its_stub(subpackage):
+    assert subpackage.__all__
+    assert all(getattr(subpackage, name) is not None for name in subpackage.__all__)

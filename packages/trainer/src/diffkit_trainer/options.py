@@ -163,7 +163,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clip_grad_norm: Annotated[Positive | None, Help("Clip the gradient to this norm.")] = None
     ema: Annotated[
         Decay | Annotated[tuple[Decay, ...], Meta(min_length=1)],
-        Help("EMA decay. Several, as 0.999,0.9999: an average each; the first is sampled."),
+        Help("EMA decay. Several, such as 0.999,0.9999, give one average each; samples use the first."),
     ] = 0.999
     precision: Annotated[Literal["fp32", "bf16", "fp16"], Help("Mixed precision (torch.autocast).")] = "fp32"
     compile: Annotated[bool, Help("Compile the network with torch.compile.")] = False

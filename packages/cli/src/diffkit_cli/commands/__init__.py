@@ -1,4 +1,4 @@
-"""One file a command: parse, call, report. Imports every other room; no command imports another.
+"""One file per command: parse, call, report. Imports every other folder; no command imports another.
 
 A command parses its flags, imports what it needs, and returns the function that does the work. Nothing heavy is imported at
 the top of a file: help and completion import all of them.

@@ -20,7 +20,7 @@ def doctor(
 ) -> Work:
     """Check a folder of images before training on it.
 
-    Exit code 3 where training would fail.
+    Exit code 3 if training would fail.
     """
     given = parse_flags({"size": size}).get("size")
     from diffkit_trainer import inspect_images

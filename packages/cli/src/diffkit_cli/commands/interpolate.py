@@ -24,7 +24,7 @@ def interpolate(
     stop: Annotated[Path | None, typer.Option("--to", metavar="IMAGE", help="Interpolate to this image.")] = None,
     steps: Annotated[Text, sampling_flag("steps", default=f"20; between images {STEPS_BETWEEN_IMAGES}")] = None,
     spacing: Spacing = None,
-    seed: Annotated[Text, sampling_flag("seed", help="Row i runs from seed + 2i to seed + 2i + 1.", default="0")] = None,
+    seed: Annotated[Text, sampling_flag("seed", help="Row i interpolates from seed + 2i to seed + 2i + 1.", default="0")] = None,
     size: Size = None,
     out: Out = Path("interpolation.png"),
     gif: Gif = None,

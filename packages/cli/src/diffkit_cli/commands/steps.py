@@ -21,7 +21,7 @@ COLUMNS = 10
 def steps(
     ctx: typer.Context,
     run: Run = DIGITS,
-    steps: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of steps, a row for each.")] = "1,2,3,4,5,20,100",
+    steps: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of steps, one row each.")] = "1,2,3,4,5,20,100",
     n: Annotated[Text, sampling_flag("n", "-n", "--number", help="Images in each row.", default=COLUMNS)] = None,
     sampler: Sampler = None,
     eta: Eta = None,

@@ -24,7 +24,7 @@ def _flag(name: str) -> Any:
 def train(
     ctx: typer.Context,
     data: Annotated[Text, typer.Argument(metavar="DATA", help=OPTIONS["data"].help)] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/NAME OF DATA.", metavar="RUN")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/ and the name of the data.", metavar="RUN")] = None,
     steps: Annotated[Text, _flag("steps")] = None,
     batch_size: Annotated[Text, _flag("batch_size")] = None,
     size: Annotated[Text, _flag("size")] = None,
@@ -37,7 +37,7 @@ def train(
     device: Annotated[Text, _flag("device")] = None,
     classes: Annotated[
         bool | None,
-        typer.Option("--classes/--no-classes", help="Condition the network on the classes. Default: where the data has several."),
+        typer.Option("--classes/--no-classes", help="Condition the network on the classes. Default: if the data has several."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run in --out.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip files that cannot be read as images.")] = False,

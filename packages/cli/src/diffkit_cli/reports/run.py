@@ -1,4 +1,4 @@
-"""What a run folder, an exported network or the metadata of an image say. Reads headers and JSON, and imports no torch."""
+"""The content of a run folder, an exported network or an image's metadata. Reads headers and JSON, and imports no torch."""
 
 import json
 import math

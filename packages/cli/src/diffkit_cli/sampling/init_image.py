@@ -1,4 +1,4 @@
-"""Images that sampling starts from (SDEdit), in the numbers that the network sees."""
+"""Images that sampling starts from (SDEdit), normalised as the network's input."""
 
 import hashlib
 from pathlib import Path
@@ -26,7 +26,7 @@ def open_init(
 ) -> tuple[InitImage | None, dict[str, Any]]:
     """The image of --init, noised to the largest time <= strength, and the metadata of an image that starts from it.
 
-    strength in (0, 1], by default 0.6: 1 keeps hardly anything of the image. like, metadata: the image to reproduce. Raises
+    strength in (0, 1], by default 0.6: at 1 hardly anything of the image is left. like, metadata: the image to reproduce. Raises
     UsageError for a strength without an image, and where the image to reproduce started from an image that is not given.
     Source: Meng et al. 2022 (SDEdit), algorithm 1.
     """

@@ -28,7 +28,7 @@ class LoadedModel(NamedTuple):
     warnings: list[str]
 
     def metadata(self) -> dict[str, Any]:
-        """What an image's metadata says of the model that generated it."""
+        """The metadata of an image that describe the model that generated it."""
         return {"weights": self.weights, "step": self.step, "raw": self.raw}
 
 

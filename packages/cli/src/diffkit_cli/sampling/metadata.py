@@ -67,7 +67,7 @@ def read_sample_metadata(path: Path) -> SampleMetadata:
 
 
 def options_to_reproduce(metadata: SampleMetadata, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that reproduce an image, with those that are given in their place.
+    """The options that reproduce an image, overridden by those that are given.
 
     Another sampler has its own eta; and where one of the two is ddpm, its own number of steps.
     """

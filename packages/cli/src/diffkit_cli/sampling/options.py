@@ -61,13 +61,18 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
 
 
 _COMMANDS = (
-    Option("batch_size", UpToMillion, None, "Images generated at once; does not change them. Default: as many as fit in memory."),
+    Option(
+        "batch_size", UpToMillion, None, "Images generated at once; no effect on the images. Default: as many as fit in memory."
+    ),
     Option("number", Annotated[int, Meta(ge=2, le=10**6)], 1000, "Number of samples, at most a quarter of the data."),
     Option("rows", UpToMillion, 5, "Pairs of noises to interpolate between."),
     Option("columns", UpToMillion, 11, "Images in each row, its two ends included."),
-    Option("rounds", UpToMillion, 5, "Times each step runs, noised back in between (RePaint); 1 is fastest, with seams."),
+    Option("rounds", UpToMillion, 5, "RePaint: runs of each step, with noise added in between; 1 is fastest, with seams."),
     Option(
-        "strength", Annotated[float, Meta(gt=0, le=1)], 0.6, "How far --init is noised, in (0, 1]: 1 keeps hardly anything of it."
+        "strength",
+        Annotated[float, Meta(gt=0, le=1)],
+        0.6,
+        "Noise added to --init, in (0, 1]; at 1 hardly anything of it is left.",
     ),
 )
 

@@ -1,1 +1,1 @@
-"""Output, progress, errors and signals of the terminal. Imports nothing of the other rooms."""
+"""Output, progress, errors and signals of the terminal. Imports no other folder."""

@@ -119,13 +119,13 @@ def _text(template: str) -> TextColumn:
 
 
 def _lines(what: str) -> Callable[[int, int], None]:
-    said = time.monotonic()
+    printed = time.monotonic()
 
     def on_progress(done: int, total: int) -> None:
-        nonlocal said
+        nonlocal printed
         now = time.monotonic()
-        if now - said >= LINE_SECONDS and done < total:
-            said = now
+        if now - printed >= LINE_SECONDS and done < total:
+            printed = now
             console.print(f"{what}: {done} of {total}")
 
     return on_progress

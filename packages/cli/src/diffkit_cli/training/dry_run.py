@@ -47,7 +47,7 @@ def dry_run(options: TrainOptions, trainer: Trainer, *, as_json: bool) -> None:
 
 def _document(options: TrainOptions, trainer: Trainer, found: CostEstimate, start: int) -> dict[str, Any]:
     memory = {part: getattr(found, part) for part in ("weights", "gradients", "moments", "average", "peak")}
-    where = "of the device's memory" if trainer.device.type == "cuda" else "by the whole process"
+    where = "of the device's memory" if trainer.device.type == "cuda" else "by the process"
     return {
         "config": {name: value for name, value in msgspec.to_builtins(options).items() if name in OPTIONS},
         "images": len(trainer.images),

@@ -91,7 +91,7 @@ def class_labels(files: list[str]) -> tuple[Tensor | None, tuple[str, ...]]:
 
 
 def bad_files_message(root: Path, bad: list[tuple[str, str]], total: int, *, none_left: bool) -> str:
-    """One line about all bad files. none_left: without them there is no image, so --skip-bad is no way out."""
+    """One line about all bad files. none_left: without them there is no image, so --skip-bad does not help."""
     listed = ", ".join(f"{printable(name)} ({printable(reason)})" for name, reason in bad[:MAX_LISTED])
     more = f" and {len(bad) - MAX_LISTED} more" if len(bad) > MAX_LISTED else ""
     way_out = "no image is left" if none_left else "remove them or pass --skip-bad"

@@ -13,7 +13,7 @@ __all__ = ["World", "process_group"]
 
 
 class World(NamedTuple):
-    """This process's place in the group: rank 0 ... size - 1. Rank 0 writes the files. The default is a single process.
+    """This process's rank in the group, 0 ... size - 1. Rank 0 writes the files. The default is a single process.
 
     >>> World().first, World().total(torch.tensor([2.0])).item(), World().any(False)
     (True, 2.0, False)
