@@ -13,7 +13,7 @@ from diffkit_cli.recipes import PRESETS
 from diffkit_cli.reports.run import BUFFERS
 from PIL import Image
 
-from ..helpers import keys, process, refusal
+from ..helpers import keys, process, refusal, size_of
 
 
 def test_a_run(trained):
@@ -42,6 +42,63 @@ def test_a_resumed_run_with_classes(tmp_path):
     shown = " ".join(process("info", tmp_path / "run").stdout.split())
     assert "class dropout 0.2 " in shown
     assert "resumed at step 2 20" in shown
+
+
+@pytest.fixture
+def runs(trained, tmp_path):
+    """A folder with two runs, of which one is longer and logged nothing yet, a damaged one, an export, and a file."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / "first").symlink_to(trained)
+    config = json.loads((trained / "config.json").read_text())
+    for name, document in {
+        "second": config | {"training": config["training"] | {"lr": 0.5, "steps": 90}},
+        "damaged": {"format": 1},
+        "net": config,
+    }.items():
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_text(json.dumps(document))
+    (folder / "net" / "model.safetensors").touch()
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def test_the_runs_of_a_folder_are_compared(runs):
+    done = process("info", runs)
+    title, names, *rows = done.stdout.splitlines()
+    assert (title, names.split()) == (
+        str(runs),
+        ["run", "images", "network", "prediction", "batch", "lr", "class", "dropout", "step", "loss", "started"],
+    )
+    assert [row.split()[:9] for row in rows] == [
+        ["first", "1797", "of", "8x8,", "digits", "small", "eps", "8", "0.001"],
+        ["second", "1797", "of", "8x8,", "digits", "small", "eps", "8", "0.5"],
+    ]
+    assert "6/6" in rows[0]
+    assert "0/90" in rows[1]
+    assert done.stderr == f"warning: {runs}/damaged/config.json: object missing required field data\n"
+    found = json.loads(process("info", runs, "--json").stdout)["runs"]
+    assert [each["run"] for each in found] == [str(runs / "first"), str(runs / "second")]
+    assert [(each["step"], each["steps"], each["host"]) for each in found] == [(6, 6, socket.gethostname()), (None, 90, None)]
+    losses = [json.loads(line)["loss"] for line in (runs / "first" / "log.jsonl").read_text().splitlines()]
+    assert min(losses) < found[0]["loss"] < max(losses), "smoothed"
+    assert found[1]["loss"] is None
+
+
+def test_the_loss_as_a_plot(runs, tmp_path):
+    for source in (runs, runs / "first"):
+        done = process("info", source, "--plot", tmp_path / "loss.png")
+        assert (done.returncode, done.stdout != "") == (0, True)
+        assert done.stderr.endswith(f"loss curve: {tmp_path}/loss.png\n")
+        assert size_of(tmp_path / "loss.png") == (420, 356)
+        (tmp_path / "loss.png").unlink()
+    for source, code, message in [
+        (runs / "second", 4, "second: no loss was logged yet"),
+        (runs / "nowhere", 4, "nowhere: no such run folder"),
+    ]:
+        assert message in refusal(process("info", source, "--plot", tmp_path / "loss.png"), code)
+    assert "--plot is for a run or a folder of runs, got " in refusal(process("info", "--plot", tmp_path / "loss.png"), 2)
+    assert not (tmp_path / "loss.png").exists()
 
 
 def test_torch_is_not_imported(trained, tmp_path, diffkit):

@@ -1,4 +1,4 @@
-"""diffkit info: describe a run, an exported network or a generated image."""
+"""diffkit info: describe a run, an exported network or a generated image; compare the runs of a folder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.flags import Json, Work
+from diffkit_cli.paths import ending_in
 from diffkit_cli.sampling.pretrained import DIGITS
 
 __all__ = ["info"]
@@ -17,23 +18,34 @@ def info(
         typer.Argument(
             metavar="RUN|FILE",
             show_default=False,
-            help="Run folder, exported network, or PNG of diffkit. Default: the bundled digits network.",
+            help="Run folder, folder of runs, exported network, or image of diffkit. Default: the bundled digits network.",
         ),
     ] = DIGITS,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Also plot the loss of the run or runs.", callback=ending_in("--plot", ".png")),
+    ] = None,
     json: Json = False,
 ) -> Work:
-    """Describe a run, an exported network or a generated image."""
-    from diffkit_cli.reports.run import describe
-    from diffkit_cli.terminal.console import answer, show, table
+    """Describe a run, an exported network or a generated image; compare the runs of a folder."""
+    from diffkit_cli.reports.run import describe, table_of
+    from diffkit_cli.reports.runs import compare, runs_in, table_of_runs
+    from diffkit_cli.terminal.console import answer, console, show
 
     def work() -> None:
-        title, rows, document = describe(path)
-        if json:
-            answer(document)
-            return
-        shown = table("", "")
-        for row in rows:
-            shown.add_row(*row)
-        show(title, shown)
+        runs = runs_in(path)
+        if runs:
+            found = compare(runs)
+            title, shown, document = str(path), table_of_runs(found), {"runs": found}
+        else:
+            title, rows, document = describe(path)
+            shown = table_of(rows)
+        if plot is not None:
+            from diffkit_cli.reports.loss_curve import plot_losses  # here: a plot alone needs torch
+
+            plot_losses(runs or [path], plot)
+        answer(document) if json else show(title, shown)
+        if plot is not None:
+            console.print(f"loss curve: {plot}")
 
     return work

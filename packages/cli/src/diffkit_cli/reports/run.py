@@ -21,9 +21,9 @@ from diffkit_trainer.files import read_header
 from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig, Trained
 from diffkit_cli.sampling.pretrained import name_of
-from diffkit_cli.terminal.console import plural
+from diffkit_cli.terminal.console import Table, plural, table
 
-__all__ = ["Rows", "describe", "started"]
+__all__ = ["Rows", "describe", "started", "table_of"]
 
 Rows: TypeAlias = list[tuple[str, str]]
 Shapes: TypeAlias = Mapping[str, Sequence[int]]
@@ -44,6 +44,14 @@ def describe(path: Path) -> tuple[str, Rows, dict[str, Any]]:
         rows = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in metadata.items()]
         return str(path), rows, metadata
     return str(path), *_run(path)
+
+
+def table_of(rows: Rows) -> Table:
+    """The table of the rows."""
+    shown = table("", "")
+    for row in rows:
+        shown.add_row(*row)
+    return shown
 
 
 def started(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -39,8 +39,8 @@ def print_schedules(names: Mapping[str, str], points: int, *, as_json: bool) -> 
 def plot_schedules(names: Mapping[str, str], out: Path) -> None:
     """Write a plot of the signal rate and the log-SNR over t."""
     tables: dict[str, Any] = {name: list(_rows(schedule, PLOT_POINTS)) for name, schedule in _schedules(names).items()}
-    signal = {name: [a / math.hypot(a, s) for _, a, s, _ in rows] for name, rows in tables.items()}
-    ratio = {name: [log_snr for _, _, _, log_snr in rows] for name, rows in tables.items()}
+    signal = {name: [(t, a / math.hypot(a, s)) for t, a, s, _ in rows] for name, rows in tables.items()}
+    ratio = {name: [(t, log_snr) for t, _, _, log_snr in rows] for name, rows in tables.items()}
     save_plot([Panel("signal rate, alpha / sqrt(alpha^2 + sigma^2)", signal, 0, 1), Panel("log-SNR", ratio, -LIMIT, LIMIT)], out)
 
 

@@ -1,5 +1,6 @@
-"""Line plots over t in [0, 1]."""
+"""Line plots."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -21,12 +22,32 @@ LEGEND_ROW, LEGEND_NAME, LEGEND_GAP = 18, 30, 24  # height of a row, from a line
 
 
 class Panel(NamedTuple):
-    """One pair of axes: a title, curves (name: values at evenly spaced t from 0 to 1), and the range [low, high] of y."""
+    """One pair of axes: a title, curves (name: points (x, y), x ascending), the range of y, and that of x with its label.
+
+    log: logarithmic y; low > 0 then.
+    """
 
     title: str
-    curves: Mapping[str, Sequence[float]]
+    curves: Mapping[str, Sequence[tuple[float, float]]]
     low: float
     high: float
+    start: float = 0.0
+    end: float = 1.0
+    label: str = "t: 0 = data, 1 = noise"
+    log: bool = False
+
+    def across(self, x: float) -> float:
+        """The place of x in its range, from 0 to 1."""
+        return (x - self.start) / (self.end - self.start)
+
+    def up(self, y: float) -> float:
+        """The place of y in its range, from 0 to 1, where it is clipped."""
+        y = min(max(y, self.low), self.high)
+        return math.log(y / self.low, self.high / self.low) if self.log else (y - self.low) / (self.high - self.low)
+
+    def value(self, up: float) -> float:
+        """The y at a place from 0 to 1."""
+        return self.low * (self.high / self.low) ** up if self.log else self.low + up * (self.high - self.low)
 
 
 def save_plot(panels: Sequence[Panel], out: str | Path) -> None:
@@ -51,22 +72,21 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, left: int, colours: Map
     right, top, bottom = left + WIDTH - 16, MARGIN, HEIGHT - MARGIN
     start = left + MARGIN
 
-    def position(t: float, y: float) -> tuple[float, float]:
-        fraction = (min(max(y, panel.low), panel.high) - panel.low) / (panel.high - panel.low)
-        return start + t * (right - start), bottom - fraction * (bottom - top)
+    def position(across: float, up: float) -> tuple[float, float]:
+        return start + across * (right - start), bottom - up * (bottom - top)
 
     for k in range(5):
-        t, y = k / 4, panel.low + k / 4 * (panel.high - panel.low)
-        draw.line(_scaled(position(0, y), position(1, y)), fill="#dddddd", width=SUPERSAMPLING)
-        draw.line(_scaled(position(t, panel.low), position(t, panel.high)), fill="#dddddd", width=SUPERSAMPLING)
-        (x, _), (_, height) = position(t, panel.low), position(0, y)
-        _text(draw, (x, bottom + 12), f"{t:g}", "mm")
-        _text(draw, (start - 6, height), f"{y:g}", "rm")
+        at = k / 4
+        draw.line(_scaled(position(0, at), position(1, at)), fill="#dddddd", width=SUPERSAMPLING)
+        draw.line(_scaled(position(at, 0), position(at, 1)), fill="#dddddd", width=SUPERSAMPLING)
+        (x, _), (_, height) = position(at, 0), position(0, at)
+        _text(draw, (x, bottom + 12), f"{panel.start + at * (panel.end - panel.start):g}", "mm")
+        _text(draw, (start - 6, height), f"{panel.value(at):.{3 if panel.log else 6}g}", "rm")
     _text(draw, ((start + right) / 2, top - 20), panel.title, "mm")
-    _text(draw, ((start + right) / 2, bottom + 30), "t: 0 = data, 1 = noise", "mm")
-    for name, values in panel.curves.items():
-        points = [position(k / (len(values) - 1), y) for k, y in enumerate(values)]
-        draw.line(_scaled(*points), fill=colours[name], width=2 * SUPERSAMPLING, joint="curve")
+    _text(draw, ((start + right) / 2, bottom + 30), panel.label, "mm")
+    for name, points in panel.curves.items():
+        line = [position(panel.across(x), panel.up(y)) for x, y in points]
+        draw.line(_scaled(*line), fill=colours[name], width=2 * SUPERSAMPLING, joint="curve")
 
 
 def _legend(names: Sequence[str], width: int) -> tuple[dict[str, tuple[float, float]], int]:

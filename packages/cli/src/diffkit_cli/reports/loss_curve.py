@@ -1,0 +1,42 @@
+"""The logged loss of runs as a plot."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from diffkit_trainer import Panel, RunError, is_run_folder, read_log, save_plot
+
+from diffkit_cli.errors import UsageError
+from diffkit_cli.reports.runs import Points, smoothed_loss
+
+__all__ = ["plot_losses"]
+
+MAX_POINTS = 1000
+
+
+def plot_losses(runs: Sequence[Path], out: Path) -> None:
+    """Write the loss of runs over the steps as a PNG, on a logarithmic axis: of one as logged and smoothed, of several smoothed.
+
+    Raises UsageError for anything but run folders, RunError where no loss was logged.
+    """
+    for run in runs:
+        if not is_run_folder(run):
+            raise UsageError(f"--plot is for a run or a folder of runs, got {run}")
+    logs = {run.name: read_log(run) for run in runs}
+    curves = {name: smoothed_loss(log) for name, log in logs.items()}
+    if len(runs) == 1:
+        (log,), (smoothed,) = logs.values(), curves.values()
+        curves = {"logged": [(entry["step"], entry["loss"]) for entry in log if entry.get("loss") is not None]}
+        curves["smoothed"] = smoothed
+    curves = {name: _thinned([(step, loss) for step, loss in points if loss > 0]) for name, points in curves.items()}
+    values = [loss for points in curves.values() for _, loss in points]
+    if not values:
+        raise RunError(f"{', '.join(map(str, runs))}: no loss was logged yet, so there is none to plot")
+    last = max(step for points in curves.values() for step, _ in points)
+    drawn = {name: points for name, points in curves.items() if points}
+    save_plot([Panel("loss", drawn, 0.95 * min(values), 1.05 * max(values), 0, last, "step", log=True)], out)
+
+
+def _thinned(points: Points) -> Points:
+    """At most `MAX_POINTS` of the points and the last one."""
+    every = -(-len(points) // MAX_POINTS) or 1
+    return points[::every] + points[-1:]
