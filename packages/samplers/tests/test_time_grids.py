@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 from diffkit_samplers import SPACINGS, grid
-from diffkit_schedules import cosine, discrete, linear_betas, rectified
+from diffkit_samplers.spacings import LEVEL_SCALES
+from diffkit_schedules import cosine, discrete, linear_betas, offset_cosine, rectified
 
 TABLE = linear_betas()
 
@@ -19,7 +20,7 @@ def indices(steps, spacing, **options):
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("schedule", [TABLE, cosine()], ids=["table", "continuous"])
 def test_exact_for_every_number_of_steps(schedule, spacing):
-    for steps in range(1, 1001, 27 if spacing in ("karras", "log_snr") else 1):
+    for steps in range(1, 1001, 27 if spacing in LEVEL_SCALES else 1):
         times = grid(schedule, steps, spacing)
         assert len(times) == steps + 1
         assert times[-1] == 0.0
@@ -47,7 +48,9 @@ def test_a_table_may_start_with_clean_data_and_end_in_pure_noise(betas, spacing)
 
 
 def test_a_table_without_noise_levels_is_refused():
-    with pytest.raises(ValueError, match="'karras' and 'log_snr' need a noise level between clean data and pure noise, discrete"):
+    with pytest.raises(
+        ValueError, match="'karras', 'karras_160', 'log_snr' need a noise level between clean data and pure noise, discrete"
+    ):
         grid(discrete([0.0, 1.0]), 2, "karras")
 
 
@@ -57,6 +60,15 @@ def test_noise_levels_are_evenly_spaced(schedule):
     for spacing, scale in scales.items():
         levels = [scale(schedule(t)) for t in grid(schedule, 8, spacing)[1:-1]]
         np.testing.assert_allclose(np.diff(levels), (levels[-1] - levels[0]) / 6, rtol=0.02 if schedule is TABLE else 1e-9)
+
+
+def test_karras_160_begins_at_160_times_the_signal():
+    ratios = [cosine()(t).sigma / cosine()(t).alpha for t in grid(cosine(), 20, "karras_160")[:-1]]
+    assert ratios[0] == pytest.approx(160, rel=1e-9)
+    last = cosine()(0.001).sigma / cosine()(0.001).alpha
+    np.testing.assert_allclose(np.power(ratios, 1 / 7), np.linspace(160 ** (1 / 7), last ** (1 / 7), 20))
+    assert grid(cosine(), 1, "karras_160") == pytest.approx([math.atan(160) / (math.pi / 2) * 1.008 - 0.008, 0], abs=1e-6)
+    assert grid(offset_cosine(), 20, "karras_160") == grid(offset_cosine(), 20, "karras"), "its noise is 50 times the signal"
 
 
 @pytest.mark.parametrize("spacing", ["uniform", "trailing", "linspace"])
@@ -190,7 +202,7 @@ def test_minus_thirty_is_pure_noise_and_the_last_level_may_be_the_only_one():
         (
             (5, "x"),
             {},
-            "spacing must be one of 'uniform', 'leading', 'trailing', 'linspace', 'quadratic', 'karras', 'log_snr', .*; got 'x'",
+            "spacing must be one of 'uniform', 'leading', 'trailing', 'linspace', 'quadratic', 'karras', .*; got 'x'",
         ),
         (
             (5, "linspace"),

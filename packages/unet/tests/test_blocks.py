@@ -92,9 +92,12 @@ def test_up_block_adds_the_last_skip(up, size):
     block = UpBlock(5, 4, depth=2, up=up, skips="add", level="add", level_width=2, norm="layer")
     skips, x, level = [torch.randn(2, 4, 7, 6), torch.randn(2, 4, 7, 6)], torch.randn(2, 5, *size), torch.randn(2, 2)
     expected = functional.conv2d(x, block.project.weight, block.project.bias)
-    expected = (expected if up is None else block.up(expected, (7, 6))) + skips[1]
+    if up is not None:
+        expected = functional.interpolate(expected, (7, 6), mode=up, align_corners=None if up == "nearest" else False)
+    expected = expected + skips[1]
     for part in block.blocks:
         expected = part(expected, level)
+    assert not list(block.up.parameters() if up else []), "the 1x1 convolution is its only one"
     assert torch.equal(block(x, skips, level), expected)
     assert [part.conv1.in_channels for part in block.blocks] == [4, 4]
 

@@ -32,6 +32,7 @@ CONFIG = {
     "null_class": False,
     "patch": 2,
     "skips": "add",
+    "ends": "tutorial",
 }
 
 

@@ -64,6 +64,21 @@ def test_untrained_network_is_exact_on_gaussian_data(prediction, path, dtype, to
         assert (out[i] - expected).abs().max() < tolerance * max(1, expected.abs().max(), x0.abs().max())
 
 
+@pytest.mark.parametrize("path", ["vp", "straight"])
+@pytest.mark.parametrize("log_snr", [-math.inf, -3.0, 2.0])
+def test_noisy_images_have_the_mean_and_the_covariance_of_noisy_data(path, log_snr):
+    """An affine map of z: alpha mean at 0, and with matrix A, A A^T = alpha^2 S + sigma^2."""
+    statistics, covariance = gaussian()
+    model, (alpha, sigma) = wrapped(statistics, path=path).double(), rates(path, log_snr)
+    units = torch.eye(covariance.shape[0], dtype=torch.float64).reshape(-1, *statistics[0].shape)
+    mean = model.noisy(torch.zeros_like(units[:1]), log_snr)
+    torch.testing.assert_close(mean[0], alpha * statistics[0])
+    matrix = (model.noisy(units, log_snr) - mean).flatten(1).T
+    torch.testing.assert_close(matrix @ matrix.T, alpha**2 * covariance + sigma**2 * torch.eye(len(units), dtype=torch.float64))
+    torch.testing.assert_close(model.noisy(units[3:4], log_snr)[0], model.noisy(units, log_snr)[3])
+    assert model.noisy(torch.zeros(1, 3, 7, 9, dtype=torch.float64), log_snr).shape == (1, 3, 7, 9)
+
+
 def test_ends_of_a_schedule_are_finite():
     statistics, _ = gaussian(dtype=torch.float32)
     for prediction in PREDICTIONS:
@@ -119,14 +134,15 @@ def test_denoised_input_has_unit_variance_on_the_data():
     assert [inputs[:, 3:].square().mean().item() for inputs in given] == pytest.approx([1, 1], rel=0.05)
 
 
-@pytest.mark.parametrize("condition", ["variance", "sigma", "log_snr"])
+@pytest.mark.parametrize("condition", ["variance", "sigma", "log_snr", "time"])
 def test_level_of_the_network(condition):
     statistics, _ = gaussian(dtype=torch.float32)
     model, given = wrapped(statistics, condition=condition), []
     model.network.register_forward_pre_hook(lambda _, inputs: given.append(inputs[1]))
     model(torch.randn(2, 3, *SIZE), 3.0)
     _, sigma = rates("vp", 3.0)
-    expected = {"variance": sigma**2, "sigma": sigma, "log_snr": 3.0}[condition]
+    time = math.asin(sigma) / (math.pi / 2)  # of a cosine, on which alpha is cos(pi t / 2)
+    expected = {"variance": sigma**2, "sigma": sigma, "log_snr": 3.0, "time": time}[condition]
     torch.testing.assert_close(given[0], torch.full((2,), expected))
 
 
@@ -224,7 +240,7 @@ def test_round_trip_through_json():
         ({"network": {"in_channels": 3}}, "must have 6 input channels, x and x0, and 3 output channels; got 3 and 3"),
         (
             {"network": {"in_channels": 6, "out_channels": 3, "condition": "index"}},
-            "needs a network whose condition is one of 'variance', 'sigma', 'log_snr'; got 'index'",
+            "needs a network whose condition is one of 'variance', 'sigma', 'log_snr', 'time'; got 'index'",
         ),
     ],
 )

@@ -16,7 +16,8 @@ def test_parameter_counts_and_overrides():
         "small": 517_283,
         "tiny": 411_715,
         "medium": 6_140_675,
-        "patches": 3_216_460,
+        "images-32": 1_123_852,
+        "images-64": 3_228_876,
         "ddpm-cifar10": 35_746_307,
         "ddpm-64": 78_700_803,
     }

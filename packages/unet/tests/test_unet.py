@@ -14,6 +14,7 @@ OPTIONS = {
     "norm": st.sampled_from(["batch", "group", "layer"]),
     "patch": st.sampled_from([1, 2, 3]),
     "skips": st.sampled_from(["concatenate", "add"]),
+    "ends": st.sampled_from([None, "tutorial", "ddpm"]),
     "groups": st.integers(1, 4),
     "level": st.sampled_from(["map", "add", "scale_shift"]),
     "condition": st.sampled_from(sorted(FREQUENCIES)),
@@ -31,6 +32,7 @@ OPTIONS = {
     "out_channels": st.integers(1, 5),
 }
 
+LAYOUTS = (None, "tutorial", "ddpm")
 
 EXPORTED = {
     "tutorial": {},
@@ -45,7 +47,15 @@ EXPORTED = {
         "down": "strided_same",
         "up": "nearest",
     },
-    "patches": {"patch": 2, "skips": "add", "norm": "layer", "level": "add", "middle_attention": True},
+    "patches": {
+        "patch": 2,
+        "skips": "add",
+        "norm": "layer",
+        "level": "add",
+        "middle_attention": True,
+        "up": "nearest",
+        "ends": "ddpm",
+    },
 }
 
 
@@ -149,6 +159,19 @@ def test_no_pixel_is_cropped(patch):
     x = torch.randn(1, 2, 9, 13, requires_grad=True)
     unet(x, 0.5).square().sum().backward()
     assert (x.grad != 0).all()
+
+
+@pytest.mark.parametrize("layout", ["tutorial", "ddpm"])
+def test_ends_of_the_other_layout(layout):
+    """The layers between are those of the layout; None are its own ends."""
+    shapes = {
+        ends: {name: value.shape for name, value in small(layout=layout, ends=ends).state_dict().items()} for ends in LAYOUTS
+    }
+    assert shapes[None] == shapes[layout]
+    assert (shapes["ddpm"]["image.weight"][2:], shapes["ddpm"]["out.weight"][2:]) == ((3, 3), (3, 3))
+    assert (shapes["tutorial"]["image.weight"][2:], shapes["tutorial"]["out.weight"][2:]) == ((1, 1), (1, 1))
+    changed = {name for name, _ in shapes["ddpm"].items() ^ shapes["tutorial"].items()}
+    assert {name.partition(".")[0] for name in changed} == {"image", "out", "out_norm"}
 
 
 def test_level_as_number_tensor_and_integer():

@@ -58,10 +58,10 @@ Run = Annotated[
 Raw = Annotated[bool, typer.Option("--raw", help="Use the raw weights instead of the moving average (EMA).")]
 Device = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps ...")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Sampler = Annotated[Text, sampling_flag("sampler", default="ddim")]
+Sampler = Annotated[Text, sampling_flag("sampler", default="the run's, else ddim")]
 Steps = Annotated[Text, sampling_flag("steps", default="20; for ddpm every timestep (1,000 for a continuous schedule)")]
 Eta = Annotated[Text, sampling_flag("eta", default="the sampler's")]
-Spacing = Annotated[Text, sampling_flag("spacing", default="uniform")]
+Spacing = Annotated[Text, sampling_flag("spacing", default="the run's, else uniform")]
 Size = Annotated[Text, sampling_flag("size", default="the size of the training images")]
 Out = Annotated[
     Path,

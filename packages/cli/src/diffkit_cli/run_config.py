@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
+from diffkit_samplers import METHODS, SPACINGS
 from diffkit_trainer.files import NonNegativeInt, Text, as_type, convert
 from msgspec import Meta, Struct
 
-__all__ = ["Data", "ImageShape", "Normalised", "RunConfig", "Side", "Trained"]
+__all__ = ["Data", "ImageShape", "Normalised", "RunConfig", "Sampling", "Side", "Start", "Trained"]
 
 Side: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
+Start: TypeAlias = Literal["noise", "gaussian"]
+"""What sampling starts from: noise alone, or noisy images of the Gaussian of the linear part."""
+
 Level: TypeAlias = Annotated[float, Meta(ge=-1e6, le=1e6)]
 """A pixel value, where 255 is 1."""
 
@@ -50,11 +54,26 @@ class Trained(Struct, frozen=True):
     steps: NonNegativeInt
 
 
+class Sampling(Struct, frozen=True, kw_only=True):
+    """The options of sampling that a run has of its own, see `SamplingOptions`: those of its recipe."""
+
+    sampler: Text = "ddim"
+    spacing: Text = "uniform"
+    start: Start = "noise"
+    guidance: Annotated[float, Meta(ge=-1e30, le=1e30)] = 1.0
+
+    def __post_init__(self) -> None:
+        for name, words in (("sampler", METHODS), ("spacing", SPACINGS)):
+            if getattr(self, name) not in words:
+                raise ValueError(f"{name}: expected one of {', '.join(words)}, found {getattr(self, name)!r:.60}")
+
+
 class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The resolved config of a run, in its config.json and in each checkpoint and export.
 
     network: see `networks.network_of`. schedule: see `diffkit_trainer.read_schedule`. training: `TrainOptions` without data.
-    clip_x0: x0 is clipped to [-clip_x0, clip_x0] at each step. imported: the library and pipeline that it was imported from.
+    sampling: None for the defaults. clip_x0: x0 is clipped to [-clip_x0, clip_x0] at each step. imported: the library and
+    pipeline that it was imported from.
     versions: of the distributions that trained it. Raises ValueError where the fields do not match.
     """
 
@@ -66,6 +85,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     prediction: Literal["eps", "x0", "v", "flow"]
     condition: Literal["variance", "sigma", "time", "log_snr", "index"]
     training: dict[str, Any] | None = None
+    sampling: Sampling | None = None
     clip_x0: Annotated[float, Meta(gt=0, le=1e30)] | None = None
     imported: Text | None = None
     versions: Annotated[dict[Text, Text], Meta(max_length=100)] = {}
@@ -77,6 +97,8 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
         for key, found in of.items():
             if found != channels:
                 raise ValueError(f"{key}: expected {channels} channels, as of image, found {found!r:.60}")
+        if self.sampling is not None and self.sampling.start == "gaussian" and "network" not in self.network:
+            raise ValueError("sampling.start: 'gaussian' is for a network with a linear part, which this one does not have")
         if self.training is not None:
             try:
                 convert(self.training, Trained)

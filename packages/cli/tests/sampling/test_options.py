@@ -51,7 +51,7 @@ def test_steps_and_eta_are_by_default_the_samplers():
         ({"size": "0x8"}, "--size must be N or HEIGHTxWIDTH, each from 1 to 4096, got '0x8'"),
         (
             {"spacing": "even"},
-            "--spacing must be one of uniform, leading, trailing, linspace, quadratic, karras, log_snr, got 'even'",
+            "--spacing must be one of uniform, leading, trailing, linspace, quadratic, karras, karras_160, log_snr, got 'even'",
         ),
     ],
 )

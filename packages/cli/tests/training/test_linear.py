@@ -83,10 +83,3 @@ def test_config_of_another_prediction_is_refused(run, tmp_path, diffkit):
     path.write_text(json.dumps(document | {"prediction": "x0"}))
     code, _, said = diffkit("info", tmp_path / "run")
     assert (code, "prediction: expected that of the network, 'v', found 'x0'" in " ".join(said.split())) == (4, True)
-
-
-def test_preset_of_patches_trains_with_classes(tmp_path):
-    done = process("train", "--out", tmp_path / "run", "--preset", "patches", "--steps", 2)
-    assert done.returncode == 0, done.stderr
-    network = json.loads((tmp_path / "run" / "config.json").read_text())["network"]
-    assert (network["num_classes"], network["network"]["patch"], network["network"]["in_channels"]) == (10, 2, 2)

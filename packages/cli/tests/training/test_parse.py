@@ -77,7 +77,10 @@ def test_a_file_and_set_are_refused_in_the_same_words(file, text, assignment, me
         ({"batch_size": "0"}, "--batch-size must be an integer from 1 to 65536, got 0"),
         ({"steps": "1.5"}, "--steps must be an integer from 1 to 1000000000, got '1.5'"),
         ({"prediction": "noise"}, "--prediction must be one of eps, x0, v, flow, got 'noise'"),
-        ({"preset": "huge"}, "--preset must be one of tutorial, small, tiny, medium, patches, ddpm-cifar10, ddpm-64, got 'huge'"),
+        (
+            {"preset": "huge"},
+            "--preset must be one of tutorial, small, tiny, medium, images-32, images-64, ddpm-cifar10, ddpm-64, got 'huge'",
+        ),
     ],
 )
 def test_a_flag_is_refused_by_its_name(flags, message):

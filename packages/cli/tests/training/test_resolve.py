@@ -37,8 +37,10 @@ def test_the_preset_tutorial_is_the_keras_tutorial():
     assert config.steps * config.batch_size == 50 * 5 * 8000
 
 
-def test_the_preset_patches_has_the_linear_part_and_a_learning_rate_that_ends_at_0():
-    config = resolved({}, "patches")
+@pytest.mark.parametrize(("name", "flip"), [("images-32", False), ("images-64", True)])
+def test_the_presets_for_images_have_the_linear_part_and_a_learning_rate_that_ends_at_0(name, flip):
+    config = resolved({}, name)
+    assert (config.optimiser, config.lr, config.batch_size, config.flip) == ("muon", 3e-3, 64, flip)
     assert (config.linear, config.schedule, config.prediction, config.loss, config.times) == (
         True,
         "cosine",
@@ -47,7 +49,7 @@ def test_the_preset_patches_has_the_linear_part_and_a_learning_rate_that_ends_at
         "stratified",
     )
     assert (config.lr_schedule, config.decay_steps) == ("cosine", config.steps)
-    assert not resolved({"linear": False}, "patches").linear
+    assert not resolved({"linear": False}, name).linear
 
 
 @pytest.mark.parametrize("name", ["ddpm-cifar10", "ddpm-64"])
@@ -88,7 +90,10 @@ def test_eps_is_refused_where_the_schedule_ends_in_pure_noise(schedule):
     check_together({"schedule": schedule})
 
 
-@pytest.mark.parametrize(("side", "preset"), [(8, "small"), (32, "small"), (33, "tutorial"), (64, "tutorial")])
+@pytest.mark.parametrize(
+    ("side", "preset"),
+    [(8, "small"), (16, "small"), (17, "images-32"), (36, "images-32"), (37, "images-64"), (9999, "images-64")],
+)
 def test_the_size_of_the_images_chooses_the_preset(side, preset):
     assert resolve({}, side=side, size=None).preset == preset
     assert resolve({"preset": "tiny"}, side=side, size=None).preset == "tiny"

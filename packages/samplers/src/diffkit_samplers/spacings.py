@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
-__all__ = ["INDICES", "LEVEL_SCALES", "SPACINGS"]
+__all__ = ["INDICES", "LEVEL_SCALES", "SPACINGS", "LevelScale"]
 
 
 def _trailing(timesteps: int, steps: int) -> list[int]:
@@ -39,11 +40,30 @@ INDICES: dict[str, Callable[[int, int], list[int]]] = {
 RHO = 7.0
 """The exponent of "karras"."""
 
-LEVEL_SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
-    "karras": (lambda log_snr: math.exp(-log_snr / (2 * RHO)), lambda u: -2 * RHO * math.log(u)),
-    "log_snr": (lambda log_snr: log_snr, lambda u: u),
+PURE_NOISE_LOG_SNR = -30.0
+"""The log-SNR that counts as pure noise: alpha / sigma is 3e-7, about the rounding error of float32."""
+
+
+class LevelScale(NamedTuple):
+    """A function of log-SNR in which times are evenly spaced, its inverse, and the smallest log-SNR that it begins at.
+
+    >>> round(LEVEL_SCALES["karras"].inverse(LEVEL_SCALES["karras"].value(-3.0)), 6)
+    -3.0
+    """
+
+    value: Callable[[float], float]
+    inverse: Callable[[float], float]
+    min_log_snr: float = PURE_NOISE_LOG_SNR
+
+
+_KARRAS = LevelScale(lambda log_snr: math.exp(-log_snr / (2 * RHO)), lambda u: -2 * RHO * math.log(u))
+
+LEVEL_SCALES: dict[str, LevelScale] = {
+    "karras": _KARRAS,
+    "karras_160": _KARRAS._replace(min_log_snr=-2 * math.log(160)),
+    "log_snr": LevelScale(lambda log_snr: log_snr, lambda u: u),
 }
-"""Spacings that are even in a function of log-SNR: (the function, its inverse)."""
+"""Spacings that are even in a function of log-SNR."""
 
 SPACINGS = (*INDICES, *LEVEL_SCALES)
 """The names of the spacings."""

@@ -1,17 +1,14 @@
 """The times at which a sampler evaluates denoise."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from diffkit_schedules import Schedule, rates_at, times_of, timesteps_of
 
-from diffkit_samplers.spacings import INDICES, LEVEL_SCALES, SPACINGS
+from diffkit_samplers.spacings import INDICES, LEVEL_SCALES, PURE_NOISE_LOG_SNR, SPACINGS, LevelScale
 
 __all__ = ["grid"]
-
-PURE_NOISE_LOG_SNR = -30.0
-"""The log-SNR that counts as pure noise: alpha / sigma is 3e-7, about the rounding error of float32."""
 
 
 def grid(
@@ -27,6 +24,7 @@ def grid(
         linspace    index round of N numbers evenly spaced from T - 1 to 0
         quadratic   index int(u^2) + offset, u evenly spaced from sqrt(0.8 T) to 0: does not start at pure noise
         karras      (sigma / alpha)^(1/7) evenly spaced from t = 1 to 1 / T; on a table the nearest entries
+        karras_160  the same from sigma / alpha = 160, or from t = 1 where it is smaller there
         log_snr     log-SNR evenly spaced from t = 1 to 1 / T; on a table the nearest entries
 
     Equal indices (close to the data, at large N) move to the next free one. A sequence of times is returned as floats.
@@ -70,21 +68,20 @@ def grid(
     return _decreasing([(i + 1) / timesteps for i in indices] + [last])
 
 
-def _times_of_levels(
-    schedule: Schedule, scale: tuple[Callable[[float], float], Callable[[float], float]], steps: int
-) -> list[float]:
-    """Times whose noise levels are evenly spaced on a scale, from t = 1 to t = 1 / T.
+def _times_of_levels(schedule: Schedule, scale: LevelScale, steps: int) -> list[float]:
+    """Times whose noise levels are evenly spaced on a scale, from t = 1, or from its smallest log-SNR, to t = 1 / T.
 
     Where t = 1 is pure noise up to rounding, the scale starts at the first 1 - k / T that is not; the first time is 1 still.
     Where 1 / T is clean data (a table whose first beta is 0) the scale ends at the first k / T that is not.
     Raises ValueError for a schedule with no noise level between the two.
     """
-    to_scale, from_scale = scale
     timesteps = timesteps_of(schedule)
-    start = to_scale(_first_level(schedule, (1 - k / timesteps for k in range(timesteps))))
-    end = to_scale(_first_level(schedule, (k / timesteps for k in range(1, timesteps + 1))))
-    levels = [from_scale(start + k / (steps - 1) * (end - start)) for k in range(1, steps)]
-    return [1.0, *times_of(schedule, levels)]
+    first = _first_level(schedule, (1 - k / timesteps for k in range(timesteps)))
+    start = scale.value(max(first, scale.min_log_snr))
+    end = scale.value(_first_level(schedule, (k / timesteps for k in range(1, timesteps + 1))))
+    levels = [scale.inverse(start + k / max(steps - 1, 1) * (end - start)) for k in range(steps)]
+    times = times_of(schedule, levels)
+    return times if first < scale.min_log_snr else [1.0, *times[1:]]
 
 
 def _first_level(schedule: Schedule, times: Iterable[float]) -> float:
@@ -93,7 +90,8 @@ def _first_level(schedule: Schedule, times: Iterable[float]) -> float:
         level = rates_at(schedule, t).log_snr
         if PURE_NOISE_LOG_SNR < level < math.inf:
             return float(level)
-    raise ValueError(f"'karras' and 'log_snr' need a noise level between clean data and pure noise, {schedule!r:.80} has none")
+    names = ", ".join(map(repr, LEVEL_SCALES))
+    raise ValueError(f"{names} need a noise level between clean data and pure noise, {schedule!r:.80} has none")
 
 
 def _decreasing_indices(indices: Sequence[int], timesteps: int) -> list[int]:

@@ -65,7 +65,7 @@ def test_resume_compares_the_config_of_the_network(tmp_path, config):
 
 
 def test_muon_is_for_the_weights_between_the_first_and_the_last_convolution():
-    network = preset("patches", widths=(8, 16), num_classes=3, in_channels=2, out_channels=1, head_channels=8)
+    network = preset("images-32", widths=(8, 16), num_classes=3, in_channels=2, out_channels=1, head_channels=8)
     model = LinearPreconditioner(network, *gaussian_statistics([torch.randn(9, 1, 8, 8)]))
     found = set(matrices_of(model))
     left_out = {name for name, weight in model.named_parameters() if weight not in found and weight.ndim > 1}

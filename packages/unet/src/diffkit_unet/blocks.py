@@ -61,7 +61,8 @@ class UpBlock(nn.Module):
                                                       |                          |
                                                   skips[1]                   skips[0]                   (B, out, H, W)
 
-    "add": a 1x1 convolution to the new width before upsampling, then the sum with the last skip; the other skips are not used.
+    "add": a 1x1 convolution to the new width before upsampling, which then has none of its own, and the sum with the last skip;
+    the other skips are not used.
 
         x (B, in, h, w) -- 1x1 -- up -- (B, out, H, W) -- + -- residual -- residual -- (B, out, H, W)
                                                           |
@@ -89,7 +90,7 @@ class UpBlock(nn.Module):
         kept = [out_channels] * depth + ([] if first_skip is None else [first_skip])
         adds = skips == "add"
         self.project = convolution(in_channels, out_channels, kernel=1) if adds else None
-        self.up = None if up is None else Upsample(up, out_channels if adds else in_channels)
+        self.up = None if up is None else Upsample(up, out_channels if adds else in_channels, convolves=not adds)
         self.blocks = nn.ModuleList(
             ResidualBlock(out_channels if adds else (out_channels if i else in_channels) + skip, out_channels, **block)
             for i, skip in enumerate(kept)

@@ -58,6 +58,7 @@ def resolve(given: Mapping[str, Any]) -> dict[str, Any]:
     config["frequencies"] = validate.positive_pair("frequencies", _or(config["frequencies"], FREQUENCIES[config["condition"]]))
     if config["num_classes"] is not None:
         validate.integer("num_classes", config["num_classes"])
+    config["ends"] = validate.one_of("ends", _or(config["ends"], config["layout"]), CHOICES["layout"])
     config["out_channels"] = validate.integer("out_channels", _or(config["out_channels"], config["in_channels"]))
     validate.integer("groups", config["groups"])
     validate.integer("patch", config["patch"], high=MAX_PATCH)

@@ -1,5 +1,6 @@
 """A network on top of the exact denoiser of a Gaussian: it learns only what a Gaussian with the data's spectrum cannot know."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, NamedTuple
@@ -41,8 +42,9 @@ LEVELS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "variance": lambda log_snr, sigma: sigma * sigma,
     "sigma": lambda log_snr, sigma: sigma,
     "log_snr": lambda log_snr, sigma: log_snr,
+    "time": lambda log_snr, sigma: (-log_snr / 2).exp().atan() / (math.pi / 2),
 }
-"""The noise level that the inner network is conditioned on."""
+"""The noise level that the inner network is conditioned on; the time t has sigma / alpha = tan(pi t / 2), that of a cosine."""
 
 DERIVED = ("in_channels", "num_classes", "null_class", "condition")
 """The keys of a config that follow from the others."""
@@ -85,9 +87,9 @@ class LinearPreconditioner(nn.Module):
     network, whose output is 0, data that is Gaussian is denoised exactly.
 
     network: called as network((x, x0), level[, class_labels=]) with 2 C channels, C of output. Its `condition` is "variance",
-    "sigma" or "log_snr". mean, spectrum, colours: see `GaussianStatistics`; they are buffers, so that checkpoints hold them.
-    Images of another height and width have the mean and the logarithm of the spectrum interpolated. prediction: "eps", "x0", "v"
-    or "flow". path: "vp" (alpha^2 + sigma^2 = 1) or "straight" (alpha + sigma = 1).
+    "sigma", "log_snr" or "time". mean, spectrum, colours: see `GaussianStatistics`; they are buffers, so that checkpoints hold
+    them. Images of another height and width have the mean and the logarithm of the spectrum interpolated. prediction: "eps",
+    "x0", "v" or "flow". path: "vp" (alpha^2 + sigma^2 = 1) or "straight" (alpha + sigma = 1).
     This module's own condition is "log_snr", from which both rates follow without a loss of digits; it may be infinite.
     Computed in float32 or wider, under autocast too. Raises ValueError for anything else.
     Source: the linear denoiser is Wiener's filter.
@@ -169,6 +171,23 @@ class LinearPreconditioner(nn.Module):
         log_snr = torch.as_tensor(condition, dtype=self.log_spectrum.dtype, device=self.log_spectrum.device)
         alpha, sigma = (rate.reshape(-1, 1, 1, 1) for rate in RATES[self.path](log_snr))
         return self._scale(alpha, sigma, self.log_spectrum.exp()).flatten()
+
+    def noisy(self, z: Tensor, log_snr: Tensor | float) -> Tensor:
+        """Standard normal z (B, C, H, W) as noisy images of the Gaussian, at one log (alpha / sigma)^2: the start of sampling.
+
+            alpha mean + T^-1[ sqrt(alpha^2 P + sigma^2) T(z) ]
+
+        At a low level this is the distribution of noisy data up to rounding, and sampling can skip all levels above.
+
+        >>> white = LinearPreconditioner(UNet(2, out_channels=1), torch.zeros(1, 8, 8), torch.ones(1, 8, 8), torch.eye(1))
+        >>> z = torch.randn(4, 1, 8, 8)
+        >>> torch.allclose(white.noisy(z, -3.0), z, atol=1e-6)
+        True
+        """
+        alpha, sigma = RATES[self.path](torch.as_tensor(log_snr, dtype=z.dtype, device=z.device))
+        spectrum, colours = _resized(self.log_spectrum.to(z.dtype), z).exp(), self.colours.to(z.dtype)
+        deviations = (alpha * alpha * spectrum + sigma * sigma).sqrt()
+        return alpha * _resized(self.mean.to(z.dtype), z) + _rotated(colours.T, idct(deviations * dct(_rotated(colours, z))))
 
     def fit(self, batches: Iterable[Tensor], *, flip: bool = False) -> None:
         """Set mean, spectrum and colours to those of images, see `gaussian_statistics`. Raises ValueError for another size."""

@@ -29,15 +29,20 @@ PAPER: dict[str, Any] = DDPM | {
 }
 """The parameters common to the networks of the papers."""
 
+PATCHES: dict[str, Any] = {
+    **{"in_channels": 3, "block_depth": 2, "patch": 2, "norm": "layer", "skips": "add", "up": "nearest", "ends": "ddpm"},
+    **{"embedding": 64, "condition": "time", "frequencies": (0.25, 64.0), "level": "add", "zero_init": True},
+    **{"middle_attention": True, "head_channels": 32},
+}
+"""The parameters common to the networks of `images`, see the benchmarks: patches are a quarter of the multiplications."""
+
 PRESETS: dict[str, dict[str, Any]] = {
     "tutorial": {"in_channels": 3, "widths": (32, 64, 96, 128), "block_depth": 2, "embedding": 32},
     "small": {"in_channels": 3, "widths": (32, 64, 128), "block_depth": 1, "embedding": 32},
     "tiny": {"in_channels": 3, "widths": (32, 64, 96), "block_depth": 1, "embedding": 32},
     "medium": DDPM | {"widths": (64, 128, 128), "embedding": 64, "groups": 32, "down": "strided"},
-    "patches": {
-        **{"in_channels": 3, "widths": (64, 128, 192), "block_depth": 2, "embedding": 64, "patch": 2, "norm": "layer"},
-        **{"level": "add", "skips": "add", "middle_attention": True, "head_channels": 32, "zero_init": True},
-    },
+    "images-32": PATCHES | {"widths": (64, 128)},
+    "images-64": PATCHES | {"widths": (64, 128, 192)},
     "ddpm-cifar10": PAPER | {"widths": (128, 256, 256, 256), "attention": (1,)},
     "ddpm-64": PAPER | {"widths": (128, 256, 256, 256, 512), "attention": (2,)},
 }
@@ -53,7 +58,8 @@ def preset(name: str, **overrides: Any) -> "UNet":
     | "small" | 517,283 | 8x8 to 32x32 without an accelerator |
     | "tiny" | 411,715 | 8x8 to 16x16, in a file of less than a megabyte |
     | "medium" | 6,140,675 | 16x16 to 64x64 on a small accelerator: group norm, attention in the middle, any batch size |
-    | "patches" | 3,216,460 | 64x64 without an accelerator: patches of 2x2 pixels, layer norm, additive skips |
+    | "images-32" | 1,123,852 | 20x20 to 32x32: patches of 2x2 pixels, layer norm, additive skips, attention in the middle |
+    | "images-64" | 3,228,876 | the same with a third level, for 40x40 to 96x96 |
     | "ddpm-cifar10" | 35,746,307 | 32x32, to compare with papers: the network of Ho, Jain and Abbeel 2020 |
     | "ddpm-64" | 78,700,803 | 64x64, to compare with papers: the network of Song, Meng and Ermon 2021 for CelebA |
 

@@ -11,7 +11,7 @@ __all__ = ["Upsample", "downsample", "from_patches", "to_patches"]
 
 
 class Upsample(nn.Module):
-    """Upsampling to a given size: "bilinear", or "nearest" followed by a 3x3 convolution.
+    """Upsampling to a given size: "bilinear", or "nearest" followed by a 3x3 convolution unless `convolves` is false.
 
         x (B, C, h, w), size (H, W) -> (B, C, H, W)
 
@@ -22,15 +22,16 @@ class Upsample(nn.Module):
     torch.Size([2, 8, 5, 7])
     """
 
-    def __init__(self, kind: Literal["bilinear", "nearest"], channels: int) -> None:
+    def __init__(self, kind: Literal["bilinear", "nearest"], channels: int, *, convolves: bool = True) -> None:
         super().__init__()
-        self.conv = convolution(channels, channels, kernel=3) if kind == "nearest" else None
+        self.nearest = kind == "nearest"
+        self.conv = convolution(channels, channels, kernel=3) if self.nearest and convolves else None
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        if self.conv is None:
+        if not self.nearest:
             return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
-        result: Tensor = self.conv(functional.interpolate(x, size=size, mode="nearest"))
-        return result
+        x = functional.interpolate(x, size=size, mode="nearest")
+        return x if self.conv is None else self.conv(x)
 
 
 def downsample(kind: Literal["average", "strided", "strided_same"], channels: int) -> nn.Module:

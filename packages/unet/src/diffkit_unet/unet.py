@@ -45,7 +45,7 @@ class UNet(nn.Module):
     classifier-free guidance, unless `null_class` is false. `attention`: the levels whose blocks are followed by attention.
     `middle_attention`: attention after the first block of the middle. `head_channels`: the channels per head; None is one head.
     `norms`, `norm`, `groups`, `eps`, `dropout`, `zero_init`: see `ResidualBlock`. `down`, `up`: see `downsample` and `Upsample`.
-    `skips`: see `UpBlock`.
+    `skips`: see `UpBlock`. `ends`: the layout whose first and last layers it has; None is that of `layout`.
 
     The embedding stays in float32 or wider when the module is cast. Raises ValueError for a parameter outside its range.
     Source: Ronneberger, Fischer and Brox 2015; "tutorial" is the network of the Keras tutorial "Denoising Diffusion Implicit
@@ -84,25 +84,27 @@ class UNet(nn.Module):
         null_class: bool = True,
         patch: int = 1,
         skips: Literal["concatenate", "add"] = "concatenate",
+        ends: Literal["tutorial", "ddpm"] | None = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
         self.config = resolve(given)
         self.in_channels, self.out_channels, self.widths = in_channels, self.config["out_channels"], self.config["widths"]
         self.condition, self.num_classes, self.null_class = condition, num_classes, null_class
-        ddpm, hidden = layout == "ddpm", None if level == "map" else 4 * self.widths[0]
+        hidden = None if level == "map" else 4 * self.widths[0]
         arguments = block_arguments(self.config, hidden)
 
         self.embedding = SinusoidalEmbedding(embedding, *self.config["frequencies"], cosine_first=cosine_first)
         self.classes = None if num_classes is None else nn.Embedding(num_classes + null_class, hidden or embedding)
         self.level = None if hidden is None else nn.Sequential(linear(embedding, hidden), nn.SiLU(), linear(hidden, hidden))
         self.patch = patch
-        self.image = convolution(in_channels * patch**2, self.widths[0], kernel=3 if ddpm else 1)
+        deep = self.config["ends"] == "ddpm"
+        self.image = convolution(in_channels * patch**2, self.widths[0], kernel=3 if deep else 1)
         self.down = nn.ModuleList(DownBlock(**block) for block in arguments.down)
         self.middle = nn.ModuleList(ResidualBlock(**block) for block in arguments.middle)
         self.up = nn.ModuleList(UpBlock(**block) for block in arguments.up)
-        self.out_norm = normalisation(norm, self.widths[0], groups, eps) if ddpm else None
-        self.out = convolution(self.widths[0], self.out_channels * patch**2, kernel=3 if ddpm else 1)
+        self.out_norm = normalisation(norm, self.widths[0], groups, eps) if deep else None
+        self.out = convolution(self.widths[0], self.out_channels * patch**2, kernel=3 if deep else 1)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Tensor, condition: Tensor | float, class_labels: Tensor | None = None) -> Tensor:

@@ -16,7 +16,7 @@ def networks(name):
     if name == "tutorial":
         unet = preset("tutorial")
     elif name == "patches":
-        unet = UNet(3, (16, 32), 1, 16, patch=2, skips="add", norm="layer", level="add", middle_attention=True)
+        unet = UNet(3, (16, 32), 1, 16, patch=2, skips="add", norm="layer", level="add", up="nearest", ends="ddpm")
     else:
         unet = UNet(3, (16, 32), 1, 16, layout="ddpm", groups=8, attention=(1,), middle_attention=True, head_channels=8, **DDPM)
     torch.nn.init.normal_(unet.out.weight, std=0.05)

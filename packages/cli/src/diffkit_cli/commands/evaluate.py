@@ -69,8 +69,9 @@ def evaluate(
         network = None if features is None else feature_network(features, images)
         split = split_dataset(images)
         n = number_of_samples(given.get("number"), DEFAULT, len(split.reference), source)
-        options = resolve({**given, "n": n}, model.schedule, model.shape[1:])
-        labels = class_labels(config, classes_in_turn(config), n)
+        chosen = {**given, "n": n, "classes": classes_in_turn(config)}
+        options = resolve(chosen, model.schedule, model.shape[1:], config.sampling)
+        labels = class_labels(config, options.classes, n, options.guidance)
         channels, height, width = model.shape
         require_memory(plural(n, "image"), n * channels * height * width, "use a smaller -n")
         if out is not None:

@@ -45,6 +45,7 @@ def interpolate(
     animations = [path for path in (gif, webp) if path is not None]
     from diffkit_trainer import save_animation
 
+    from diffkit_cli.run_config import Sampling
     from diffkit_cli.sampling.generate import times_of
     from diffkit_cli.sampling.init_image import file_hash
     from diffkit_cli.sampling.interpolation import between, encoded_images, noise_pairs
@@ -57,7 +58,8 @@ def interpolate(
     def work() -> None:
         loaded = open_model(run, raw=raw, device=device)
         model = loaded.model
-        options = resolve(({"steps": STEPS_BETWEEN_IMAGES} if images else {}) | given, model.schedule, model.shape[1:])
+        defaults = {"steps": STEPS_BETWEEN_IMAGES} if images else {"spacing": (model.config.sampling or Sampling()).spacing}
+        options = resolve(defaults | given, model.schedule, model.shape[1:])
         shape = (model.shape[0], *options.size)
         require_image(out, number_of_rows * number_of_columns, shape, columns=number_of_columns)
         require_animations(animations, max(1, 2 * number_of_columns - 2), number_of_rows, shape, columns=1)

@@ -82,7 +82,8 @@ def sample(
             weights = f"weights {before.weights}; {name_of(run)} has {loaded.weights}"
             warn(f"{like} was generated with other {weights}: the images will differ")
         model = loaded.model
-        options = resolve({"classes": classes_in_turn(model.config)} | chosen, model.schedule, model.shape[1:])
+        chosen = {"classes": classes_in_turn(model.config)} | chosen
+        options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling)
         check_seeds(options.seed, options.n)
         start, started = open_init(model, options.size, init, given.get("strength"), like, before)
         times, shape = times_of(model.schedule, options, start), (model.shape[0], *options.size)

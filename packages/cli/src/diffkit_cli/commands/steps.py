@@ -53,8 +53,8 @@ def steps(
 
     def work() -> None:
         loaded = open_model(run, raw=raw, device=device)
-        model = loaded.model
-        options = [resolve({**given, "steps": count}, model.schedule, model.shape[1:]) for count in counts]
+        model, own = loaded.model, loaded.model.config.sampling
+        options = [resolve({**given, "steps": count}, model.schedule, model.shape[1:], own) for count in counts]
         times = [times_of(model.schedule, each) for each in options]
         one = options[0]
         require_image(out, one.n * len(counts), (model.shape[0], *one.size), columns=one.n, copies=2, folder=False)

@@ -72,8 +72,9 @@ def generate(
             batch = list(seeds[start : start + batch_size])
             noise = seeded(batch, like=model.like)
             z = noise((len(batch), model.shape[0], *options.size))
-            rates = model.schedule(times[0])
-            x = rates.sigma * z if init is None else add_noise(init.x0 + 0 * z, z, rates)
+            x = model.start(z, times[0], options)
+            if init is not None:
+                x = add_noise(init.x0 + 0 * z, z, model.schedule(times[0]))
             classes = None if labels is None else labels[start : start + batch_size]
             states = model.states(x, options, times, noise=noise, labels=classes, wrap=wrap, rounds=rounds)
             pixels = list[Any]()

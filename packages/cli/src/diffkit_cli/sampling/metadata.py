@@ -14,7 +14,7 @@ from diffkit_cli.sampling.options import SamplingOptions
 
 __all__ = ["SampleMetadata", "image_metadata", "options_metadata", "options_to_reproduce", "read_sample_metadata"]
 
-OPTIONAL = ("init", "strength")
+OPTIONAL = ("init", "strength", "start")
 
 
 class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, resamp
 from diffkit_schedules import Schedule, as_array_of, namespace
 from diffkit_trainer import Normalisation, activations, auto_batch_size
 
+from diffkit_cli.errors import UsageError
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.limits import require_memory
 from diffkit_cli.sampling.options import SamplingOptions
@@ -33,18 +34,23 @@ class DiffusionModel:
         shape = (len(seeds), self.shape[0], *(size or self.shape[1:]))
         return self.schedule(1.0).sigma * seeded(seeds, like=self.like)(shape)
 
+    def start(self, z: Any, t: float, options: SamplingOptions) -> Any:
+        """What sampling starts from at time t, from standard normal z (B, C, H, W): see `SamplingOptions.start`.
+
+        Raises UsageError for the Gaussian of a network without a linear part.
+        """
+        rates = self.schedule(t)
+        if options.start == "noise":
+            return rates.sigma * z
+        if not hasattr(self.network, "noisy"):
+            raise UsageError("start 'gaussian' needs a network with a linear part, which this run's does not have")
+        return self.network.noisy(z, rates.log_snr)
+
     def from_noise(
-        self,
-        x: Any,
-        *,
-        steps: int,
-        eta: float = 0.0,
-        spacing: str | Sequence[float] = "uniform",
-        noise: Any = None,
-        labels: Sequence[int] | None = None,
+        self, x: Any, *, steps: int, eta: float = 0.0, spacing: str | Sequence[float] = "uniform", noise: Any = None
     ) -> Any:
-        """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM. labels: a class for each image."""
-        denoise = self._clipped(self._denoiser(labels), "ddim")
+        """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM."""
+        denoise = self._clipped(self.denoise, "ddim")
         return self.pixels(ddim(denoise, self.schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise))
 
     def states(

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from diffkit_samplers import METHODS, SPACINGS
 from diffkit_trainer.files import Text
 from diffkit_trainer.options import Help, Option, OptionError, options_of
-from msgspec import Meta, Struct, inspect
+from msgspec import Meta, Struct, inspect, to_builtins
 
 from diffkit_cli.errors import UsageError, flag
-from diffkit_cli.run_config import Side
+from diffkit_cli.run_config import Sampling, Side, Start
+from diffkit_cli.sampling.class_labels import NULL
 
 if TYPE_CHECKING:
     from diffkit_schedules import Schedule
@@ -45,6 +46,7 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(ge=0, le=1)], Help("Stochasticity of each step: 0 is DDIM (deterministic), 1 is DDPM.")
     ] = 0.0
     spacing: Annotated[Text, Help("Spacing of the timesteps.")] = "uniform"
+    start: Annotated[Start, Help("What sampling starts from: noise, or noisy images of the linear part's Gaussian.")] = "noise"
     size: Annotated[tuple[Side, Side], Help("Size of the images.")]
     guidance: Annotated[Annotated[float, Meta(ge=-1e30, le=1e30)], Help("Classifier-free guidance scale; 1 is off.")] = 1.0
 
@@ -119,10 +121,13 @@ def parse_size(text: str) -> tuple[int, int]:
     return size
 
 
-def resolve(given: Mapping[str, Any], schedule: "Schedule", size: tuple[int, int]) -> SamplingOptions:
-    """The options of a command: those that were given, over the sampler's steps and eta, over the defaults.
+def resolve(
+    given: Mapping[str, Any], schedule: "Schedule", size: tuple[int, int], own: Sampling | None = None
+) -> SamplingOptions:
+    """The options of a command: those that were given, over the run's own, over the sampler's steps and eta, over the defaults.
 
-    size: of the run's images. Raises UsageError for a sampler of another distribution that is not one.
+    size: of the run's images. own: its guidance counts for images of a class. Raises UsageError for a sampler of another
+    distribution that is not one.
 
     >>> from diffkit_schedules import cosine_betas
     >>> print(resolve({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)))
@@ -131,7 +136,10 @@ def resolve(given: Mapping[str, Any], schedule: "Schedule", size: tuple[int, int
     from diffkit_samplers import Sampler
     from diffkit_schedules import timesteps_of
 
-    name = given.get("sampler", "ddim")
+    ours = {} if own is None else to_builtins(own)
+    if set(given.get("classes", ())) <= {NULL}:
+        ours.pop("guidance", None)
+    name = given.get("sampler", ours.get("sampler", "ddim"))
     try:
         sampler = METHODS[name]
     except ImportError as error:
@@ -139,7 +147,7 @@ def resolve(given: Mapping[str, Any], schedule: "Schedule", size: tuple[int, int
     if not isinstance(sampler, Sampler):
         raise UsageError(f"--sampler: {name!r} of {' '.join(METHODS.origin(name))} must be a Sampler, got {sampler!r:.60}")
     steps = timesteps_of(schedule) if sampler.steps is None else sampler.steps
-    values: dict[str, Any] = {"size": size, "steps": steps, "eta": sampler.eta} | dict(given)
+    values: dict[str, Any] = {"size": size, "steps": steps, "eta": sampler.eta, **ours, **given}
     return SamplingOptions(**{name: value for name, value in values.items() if name in SamplingOptions.__struct_fields__})
 
 

@@ -13,8 +13,8 @@ from diffkit_unet import LinearPreconditioner
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import network_config, network_of
-from diffkit_cli.recipes import PRESETS
-from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig
+from diffkit_cli.recipes import PRESETS, sampling_of
+from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig, Sampling
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 from diffkit_cli.training.resolve import NOT_RESUMABLE
 
@@ -75,8 +75,8 @@ def build_trainer(
     return Trainer(model, images, schedule, options.changed(condition=condition), device=device, world=world)
 
 
-def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any]) -> RunConfig:
-    """Everything resolved, as it stands in config.json and travels in each checkpoint."""
+def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any], stored: RunConfig | None = None) -> RunConfig:
+    """Everything resolved, as it stands in config.json and travels in each checkpoint. stored: of the run to be resumed."""
     images = trainer.images
     training = {name: value for name, value in msgspec.to_builtins(options).items() if name in OPTIONS}
     source = training.pop("data")
@@ -94,8 +94,19 @@ def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any]) 
         prediction=trainer.options.prediction,
         condition=trainer.options.condition,
         training=training,
+        sampling=_sampling(options) if stored is None else stored.sampling,
         versions=_versions(options),
     )
+
+
+def _sampling(options: TrainOptions) -> Sampling | None:
+    """The recipe's options of sampling that fit the training: without a linear part sampling starts from noise."""
+    found = sampling_of(options.preset)
+    if not options.linear:
+        found.pop("start", None)
+    if not options.class_dropout or options.class_dropout == 1:  # a class or the null class is not learned
+        found.pop("guidance", None)
+    return Sampling(**found) if found else None
 
 
 def _versions(options: TrainOptions) -> dict[str, str]:

@@ -35,9 +35,7 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Annotated[int, Meta(ge=1, le=4096)] | None,
         Help("Centre-crop and resize to NxN. Default: 64 for a folder; IDX files as they are."),
     ] = None
-    preset: Annotated[str, Help("Network and its recipe. Default: small for images up to 32x32, else tutorial. One of:")] = (
-        "tutorial"
-    )
+    preset: Annotated[str, Help("Network and its recipe. Default: by the size of the images. One of:")] = "images-64"
     linear: Annotated[
         bool, Help("Add the network's output to that of the exact denoiser of a Gaussian fitted to the images.")
     ] = False

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from diffkit_samplers import seeded
 from diffkit_trainer import Logger, Trainer, grid, save_images, save_png, side_by_side
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.class_labels import class_labels, classes_in_turn
+from diffkit_cli.sampling.generate import times_of
 from diffkit_cli.sampling.model import DiffusionModel
+from diffkit_cli.sampling.options import resolve
 from diffkit_cli.terminal.console import warn
 
 __all__ = ["preview"]
@@ -45,9 +48,14 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
 
 
 def _samples(network: Any, trainer: Trainer, config: RunConfig) -> Any:
-    model, seed = DiffusionModel(network, trainer.schedule, config), trainer.options.seed
-    labels = class_labels(config, classes_in_turn(config), IMAGES)
-    return model.from_noise(model.noise(list(range(seed, seed + IMAGES))), steps=STEPS, labels=labels)
+    model = DiffusionModel(network, trainer.schedule, config)
+    given = {"n": IMAGES, "seed": trainer.options.seed, "steps": STEPS, "classes": classes_in_turn(config)}
+    options = resolve(given, model.schedule, model.shape[1:], config.sampling)
+    labels = class_labels(config, options.classes, IMAGES, options.guidance)
+    times, noise = times_of(model.schedule, options), seeded(range(options.seed, options.seed + IMAGES), like=model.like)
+    x = model.start(noise((IMAGES, *model.shape)), times[0], options)
+    *_, last = model.states(x, options, times, noise=noise, labels=labels)
+    return model.pixels(last.x0)
 
 
 @contextmanager

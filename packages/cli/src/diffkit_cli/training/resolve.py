@@ -17,17 +17,17 @@ __all__ = ["NOT_RESUMABLE", "check_together", "resolve", "resolve_resumed"]
 
 NOT_RESUMABLE = "the run's config.json cannot be resumed"
 
-SMALL_SIDE = 32
-"""Images up to this side are trained with the preset "small"."""
+PRESET_OF_SIDE = ((16, "small"), (36, "images-32"))
+"""The default preset of images up to a side; larger ones have "images-64"."""
 
 
 def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
     """The options of a new run. side: the shorter side of its images; size: what they were resized to, None for not at all.
 
     >>> resolve({"lr": 0.5}, side=8, size=None).steps, resolve({"lr": None}, side=64, size=64).lr
-    (3000, 0.001)
+    (3000, 0.003)
     """
-    preset = given.get("preset") or ("small" if side <= SMALL_SIDE else "tutorial")
+    preset = given.get("preset") or next((name for most, name in PRESET_OF_SIDE if side <= most), "images-64")
     values = {**recipe_of(preset), **_set(given), "preset": preset, "size": size}
     values.setdefault("prediction", _prediction_for(_schedule(values)))
     if values.get("lr_schedule", "constant") != "constant":

@@ -86,7 +86,7 @@ def run_training(
         if stopped is None:
             dry_run(options, trainer, as_json=as_json)
             return 0
-        return _run(run, options, trainer, config_of(options, trainer, network), stopped)
+        return _run(run, options, trainer, config_of(options, trainer, network, stored), stopped)
 
 
 def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[Images, int | None]:
