@@ -62,7 +62,7 @@ def diffkit_beside_run(trained, tmp_path, monkeypatch, diffkit):
 
 @pytest.fixture(scope="session")
 def with_classes(tmp_path_factory):
-    """A run whose network has ten classes and answers each of them differently; nobody changes it."""
+    """A run whose network has ten classes and predicts each of them differently; nobody changes it."""
     torch.manual_seed(0)
     network = UNet(1, widths=(8, 16), block_depth=1, num_classes=10)
     torch.nn.init.normal_(network.out.weight, std=0.5)
@@ -71,7 +71,7 @@ def with_classes(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory):
-    """A run whose network says that there is no noise, whatever it sees: x0 = x_t / alpha; nobody changes it."""
+    """A run whose network predicts zero noise for every input: x0 = x_t / alpha; nobody changes it."""
     return untrained(tmp_path_factory.mktemp("session") / "blank", UNet(1, widths=(8, 16), block_depth=1))
 
 

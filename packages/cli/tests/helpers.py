@@ -41,7 +41,7 @@ def start(*arguments, **options):
 
 
 def finished(process):
-    """The exit code, and what was said; no traceback."""
+    """The exit code and stderr; without a traceback."""
     _, said = process.communicate()
     assert "Traceback" not in said, said
     return process.returncode, said
@@ -72,7 +72,7 @@ def on_a_terminal(*arguments, **environment):
 
 
 def until(happened, process):
-    """Wait for what a command that goes on will do."""
+    """Wait for the progress of a command that is running."""
     while not happened():
         assert process.poll() is None, "it ended before"
         time.sleep(0.01)
@@ -98,7 +98,7 @@ def said_until(process, text):
 
 
 def log_of(run):
-    """The log without what a clock said."""
+    """The log without times."""
     entries = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     return [{key: value for key, value in entry.items() if key not in ("seconds", "images_per_second")} for entry in entries]
 

@@ -45,11 +45,11 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["steps", "run", "--spacing", "k"], ["karras"]),
     ],
 )
-def test_what_bash_offers(words, offered):
+def test_bash_completes_commands_options_and_words(words, offered):
     assert completed(*words) == offered
 
 
-def test_it_is_installed_for_a_shell(tmp_path):
+def test_completion_is_installed_for_a_shell(tmp_path):
     done = subprocess.run(
         [DIFFKIT, "--install-completion", "bash"], env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""Every command of the models as an installed process: what it leaves, says and ends with, on a terminal and off."""
+"""Every command that loads a model, as an installed process: files, output and exit code, with and without a terminal."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from .helpers import DIFFKIT, on_a_terminal, refusal, size_of
 
 @pytest.fixture
 def place(mapped, tmp_path, monkeypatch):
-    """A folder to work in, with a run whose network diffusers has, a picture and a mask."""
+    """A working directory with a run whose network diffusers has, an image and a mask."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").symlink_to(mapped)
     Image.new("L", (8, 8), 200).save("picture.png")
@@ -38,12 +38,12 @@ COMMANDS: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         "from_pretrained('d')",
     ),
 }
-"""What draws or writes: its arguments, the files it leaves with their size as pictures, and what it says on stderr."""
+"""Commands that write: the arguments, the files with the sizes of images, and stderr."""
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["piped", "on a terminal"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_that_leaves_files(name, terminal, place):
+def test_a_command_writes_its_files(name, terminal, place):
     arguments, files, said = COMMANDS[name]
     out, errors = ran(arguments, terminal)
     assert out == ""
@@ -67,7 +67,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_command_that_answers(name, place):
+def test_a_command_prints_its_result(name, place):
     arguments, part = ANSWERS[name]
     if "drawn.png" in arguments:
         ran(["sample", "--sampler", "euler_ancestral", "--steps", 1, "--out", "drawn.png"], terminal=False)
@@ -78,7 +78,7 @@ def test_a_command_that_answers(name, place):
     assert (found.count("\n"), errors) == (1, "")
 
 
-def test_there_and_back(place):
+def test_an_exported_network_is_imported_again(place):
     ran(["export", "run", "--out", "theirs", "--format", "diffusers"], terminal=False)
     out, errors = ran(["import", "theirs", "--out", "ours"], terminal=False)
     assert (out, errors.count("\n")) == ("", 1)

@@ -41,11 +41,11 @@ EPOCH = "an epoch is the number of images / the batch size, in steps; diffkit tr
         ("sample -x", "no option -x; see diffkit sample --help"),
     ],
 )
-def test_a_foreign_or_misspelt_name_is_answered_by_ours(typed, answer):
+def test_a_synonym_or_misspelt_option_is_answered_by_ours(typed, answer):
     assert refusal(process(*typed.split()), 2) == f"diffkit: {answer}\n"
 
 
-def test_a_key_like_no_other_gets_three_of_them():
+def test_an_unknown_key_is_answered_by_the_nearest_three():
     said = refusal(process("train", "--set", "zzz=5"), 2)
     assert said.startswith(f"diffkit: --set: unknown option 'zzz': the nearest of {len(OPTIONS)} options are ")
     assert said.count(",") == 2

@@ -175,7 +175,7 @@ def test_a_learned_range_changes_the_noise_of_a_step():
 
 
 class Recorder:
-    """A network that keeps what it was told."""
+    """A network that keeps its arguments."""
 
     def __call__(self, x, condition, **kwargs):
         self.condition, self.kwargs = condition, kwargs

@@ -18,7 +18,7 @@ from ..helpers import TINY, images, keys, log_of, near, one_line, pixels, proces
 FILES = ["checkpoints", "config.json", "history.jsonl", "lock", "log.jsonl", "samples"]
 
 
-def test_train_leaves_a_run(trained):
+def test_train_writes_a_run_folder(trained):
     assert sorted(path.name for path in trained.iterdir()) == FILES
     assert sorted(os.listdir(trained / "checkpoints")) == ["4", "6"], "at its interval and, off it, at the end"
     assert sorted(os.listdir(trained / "samples")) == ["00000003.png", "00000006.png"]
@@ -32,7 +32,7 @@ def test_train_leaves_a_run(trained):
     assert (config["prediction"], config["training"]["steps"]) == ("eps", 6)
 
 
-def test_sample_draws_a_grid_and_a_folder(trained, tmp_path, diffkit):
+def test_sample_writes_a_grid_and_a_folder(trained, tmp_path, diffkit):
     code, _, said = diffkit("sample", trained, "-n", 5, "--steps", 2, "--out", tmp_path / "grid.png")
     assert code == 0
     assert "5 images, 2 steps of ddim, eta 0, seed 0" in said
@@ -57,13 +57,13 @@ def test_images_depend_on_their_seed_alone(trained, tmp_path, diffkit, eta):
     assert not near(whole, pixels(tmp_path / "others"))
 
 
-def test_raw_is_the_other_network(trained, tmp_path, diffkit):
+def test_raw_and_average_give_different_images(trained, tmp_path, diffkit):
     for name, options in {"ema": [], "raw": ["--raw"]}.items():
         assert diffkit("sample", trained, "-n", 4, "--steps", 3, "--out", tmp_path / name, *options)[0] == 0
     assert not near(pixels(tmp_path / "ema"), pixels(tmp_path / "raw"))
 
 
-def test_interpolate_goes_from_one_noise_to_the_other(trained, tmp_path, diffkit):
+def test_interpolation_begins_and_ends_with_its_two_noises(trained, tmp_path, diffkit):
     shape = ["--rows", 2, "--columns", 3, "--steps", 2]
     assert diffkit("interpolate", trained, *shape, "--out", tmp_path / "path")[0] == 0
     assert diffkit("sample", trained, "-n", 4, "--steps", 2, "--out", tmp_path / "ends")[0] == 0
@@ -74,7 +74,7 @@ def test_interpolate_goes_from_one_noise_to_the_other(trained, tmp_path, diffkit
     assert size_of(tmp_path / "path.png") == (200, 134)
 
 
-def test_resumed_is_the_same_as_never_stopped(trained, tmp_path, diffkit):
+def test_a_resumed_run_equals_one_that_never_stopped(trained, tmp_path, diffkit):
     run = tmp_path / "run"
     assert diffkit("train", "--out", run, *TINY, "--steps", 4)[0] == 0
     assert diffkit("train", "--out", run, "--resume", "--steps", 6)[0] == 0
@@ -97,7 +97,7 @@ def test_a_run_is_not_overwritten(trained, diffkit):
     assert "already holds a run: resume it with --resume, or give another --out" in one_line(said)
 
 
-def test_a_folder_of_images_and_its_classes(tmp_path, diffkit):
+def test_a_folder_of_images_trains_with_its_classes(tmp_path, diffkit):
     images(tmp_path / "data" / "red", [(9, 12), (20, 11)])
     images(tmp_path / "data" / "blue", [(30, 31)])
     code, _, said = diffkit("train", tmp_path / "data", "--size", 6, "--out", tmp_path / "run", *TINY)
@@ -107,7 +107,7 @@ def test_a_folder_of_images_and_its_classes(tmp_path, diffkit):
     assert config["image"] == {"channels": 3, "height": 6, "width": 6}
 
 
-def test_a_folder_of_idx_files(tmp_path, diffkit):
+def test_a_folder_of_idx_files_trains(tmp_path, diffkit):
     (tmp_path / "idx").mkdir()
     head = struct.pack(">IIII", 0x803, 4, 10, 12)
     (tmp_path / "idx" / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + bytes(range(240)) * 2))
@@ -148,7 +148,7 @@ def test_a_folder_of_idx_files(tmp_path, diffkit):
         (["inpaint"], 2, "RUN"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, diffkit, arguments, code, message):
+def test_an_invalid_command_is_refused_in_one_line(tmp_path, monkeypatch, diffkit, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()
@@ -164,7 +164,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, diffkit, argum
     assert not (tmp_path / "runs").exists(), "nothing is left behind"
 
 
-def test_bad_files_can_be_left_out(tmp_path, diffkit):
+def test_skip_bad_skips_bad_files(tmp_path, diffkit):
     images(tmp_path / "data", [(8, 8), (8, 8)])
     (tmp_path / "data" / "b.png").write_text("no image")
     code, _, said = diffkit("train", tmp_path / "data", "--skip-bad", "--size", 8, "--out", tmp_path / "run", *TINY)
@@ -182,7 +182,7 @@ def test_resuming_with_other_images_is_refused(tmp_path, diffkit):
     assert "not the images that" in one_line(said.splitlines(keepends=True)[-1])
 
 
-def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(trained, tmp_path, diffkit):
+def test_a_damaged_newest_checkpoint_is_skipped_with_a_warning(trained, tmp_path, diffkit):
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     path = run / "checkpoints" / "6" / "ema.safetensors"
@@ -194,7 +194,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(trained, tmp_
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_says_how_to_go_on(tmp_path, signum, code):
+def test_a_signal_saves_and_prints_how_to_resume(tmp_path, signum, code):
     run = tmp_path / "run"
     with start("train", "--out", run, *keys("log_every=1"), "--steps", 100000) as training:
         wait_for(run, 3, training)
@@ -210,7 +210,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, signum, code):
     assert [entry["step"] for entry in log_of(run)] == list(range(1, step + 1))
 
 
-def test_version_help_and_the_command_itself(diffkit):
+def test_version_and_help_are_printed(diffkit):
     assert diffkit("--help")[0] == 0
     done = process("--version")
     assert done.returncode == 0
@@ -218,6 +218,6 @@ def test_version_help_and_the_command_itself(diffkit):
         assert f"diffkit-{package} " in done.stdout
 
 
-def test_the_help_does_not_wait_for_torch():
+def test_help_does_not_import_torch():
     code = "import sys, diffkit_cli.app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

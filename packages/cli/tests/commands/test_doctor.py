@@ -29,7 +29,7 @@ def folder(tmp_path):
     return data
 
 
-def test_every_count(folder, diffkit):
+def test_doctor_counts_sizes_modes_and_classes(folder, diffkit):
     code, out, _ = diffkit("doctor", folder, "--json")
     found = json.loads(out)
     assert code == 3
@@ -56,7 +56,7 @@ def test_every_count(folder, diffkit):
     assert "try --size 40" in said[1]
 
 
-def test_grey_and_transparent_are_what_training_takes_for_it(tmp_path, diffkit):
+def test_grey_and_transparent_mean_the_same_as_in_training(tmp_path, diffkit):
     """16 bits in either order are grey; a palette may be transparent, and so may RGB."""
     for name, mode in (("grey", "L"), ("motorola", "I;16B"), ("intel", "I;16")):
         Image.new(mode, (64, 64)).save(tmp_path / f"{name}.tif")
@@ -92,7 +92,7 @@ def test_the_digits_and_idx_files(tmp_path, diffkit):
     assert found["duplicates"] == [["0", "2"], ["1", "3"]]
 
 
-def test_many_of_a_kind_are_not_all_listed_for_people(tmp_path, diffkit):
+def test_a_long_list_is_shortened_in_the_table(tmp_path, diffkit):
     (tmp_path / "data").mkdir()
     for i in range(12):
         (tmp_path / "data" / f"{i:02}.png").write_text("no image")
@@ -110,7 +110,7 @@ def test_many_of_a_kind_are_not_all_listed_for_people(tmp_path, diffkit):
         (["digits", "--size", 0], 2, "--size must be an integer from 1 to 4096 or none, got 0"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, diffkit, arguments, code, message):
+def test_an_invalid_command_is_refused_in_one_line(tmp_path, monkeypatch, diffkit, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     ended, _, said = diffkit("doctor", *arguments)

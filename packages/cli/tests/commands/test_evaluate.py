@@ -1,4 +1,4 @@
-"""diffkit evaluate: figures beside the data's own, and the nearest images."""
+"""diffkit evaluate: scores of samples and of the data itself, and the nearest images."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffk
     assert read_metadata(tmp_path / "near.png")["command"] == "evaluate"
 
 
-def test_figures_for_people(blank, diffkit):
+def test_evaluate_prints_a_table(blank, diffkit):
     code, out, said = diffkit("evaluate", blank, "digits", "-n", 50, "--steps", 1)
     assert code == 0
     assert "warning: scores of 50 images scatter widely, use 200 or more" in said
@@ -36,7 +36,7 @@ def test_figures_for_people(blank, diffkit):
     assert "a small classifier trained on half of the 1797 images" in " ".join(out.split())
 
 
-def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, diffkit):
+def test_at_most_a_quarter_of_the_data_is_sampled_with_a_warning(blank, diffkit):
     code, out, said = diffkit("evaluate", blank, "digits", "-n", 450, "--steps", 1, "--json")
     assert (code, json.loads(out)["images"]) == (0, 449)
     assert said == "warning: -n 450 is more than a quarter of digits: 449 samples are compared\n"
@@ -59,7 +59,7 @@ def test_no_more_than_a_quarter_of_the_data_is_drawn_and_that_is_said(blank, dif
         (["grey"], 3, "grey: too few images to compare with, expected at least 40, found 3"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(blank, tmp_path, monkeypatch, diffkit, arguments, code, message):
+def test_an_invalid_command_is_refused_in_one_line(blank, tmp_path, monkeypatch, diffkit, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where it is not installed
     (tmp_path / "text.pt").write_text("no network")

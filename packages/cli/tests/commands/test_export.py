@@ -24,7 +24,7 @@ def read_export_of(run, folder, diffkit):
 
 
 @pytest.mark.parametrize("raw", [False, True])
-def test_the_same_images_from_a_file_as_from_the_run(trained, tmp_path, diffkit, raw):
+def test_an_export_gives_the_same_images_as_its_run(trained, tmp_path, diffkit, raw):
     flags = ["--raw"] if raw else []
     assert diffkit("export", trained, "--out", tmp_path / "net.safetensors", *flags)[0] == 0
     assert diffkit("sample", trained, "-n", 3, "--steps", 3, *flags, "--out", tmp_path / "run.png")[0] == 0
@@ -36,13 +36,13 @@ def test_the_same_images_from_a_file_as_from_the_run(trained, tmp_path, diffkit,
     assert read_metadata(tmp_path / "run.png") == read_metadata(tmp_path / "file.png")
 
 
-def test_a_folder_has_the_config_beside_the_weights(trained, tmp_path, diffkit):
+def test_an_export_folder_has_the_config_and_the_weights(trained, tmp_path, diffkit):
     assert diffkit("export", trained, "--out", tmp_path / "net")[0] == 0
     assert json.loads((tmp_path / "net" / "config.json").read_text()) == json.loads((trained / "config.json").read_text())
     assert diffkit("sample", tmp_path / "net", "-n", 1, "--steps", 1, "--out", tmp_path / "one")[0] == 0
 
 
-def test_what_is_in_the_file(trained, tmp_path, diffkit):
+def test_an_export_holds_weights_config_and_step(trained, tmp_path, diffkit):
     path = tmp_path / "net.safetensors"
     assert diffkit("export", trained, "--out", path)[0] == 0
     first = path.read_bytes()
@@ -60,7 +60,7 @@ def test_what_is_in_the_file(trained, tmp_path, diffkit):
     assert (code, "517,153 parameters" in out) == (0, True)
 
 
-def test_half_the_bytes_and_the_same_images_but_for_a_grey_level(trained, tmp_path, diffkit):
+def test_a_half_precision_export_gives_the_same_images_within_a_grey_level(trained, tmp_path, diffkit):
     whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
     assert diffkit("export", trained, "--out", whole)[0] == 0
     assert diffkit("export", trained, "--out", half, "--half")[0] == 0
@@ -74,7 +74,7 @@ def test_half_the_bytes_and_the_same_images_but_for_a_grey_level(trained, tmp_pa
     assert near(pixels(tmp_path / "whole"), pixels(tmp_path / "half"))
 
 
-def test_a_number_that_float16_does_not_hold(trained, tmp_path, diffkit):
+def test_a_weight_beyond_float16_is_refused(trained, tmp_path, diffkit):
     exported = read_export_of(trained, tmp_path, diffkit)
     exported.weights["image.bias"][0] = 1e5
     with pytest.raises(RunError, match=r"image\.bias does not fit float16, whose largest number is 65504: export it in float32"):
@@ -82,7 +82,7 @@ def test_a_number_that_float16_does_not_hold(trained, tmp_path, diffkit):
     assert not (tmp_path / "half.safetensors").exists()
 
 
-def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
+def test_onnx_without_its_packages_is_refused(trained, tmp_path, monkeypatch, diffkit):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "onnx" else found(name, *more))
     code, _, said = diffkit("export", trained, "--out", tmp_path / "net.onnx")
@@ -90,7 +90,7 @@ def test_onnx_without_its_packages(trained, tmp_path, monkeypatch, diffkit):
     assert code == 2
 
 
-def test_the_command_that_is_offered_can_be_pasted(trained, tmp_path, monkeypatch, diffkit):
+def test_the_printed_command_can_be_pasted(trained, tmp_path, monkeypatch, diffkit):
     monkeypatch.chdir(tmp_path)
     code, _, said = diffkit("export", trained, "--out", "my file.safetensors")
     *_, offered = said.strip().partition(". Sample with: ")

@@ -1,4 +1,4 @@
-"""diffkit info: what it says of runs, exports and images, and that torch is not imported for it."""
+"""diffkit info: its description of runs, exports and images, without importing torch."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Pictures that begin with a picture: inpainting and SDEdit."""
+"""Sampling that starts from an image: inpainting and SDEdit."""
 
 import hashlib
 
@@ -25,7 +25,7 @@ def halves(image):
     return [row[:4] for row in rows], [row[4:] for row in rows]
 
 
-def test_inpainting_keeps_what_is_known_and_draws_the_rest(trained, picture, tmp_path, diffkit):
+def test_inpainting_keeps_the_known_part_and_generates_the_rest(trained, picture, tmp_path, diffkit):
     image, mask = picture
     arguments = ["--mask", mask, "-n", 2, "--steps", 4, "--out", tmp_path / "two", "--gif", tmp_path / "two.gif"]
     code, _, said = diffkit("inpaint", trained, image, *arguments)
@@ -54,7 +54,7 @@ def test_a_mask_of_one_colour_gets_a_warning(trained, picture, tmp_path, diffkit
     assert (pixels(tmp_path / "one") == pixels(image)) == (grey == 0)
 
 
-def test_an_image_of_another_size_is_brought_to_the_runs(trained, tmp_path, diffkit):
+def test_an_image_of_another_size_is_resized_to_the_runs(trained, tmp_path, diffkit):
     for name in ("image.jpg", "mask.png"):
         Image.new("RGB", (40, 20), "white").save(tmp_path / name)
     arguments = ["--mask", tmp_path / "mask.png", "-n", 1, "--steps", 1, "--out", tmp_path / "one"]
@@ -75,7 +75,7 @@ def test_a_weaker_edit_stays_nearer_to_its_image(trained, picture, tmp_path, dif
     assert distances[0] < distances[2] / 2
 
 
-def test_an_edit_is_drawn_again_from_the_same_image_only(trained, picture, tmp_path, diffkit):
+def test_an_edit_is_reproduced_from_the_same_image_only(trained, picture, tmp_path, diffkit):
     image, mask = picture
     first, again = tmp_path / "first.png", tmp_path / "again.png"
     assert diffkit("sample", trained, "-n", 2, "--steps", 5, "--init", image, "--strength", 0.4, "--out", first)[0] == 0

@@ -9,7 +9,7 @@ from PIL import Image
 from ..helpers import frames, near, one_line, pixels, size_of
 
 
-def test_interpolation_goes_there_and_back_on_film(trained, tmp_path, diffkit):
+def test_an_animated_interpolation_goes_forth_and_back(trained, tmp_path, diffkit):
     shape = ["--rows", 2, "--columns", 4, "--steps", 2]
     code, _, _ = diffkit("interpolate", trained, *shape, "--out", tmp_path / "path", "--gif", tmp_path / "path.gif")
     assert code == 0

@@ -1,4 +1,4 @@
-"""What every command refuses that the tests of its own file do not: the exit code, one line, and nothing that was not there."""
+"""Refusals of every command that its own tests do not have: the exit code, one line, and no new files."""
 
 import shutil
 import struct
@@ -159,7 +159,7 @@ REFUSED = {
     "train --resume --out no-config": (4, "no-config is not a run folder: it has no config.json"),
     "train --resume --out damaged": (4, "damaged/config.json: object missing required field data"),
 }
-"""The words of a command, its exit code, and a part of what it says."""
+"""The arguments of a command, its exit code, and a part of its message."""
 
 
 @pytest.mark.parametrize("command", REFUSED)
@@ -176,14 +176,14 @@ def test_a_refusal_is_one_line_and_leaves_nothing(place, monkeypatch, diffkit, c
 
 
 @pytest.mark.parametrize("words", [["sample", "run", "--out", ""], ["train", "--out", ""], ["sample", ""]])
-def test_an_empty_word_is_not_the_working_directory(place, monkeypatch, diffkit, words):
+def test_an_empty_argument_is_not_the_working_directory(place, monkeypatch, diffkit, words):
     monkeypatch.chdir(place)
     code, out, said = diffkit(*words)
     assert (code, out) == (2, "")
     assert "is empty: give it a value (is a shell variable not set?)" in one_line(said)
 
 
-def test_a_typing_error_is_told_before_what_is_in_the_way(place, monkeypatch, diffkit):
+def test_an_invalid_option_is_reported_before_an_existing_output(place, monkeypatch, diffkit):
     monkeypatch.chdir(place)
     assert "--preset must be one of" in one_line(diffkit("train", "--out", "run", "--preset", "foo")[2])
     assert "run already holds a run" in one_line(diffkit("train", "--out", "run")[2])
@@ -200,5 +200,5 @@ PROCESSES = {
 
 
 @pytest.mark.parametrize("command", PROCESSES)
-def test_a_process_ends_with_the_code_and_the_line(place, command):
+def test_a_process_ends_with_the_exit_code_and_one_line(place, command):
     assert REFUSED[command][1] in refusal(process(*command.split(), cwd=place), PROCESSES[command])

@@ -21,7 +21,7 @@ def test_every_sampler_gives_images_that_depend_on_their_seed_only(trained, tmp_
     assert near(whole[2:], pixels(tmp_path / "from2"))
 
 
-def test_the_same_images_whatever_the_batch_and_whatever_file_the_network_is_in(mapped, tmp_path, diffkit):
+def test_batch_size_and_file_format_do_not_change_the_images(mapped, tmp_path, diffkit):
     back, again = tmp_path / "back", tmp_path / "again.safetensors"
     assert diffkit("export", mapped, "--out", tmp_path / "net.safetensors")[0] == 0
     assert diffkit("export", mapped, "--out", back, "--format", "diffusers")[0] == 0
@@ -57,7 +57,7 @@ def test_size_is_height_by_width(trained, tmp_path, diffkit):
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
-def test_an_animation_has_a_frame_a_step_and_ends_with_the_sample(trained, tmp_path, diffkit, suffix):
+def test_an_animation_has_one_frame_per_step_and_ends_with_the_sample(trained, tmp_path, diffkit, suffix):
     film, still = tmp_path / f"film{suffix}", tmp_path / "still.png"
     assert diffkit("sample", trained, "-n", 3, "--steps", 5, "--batch-size", 2, "--out", still, f"--{suffix[1:]}", film)[0] == 0
     shown = frames(film)
@@ -115,7 +115,7 @@ def test_like_warns_of_other_weights(trained, with_classes, tmp_path, diffkit):
     assert "was generated with other weights" in said
 
 
-def test_classes_take_turns_and_guidance_1_is_off(with_classes, tmp_path, diffkit):
+def test_classes_alternate_and_guidance_1_is_off(with_classes, tmp_path, diffkit):
     runs = {
         "turns": ["--class", "digit3", "--class", "5", "-n", 3],
         "three": ["--class", "digit3", "-n", 3],
@@ -221,7 +221,7 @@ def test_wrong_classes_are_refused(with_classes, tmp_path, monkeypatch, diffkit,
     assert code == 2
 
 
-def test_info_of_a_run_for_scripts(trained, diffkit):
+def test_info_of_a_run_is_printed_as_json(trained, diffkit):
     code, out, _ = diffkit("info", trained, "--json")
     found = json.loads(out)
     assert code == 0

@@ -11,7 +11,7 @@ from PIL import Image
 from ..helpers import one_line
 
 
-def test_schedules_as_numbers(diffkit):
+def test_schedules_are_printed_as_json(diffkit):
     code, out, _ = diffkit("schedules", "cosine", "offset-cosine", "--points", 3, "--json")
     found = json.loads(out)
     assert code == 0
@@ -22,7 +22,7 @@ def test_schedules_as_numbers(diffkit):
     assert found["offset-cosine"]["log_snr"][0] == pytest.approx(2 * math.log(0.95 / math.sqrt(1 - 0.95**2)))
 
 
-def test_schedules_as_a_table(diffkit):
+def test_schedules_are_printed_as_a_table(diffkit):
     code, out, _ = diffkit("schedules", "rectified", "--points", 5)
     assert code == 0
     assert ["0.25", "0.75000", "0.25000", "2.197"] in [line.split() for line in out.splitlines()]
@@ -32,7 +32,7 @@ def test_schedules_as_a_table(diffkit):
     assert "█" in out
 
 
-def test_schedules_as_a_plot(tmp_path, diffkit):
+def test_schedules_are_plotted(tmp_path, diffkit):
     assert diffkit("schedules", "karras", "rectified", "--out", tmp_path / "plot.png")[0] == 0
     with Image.open(tmp_path / "plot.png") as plot:
         colours = {colour for _, colour in plot.convert("RGB").getcolors(10**6)}
@@ -43,7 +43,7 @@ def test_schedules_as_a_plot(tmp_path, diffkit):
     assert any(abs(y - (276 - (276 - 44) / math.sqrt(2))) < 3 for y in heights)
 
 
-def test_the_embedding_as_a_picture(tmp_path, diffkit):
+def test_the_embedding_is_plotted(tmp_path, diffkit):
     assert diffkit("schedules", "--embedding", "--out", tmp_path / "embedding.png")[0] == 0
     with Image.open(tmp_path / "embedding.png") as picture:
         left, row = picture.width - 600, 14

@@ -7,7 +7,7 @@ from PIL import Image
 from ..helpers import near, one_line
 
 
-def test_steps_draws_a_row_for_each_number_of_steps(trained, tmp_path, diffkit):
+def test_steps_generates_a_row_for_each_number_of_steps(trained, tmp_path, diffkit):
     figure, plain = tmp_path / "steps.png", tmp_path / "plain.png"
     code, _, said = diffkit("steps", trained, "--steps", "1,3", "-n", 2, "--seed", 5, "--out", figure)
     assert code == 0

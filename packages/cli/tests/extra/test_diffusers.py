@@ -17,7 +17,7 @@ STEPS, SEEDS = 5, range(3)
 
 
 def network(channels=3, **changes):
-    """A network whose answers are worth comparing: diffusers' own layers, every weight drawn."""
+    """A network for comparison: diffusers' own layers, every weight random."""
     torch.manual_seed(0)
     kinds = {"down_block_types": ("DownBlock2D", "AttnDownBlock2D"), "up_block_types": ("AttnUpBlock2D", "UpBlock2D")}
     sizes = {"sample_size": 8, "in_channels": channels, "out_channels": channels, "block_out_channels": (16, 32)}
@@ -56,7 +56,7 @@ def sampled(diffkit, run, out, *options):
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
-def test_there_and_back_the_same_images(name, tmp_path, monkeypatch, diffkit):
+def test_an_exported_and_imported_network_gives_the_same_images(name, tmp_path, monkeypatch, diffkit):
     scheduler, spacing = SCHEDULERS[name], ("--spacing", SCHEDULERS[name].config.timestep_spacing)
     DDIMPipeline(network(), scheduler).save_pretrained(tmp_path / "theirs")
     code, _, said = diffkit("import", tmp_path / "theirs", "--out", tmp_path / "run")
@@ -90,7 +90,7 @@ def test_a_ddpm_pipeline_of_grey_images(tmp_path, monkeypatch, diffkit):
 
 
 def test_the_posterior_of_ddpm_step_by_step(tmp_path, diffkit):
-    """ddpm with the scheduler's own step at every index: clipped x0, and the noise that diffkit draws."""
+    """ddpm with the scheduler's own step at every index: clipped x0, and diffkit's noise."""
     unet, scheduler = network(), DDPMScheduler(num_train_timesteps=12, beta_end=0.5)
     DDPMPipeline(unet, scheduler).save_pretrained(tmp_path / "theirs")
     assert diffkit("import", tmp_path / "theirs", "--out", tmp_path / "run")[0] == 0

@@ -1,4 +1,4 @@
-"""An export to ONNX, drawn from by the example that has no torch: the same images as the command's."""
+"""An export to ONNX: the example without torch generates the command's images from it."""
 
 import importlib.util
 import json
@@ -24,7 +24,7 @@ def example():
 
 
 @pytest.mark.parametrize(("n", "size"), [(3, (8, 8)), (1, (6, 10))])
-def test_numpy_and_onnx_draw_the_same_images(trained, tmp_path, diffkit, example, n, size):
+def test_numpy_and_onnx_generate_the_same_images(trained, tmp_path, diffkit, example, n, size):
     code, _, said = diffkit("export", trained, "--out", tmp_path / "net.onnx")
     assert code == 0, said
     drawn = example.draw(tmp_path / "net.onnx", range(5, 5 + n), steps=3, size=size)
@@ -34,7 +34,7 @@ def test_numpy_and_onnx_draw_the_same_images(trained, tmp_path, diffkit, example
 
 
 @pytest.mark.parametrize("size", [(8, 8), (6, 10)])
-def test_a_network_with_a_linear_part(tmp_path, diffkit, example, size):
+def test_a_network_with_a_linear_part_is_exported(tmp_path, diffkit, example, size):
     options = ["--preset", "tiny", "--schedule", "cosine", *TINY, *keys("linear=true")]
     assert process("train", "--out", tmp_path / "run", *options).returncode == 0
     assert diffkit("export", tmp_path / "run", "--out", tmp_path / "net.onnx")[0] == 0
@@ -45,7 +45,7 @@ def test_a_network_with_a_linear_part(tmp_path, diffkit, example, size):
 
 
 @pytest.mark.parametrize("label", [None, 3])
-def test_a_network_with_classes(with_classes, tmp_path, diffkit, example, label):
+def test_a_network_with_classes_is_exported(with_classes, tmp_path, diffkit, example, label):
     assert diffkit("export", with_classes, "--out", tmp_path / "net.onnx")[0] == 0
     drawn = example.draw(tmp_path / "net.onnx", range(2), steps=2, label=label)
     named = [] if label is None else ["--class", label]
@@ -54,7 +54,7 @@ def test_a_network_with_classes(with_classes, tmp_path, diffkit, example, label)
 
 
 @pytest.mark.parametrize("kind", [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT])
-def test_features_of_an_onnx_network(tmp_path, kind):
+def test_onnx_features_equal_the_networks_output(tmp_path, kind):
     """The means of each channel, of known images, whichever numbers the network takes."""
     features = load_feature_network(means(tmp_path / "means.onnx", kind))
     pixels = torch.randint(0, 256, (70, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -62,7 +62,7 @@ def test_features_of_an_onnx_network(tmp_path, kind):
     assert features(pixels[:, :1]).shape == (70, 3)
 
 
-def test_evaluate_by_an_onnx_network(tmp_path, diffkit):
+def test_evaluate_uses_the_features_of_an_onnx_network(tmp_path, diffkit):
     path = means(tmp_path / "means.onnx", onnx.TensorProto.UINT8)
     code, out, _ = diffkit("evaluate", "--features", path, "-n", 50, "--steps", 2, "--json")
     assert code == 0
@@ -71,7 +71,7 @@ def test_evaluate_by_an_onnx_network(tmp_path, diffkit):
     assert (code, "features: those of means.onnx; scores on other" in " ".join(out.split())) == (0, True)
 
 
-def test_what_is_no_such_network(tmp_path, diffkit):
+def test_files_without_a_feature_network_are_refused(tmp_path, diffkit):
     (tmp_path / "text.onnx").write_text("no network")
     code, _, said = diffkit("evaluate", "--features", tmp_path / "text.onnx")
     assert (code, "text.onnx: cannot be read as ONNX (" in one_line(said)) == (2, True)
@@ -79,8 +79,8 @@ def test_what_is_no_such_network(tmp_path, diffkit):
     assert (code, "its input is a tensor(double), expected one of tensor(uint8), tensor(float)" in one_line(said)) == (2, True)
 
 
-def test_a_disk_that_fills_up_under_an_export(blank, small_disk):
-    """Row 5: the older file stays, and nothing else."""
+def test_a_disk_that_fills_up_during_an_export_is_named(blank, small_disk):
+    """The older file stays, and nothing else."""
     disk = small_disk("256k")
     (disk / "net.onnx").write_bytes(b"older")
     (disk / "other").write_bytes(bytes(shutil.disk_usage(disk).free - 2**13))
@@ -91,8 +91,8 @@ def test_a_disk_that_fills_up_under_an_export(blank, small_disk):
     assert [(path.name, path.read_bytes()) for path in disk.iterdir()] == [("net.onnx", b"older")]
 
 
-def test_a_network_that_fails_in_the_midst_of_comparing(tmp_path):
-    """It takes one image and 64, and not the 8 that are left; onnxruntime's own lines are not shown beside ours."""
+def test_a_feature_network_that_fails_is_named(tmp_path):
+    """It takes batches of 1 and 64, and fails on the last 8; onnxruntime's own messages are not shown."""
     make, whole = onnx.helper, onnx.TensorProto.INT64
     given = make.make_tensor_value_info("pixels", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
     found = make.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", 3])

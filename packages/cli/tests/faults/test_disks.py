@@ -1,4 +1,4 @@
-"""A disk that is full or read-only, and the files that commands write: rows 5 and 18 of the table of faults beside training."""
+"""A full or read-only disk, and the files that commands write."""
 
 import shutil
 import subprocess
@@ -45,7 +45,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("command", NETWORKS)
-def test_a_network_is_written_whole_or_not_at_all(disk, mapped, pipeline, command):
+def test_an_export_is_complete_or_absent(disk, mapped, pipeline, command):
     """Half of it fits."""
     name = NETWORKS[command]
     older(disk / name)
@@ -55,7 +55,7 @@ def test_a_network_is_written_whole_or_not_at_all(disk, mapped, pipeline, comman
     assert files(disk) == {name: OLDER}
 
 
-def test_a_config_that_does_not_fit_beside_its_network(small_disk, mapped, tmp_path, diffkit):
+def test_a_config_that_does_not_fit_on_the_disk_leaves_no_file(small_disk, mapped, tmp_path, diffkit):
     assert diffkit("export", mapped, "--out", tmp_path / "net")[0] == 0
     whole = files(tmp_path / "net")
     pages = -(-len(whole["model.safetensors"]) // 4096)
@@ -79,7 +79,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("command", PICTURES)
-def test_a_picture_is_written_whole_or_not_at_all(disk, mapped, tmp_path, diffkit, command):
+def test_an_image_is_complete_or_absent(disk, mapped, tmp_path, diffkit, command):
     name = PICTURES[command]
     older(disk / name)
     (disk / "other").write_bytes(bytes(shutil.disk_usage(disk).free))
@@ -92,7 +92,7 @@ def test_a_picture_is_written_whole_or_not_at_all(disk, mapped, tmp_path, diffki
 
 
 @pytest.mark.parametrize("command", ["export {run} --out net.safetensors", "export {run} --out net", "sample {run} --out a.png"])
-def test_a_disk_that_can_only_be_read(disk, mapped, diffkit, command):
+def test_a_read_only_disk_is_refused(disk, mapped, diffkit, command):
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     code, out, said = diffkit(*command.format(run=mapped).split())
     assert (code, out) == (4, "")

@@ -1,4 +1,4 @@
-"""Options that ask for more memory, or more of a place, than there is: told in one line before the work, in bounded memory."""
+"""Options that need more memory or disk than there is: refused in one line before the work, in bounded memory."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 700 * {
 from diffkit_cli.__main__ import main
 main()
 """
-"""The command, with so much memory beside what torch takes."""
+"""The command, with this much memory in addition to torch's."""
 
 GRID, AT_A_TIME = (
     "pixels, more than the 89478485 that can be read back: use fewer images, a smaller --size",
@@ -57,7 +57,7 @@ def place(tmp_path):
 
 
 @pytest.mark.parametrize("command", HOSTILE)
-def test_what_does_not_fit_is_one_line_at_once(blank, place, command):
+def test_output_that_does_not_fit_in_memory_is_refused_at_once(blank, place, command):
     code, message = HOSTILE[command]
     done = python("-c", LIMITED, *command.replace("RUN", str(blank)).split(), cwd=place)
     *before, last = done.stderr.splitlines(keepends=True)
@@ -67,7 +67,7 @@ def test_what_does_not_fit_is_one_line_at_once(blank, place, command):
     assert [path.name for path in place.iterdir()] == ["image.png"]
 
 
-def test_images_are_written_as_they_come_and_stay(blank, tmp_path):
+def test_images_are_written_as_they_are_generated_and_stay(blank, tmp_path):
     """Ctrl-C after the first hundred of a million."""
     folder = tmp_path / "new" / "folder"
     process = start("sample", blank, "-n", 10**6, "--steps", 1, "--out", folder)
@@ -79,7 +79,7 @@ def test_images_are_written_as_they_come_and_stay(blank, tmp_path):
     assert sorted(os.listdir(folder)) == [f"{i:05d}.png" for i in range(len(os.listdir(folder)))]
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_is_drawn(blank, tmp_path):
+def test_an_output_that_cannot_be_written_is_refused_before_sampling(blank, tmp_path):
     """Each of these would take hours."""
     (tmp_path / "taken").touch()
     for words in (["sample", blank, "-n", 10**6, "--out", "taken/f"], ["steps", blank, "--steps", 10**6, "--out", "taken/a.png"]):

@@ -1,4 +1,4 @@
-"""Options and data that ask for too much or for nothing: rows 19, 21 to 24 and 31 to 33 of the table of faults."""
+"""Options, data and shared runs out of range, damaged or malicious."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def cost(code):
     ],
 )
 def test_enormous_numbers_are_refused_at_once(code):
-    """Row 23: under a second, and little memory."""
+    """Under a second, and little memory."""
     kind, seconds, megabytes = cost(code)
     assert kind in ("UsageError", "ValueError")
     assert seconds < 1
@@ -95,7 +95,7 @@ def test_enormous_numbers_are_refused_at_once(code):
     ],
 )
 def test_settings_are_refused_by_name(setting, name):
-    """Row 24, for the settings; a config.json is held to the same in the trainer's tests."""
+    """The options of the command; the trainer's tests check config.json."""
     from diffkit_cli.errors import UsageError
     from diffkit_cli.training.parse import parse_set
 
@@ -108,8 +108,8 @@ def test_settings_are_refused_by_name(setting, name):
 TINY = ["--preset", "small", "--batch-size", "8", "--set", "log_every=1", "--steps"]
 
 
-def test_one_image_with_a_name_that_is_no_utf8_trains(tmp_path):
-    """Rows 31 and 33: one image, fewer than a batch; and the log survives the name of its folder."""
+def test_an_image_whose_name_is_not_utf8_trains(tmp_path):
+    """One image, fewer than a batch; and the log survives the name of its folder."""
     folder = os.fsencode(tmp_path) + b"/caf\xe9/\xff"
     os.makedirs(folder)  # noqa: PTH103 (a path of bytes)
     Image.new("RGB", (9, 9), "red").save(tmp_path / "a.png")
@@ -148,8 +148,8 @@ def test_settings_reach_the_training(digits):
 
 
 @pytest.mark.parametrize("name", ["ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json", "config.json"])
-def test_one_bit_in_the_only_checkpoint_is_named(digits, tmp_path, name):
-    """Row 3: 4, for those who sample and for those who resume."""
+def test_a_flipped_bit_in_the_only_checkpoint_is_named(digits, tmp_path, name):
+    """Exit code 4, for sampling and for resuming."""
     run = tmp_path / "run"
     shutil.copytree(digits, run)
     for step in ("2", "4"):
@@ -176,7 +176,7 @@ def test_one_bit_in_the_only_checkpoint_is_named(digits, tmp_path, name):
     ],
 )
 def test_a_shared_run_with_another_network_is_refused(digits, tmp_path, network, message):
-    """Rows 21 and 23 for a run from somebody else: 4, before memory is taken."""
+    """A run of untrusted origin: exit code 4, before memory is allocated."""
     run = tmp_path / "run"
     shutil.copytree(digits, run)
     folder = run / "checkpoints" / "5"
@@ -200,8 +200,8 @@ class Payload:
 
 
 @pytest.mark.parametrize("name", ["ema.safetensors", "config.json"])
-def test_a_pickle_in_a_shared_run_never_runs(digits, tmp_path, name):
-    """Row 19 for a run from somebody else, its manifest made to fit."""
+def test_a_pickle_in_a_shared_run_is_never_executed(digits, tmp_path, name):
+    """A run of untrusted origin whose manifest has the pickle's sha256."""
     run, trace = tmp_path / "run", tmp_path / "trace"
     shutil.copytree(digits, run)
     for step in ("2", "4"):

@@ -1,4 +1,4 @@
-"""Signals that end a command, at every moment between its first line and its last: rows 7 to 9 of the table of faults."""
+"""Signals that end a command, at every moment from its start to its end."""
 
 import json
 import os
@@ -27,8 +27,8 @@ DRAW, TRAIN = "sample -n 1 --steps 1 --out a.png", "train --preset tiny --batch-
         ("SIGINT", 1, "run/config.json", TRAIN, 3),  # what the first update still imports, and its line in the log
     ],
 )
-def test_a_signal_at_every_moment(tmp_path, signum, every, file, command, least):
-    """Each ends with 128 + its number, says so once, and leaves nothing that is half written."""
+def test_a_signal_at_every_moment_ends_with_its_exit_code(tmp_path, signum, every, file, command, least):
+    """Each ends with 128 + its number and one message, and leaves no incomplete file."""
     words = [sys.executable, SWEEP, signum, str(every), file, *command.split()]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
     ended = json.loads(done.stdout.splitlines()[-1])
@@ -41,7 +41,7 @@ def test_a_signal_at_every_moment(tmp_path, signum, every, file, command, least)
     assert "Traceback" not in done.stderr
 
 
-def test_when_all_is_done_a_signal_changes_nothing():
+def test_a_signal_after_the_end_changes_nothing():
     code = """
 import atexit, signal, sys
 from diffkit_cli.__main__ import main
@@ -54,8 +54,8 @@ main()
     assert done.stdout.count("\n") == 4
 
 
-def test_a_terminal_that_is_closed_saves_the_run(tmp_path):
-    """The system says SIGHUP, and refuses every line from then on."""
+def test_a_closed_terminal_saves_the_run(tmp_path):
+    """The system sends SIGHUP, and then refuses all output."""
     ours, theirs = pty.openpty()
     run = tmp_path / "run"
     words = [*COMMAND, "train", "--out", str(run), "--steps", "1000000", "--batch-size", "8", *keys("log_every=1")]
@@ -77,7 +77,7 @@ def test_nohup_is_respected(tmp_path):
     assert load(run).step == 40
 
 
-def test_a_second_signal_ends_what_does_not_unwind(tmp_path):
+def test_a_second_signal_ends_a_command_that_does_not_unwind(tmp_path):
     """Here: a directory that is cleaned up for ever."""
     code = """
 import signal, sys
@@ -94,8 +94,8 @@ finally:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "diffkit: interrupted\n")
 
 
-def test_streams_that_are_closed_are_no_other_files(tmp_path):
-    """What is said to a closed stderr must not reach the next file that is opened, which would have its number."""
+def test_closed_streams_are_not_reused_for_other_files(tmp_path):
+    """A message to a closed stderr must not reach the next file that is opened, which gets its file descriptor."""
     words = shlex.join([*COMMAND, "train", "--out", str(tmp_path / "run"), "--steps", "1000000", "--batch-size", "8"])
     training = subprocess.Popen(["sh", "-c", f"exec {words} <&- >&- 2>&-"])
     until((tmp_path / "run" / "config.json").exists, training)
@@ -106,7 +106,7 @@ def test_streams_that_are_closed_are_no_other_files(tmp_path):
     assert "SIGTERM" not in "".join(path.read_text("latin1") for path in (tmp_path / "run").rglob("*") if path.is_file())
 
 
-def test_a_working_directory_that_is_gone_is_said_before_torch_ends_the_process(tmp_path):
+def test_a_deleted_working_directory_is_refused_before_torch_ends_the_process(tmp_path):
     gone = tmp_path / "gone"
     words = shlex.join([*COMMAND, "info"])
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A run that is stopped, whenever and however, is the run that never was: rows 7 to 12, 15, 18 and 38 of the table of faults."""
+"""A run that is stopped in any way, and resumed, equals one that never stopped."""
 
 import json
 import os
@@ -47,8 +47,8 @@ def straight(data, tmp_path_factory):
 
 
 @pytest.mark.parametrize("stop", [1, 4, 5, 12], ids=["first step", "mid-epoch", "end of an epoch", "a save"])
-def test_stopped_by_its_number_of_steps(data, straight, tmp_path, stop):
-    """Rows 12 and 15: the last step is saved though it is off the interval."""
+def test_a_run_ends_at_its_number_of_steps(data, straight, tmp_path, stop):
+    """The last step is saved although it is no multiple of save_every."""
     assert train(data, tmp_path / "run", stop)[0] == 0
     assert load(tmp_path / "run").step == stop
     assert resumed(tmp_path / "run", STEPS)[0] == 0
@@ -56,8 +56,8 @@ def test_stopped_by_its_number_of_steps(data, straight, tmp_path, stop):
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_stopped_by_a_signal_within_an_update(data, straight, tmp_path, signum, code):
-    """Row 7: the update of three parts that is under way is finished and saved, and nothing after it. To the whole group, as a
+def test_a_signal_within_an_update_saves_that_update(data, straight, tmp_path, signum, code):
+    """The current update, of three parts, is finished and saved, and nothing after it. The signal goes to the process group, as a
     terminal and a scheduler send it.
     """
     run = tmp_path / "run"
@@ -73,8 +73,8 @@ def test_stopped_by_a_signal_within_an_update(data, straight, tmp_path, signum, 
     assert what_it_is(run) == straight
 
 
-def test_stopped_by_a_kill(data, straight, tmp_path):
-    """Row 1 for the whole command: from the newest checkpoint, with the log cut back to it; and the lock is free (row 10)."""
+def test_a_killed_run_resumes_from_the_newest_checkpoint(data, straight, tmp_path):
+    """From the newest checkpoint, with the log truncated to it; and the lock is free."""
     run = tmp_path / "run"
     process = start("train", data, "--out", run, *TRAIN, "--set", f"decay_steps={STEPS}", "--steps", 10**6)
     wait_for(run, 8, process)
@@ -92,7 +92,7 @@ SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 
 @pytest.mark.parametrize(("signum", "code"), SIGNALS)
 def test_a_second_signal_ends_an_update_that_takes_long(data, tmp_path, signum, code):
-    """Row 8: an update of 1,024 parts would take seconds; the first signal waits for it, the second one does not."""
+    """An update of 1,024 parts would take seconds; the first signal waits for it, the second one does not."""
     run = tmp_path / "run"
     size = ["--batch-size", 1024, "--set", "accumulate=1"]
     assert train(data, run, 1, *size)[0] == 0
@@ -108,7 +108,6 @@ def test_a_second_signal_ends_an_update_that_takes_long(data, tmp_path, signum, 
 
 
 def test_a_second_signal_while_it_saves_corrupts_nothing(data, tmp_path):
-    """Row 8."""
     run = tmp_path / "run"
     process = start("train", data, "--out", run, *TRAIN, "--steps", 10**6, "--set", "save_every=1")
     wait_for(run, 5, process)
@@ -137,7 +136,7 @@ def state(process):
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_signal_at_any_time_saves_or_leaves_promptly(data, tmp_path, moment):
-    """Row 9: about to train, saving, drawing previews; every step does all of it here. Promptly is within a step."""
+    """Before training, while saving, while generating previews; every step does all of it here. Promptly is within a step."""
     run = tmp_path / "run"
     keys = ("save_every=1", "sample_every=1", "save_minutes=0.001")
     process = start("train", data, "--out", run, *TRAIN, "--steps", 10**6, *(word for key in keys for word in ("--set", key)))
@@ -154,8 +153,8 @@ def test_a_signal_at_any_time_saves_or_leaves_promptly(data, tmp_path, moment):
         assert (load(run).step, load(run).warnings) == (logged(run), [])
 
 
-def test_a_run_that_diverges_says_where_and_keeps_the_last_good_checkpoint(data, tmp_path):
-    """Row 40: exit code 5."""
+def test_a_run_that_diverges_names_the_step_and_keeps_the_last_good_checkpoint(data, tmp_path):
+    """Exit code 5."""
     run = tmp_path / "run"
     others = keys("save_every=1", "log_every=7", "clip_grad_norm=1", "warmup=0", "lr_schedule=constant")
     options = ["--lr", "1e30", "--steps", "60", *others]
@@ -169,7 +168,7 @@ def test_a_run_that_diverges_says_where_and_keeps_the_last_good_checkpoint(data,
 
 
 def test_float16_that_overflows_at_every_step_is_logged_without_a_loss(data, tmp_path):
-    """Row 41: updates that are skipped have no mean; the log stays JSON, and a scale that never recovers ends it with 5."""
+    """Updates that are skipped have no mean; the log stays JSON, and a scale that never recovers ends it with 5."""
     keys = ("precision=fp16", "log_every=1", "save_every=1", "warmup=0", "lr_schedule=constant")
     options = ["--lr", "1e30", "--steps", "60", *(word for key in keys for word in ("--set", key))]
     code, said = finished(start("train", data, "--out", tmp_path / "run", *TRAIN, *options))
@@ -182,7 +181,7 @@ def test_float16_that_overflows_at_every_step_is_logged_without_a_loss(data, tmp
 
 
 def test_a_disk_that_cannot_be_written_is_refused_before_the_first_step(data, small_disk):
-    """Row 18, on a real disk that is mounted read-only; only root can do that."""
+    """On a real disk that is mounted read-only, which needs root."""
     disk = small_disk("1m")
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     code, said = finished(start("train", data, "--out", disk / "run", *TRAIN, "--steps", 5))
@@ -192,7 +191,7 @@ def test_a_disk_that_cannot_be_written_is_refused_before_the_first_step(data, sm
 
 
 def test_a_disk_that_fills_up_ends_the_run_with_the_bytes_needed(data, small_disk):
-    """Row 5: exit code 4, and what was saved before loads."""
+    """Exit code 4, and the previous checkpoint loads."""
     run = small_disk("20m") / "run"
     code, said = finished(start("train", data, "--out", run, *TRAIN, "--steps", 40, "--set", "keep=9"))
     assert load(run).warnings == []
@@ -200,8 +199,8 @@ def test_a_disk_that_fills_up_ends_the_run_with_the_bytes_needed(data, small_dis
     assert "bytes are needed, " in said.splitlines()[-1]
 
 
-def test_a_cache_on_a_full_disk_is_named_and_one_that_cannot_be_is_done_without(data, tmp_path, small_disk, monkeypatch):
-    """Row 5 for packed images: 4, with the bytes needed. Where there is no place for them a line says so, and it trains."""
+def test_a_cache_on_a_full_disk_is_named_and_training_works_without_a_cache(data, tmp_path, small_disk, monkeypatch):
+    """Packed images: exit code 4, with the bytes needed. Without any folder for them there is a warning, and it trains."""
     disk = small_disk("64k")
     (disk / "other").write_bytes(bytes(56 * 1024))
     monkeypatch.setenv("DIFFKIT_CACHE", str(disk))
@@ -214,9 +213,9 @@ def test_a_cache_on_a_full_disk_is_named_and_one_that_cannot_be_is_done_without(
     assert said.count(": Not a directory): decoding into memory; set DIFFKIT_CACHE to a folder") == 1
 
 
-def test_files_that_change_under_a_run_cost_no_checkpoint(data, straight, tmp_path):
-    """Row 38: packed data goes on. Who goes on later is told 3 and the file, or 2 where it is gone, and all that was saved is
-    kept; where the file is back it is the run that never was stopped.
+def test_files_that_change_during_a_run_lose_no_checkpoint(data, straight, tmp_path):
+    """Training on packed data continues. A later resume ends with exit code 3 and names the file, or with 2 if it was removed,
+    and keeps every checkpoint; once the file is back, the run equals one that never stopped.
     """
     folder, run = tmp_path / "data", tmp_path / "run"
     shutil.copytree(data, folder)
@@ -243,8 +242,8 @@ def test_files_that_change_under_a_run_cost_no_checkpoint(data, straight, tmp_pa
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "diffkit_cli", "train"]
 
 
-def test_two_processes_train_one_run_and_one_goes_on(data, tmp_path):
-    """Row 48: a half of each batch in each process is the same as two halves in one, its batch norms' statistics too. At a small
+def test_two_processes_train_a_run_and_one_resumes_it(data, tmp_path):
+    """Half of each batch in each process is the same as two halves in one, batch norms' statistics included. At a small
     learning rate, because AdamW makes whole steps of gradients that are no more than rounding.
     """
     run, alone, little = tmp_path / "run", tmp_path / "alone", ("--lr", "1e-7")
@@ -260,8 +259,8 @@ def test_two_processes_train_one_run_and_one_goes_on(data, tmp_path):
 
 
 @pytest.mark.long
-def test_shards_train_as_copies_do_and_anyone_can_draw_from_them(data, tmp_path):
-    """With previews, which all processes draw together, and the command's own formats."""
+def test_shards_train_as_copies_do_and_one_process_samples_from_them(data, tmp_path):
+    """With previews, which all processes generate together, and the command's own formats."""
     losses = []
     for shard in ("true", "false"):
         run = tmp_path / shard
@@ -283,14 +282,14 @@ REFUSALS = {
     "an option": (2, 0, "--steps must be an integer from 1 to 1000000000, got 0"),
     "no images": (3, 1, "the folder is empty; expected images in it"),
 }
-"""Why two processes never begin: the exit code, --steps, and what is said; the first three are seen by the first alone."""
+"""Why two processes do not start: the exit code, --steps, and the message; only the first process finds the first three."""
 
 
 @pytest.mark.parametrize(
     "why", ["it is in use", *(pytest.param(why, marks=pytest.mark.long) for why in REFUSALS if why != "it is in use")]
 )
-def test_where_the_first_process_refuses_the_others_end_too(data, tmp_path, why):
-    """They would wait for it: torchrun ends them by SIGTERM, and they need no SIGKILL, which would come half a minute later."""
+def test_all_processes_end_if_the_first_refuses(data, tmp_path, why):
+    """They would wait for the first: torchrun ends them by SIGTERM, without the SIGKILL that it sends 30 seconds later."""
     code, steps, message = REFUSALS[why]
     run, empty = tmp_path / "run", tmp_path / "empty"
     for folder in (run, empty):
@@ -314,7 +313,7 @@ def losses_of(run):
 
 
 @pytest.mark.long
-def test_orphans_of_a_killed_torchrun_hold_others_off(data, tmp_path):
+def test_processes_of_a_killed_torchrun_keep_the_lock(data, tmp_path):
     """SIGKILL of torchrun leaves its processes behind: they keep the lock until they end."""
     run = tmp_path / "run"
     command = [*TORCHRUN, data, "--out", run, *TRAIN, "--steps", "1000000"]

@@ -57,8 +57,8 @@ def exported(path, network, config):
     path.write_bytes(save(network.state_dict(), {"diffkit": text}))
 
 
-def test_the_config_in_an_export(network, config, tmp_path):
-    """What is taken draws an image, or says that it is none."""
+def test_wrong_values_in_the_config_of_an_export_are_refused(network, config, tmp_path):
+    """Each change is refused by its name, or the network samples an image."""
     path, outcomes = tmp_path / "net.safetensors", Outcomes(RunError)
     told = {key: config["training"][key] for key in ("preset", "batch_size", "lr", "ema", "seed", "steps")}
 
@@ -86,22 +86,22 @@ TABLES = [
 
 
 @pytest.mark.parametrize("schedule", TABLES, ids=["10^9", "10^12", "inside", "written out"])
-def test_a_schedule_that_no_memory_holds(network, config, tmp_path, schedule):
+def test_a_schedule_larger_than_memory_is_refused(network, config, tmp_path, schedule):
     path = tmp_path / "net.safetensors"
     exported(path, network, config | {"schedule": schedule})
     with limited_memory(), pytest.raises(RunError, match=r"net\.safetensors: (schedule: .*expected|expected a header)"):
         load_model(path, raw=False, device="cpu")
 
 
-def test_a_network_that_the_file_does_not_hold_takes_no_memory(network, config, tmp_path):
+def test_a_config_larger_than_its_file_takes_no_memory(network, config, tmp_path):
     path = tmp_path / "net.safetensors"
     exported(path, network, config | {"network": config["network"] | {"widths": [8, 4000], "block_depth": 3}})
     with limited_memory(), pytest.raises(RunError, match=r"net\.safetensors: .*: expected float32 of shape"):
         load_model(path, raw=False, device="cpu")
 
 
-def test_the_config_of_a_run(config, tmp_path):
-    """`info` tells what it takes; `train --resume` goes on with it."""
+def test_wrong_values_in_the_config_of_a_run_are_refused(config, tmp_path):
+    """`info` describes a config that is accepted; `train --resume` resumes it."""
     path, shown, gone_on = tmp_path / "config.json", Outcomes(RunError), Outcomes(RunError)
     images = open_images("digits")
     config = config | {"schedule": config["schedule"]["schedule"]}
@@ -130,7 +130,7 @@ def test_the_config_of_a_run(config, tmp_path):
     assert gone_on.refused > 500
 
 
-def test_metadata_of_a_png(tmp_path):
+def test_wrong_values_in_png_metadata_are_refused(tmp_path):
     """Metadata that are accepted give options that can be sampled with."""
     path, outcomes = tmp_path / "a.png", Outcomes(DataError)
     note = {
@@ -172,7 +172,7 @@ WORDS = [
 ]
 
 
-def test_the_file_of_settings(tmp_path):
+def test_wrong_values_in_a_config_file_are_refused(tmp_path):
     path, outcomes = tmp_path / "a.toml", Outcomes(UsageError)
     lines = to_toml(TrainOptions()).splitlines()
     texts = ["", "x", "= 1", "[a]", "a = 1\na = 2", "size = " + "[" * 10**5, "\x00", 'size = "', "size = 64\n" * 2, "#" * 2**21]
@@ -196,7 +196,7 @@ def test_the_file_of_settings(tmp_path):
         ("train --config a.toml --out new", "a.toml", 2),
     ],
 )
-def test_a_fifo_is_never_waited_for(network, config, tmp_path, command, file, code):
+def test_a_fifo_is_refused_without_waiting(network, config, tmp_path, command, file, code):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     os.mkfifo(tmp_path / file)

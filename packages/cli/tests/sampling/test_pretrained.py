@@ -10,12 +10,12 @@ from ..helpers import pixels, size_of
 SHIPPED = Path(diffkit_cli.__file__).parent / "digits"
 
 
-def test_it_is_small_and_says_where_its_data_is_from():
+def test_the_bundled_network_is_small_and_names_the_source_of_its_data():
     assert (SHIPPED / "model.safetensors").stat().st_size < 10**6
     assert "CC BY 4.0" in (SHIPPED / "README.md").read_text()
 
 
-def test_pictures_without_a_run(tmp_path, monkeypatch, diffkit):
+def test_images_are_generated_without_a_run(tmp_path, monkeypatch, diffkit):
     monkeypatch.chdir(tmp_path)
     code, _, said = diffkit("sample")
     assert (code, "16 images, 20 steps of ddim" in said) == (0, True)
@@ -32,7 +32,7 @@ def test_pictures_without_a_run(tmp_path, monkeypatch, diffkit):
     assert (code, json.loads(out)["config"]["network"]["widths"]) == (0, [32, 64, 96])
 
 
-def test_its_digits_are_as_near_to_the_data_as_the_data_is(diffkit):
+def test_bundled_samples_are_as_near_to_the_data_as_the_data_is_to_itself(diffkit):
     code, out, _ = diffkit("evaluate", "--json")
     found = json.loads(out)
     assert code == 0

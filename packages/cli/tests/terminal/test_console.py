@@ -17,25 +17,25 @@ COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "docto
     ("typed", "meant"),
     [("sampel", "sample"), ("trian", "train"), ("schedule", "schedules"), ("docter", "doctor"), ("interpolat", "interpolate")],
 )
-def test_a_mistyped_command_gets_the_right_one(diffkit, typed, meant):
+def test_a_mistyped_command_is_answered_by_the_nearest(diffkit, typed, meant):
     code, _, said = diffkit(typed)
     assert code == 2
     assert f"did you mean '{meant}'" in one_line(said)
 
 
-def test_a_word_like_no_command_gets_all_of_them(diffkit):
+def test_an_unknown_command_is_answered_by_all_commands(diffkit):
     code, _, said = diffkit("foo")
     assert code == 2
     assert one_line(said).strip().endswith(f"no command 'foo': the commands are {', '.join(COMMANDS)}")
 
 
-def test_a_mistyped_option_gets_the_right_one(trained, diffkit):
+def test_a_mistyped_option_is_answered_by_the_nearest(trained, diffkit):
     code, _, said = diffkit("sample", trained, "--step", 3)
     assert code == 2
     assert "--steps" in said
 
 
-def test_every_command_has_help_that_costs_no_torch(diffkit):
+def test_every_command_has_help_that_does_not_import_torch(diffkit):
     code, out, _ = diffkit("--help")
     assert code == 0
     for name in COMMANDS:
@@ -75,14 +75,14 @@ def test_ctrl_c_ends_cleanly(trained, tmp_path, arguments):
 @pytest.mark.parametrize(
     "arguments", [["schedules", "--points", 10001, "--json"], ["schedules", "--points", 2000], ["info", "RUN"]]
 )
-def test_nobody_reads_on(trained, arguments):
+def test_a_closed_pipe_ends_the_command(trained, arguments):
     with start(*(trained if argument == "RUN" else argument for argument in arguments)) as running:
         running.stdout.close()
         said = running.stderr.read()
     assert (running.returncode, said) == (141, "")
 
 
-def test_colours_on_a_terminal_only_and_not_where_they_are_not_wanted(trained, tmp_path):
+def test_colours_are_for_terminals_that_allow_them(trained, tmp_path):
     plain = process("info", trained)
     assert "\x1b" not in plain.stdout + plain.stderr
     shown, code = on_a_terminal("sample", trained, "-n", 1, "--steps", 1, "--out", tmp_path / "a.png")
@@ -94,7 +94,7 @@ def test_colours_on_a_terminal_only_and_not_where_they_are_not_wanted(trained, t
     assert "\x1b[9" not in shown
 
 
-def test_nothing_is_lost_on_a_narrow_terminal_nor_cut_in_a_file(trained):
+def test_tables_wrap_in_a_narrow_terminal_and_are_complete_in_a_file(trained):
     narrow, wide = (on_a_terminal("info", trained, COLUMNS=columns, NO_COLOR="1")[0] for columns in ("22", "200"))
     assert narrow.count("\n") > wide.count("\n")
     assert sorted("".join(narrow.split())) == sorted("".join(wide.split()))
@@ -106,7 +106,7 @@ def test_nothing_is_lost_on_a_narrow_terminal_nor_cut_in_a_file(trained):
     ]
 
 
-def test_help_by_its_short_name_and_for_nothing_at_all(diffkit):
+def test_help_is_printed_for_h_and_for_no_arguments(diffkit):
     code, out, _ = diffkit("sample", "-h")
     assert (code, out) == (0, diffkit("sample", "--help")[1])
     code, _, said = diffkit()
@@ -114,7 +114,7 @@ def test_help_by_its_short_name_and_for_nothing_at_all(diffkit):
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_a_stream_that_is_closed_is_done_without(trained, tmp_path, closed):
+def test_a_closed_stream_is_no_error(trained, tmp_path, closed):
     words = shlex.join([str(DIFFKIT), "sample", str(trained), "-n", "1", "--steps", "1", "--out", str(tmp_path / "a.png")])
     done = subprocess.run(["sh", "-c", f"{words} {closed}"], capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)

@@ -25,12 +25,12 @@ def test_the_smoothed_loss_is_the_weighted_mean_of_all_updates():
     assert last == pytest.approx(each), "the mean of ten updates counts as those ten"
 
 
-def test_a_constant_loss_is_shown_as_it_is_from_the_first():
+def test_a_constant_loss_is_shown_unchanged_from_the_first_update():
     loss = Smoothed()
     assert [loss.add(0.25, 50) for _ in range(4)] == pytest.approx([0.25] * 4)
 
 
-def test_times_are_said_as_people_say_them():
+def test_durations_have_at_most_two_units():
     said = [duration(seconds) for seconds in (0, 0.0123, 0.0996, 0.4, 3.21, 59, 60, 3570, 3600, 86399, 86400, 10**6)]
     assert said == [
         "0 s",
@@ -48,7 +48,7 @@ def test_times_are_said_as_people_say_them():
     ]
 
 
-def test_plain_lines_say_step_epoch_loss_rate_and_time(tmp_path):
+def test_plain_lines_have_step_epoch_loss_rate_and_time(tmp_path):
     done = process("train", "--out", tmp_path / "run", *TINY)
     lines = [line for line in done.stderr.splitlines() if line.startswith("step ")]
     wanted = r"step (\d)/6  epoch 0\.0\d/0\.03  loss \d\.\d{4}  \d+ images/s  \d+ s left"
@@ -57,14 +57,14 @@ def test_plain_lines_say_step_epoch_loss_rate_and_time(tmp_path):
     assert "\x1b" not in done.stderr + done.stdout
 
 
-def test_a_terminal_shows_a_bar_with_the_same(tmp_path):
+def test_a_terminal_shows_a_bar_with_the_same_numbers(tmp_path):
     shown, code = on_a_terminal("train", "--out", tmp_path / "run", *TINY, COLUMNS="120", NO_COLOR="1")
     assert code == 0, shown
     assert re.search(r"6/6 epoch 0\.03/0\.03 loss \d\.\d{4} \d+ images/s", shown)
     assert "done: 6 steps" in shown
 
 
-def test_lines_come_now_and_then_while_images_are_read(monkeypatch, capsys):
+def test_lines_are_printed_at_intervals_while_images_are_read(monkeypatch, capsys):
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     with counting("reading pictures") as on_progress:
         for done in (1, 2, 3):

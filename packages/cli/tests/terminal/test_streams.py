@@ -27,7 +27,7 @@ HOSTILE = "\x1b[2J\x1b]0;o\x07[red]x:smile:\u202e\x9b31m\r\t\x7f'\udce9é"
 """Clears the screen, sets a window's title; markup, an emoji's name, the other direction, C1's escape, a byte of no UTF-8."""
 
 
-def test_what_a_terminal_acts_on_is_escaped_and_nothing_else():
+def test_only_characters_that_a_terminal_acts_on_are_escaped():
     everything = "".join(map(chr, range(0x20000)))
     shown = visible(everything)
     assert all(letter.isprintable() or unicodedata.category(letter) == "Zs" for letter in shown)
@@ -58,7 +58,7 @@ OUTPUT_MODULES = {"streams.py", "console.py", "progress.py"}
 
 
 @pytest.mark.parametrize("path", sorted(Path(diffkit_cli.__file__).parent.rglob("*.py")), ids=lambda path: path.name)
-def test_no_module_has_a_way_of_its_own(path):
+def test_only_the_output_modules_write_to_streams(path):
     """progress.py fills rich's bars, on the console."""
     used = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -188,7 +188,7 @@ def test_hostile_names_are_shown_harmless(place, tmp_path, monkeypatch, diffkit,
 
 
 @pytest.mark.parametrize("case", ["doctor classes{N} --json", "info note{N}.png --json", "info names.safetensors --json"])
-def test_json_holds_them_and_shows_ascii(place, monkeypatch, diffkit, case):
+def test_json_escapes_hostile_names_as_ascii(place, monkeypatch, diffkit, case):
     monkeypatch.chdir(place)
     code, out, said = diffkit(*words_of(case, ""))
     assert (code, out.isascii(), out.count("\n")) == (0, True, 1), said
@@ -207,7 +207,7 @@ SHOWN = [
 
 
 @pytest.mark.parametrize("case", SHOWN)
-def test_bars_spinners_and_tables_of_a_terminal_show_them_too(place, tmp_path, monkeypatch, case):
+def test_bars_spinners_and_tables_escape_hostile_names(place, tmp_path, monkeypatch, case):
     monkeypatch.chdir(place)
     shown, _ = on_a_terminal(*words_of(case, tmp_path / f"out{HOSTILE}"))
     assert "Traceback" not in shown

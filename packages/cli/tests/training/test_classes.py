@@ -1,4 +1,4 @@
-"""Data with classes: the network learns them, unless it is told not to or cannot; samples are of each class in turn."""
+"""Data with classes: the network learns them, unless it must not or cannot; samples are of each class in turn."""
 
 import json
 
@@ -24,7 +24,7 @@ def flowers(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(flowers, tmp_path_factory):
-    """A run of six steps on them, and what was said; nobody changes it."""
+    """A run of six steps on them, and its stderr; nobody changes it."""
     folder = tmp_path_factory.mktemp("module") / "run"
     done = process("train", flowers, "--out", folder, *FEW)
     assert done.returncode == 0, done.stderr
@@ -91,7 +91,7 @@ def chosen(images, **given):
     return options.class_dropout, reason
 
 
-def test_the_recipe_and_the_number_of_classes_decide():
+def test_classes_follow_from_the_recipe_and_the_data():
     digits = open_images("digits")
     one = Images(digits.pixels, digits.labels * 0, ("0",))
     assert chosen(digits) == (0.1, "")
@@ -137,7 +137,7 @@ class Labelled(Plain):
         ("labelled", [], 0, "3 classes found: daisy, rose, tulip"),
     ],
 )
-def test_a_network_of_another_distribution_has_what_it_takes(flowers, tmp_path, monkeypatch, preset, options, code, said):
+def test_a_network_of_another_distribution_gets_the_classes_it_takes(flowers, tmp_path, monkeypatch, preset, options, code, said):
     metadata = tmp_path / "parts" / "networks-1.0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: networks\nVersion: 1.0\n")

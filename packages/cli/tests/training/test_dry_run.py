@@ -1,4 +1,4 @@
-"""diffkit train --dry-run: what it says is so, and nothing is written."""
+"""diffkit train --dry-run: its numbers are right, and nothing is written."""
 
 import json
 
@@ -12,7 +12,7 @@ from diffkit_unet import preset
 from ..helpers import TINY, images, keys, on_a_terminal, one_line, process
 
 
-def test_it_says_what_the_training_would_be(tmp_path):
+def test_dry_run_prints_options_time_and_memory(tmp_path):
     done = process("train", *TINY, "--dry-run", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -31,7 +31,7 @@ def test_it_says_what_the_training_would_be(tmp_path):
     assert found["config"]["steps"] == 6
 
 
-def test_what_it_prints_is_a_file_for_config(tmp_path):
+def test_dry_run_prints_a_file_for_config(tmp_path):
     done = process("train", *TINY, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "# 1797 images of 8x8; a step is 8 of them, an epoch 224.6 steps, 6 steps are 0.0 epochs" in done.stdout
@@ -45,7 +45,7 @@ def test_what_it_prints_is_a_file_for_config(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]
 
 
-def test_it_packs_and_leaves_the_folder_as_it_is(tmp_path):
+def test_dry_run_packs_the_images_and_writes_no_run(tmp_path):
     images(tmp_path / "data", [(8, 8)] * 3)
     shown, code = on_a_terminal("train", tmp_path / "data", "--size", 8, "--out", tmp_path / "run", *TINY, "--dry-run")
     assert code == 0, shown
@@ -54,7 +54,7 @@ def test_it_packs_and_leaves_the_folder_as_it_is(tmp_path):
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["0.png", "1.png", "2.png"]
 
 
-def test_of_a_run_it_counts_the_steps_that_are_left(trained):
+def test_dry_run_of_a_run_counts_the_remaining_steps(trained):
     before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
     done = process("train", "--resume", "--out", trained, "--steps", 10, "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
@@ -75,7 +75,7 @@ def test_of_a_run_it_counts_the_steps_that_are_left(trained):
         (["--json"], 2, "--json needs --dry-run"),
     ],
 )
-def test_it_refuses_what_the_training_would_refuse(trained, tmp_path, arguments, code, message):
+def test_dry_run_refuses_what_training_refuses(trained, tmp_path, arguments, code, message):
     done = process("train", *(trained if word == "RUN" else word for word in arguments), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (code, "")
     assert message in one_line(done.stderr)
@@ -93,7 +93,7 @@ def test_every_recipe_makes_steps(tmp_path, name):
 
 
 @pytest.mark.parametrize(("name", "condition"), [("small", "variance"), ("ddpm-cifar10", "index")])
-def test_a_network_is_told_what_it_was_made_for(name, condition):
+def test_a_trainer_has_the_condition_of_its_network(name, condition):
     options = resolve({"preset": name}, side=8, size=None)
     images = open_images("digits")
     network = network_config_of(options, images, None)

@@ -51,7 +51,7 @@ def test_config_names_the_linear_part_and_the_checkpoint_holds_its_statistics(ru
         torch.testing.assert_close(weights["log_spectrum"].exp(), expected.spectrum, rtol=1e-4, atol=1e-6)
 
 
-def test_info_sample_and_export(run, tmp_path, diffkit):
+def test_a_run_with_a_linear_part_is_described_sampled_and_exported(run, tmp_path, diffkit):
     code, out, _ = diffkit("info", run)
     assert (code, "prediction v, conditioned on the log_snr" in " ".join(out.split())) == (0, True)
     assert diffkit("export", run, "--out", tmp_path / "net.safetensors")[0] == 0
@@ -70,7 +70,7 @@ def test_info_sample_and_export(run, tmp_path, diffkit):
         (["--resume", *keys("linear=false")], 2, "linear is true in the run to be resumed, got false"),
     ],
 )
-def test_what_does_not_fit_is_refused(run, tmp_path, diffkit, words, code, message):
+def test_options_that_do_not_fit_are_refused(run, tmp_path, diffkit, words, code, message):
     out = run if "--resume" in words else tmp_path / "new"
     found, _, said = diffkit("train", "--out", out, *words)
     assert (found, message in " ".join(said.split())) == (code, True)

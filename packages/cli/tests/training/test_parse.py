@@ -60,7 +60,7 @@ def test_a_file_takes_every_key_in_its_type(file):
         ('log_to = ["wandb"]', "log_to=wandb", "log_to must be one of tensorboard, got 'wandb'"),
     ],
 )
-def test_a_file_and_set_are_refused_in_the_same_words(file, text, assignment, message):
+def test_a_file_and_set_are_refused_by_the_same_message(file, text, assignment, message):
     with pytest.raises(UsageError) as caught:
         parse_set([assignment])
     assert str(caught.value).startswith(f"--set: {message}")
@@ -89,7 +89,7 @@ def test_a_flag_is_refused_by_its_name(flags, message):
     assert str(caught.value) == message
 
 
-def test_a_word_may_have_dashes_and_a_list_commas():
+def test_words_may_have_dashes_and_lists_commas():
     assert parse_flags({"schedule": "offset-cosine", "ema": "0.9,0.99"}) == {"schedule": "offset_cosine", "ema": (0.9, 0.99)}
     assert parse_set(["log_to=tensorboard"]) == {"log_to": ("tensorboard",)}
 
@@ -116,7 +116,7 @@ def test_none_unsets_any_option_but_the_data():
         (f"keep = {'9' * 9000}", "not valid TOML: "),
     ],
 )
-def test_what_a_file_is_refused_for(file, text, message):
+def test_an_invalid_config_file_is_refused(file, text, message):
     path = file(text)
     with pytest.raises(UsageError) as said:
         read_toml(path)
@@ -125,19 +125,19 @@ def test_what_a_file_is_refused_for(file, text, message):
     assert len(str(said.value)) < 1000
 
 
-def test_set_wants_an_assignment():
+def test_set_requires_an_assignment():
     with pytest.raises(UsageError, match="--set takes KEY=VALUE, got 'lr'"):
         parse_set(["lr"])
 
 
-def test_a_config_survives_being_written_as_a_file(file):
+def test_a_config_round_trips_through_a_file(file):
     given = {"data": 'a "b" \\ \n é', "keep_every": 7, "lr": 1e-7, "flip": True, "preset": "ddpm-64", "ema": (0.9, 0.99)}
     options = resolve(given, side=64, size=64)
     assert resolve(read_toml(file(to_toml(options))), side=8, size=64) == options
 
 
 def test_defaults_then_recipe_then_file_then_flags_then_set(tmp_path, file):
-    """The words of a whole command; each key is decided by the last that speaks of it."""
+    """The arguments of one command; the last source that gives a key decides it."""
     path = file(
         'preset = "ddpm-cifar10"\nlr = 1e-5\nema = 0.9\nseed = 1\nsteps = 6\nwarmup = 3\nclip_grad_norm = "none"\nbatch_size = 4'
     )
@@ -158,7 +158,7 @@ def test_defaults_then_recipe_then_file_then_flags_then_set(tmp_path, file):
         (".", "expected a regular file, found a folder; expected a TOML file"),
     ],
 )
-def test_a_file_that_is_none(tmp_path, name, message):
+def test_a_config_file_that_cannot_be_read_is_refused(tmp_path, name, message):
     done = process("train", "--config", name, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert one_line(done.stderr) == f"diffkit: --config {name}: {message}\n"

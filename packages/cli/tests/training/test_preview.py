@@ -1,4 +1,4 @@
-"""The pictures of a run while it trains: who drew them, from which noise, and that they change nothing."""
+"""Previews: which network generates them, from which noise, and that they do not change the training."""
 
 import pytest
 from diffkit_cli.sampling.loading import load_model
@@ -15,7 +15,7 @@ def drawn(run, raw):
     return grid(sampler.from_noise(sampler.noise(list(range(16))), steps=20))
 
 
-def test_while_the_average_lags_it_stands_left_of_the_network_as_trained(trained):
+def test_during_its_warm_up_the_average_is_previewed_left_of_the_raw_network(trained):
     width, height = drawn(trained, False).size
     with Image.open(trained / "samples" / "00000006.png") as picture:
         assert picture.size == (2 * width + GAP, height + HEAD)
@@ -28,7 +28,7 @@ def test_while_the_average_lags_it_stands_left_of_the_network_as_trained(trained
     assert title.getextrema()[0] < 100, "something is written there"
 
 
-def test_when_it_lags_no_more_it_stands_alone(tmp_path):
+def test_after_its_warm_up_the_average_is_previewed_alone(tmp_path):
     """The decay of 0.5 is reached at update 8."""
     run = tmp_path / "run"
     assert process("train", "--out", run, *TINY, "--ema", 0.5, "--steps", 8, *keys("sample_every=7")).returncode == 0
@@ -37,7 +37,7 @@ def test_when_it_lags_no_more_it_stands_alone(tmp_path):
     assert size_of(run / "samples" / "00000008.png") == (width, height)
 
 
-def test_pictures_change_nothing(trained, tmp_path):
+def test_previews_do_not_change_the_training(trained, tmp_path):
     """Dropout, batch norm and the noise of the training are as without them."""
     run = tmp_path / "run"
     assert process("train", "--out", run, *TINY, *keys("sample_every=1")).returncode == 0

@@ -20,7 +20,7 @@ TABLES = ("discrete", "shift", "zero_terminal_snr", "karras")
         (SCHEDULE_NAMES, [name for name in diffkit_schedules.SCHEDULES if name not in TABLES]),
     ],
 )
-def test_the_words_are_those_of_their_owners(words, owner):
+def test_choices_are_those_of_their_tables(words, owner):
     assert tuple(words) == tuple(owner)
 
 
@@ -53,7 +53,7 @@ def test_the_presets_for_images_have_the_linear_part_and_a_learning_rate_that_en
 
 
 @pytest.mark.parametrize("name", ["ddpm-cifar10", "ddpm-64"])
-def test_the_preset_of_a_paper_is_the_paper(name):
+def test_the_preset_of_a_paper_has_the_papers_options(name):
     config = resolved({"preset": name})
     assert (config.schedule, config.prediction, config.loss, config.weighting) == ("linear_betas", "eps", "mse", "uniform")
     assert (config.batch_size, config.lr, config.weight_decay, config.ema) == (128, 2e-4, 0.0, 0.9999)

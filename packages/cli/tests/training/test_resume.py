@@ -1,4 +1,4 @@
-"""A run that goes on: what may have changed since it stopped, what must not, and that nobody can tell it from one run."""
+"""A resumed run: what may change, what must not, and that it equals a run that never stopped."""
 
 import gzip
 import json
@@ -17,7 +17,7 @@ from ..helpers import TINY, finished, images, keys, one_line, process, start, wa
 
 @pytest.fixture
 def run(trained, tmp_path):
-    """A run of its own, at step 6, saved at 4 and 6."""
+    """A separate run, at step 6, saved at 4 and 6."""
     shutil.copytree(trained, tmp_path / "run")
     return tmp_path / "run"
 
@@ -92,7 +92,7 @@ def test_data_that_moved_is_found_by_its_new_path_and_known_by_its_images(tmp_pa
     assert process("train", "--resume", "--out", tmp_path / "run", "--steps", 8).returncode == 0
 
 
-def test_images_that_are_no_square_stay_as_they_are(tmp_path):
+def test_images_that_are_not_square_keep_their_size(tmp_path):
     (tmp_path / "idx").mkdir()
     head = struct.pack(">IIII", 0x803, 4, 10, 12)
     (tmp_path / "idx" / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + bytes(range(240)) * 2))
@@ -114,7 +114,7 @@ def test_a_log_at_an_interval_is_that_of_one_run(tmp_path, stop):
     assert [entry["step"] for entry in straight[2]] == [5, 10, 12]
 
 
-def test_the_same_file_starts_a_run_and_goes_on_with_it(tmp_path):
+def test_the_same_file_starts_and_resumes_a_run(tmp_path):
     file = tmp_path / "a.toml"
     file.write_text('steps = 3\nbatch_size = 8\nclip_grad_norm = 1\nkeep_every = 2\npreset = "small"\nsave_minutes = 0.5\n')
     assert process("train", "--config", file, "--out", tmp_path / "run").returncode == 0
@@ -136,8 +136,8 @@ def test_the_same_file_starts_a_run_and_goes_on_with_it(tmp_path):
     )
 
 
-def test_a_default_that_has_changed_since_changes_no_run(tmp_path, monkeypatch, diffkit):
-    """The schedule of a run is what its config.json says, not what its name stands for by now."""
+def test_a_changed_default_does_not_change_a_resumed_run(tmp_path, monkeypatch, diffkit):
+    """The schedule of a run is that of its config.json, whatever its name means now."""
     run, few = tmp_path / "run", ["--batch-size", 8, *keys("log_every=2", "save_every=2", "sample_every=100")]
     with monkeypatch.context() as before:
         before.setattr("diffkit_cli.training.build.from_config", lambda config: offset_cosine(max_signal=0.9))
@@ -149,7 +149,7 @@ def test_a_default_that_has_changed_since_changes_no_run(tmp_path, monkeypatch, 
     assert what_it_is(run) == what_it_is(tmp_path / "straight")
 
 
-def test_info_tells_what_is_saved_from_what_is_logged(run, diffkit):
+def test_info_distinguishes_saved_and_logged_steps(run, diffkit):
     shutil.rmtree(run / "checkpoints" / "6")
     said = " ".join(diffkit("info", run)[1].split())
     assert "saved at step 4 of 6; logged to step 6, loss 0." in said

@@ -102,7 +102,7 @@ def test_skip_bad_leaves_bad_files_out(tmp_path, bad_files):
 
 
 def test_a_file_that_is_removed_meanwhile_is_named(tmp_path, write_image):
-    """Row 38, unpacked: a file is removed between listing and decoding."""
+    """Unpacked: a file is removed between listing and decoding."""
     for i in range(200):
         write_image(tmp_path / f"{i:03d}.png")
 

@@ -1,4 +1,4 @@
-"""A folder of a million files: row 36 of the table of faults."""
+"""A folder of a million files."""
 
 import os
 import shutil

@@ -105,7 +105,7 @@ except RunError as error:
 @pytest.mark.parametrize("at", [20, 60], ids=["while decoding", "afterwards"])
 @pytest.mark.parametrize("modes", [["L"] * 60, ["RGB", "L"] * 30], ids=["grey", "mixed"])
 def test_a_disk_that_fills_up_while_packing_is_an_error_not_a_crash(tmp_path, disk, modes, at, run_python):
-    """Row 5: the copy of grey images, and the planes of grey images among coloured ones, are written after the last file."""
+    """The copy of grey images, and the planes of grey images among coloured ones, are written after the last file."""
     data = write_folder(tmp_path / "data", modes)
     done = run_python("-c", FILL_UP, data, disk, at)
     assert done.returncode == 0, (done.returncode, done.stderr)
@@ -118,7 +118,7 @@ def test_a_disk_that_fills_up_while_packing_is_an_error_not_a_crash(tmp_path, di
 
 
 def test_a_disk_with_too_little_space_is_refused_before_decoding(tmp_path, disk):
-    """Row 5: three planes for each image, and one more if all are grey."""
+    """Three planes for each image, and one more if all are grey."""
     data, calls = write_folder(tmp_path / "data", ["L"] * 60), []
     (disk / "other").write_bytes(bytes(3 * 2**20 + 2**19))
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Training in several processes, under torchrun where one fails: rows 40 and 43 to 48 of the table of faults, on gloo."""
+"""Training in several processes, on gloo; under torchrun where one fails."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ def test_two_processes_train_on_the_same_samples_as_one(two, alone):
 
 @pytest.mark.parametrize(("processes", "fault"), [(2, "accumulate"), (3, "none")])
 def test_accumulation_and_three_processes_train_on_the_same_samples(run, alone, processes, fault, train_in_processes):
-    """Row 45 too: a batch of 16 among three processes; as many steps in each, and the same losses."""
+    """A batch of 16 among three processes: as many steps in each, and the same losses."""
     assert_alike(train_in_processes(run, processes, fault), alone)
     assert {(run / f"rank{rank}").read_text() for rank in range(processes)} == {json.dumps([8, processes])}
 
@@ -59,13 +59,11 @@ def half(train_new_run):
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_another_number_of_processes_resumes(run, half, alone, processes, train_in_processes):
-    """Row 48."""
     shutil.copytree(half, run, dirs_exist_ok=True)
     assert_alike(train_in_processes(run, processes), alone)
 
 
 def test_the_same_number_of_processes_resumes_bit_for_bit(run, half, two, train_in_processes):
-    """Row 12 for two processes."""
     shutil.copytree(half, run, dirs_exist_ok=True)
     stopped, straight = train_in_processes(run, 2), two[1]
     assert stopped[0] == straight[0]
@@ -75,7 +73,6 @@ def test_the_same_number_of_processes_resumes_bit_for_bit(run, half, two, train_
 
 @pytest.mark.long
 def test_a_loss_that_is_not_finite_in_one_process_ends_all_before_the_update(run, torchrun):
-    """Row 40."""
     done = torchrun(run, 2, "nan")
     assert done.returncode != 0
     assert "rank 0: the loss or its gradient was not finite at step 4" in done.stderr
@@ -91,7 +88,7 @@ def processes_of(run):
 @pytest.mark.long
 @pytest.mark.parametrize("fault", ["kill", "stop"])
 def test_a_lost_process_ends_all_others_in_time(run, alone, fault, torchrun, train_in_processes):
-    """Row 43: one killed, and one stopped, which the others give up on after their timeout of 15 seconds."""
+    """One killed, and one stopped, which the others give up on after their timeout of 15 seconds."""
     done, begun = torchrun(run, 2, fault), time.monotonic()
     assert done.returncode != 0
     assert load(run).step in (2, 4)
@@ -105,7 +102,6 @@ def test_a_lost_process_ends_all_others_in_time(run, alone, fault, torchrun, tra
 
 @pytest.mark.long
 def test_a_failed_save_in_the_first_process_ends_all_with_its_error(run, torchrun):
-    """Row 44."""
     (run / "checkpoints").write_text("in the way")
     done = torchrun(run, 2)
     assert done.returncode != 0
@@ -114,7 +110,6 @@ def test_a_failed_save_in_the_first_process_ends_all_with_its_error(run, torchru
 
 
 def test_a_signal_to_one_process_makes_all_save_the_same_step(run, torchrun):
-    """Row 46."""
     done = torchrun(run, 2, "term", steps=10**6)
     assert "exitcode  : 143" in done.stderr.replace("exitcode: 143", "exitcode  : 143")
     assert load(run).step == 4

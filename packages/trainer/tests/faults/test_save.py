@@ -1,4 +1,4 @@
-"""Saving under faults: rows 1, 5, 6, 17 and 18 of the table of faults."""
+"""Saving under faults: kills, full and read-only disks, several processes."""
 
 import os
 import shutil
@@ -53,7 +53,7 @@ print(n)
 def test_after_a_kill_at_every_stage_of_a_save_a_checkpoint_is_valid(
     run, keep, again, make_trainer, train_to, config, run_script
 ):
-    """Rows 1 and 6; "again" saves the step that is there already."""
+    """The stage "again" saves a step that has a checkpoint already."""
     trainer = make_trainer()
     train_to(trainer, 3)
     save(run, trainer, config)
@@ -78,7 +78,7 @@ except RunError as error:
 
 @pytest.mark.parametrize("limit", [0, 1000])
 def test_a_failed_write_is_named_and_the_previous_checkpoint_loads(run, limit, make_trainer, train_to, config, run_script):
-    """Row 5 for a disk that has free space: the kernel refuses every byte of a file beyond the limit."""
+    """A disk that has free space: the kernel refuses every byte of a file beyond the limit."""
     trainer = make_trainer()
     train_to(trainer, 1)
     save(run, trainer, config)
@@ -92,7 +92,7 @@ def test_a_failed_write_is_named_and_the_previous_checkpoint_loads(run, limit, m
 
 
 def test_a_full_disk_is_named_with_the_bytes_needed(small_disk, config, train_to, state_of, make_trainer, assert_same_state):
-    """Row 5; where no disk can be mounted, the test above stands alone."""
+    """Where no disk can be mounted, only the test above runs."""
     disk, trainer = small_disk("256k"), make_trainer()
     run = disk / "run"
     write_config(run, config)
@@ -112,7 +112,7 @@ def test_a_full_disk_is_named_with_the_bytes_needed(small_disk, config, train_to
 
 
 def test_a_config_or_an_image_that_does_not_fit_is_named_and_leaves_nothing(small_disk, config):
-    """Row 5 for other files than checkpoints."""
+    """Other files than checkpoints."""
     disk = small_disk("64k")
     (disk / "other").write_bytes(bytes(shutil.disk_usage(disk).free))
     with pytest.raises(RunError, match=rf"{disk}/run: cannot be written \(No space left on device\)"):
@@ -124,7 +124,6 @@ def test_a_config_or_an_image_that_does_not_fit_is_named_and_leaves_nothing(smal
 
 @pytest.mark.parametrize("mask", [0o022, 0o077])
 def test_the_files_of_a_checkpoint_follow_the_umask(run, mask, config, make_trainer):
-    """Row 17."""
     before = os.umask(mask)
     try:
         path = save(run, make_trainer(), config)

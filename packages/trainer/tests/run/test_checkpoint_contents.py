@@ -47,7 +47,6 @@ def resign(folder):
     ],
 )
 def test_resume_names_a_number_that_is_invalid(run, key, value, make_trainer, train_to, config):
-    """Row 13."""
     trainer = make_trainer()
     train_to(trainer, 1)
     path = save(run, trainer, config)

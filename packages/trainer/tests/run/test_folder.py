@@ -34,7 +34,7 @@ def test_a_run_may_be_given_as_a_string(tmp_path, config):
 
 
 def test_a_read_only_run_folder_is_refused(tmp_path, run_python):
-    """Row 18, as a user for whom a folder can be read-only."""
+    """As a user for whom a folder can be read-only."""
     script = """if True:
         import os, sys
         from pathlib import Path

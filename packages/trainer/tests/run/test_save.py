@@ -172,7 +172,6 @@ def write_manifest(folder):
 @pytest.mark.parametrize("fault", ["missing", "extra", "shape", "dtype"])
 @pytest.mark.parametrize("file", ["model", "ema", "optimizer"])
 def test_resume_names_a_tensor_that_does_not_fit(run, file, fault, make_trainer, train_to, config):
-    """Rows 13 and 21."""
     trainer = make_trainer()
     train_to(trainer, 1)
     path = save(run, trainer, config)
@@ -377,7 +376,6 @@ def test_save_keeps_every_nth_checkpoint(run, make_trainer, train_to, config):
 
 
 def test_save_leaves_files_and_folders_of_other_names_alone(run, make_trainer, train_to, config):
-    """Row 16."""
     folder = run / "checkpoints"
     for name in ("best", "007x", ".DS_Store", "3.tmp", "²"):
         (folder / name).mkdir(parents=True)
@@ -420,7 +418,7 @@ def test_save_refuses_a_step_below_a_newer_valid_checkpoint(run, train_to, confi
 
 
 def test_save_keeps_a_newer_folder_without_a_manifest(run, make_trainer, train_to, config):
-    """Row 16: the folder has the name of a checkpoint, but is none."""
+    """The folder has the name of a checkpoint, but is none."""
     (run / "checkpoints" / "2024").mkdir(parents=True)
     (run / "checkpoints" / "2024" / "photo.png").write_text("mine")
     trainer = make_trainer()

@@ -41,7 +41,6 @@ def test_a_changed_folder_is_packed_again(data, assert_equal):
 
 
 def test_training_continues_after_the_folder_is_removed(data):
-    """Row 38."""
 
     class Network(nn.Module):
         def __init__(self):
@@ -60,7 +59,7 @@ def test_training_continues_after_the_folder_is_removed(data):
 
 
 def test_bad_files_are_listed_and_read_once(data, assert_equal):
-    """Row 26, packed."""
+    """Packed."""
     (data / "red" / "text.png").write_text("no image")
     (data / "none.png").symlink_to(data / "nowhere")
     for _ in range(2):
