@@ -64,10 +64,17 @@ def test_dry_run_of_a_run_counts_the_remaining_steps(trained):
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
 
 
+def test_beside_a_run_it_warns_and_changes_nothing(trained):
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
+    done = process("train", "--out", trained, *TINY, "--dry-run", "--json")
+    assert (done.returncode, json.loads(done.stdout)["start"]) == (0, 0)
+    assert done.stderr.startswith(f"warning: {trained} already holds a run: resume it with --resume, or give another --out\n")
+    assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--dry-run", "--out", "RUN"], 2, "already holds a run"),
         (["--dry-run", "nowhere"], 3, "nowhere"),
         (["--dry-run", "--device", "gpu"], 2, "got 'gpu'"),
         (["--dry-run", "--resume", "--out", "RUN", "--lr", "0.5"], 2, "lr is 0.001 in the run to be resumed, got 0.5"),

@@ -56,7 +56,12 @@ def run_training(
     stored = RunConfig.in_folder(run, read_config(run)) if resuming else None
     before = resolve_resumed(stored, given) if stored is not None else None
     if stored is None and first:
-        require_new(run)
+        try:
+            require_new(run)
+        except UsageError as error:
+            if not dry:
+                raise
+            warn(str(error))
     early = {name: getattr(before, name) if before else given.get(name) for name in ("data", "size", "pack", "device")}
     device = pick_device(early["device"] or "auto")
     with ExitStack() as held:
