@@ -190,7 +190,7 @@ def test_a_table_is_copied_once_for_each_kind_of_tensor():
     for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
         t = torch.tensor([0.3, 0.7], dtype=dtype)
         assert table(t).alpha.tolist() == pytest.approx([table(float(each)).alpha for each in t], rel=tolerance)
-        first, second = table._entries_beside(t), table._entries_beside(t)
+        first, second = table._entries_like(t), table._entries_like(t)
         assert first[0] is second[0]
         assert first[0].dtype == dtype
     assert table(torch.ones(2, device="meta")).alpha.device.type == "meta"

@@ -86,11 +86,11 @@ class Table(Formula, NDArrayOperatorsMixin):
         position = xp.reshape(t, (-1,)) * self.timesteps
         index = xp.astype(position, xp.int64 if t.dtype == xp.float64 else xp.int32)
         index = xp.clip(index, 0, self.timesteps - 1)
-        pairs = [(xp.take(entry, index, axis=0), xp.take(entry, index + 1, axis=0)) for entry in self._entries_beside(t)]
+        pairs = [(xp.take(entry, index, axis=0), xp.take(entry, index + 1, axis=0)) for entry in self._entries_like(t)]
         alpha, sigma = _chord(xp.sqrt, position - xp.astype(index, t.dtype), *pairs)
         return xp.reshape(alpha, t.shape), xp.reshape(sigma, t.shape)
 
-    def _entries_beside(self, t: Array) -> tuple[Array, ...]:
+    def _entries_like(self, t: Array) -> tuple[Array, ...]:
         """The entries in t's library, dtype and device; copied to an accelerator once, not at every call."""
         kind = (type(t), t.dtype, str(t.device)) if is_torch(t) else None
         entries = self._cached.get(kind) or tuple(as_array_of(entry, t) for entry in self._entries)
