@@ -16,15 +16,22 @@ from ..helpers import COMMAND, finished, keys, until, wait_for
 
 SWEEP = Path(__file__).with_name("at_every_moment.py")
 CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
-DRAW, TRAIN = "sample -n 1 --steps 1 --out a.png", "train --preset tiny --batch-size 1 --steps 1 --out run"
+SAMPLE, TRAIN = "sample -n 1 --steps 1 --out a.png", "train --preset tiny --batch-size 1 --steps 1 --out run"
 
 
 @pytest.mark.parametrize(
     ("signum", "every", "file", "command", "least"),
     [
-        *(("SIGINT", 83, ".", DRAW, 9), ("SIGTERM", 401, ".", DRAW, 9), ("SIGHUP", 401, ".", DRAW, 9)),
-        ("SIGINT", 1303, ".", TRAIN, 9),
+        *(("SIGINT", 2003, ".", SAMPLE, 5), ("SIGTERM", 4801, ".", SAMPLE, 2), ("SIGHUP", 4801, ".", SAMPLE, 2)),
+        ("SIGINT", 2903, ".", TRAIN, 3),
         ("SIGINT", 1, "run/config.json", TRAIN, 3),  # what the first update still imports, and its line in the log
+        *(
+            pytest.param(*each, marks=pytest.mark.long)
+            for each in (
+                *(("SIGINT", 83, ".", SAMPLE, 99), ("SIGTERM", 401, ".", SAMPLE, 19), ("SIGHUP", 401, ".", SAMPLE, 19)),
+                ("SIGINT", 1303, ".", TRAIN, 9),
+            )
+        ),
     ],
 )
 def test_a_signal_at_every_moment_ends_with_its_exit_code(tmp_path, signum, every, file, command, least):
@@ -37,7 +44,7 @@ def test_a_signal_at_every_moment_ends_with_its_exit_code(tmp_path, signum, ever
     word = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}[signum]
     assert done.stderr.count(f"diffkit: {word}\n") + done.stderr.count(f"{signum}: saved step 1 of 1") == sum(ended.values())
     # no moment need be so late that a picture is there
-    assert {path.name for path in tmp_path.iterdir()} <= {"a.png" if command == DRAW else "run"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"a.png" if command == SAMPLE else "run"}
     assert "Traceback" not in done.stderr
 
 
