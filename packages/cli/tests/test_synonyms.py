@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from diffkit_cli.app import app
@@ -52,7 +53,8 @@ def test_an_unknown_key_is_answered_by_the_nearest_three():
 
 
 def test_every_synonym_is_of_an_option():
-    parameters = [each for command in get_command(app).commands.values() for each in command.params]
+    commands: Any = get_command(app)
+    parameters = [each for command in commands.commands.values() for each in command.params]
     flags = {flag.lstrip("-").replace("-", "_") for each in parameters for flag in (each.name, *each.opts)}
     assert SYNONYMS.keys() <= flags | OPTIONS.keys()
 

@@ -73,8 +73,8 @@ def test_they_are_used_unless_others_are_given(run, tmp_path, diffkit):
         "sample", run, "--steps", 3, "--sampler", "ddim", "--guidance", 1, "--class", 3, "--out", tmp_path / "x.png"
     )
     assert (code, "3 steps of ddim, eta 0, karras_160 spacing, seed 0" in " ".join(said.split())) == (0, True)
-    for words, guidance in ((["--class", "none"], 1.0), ([], 1.5)):
-        sampled(diffkit, run, tmp_path / str(guidance), *words)
+    for classes, guidance in ((["--class", "none"], 1.0), ([], 1.5)):
+        sampled(diffkit, run, tmp_path / str(guidance), *classes)
         assert read_metadata(tmp_path / str(guidance) / "00000.png")["guidance"] == guidance
 
 

@@ -20,8 +20,8 @@ def interpolate(
     run: Run = DIGITS,
     rows: Annotated[Text, sampling_flag("rows", default=5)] = None,
     columns: Annotated[Text, sampling_flag("columns", default=11)] = None,
-    start: Annotated[Path | None, typer.Option("--from", metavar="IMAGE", help="Interpolate from this image.")] = None,
-    stop: Annotated[Path | None, typer.Option("--to", metavar="IMAGE", help="Interpolate to this image.")] = None,
+    from_image: Annotated[Path | None, typer.Option("--from", metavar="IMAGE", help="Interpolate from this image.")] = None,
+    to_image: Annotated[Path | None, typer.Option("--to", metavar="IMAGE", help="Interpolate to this image.")] = None,
     steps: Annotated[Text, sampling_flag("steps", default=f"20; between images {STEPS_BETWEEN_IMAGES}")] = None,
     spacing: Spacing = None,
     seed: Annotated[Text, sampling_flag("seed", help="Row i interpolates from seed + 2i to seed + 2i + 1.", default="0")] = None,
@@ -34,7 +34,7 @@ def interpolate(
 ) -> Work:
     """Interpolate between two seeds or two images."""
     given = parse_flags(ctx.params)
-    images = [path for path in (start, stop) if path is not None]
+    images = [path for path in (from_image, to_image) if path is not None]
     if len(images) == 1:
         raise UsageError(f"--from and --to are given together, got {images[0]} only")
     if images and (noises := [flag(name) for name in ("rows", "seed") if name in given]):
