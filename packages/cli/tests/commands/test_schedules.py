@@ -6,6 +6,7 @@ import math
 import pytest
 from diffkit_cli.commands.schedules import NAMES
 from diffkit_schedules import cosine
+from diffkit_trainer import read_metadata
 from PIL import Image
 
 from ..helpers import one_line
@@ -34,6 +35,7 @@ def test_schedules_are_printed_as_a_table(diffkit):
 
 def test_schedules_are_plotted(tmp_path, diffkit):
     assert diffkit("schedules", "karras", "rectified", "--out", tmp_path / "plot.png")[0] == 0
+    assert read_metadata(tmp_path / "plot.png") == {"command": "schedules", "names": ["karras", "rectified"]}
     with Image.open(tmp_path / "plot.png") as plot:
         colours = {colour for _, colour in plot.convert("RGB").getcolors(10**6)}
         assert {(0x44, 0x77, 0xAA), (0xEE, 0x66, 0x77), (255, 255, 255)} <= colours

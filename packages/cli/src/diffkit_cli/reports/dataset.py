@@ -24,6 +24,7 @@ def as_document(data: str, report: DatasetReport, size: int) -> dict[str, Any]:
         "sizes": [{"width": w, "height": h, "images": count} for (w, h), count in sides.most_common()],
         "modes": dict(Counter(image.mode for image in images).most_common()),
         "classes": dict(sorted(Counter(image.label for image in images if image.label is not None).items())),
+        **{"left_out": dict(report.left_out), "remarks": list(report.remarks)},
         "bad": [{"file": name, "reason": why} for name, why in report.bad],
         "duplicates": report.duplicates(),
         "small": [image.name for image in images if min(image.size) < size],
@@ -80,6 +81,8 @@ def print_document(document: dict[str, Any], size: int) -> None:
     }
     for name, value in rows.items():
         shown.add_row(name, value)
+    for remark in document["remarks"]:
+        shown.add_row(*remark.split(": ", 1))
     for suggestion in document["suggestions"]:
         shown.add_row("suggestion", suggestion)
     shown.add_row("trains", "yes" if document["trains"] else "no: diffkit train would end with exit code 3")

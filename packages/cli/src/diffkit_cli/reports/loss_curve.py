@@ -33,7 +33,7 @@ def plot_losses(runs: Sequence[Path], out: Path) -> None:
         raise RunError(f"{', '.join(map(str, runs))}: no loss was logged yet, so there is none to plot")
     last = max(step for points in curves.values() for step, _ in points)
     drawn = {name: points for name, points in curves.items() if points}
-    save_plot([Panel("loss", drawn, 0.95 * min(values), 1.05 * max(values), 0, last, "step", log=True)], out)
+    save_plot([Panel("loss", drawn, 0.95 * min(values), 1.05 * max(values), 0, last, "step", log=True)], out, {"command": "info"})
 
 
 def _thinned(points: Points) -> Points:

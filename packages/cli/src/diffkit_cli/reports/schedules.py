@@ -41,7 +41,8 @@ def plot_schedules(names: Mapping[str, str], out: Path) -> None:
     tables: dict[str, Any] = {name: list(_rows(schedule, PLOT_POINTS)) for name, schedule in _schedules(names).items()}
     signal = {name: [(t, a / math.hypot(a, s)) for t, a, s, _ in rows] for name, rows in tables.items()}
     ratio = {name: [(t, log_snr) for t, _, _, log_snr in rows] for name, rows in tables.items()}
-    save_plot([Panel("signal rate, alpha / sqrt(alpha^2 + sigma^2)", signal, 0, 1), Panel("log-SNR", ratio, -LIMIT, LIMIT)], out)
+    panels = [Panel("signal rate, alpha / sqrt(alpha^2 + sigma^2)", signal, 0, 1), Panel("log-SNR", ratio, -LIMIT, LIMIT)]
+    save_plot(panels, out, {"command": "schedules", "names": list(tables)})
 
 
 def plot_embedding(out: Path, length: int = EMBEDDING) -> int:

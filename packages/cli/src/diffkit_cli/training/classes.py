@@ -19,14 +19,16 @@ def with_classes(options: TrainOptions, given: Given, images: Images) -> tuple[T
     """The options of a new run with its class dropout, and the reason why classes are left out, "" for none.
 
     Where no dropout is given, it is `CLASS_DROPOUT` where the data has several classes and the preset takes them; 0 for a network
-    without a null class. Raises UsageError for a dropout that is given for a network without classes.
+    without a null class. Raises UsageError for a dropout that is given for data, or a network, without classes.
     """
     preset, chosen = options.preset, options.class_dropout
     if chosen is None and ("class_dropout" in given or len(images.classes) < 2):
         return options, ""
     if chosen is None and "class_dropout" in recipe_of(preset):
         return options, UNCONDITIONAL.format(preset)
-    default = _dropout_of(preset, images) if images.classes else CLASS_DROPOUT
+    if not images.classes:
+        raise UsageError("the data has no classes, a subfolder or a label for each: leave --classes and class_dropout out")
+    default = _dropout_of(preset, images)
     if default is None and chosen is not None:
         raise UsageError(f"{NO_CLASSES.format(preset)}: leave --classes and class_dropout out")
     if default is None:

@@ -1,13 +1,16 @@
 """The images of a training run, read with progress."""
 
+from pathlib import Path
+
 from diffkit_trainer import Images, open_images, pack
 from diffkit_trainer.data import source_kind
 from diffkit_trainer.files import printable
 
+from diffkit_cli.errors import UsageError
 from diffkit_cli.terminal.console import console, plural, warn
 from diffkit_cli.terminal.progress import counting
 
-__all__ = ["SIZE", "is_image_folder", "open_data"]
+__all__ = ["SIZE", "is_image_folder", "open_data", "require_apart"]
 
 SIZE = 64
 """The default size of a folder of images."""
@@ -30,9 +33,17 @@ def open_data(data: str, size: int | None, *, packed: bool, skip_bad: bool) -> t
         warn(f"left out {printable(path)}: {reason}")
     channels, height, width = images.shape
     console.print(f"{plural(len(images), 'image')} of {width}x{height}, {plural(channels, 'channel')}, from {data}")
+    for remark in images.remarks:
+        console.print(remark)
     return images, size
 
 
 def is_image_folder(data: str) -> bool:
     """Whether the data is a folder of image files, which are of any size; not IDX files, not the digits."""
     return source_kind(data) == "folder"
+
+
+def require_apart(run: Path, data: str) -> None:
+    """Raises UsageError for a run folder that is the folder of the data: its files would be among the images."""
+    if is_image_folder(data) and run.resolve() == Path(data).resolve():
+        raise UsageError(f"--out {run} is the folder of the images: give another --out, or leave it out")

@@ -27,7 +27,7 @@ from diffkit_cli.terminal.console import command, console, plural, warn
 from diffkit_cli.terminal.signals import caught_signals, left_to_the_system
 from diffkit_cli.training.build import build_trainer, config_of, network_config_of
 from diffkit_cli.training.classes import say_classes, with_classes
-from diffkit_cli.training.data import open_data
+from diffkit_cli.training.data import open_data, require_apart
 from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory import require_training_memory
@@ -58,6 +58,7 @@ def run_training(
     if stored is None and first:
         try:
             require_new(run)
+            require_apart(run, data)
         except UsageError as error:
             if not dry:
                 raise

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.data.decode import decode_all
+from diffkit_trainer.data.generated import GENERATED, all_generated
 from diffkit_trainer.data.images import Images, Progress
-from diffkit_trainer.data.listing import list_images
+from diffkit_trainer.data.listing import Listing, list_images
+from diffkit_trainer.data.remarks import remarks_on
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.pixels import image_to_tensor
@@ -27,13 +29,14 @@ def is_folder(source: Any) -> bool:
 def open_folder(source: str | Path, size: int | None, *, skip_bad: bool = False, on_progress: Progress | None = None) -> Images:
     """The images of a folder; see `open_images`."""
     root = Path(source)
-    pixels, files, bad = read_folder(root, size, skip_bad=skip_bad, on_progress=on_progress)
+    listing = list_images(root)
+    pixels, files, bad = read_folder(listing, size, skip_bad=skip_bad, on_progress=on_progress)
     labels, classes = class_labels(files)
-    return Images(pixels, labels, classes, printable(root.resolve().name), tuple(bad))
+    return Images(pixels, labels, classes, printable(root.resolve().name), tuple(bad), remarks_on(listing.left_out, files))
 
 
 class DecodedFolder(NamedTuple):
-    """uint8 pixels (N, C, H, W) of a folder, its N files by relative path, and the files that were left out, with the reason."""
+    """uint8 pixels (N, C, H, W) of a folder, its N files by relative path, and the files that cannot be read, with the reason."""
 
     pixels: Tensor
     files: list[str]
@@ -41,21 +44,25 @@ class DecodedFolder(NamedTuple):
 
 
 def read_folder(
-    root: Path, size: int | None = None, *, skip_bad: bool = False, on_progress: Progress | None = None
+    listing: Listing, size: int | None = None, *, skip_bad: bool = False, on_progress: Progress | None = None
 ) -> DecodedFolder:
-    """Every image below `root`, in the order of its relative path: grey (C = 1) if all are grey, else RGB.
+    """Every image of a folder, in the order of its relative path: grey (C = 1) if all are grey, else RGB.
 
-    Raises DataError if the folder is missing, empty or without images; for all bad files at once, unless skip_bad leaves them
-    out; if none is left; and, if size is None, for the first image whose size differs from the first one's.
+    Images that diffkit generated are left out, and counted in the listing, unless there are no others. Raises DataError for all
+    bad files at once, unless skip_bad leaves them out; if none is left; and, if size is None, for the first image whose size
+    differs from the first one's.
     """
-    files, bad = list_images(root)
-    total = len(files) + len(bad)
+    root, files, left_out = listing.root, listing.files, listing.left_out
+    bad, total = list(listing.bad), len(files) + len(listing.bad)
     pixels, names = torch.empty(0, dtype=torch.uint8), list[str]()
     # closed here, not when the last traceback that refers to it is gone: it owns threads and warning filters
-    with closing(decode_all(root, files, size)) as images:
-        for name, image in images:
+    with closing(decode_all(root, files, size, generated=all_generated(root, files))) as images:
+        for done, (name, image) in enumerate(images, len(bad) + 1):
             if on_progress is not None:
-                on_progress(len(bad) + len(names) + 1, total)
+                on_progress(done, total)
+            if image == GENERATED:
+                left_out[GENERATED] += 1
+                continue
             if isinstance(image, str):
                 bad.append((name, image))
                 continue

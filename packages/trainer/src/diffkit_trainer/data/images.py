@@ -26,8 +26,8 @@ Progress: TypeAlias = Callable[[int, int], object]
 class Images:
     """All images of a data set: uint8 pixels (N, C, H, W), and optional labels (int64, (N,)) with the names of the classes.
 
-    N >= 1; C is 1 or 3; labels are indices into classes. skipped: the files that were left out, with the reason. Raises
-    ValueError for anything else.
+    N >= 1; C is 1 or 3; labels are indices into classes. skipped: the files that cannot be read, with the reason. remarks: a line
+    on what else was left out, and one on images that are in no class. Raises ValueError for anything else.
 
     >>> from diffkit_trainer import open_images
     >>> images = open_images("digits")
@@ -40,6 +40,7 @@ class Images:
     classes: tuple[str, ...] = ()
     name: str = "images"
     skipped: tuple[tuple[Path, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         p, y = self.pixels, self.labels

@@ -4,18 +4,20 @@ import hashlib
 import os
 import warnings
 from collections import defaultdict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from PIL import Image
-
-from diffkit_trainer.data.colour_and_crop import is_grey
-from diffkit_trainer.data.decode import FORMATS, MAX_THREADS, decode, failure_reason
+from diffkit_trainer.data.colour_and_crop import is_grey, to_grey_or_rgb
+from diffkit_trainer.data.decode import MAX_THREADS, failure_reason, open_image
+from diffkit_trainer.data.generated import GENERATED, all_generated, is_generated
 from diffkit_trainer.data.images import Progress
 from diffkit_trainer.data.listing import list_images
+from diffkit_trainer.data.remarks import remarks_on
 from diffkit_trainer.data.sources import open_images, source_kind
+from diffkit_trainer.files.regular import open_regular
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.pixels import raw_bytes
 
@@ -44,10 +46,15 @@ class ImageReport:
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """All images of a source, and the files that cannot be read as images: (name, reason)."""
+    """All images of a source, and the files that cannot be read as images: (name, reason).
+
+    left_out: the numbers of what else was left out, by kind. remarks: the same, and which images are in no class, a line each.
+    """
 
     images: list[ImageReport]
     bad: list[tuple[str, str]]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def duplicates(self) -> list[list[str]]:
         """Groups of names of images with equal pixels."""
@@ -69,32 +76,40 @@ def inspect_images(source: str | Path = "digits", *, on_progress: Progress | Non
     root = Path(source)
     if source_kind(source) != "folder":
         return _report_array(source)
-    files, bad = list_images(root)
-    flat = any(len(Path(name).parts) == 1 for name in files)
-    images: list[ImageReport] = []
+    listing = list_images(root)
+    read = partial(_report_file, listing.root, all_generated(listing.root, listing.files))
+    images, bad, left_out = list[ImageReport](), list(listing.bad), listing.left_out
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged EXIF is harmless
-        for done, result in enumerate(pool.map(partial(_report_file, root, flat), files), 1):
-            if isinstance(result, ImageReport):
-                images.append(result)
+        for done, (name, found) in enumerate(zip(listing.files, pool.map(read, listing.files), strict=True), 1):
+            if isinstance(found, ImageReport):
+                images.append(found)
+            elif found == GENERATED:
+                left_out[GENERATED] += 1
             else:
-                bad.append(result)
+                bad.append((name, found))
             if on_progress is not None:
-                on_progress(done, len(files))
-    return DatasetReport(images, [(printable(name), printable(reason)) for name, reason in sorted(bad)])
+                on_progress(done, len(listing.files))
+    if any(image.label is None for image in images):
+        images = [replace(image, label=None) for image in images]
+    named = [(printable(name), printable(reason)) for name, reason in sorted(bad)]
+    return DatasetReport(images, named, dict(left_out), remarks_on(left_out, [image.name for image in images]))
 
 
-def _report_file(root: Path, flat: bool, name: str) -> ImageReport | tuple[str, str]:
+def _report_file(root: Path, generated: bool, name: str) -> ImageReport | str:
     try:
-        pixels = decode(root / name)
-        with Image.open(root / name, formats=tuple(FORMATS)) as image:
+        with open_regular(root / name) as file, open_image(file) as image:
+            if not generated and is_generated(image):
+                return GENERATED
             mode, transparent = image.mode, image.has_transparency_data
+            image.load()
+            pixels = to_grey_or_rgb(image)
     except Exception as error:  # on damaged input a decoder may raise anything
-        return name, failure_reason(error)
+        return failure_reason(error)
     # a grey image in RGB is the same image
     digest = hashlib.sha256(pixels.convert("RGB").tobytes()).hexdigest()
-    label = None if flat else printable(Path(name).parts[0])
-    return ImageReport(printable(name), pixels.size, mode, label, digest, transparent)
+    folder, inside, _ = name.partition(os.sep)
+    return ImageReport(printable(name), pixels.size, mode, printable(folder) if inside else None, digest, transparent)
 
 
 def _report_array(source: str | Path) -> DatasetReport:

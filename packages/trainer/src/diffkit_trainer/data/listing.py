@@ -1,26 +1,44 @@
-"""Lists the image files below a folder, each once, sorted by path."""
+"""Lists the image files below a folder, each once, sorted by path, and what is left out."""
 
 import os
 import stat
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
-from diffkit_trainer.data.decode import FORMATS, failure_reason
+from diffkit_trainer.data.decode import FORMATS, failure_reason, missing_decoders
+from diffkit_trainer.data.generated import all_generated
+from diffkit_trainer.data.remarks import RUN, kind_of, remarks_on
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.regular import irregular_kind
 from diffkit_trainer.files.text import printable
 
-__all__ = ["list_images"]
+__all__ = ["Listing", "list_images"]
 
-SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+RUN_FILES, RUN_IMAGES = ("config.json", "checkpoints"), ("checkpoints", "samples")
+TRAINING, HELD_OUT = ("train", "training"), ("test", "testing", "val", "valid", "validation", "dev", "eval")
 
 
-def list_images(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """The image files below `root`, and what has an image's name but cannot be one: (relative paths, (relative path, reason)s).
+class Listing(NamedTuple):
+    """The image files below `root`, what has an image's name but cannot be one with the reason, and counts of what is left out.
 
-    A file is an image if its name ends in a suffix of `FORMATS`, in any case; names that begin with a dot are left out. Sorted
-    by relative path, whatever order the file system lists them in. Links are followed, and each real file and folder is listed
-    once: by its own path if it is below root, else by the first link to it, so that loops end. Raises DataError if there is no
-    such folder, if it is empty, and if it holds no images, with a message for each.
+    Paths are relative to `root`, which is the folder of the training images where a folder holds splits. left_out: by kind.
+    """
+
+    root: Path
+    files: list[str]
+    bad: list[tuple[str, str]]
+    left_out: Counter[str]
+
+
+def list_images(root: Path) -> Listing:
+    """The image files below a folder.
+
+    A file is an image if its name ends in a suffix of `FORMATS` that this installation reads, in any case; names that begin with
+    a dot are left out. Sorted by relative path, whatever order the file system lists them in. Links are followed, and each real
+    file and folder is listed once: by its own path if it is below root, else by the first link to it, so that loops end. The
+    folders of runs are left out, and where all first folders are splits, such as train and test, so is what is not in train.
+    Raises DataError if there is no such folder, if it is empty, and if it holds no images, with a message for each.
     """
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises where the folder is not accessible
         what = "is a file, not a folder" if os.path.exists(root) else "no such folder"  # noqa: PTH110 - as above
@@ -32,15 +50,36 @@ def list_images(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
         raise DataError(f"{printable(root)}: {failure_reason(error)}; expected a folder that can be listed") from error
     if empty:
         raise DataError(f"{printable(root)}: the folder is empty; expected images in it")
-    files, bad = _walk(root)
+    suffixes = tuple(suffix for name in FORMATS if name not in missing_decoders() for suffix in FORMATS[name])
+    files, bad, left_out = _walk(root, suffixes)
     if not files and not bad:
-        raise DataError(f"{printable(root)}: no images in this folder or below it; looked for {' '.join(SUFFIXES)}")
-    return sorted(files), sorted(bad)
+        found = "; ".join(["", *remarks_on(left_out, files)])
+        raise DataError(f"{printable(root)}: no images in this folder or below it{found}; looked for {' '.join(suffixes)}")
+    return _training_split(Listing(root, sorted(files), sorted(bad), left_out))
 
 
-def _walk(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
+def _training_split(found: Listing) -> Listing:
+    """What is in the folder of the training images, where all first folders are splits."""
+    folders = {name.partition(os.sep)[0] for name in found.files if os.sep in name}
+    training = [name for name in folders if name.lower() in TRAINING]
+    if len(training) != 1 or not all(name.lower() in (*TRAINING, *HELD_OUT) for name in folders):
+        return found
+    loose = [name for name in found.files if os.sep not in name]
+    if len(folders) == 1 and not all_generated(found.root, loose):
+        return found
+    prefix, start = training[0] + os.sep, len(training[0]) + 1
+    for name in found.files:
+        if not name.startswith(prefix):
+            found.left_out[f"in {name.partition(os.sep)[0]}{os.sep}" if os.sep in name else f"beside {prefix}"] += 1
+    files = [name[start:] for name in found.files if name.startswith(prefix)]
+    bad = [(name[start:], reason) for name, reason in found.bad if name.startswith(prefix)]
+    return Listing(found.root / training[0], files, bad, found.left_out)
+
+
+def _walk(root: Path, suffixes: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]], Counter[str]]:
     files: list[str] = []  # strings: a million Paths would take more than the 200 MB that listing is allowed
     bad: list[tuple[str, str]] = []
+    left_out = Counter[str]()
     linked_files: list[tuple[str, str]] = []  # (relative path, real path)
     linked_folders: list[tuple[str, str]] = []
     folders = [("", os.path.realpath(root))]
@@ -58,9 +97,14 @@ def _walk(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
         except OSError as error:
             bad.append((prefix, failure_reason(error)))
             continue
+        if sum(entry.name in RUN_FILES for entry in entries) == len(RUN_FILES):
+            left_out[RUN] += 1
+            if prefix:
+                continue
+            entries = [entry for entry in entries if entry.name not in RUN_IMAGES]
         for entry in entries:
             relative, link = prefix + entry.name, entry.is_symlink()
-            named = entry.name.lower().endswith(SUFFIXES)
+            named = entry.name.lower().endswith(suffixes)
             try:
                 # scandir knows regular files; a million calls of stat would take seconds
                 mode = stat.S_IFREG if entry.is_file(follow_symlinks=False) else entry.stat().st_mode
@@ -78,7 +122,9 @@ def _walk(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
                 linked_folders.append((relative + os.sep, os.path.realpath(entry.path)))
             elif stat.S_ISDIR(mode):
                 folders.append((relative + os.sep, os.path.join(real, entry.name)))  # noqa: PTH118 - for a million files
-    return files + _first_links(linked_files, files, real_folders), bad
+            elif not kind:
+                left_out[kind_of(entry.name)] += 1
+    return files + _first_links(linked_files, files, real_folders), bad, left_out
 
 
 def _first_links(links: list[tuple[str, str]], files: list[str], real_folders: dict[str, str]) -> list[str]:

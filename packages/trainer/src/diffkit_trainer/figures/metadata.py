@@ -10,6 +10,7 @@ from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
 from diffkit_trainer.data.decode import failure_reason, open_image
+from diffkit_trainer.data.generated import KEY, metadata_text
 from diffkit_trainer.errors import DataError, RunError
 from diffkit_trainer.files.regular import open_regular
 from diffkit_trainer.files.strict_json import parse_object
@@ -18,11 +19,7 @@ from diffkit_trainer.files.typed_json import with_format, without_format
 
 __all__ = ["KEY", "png_info", "read_metadata", "save_options"]
 
-KEY = "diffkit"
-"""The keyword of a PNG's text chunk, and the first word of a GIF's comment and of a WebP's image description."""
-
 MAX_CHARACTERS = 2**16
-FORMATS = ("PNG", "GIF", "WEBP")
 
 
 def save_options(kind: str, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -62,7 +59,9 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     """
     try:
         with open_regular(path) as file, open_image(file) as image:
-            text = _text(image) if image.format in FORMATS else None
+            if image.format == "PNG" and KEY not in image.info:  # it follows the pixels if another program rewrote the file
+                image.load()
+            text = metadata_text(image)
     except Exception as error:  # a damaged image may raise anything
         raise DataError(f"{printable(path)}: {failure_reason(error)}; expected an image that diffkit wrote") from None
     if text is None:
@@ -79,18 +78,3 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
 def _as_json(metadata: Mapping[str, Any]) -> str:
     return json.dumps(with_format(metadata), allow_nan=False)
-
-
-def _text(image: Image.Image) -> str | None:
-    """The JSON in an open image; None where it has none."""
-    if image.format == "PNG":
-        if KEY not in image.info:  # the chunk may follow the pixels if another program rewrote the file
-            image.load()
-        found = image.info.get(KEY)
-        return found if isinstance(found, str) else None
-    if image.format == "GIF":
-        found = image.info.get("comment", b"").decode(errors="replace")
-    else:
-        found = image.getexif().get(Base.ImageDescription)
-    keyword, _, text = str(found).partition(" ")
-    return text if keyword == KEY else None

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw
 
 from diffkit_trainer.figures.captions import font
+from diffkit_trainer.figures.metadata import save_options
 from diffkit_trainer.files.atomic import atomic_write
 
 __all__ = ["Panel", "save_plot"]
@@ -50,8 +51,11 @@ class Panel(NamedTuple):
         return self.low * (self.high / self.low) ** up if self.log else self.low + up * (self.high - self.low)
 
 
-def save_plot(panels: Sequence[Panel], out: str | Path) -> None:
-    """Write the panels side by side above one legend, as a PNG, atomically. A curve is clipped to its panel's range of y."""
+def save_plot(panels: Sequence[Panel], out: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
+    """Write the panels side by side above one legend, as a PNG, atomically. A curve is clipped to its panel's range of y.
+
+    metadata: read by `read_metadata`.
+    """
     names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     width = len(panels) * WIDTH
@@ -65,7 +69,7 @@ def save_plot(panels: Sequence[Panel], out: str | Path) -> None:
         draw.line(_scaled((x, HEIGHT + y), (x + LEGEND_NAME - 6, HEIGHT + y)), fill=colours[name], width=2 * SUPERSAMPLING)
         _text(draw, (x + LEGEND_NAME, HEIGHT + y), name, "lm")
     with atomic_write(Path(out)) as temporary:
-        canvas.resize(size, Image.Resampling.BOX).save(temporary, format="PNG")
+        canvas.resize(size, Image.Resampling.BOX).save(temporary, format="PNG", **save_options("PNG", metadata))
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, left: int, colours: Mapping[str, str]) -> None:

@@ -22,7 +22,7 @@ DAMAGE = {
     "a FIFO of pixels": ("pixels", lambda path: (path.unlink(), os.mkfifo(path)), "pixels: damaged: expected 3840 bytes"),
     "an empty object": ("index.json", lambda path: path.write_text("{}"), "index.json: damaged"),
     "an empty index": ("index.json", lambda path: path.write_text(""), "index.json: invalid JSON"),
-    "a flipped byte in the index": ("index.json", flip, "index.json: "),
+    "another class": ("index.json", lambda path: path.write_text(path.read_text().replace('"red"', '"rad"')), "index.json: "),
     "no index": ("index.json", Path.unlink, "index.json: cannot be read"),
     "a FIFO of an index": ("index.json", lambda path: (path.unlink(), os.mkfifo(path)), "expected a regular file, found a FIFO"),
 }

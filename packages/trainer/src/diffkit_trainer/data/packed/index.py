@@ -11,8 +11,11 @@ import torch
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from diffkit_trainer.data.generated import GENERATED
 from diffkit_trainer.data.images import Images
+from diffkit_trainer.data.listing import Listing
 from diffkit_trainer.data.packed.memory_map import map_tensor
+from diffkit_trainer.data.remarks import remarks_on
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.checksum_json import verify_checksum, with_checksum
@@ -37,6 +40,7 @@ class FileState(NamedTuple):
 class Index(Struct, frozen=True):
     """The shape of the images, the bad files with the reason, the classes, and the fingerprint, mean and deviation of the images.
 
+    generated: the files that were left out because diffkit generated them.
     states: the state of each file when its bytes were last verified against the fingerprint.
     """
 
@@ -46,6 +50,7 @@ class Index(Struct, frozen=True):
     fingerprint: str = ""
     mean: tuple[float, ...] = ()
     std: tuple[Annotated[float, Meta(gt=0)], ...] = ()
+    generated: list[str] = []
     states: dict[str, FileState] = field(name="seen", default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,8 +68,8 @@ def write_index(folder: Path, index: Index) -> None:
     atomic_write_text(folder / "index.json", json.dumps(with_checksum(msgspec.to_builtins(index))))
 
 
-def open_packed(folder: Path, root: Path, name: str) -> Pack:
-    """The index of a packed folder, and its images, mapped into memory. root: the original folder; name: the images' name.
+def open_packed(folder: Path, listing: Listing, name: str) -> Pack:
+    """The index of a packed folder, and its images, mapped into memory. listing: the original folder; name: the images' name.
 
     All bytes are verified if the state of a file differs from the index. A change that stat does not show, such as a disk that
     returns other bytes than were written, is not noticed. Raises DataError or RunError for a pack that is missing or damaged.
@@ -75,9 +80,12 @@ def open_packed(folder: Path, root: Path, name: str) -> Pack:
     if not index.shape[0]:
         return index, None
     labels = map_tensor(folder / "labels", index.shape[:1], torch.int64) if index.classes else None
-    skipped = tuple((root / bad, reason) for bad, reason in index.bad)
+    skipped = tuple((listing.root / bad, reason) for bad, reason in index.bad)
+    gone = {*index.generated, *(bad for bad, _ in index.bad)}
+    good = [each for each in listing.files if each not in gone]
+    remarks = remarks_on({**listing.left_out, GENERATED: len(index.generated)}, good)
     try:
-        images = Images(pixels, labels, index.classes, name, skipped)
+        images = Images(pixels, labels, index.classes, name, skipped, remarks)
     except ValueError as error:
         raise DataError(f"{folder}: damaged: {error}") from None
     states = file_states(folder, index.classes)

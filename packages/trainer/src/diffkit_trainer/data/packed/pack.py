@@ -11,9 +11,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from diffkit_trainer.data.decode import missing_decoders
 from diffkit_trainer.data.folder import bad_files_message, class_labels, open_folder
+from diffkit_trainer.data.generated import GENERATED
 from diffkit_trainer.data.images import Images, Progress
-from diffkit_trainer.data.listing import list_images
+from diffkit_trainer.data.listing import Listing, list_images
 from diffkit_trainer.data.packed.cache import cache_folder, mark_used, remove_unused
 from diffkit_trainer.data.packed.index import Index, Pack, file_states, open_packed, write_index
 from diffkit_trainer.data.packed.writer import PackWriter
@@ -26,7 +28,7 @@ from diffkit_trainer.pixels import raw_bytes
 
 __all__ = ["pack"]
 
-VERSION = 3
+VERSION = 4
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -52,9 +54,9 @@ def pack(
     """
     if not 1 <= size <= MAX_SIZE:
         raise ValueError(f"size must be in 1 ... {MAX_SIZE}, got {size}")
-    root = Path(source)
-    names, unreadable = list_images(root)
-    key = _key(root, names, unreadable, size)
+    listing = list_images(Path(source))
+    root, names, unreadable, _ = listing
+    key = _key(listing, size)
     try:
         folder = _require_writable((cache or cache_folder()) / "packed", key)
     except (OSError, RuntimeError) as error:
@@ -63,15 +65,15 @@ def pack(
             raise RunError(f"{cache or cache_folder()}: {reason}; {3 * size * size * len(names)} bytes are needed") from None
         where = f"{name}: {reason}" if (name := getattr(error, "filename", None)) else reason
         warnings.warn(f"no cache for packed images ({where}): decoding into memory; set DIFFKIT_CACHE to a folder", stacklevel=2)
-        return open_folder(root, size, skip_bad=skip_bad, on_progress=on_progress)
-    open_pack = partial(open_packed, folder, root, printable(root.resolve().name))
+        return open_folder(source, size, skip_bad=skip_bad, on_progress=on_progress)
+    open_pack = partial(open_packed, folder, listing, printable(Path(source).resolve().name))
     found = _existing_pack(open_pack, folder)
     if found is None:
         try:
             with wait_for_lock(folder.with_name(f"{key}.lock")):
                 found = _existing_pack(open_pack, folder, discard_damaged=True)
                 if found is None:
-                    _write_pack(folder, root, names, unreadable, size, on_progress)
+                    _write_pack(folder, listing, size, on_progress)
                     remove_unused(folder.parent, key)
         except OSError as error:
             raise RunError(f"{folder}: cannot be written ({error.strerror}); set DIFFKIT_CACHE to another folder") from None
@@ -104,22 +106,18 @@ def _require_writable(packed: Path, key: str) -> Path:
     return packed / key
 
 
-def _write_pack(
-    folder: Path,
-    root: Path,
-    names: list[str],
-    unreadable: list[tuple[str, str]],
-    size: int,
-    on_progress: Progress | None,
-) -> None:
+def _write_pack(folder: Path, listing: Listing, size: int, on_progress: Progress | None) -> None:
+    root, names, unreadable, _ = listing
     writer = PackWriter(folder.with_name(f"{folder.name}.partial"), size)
     writer.decode(root, names, lambda done: on_progress and on_progress(done + len(unreadable), len(names) + len(unreadable)))
-    if _key(root, names, unreadable, size) != folder.name:
+    if _key(listing, size) != folder.name:
         writer.discard()
         raise DataError(f"{printable(root)}: files changed while they were read; try again when nothing writes to this folder")
     pixels, good = writer.finish(names)
     count, channels, height, width = pixels.shape
-    shape, bad = (count, channels, height, width), sorted([*unreadable, *writer.bad])
+    shape = count, channels, height, width
+    generated = [name for name, reason in writer.bad if reason == GENERATED]
+    bad = sorted([*unreadable, *((name, reason) for name, reason in writer.bad if reason != GENERATED)])
     if not good:
         write_index(writer.folder, Index(shape, bad))
         commit_folder(writer.folder, folder)
@@ -128,17 +126,18 @@ def _write_pack(
     if labels is not None:
         (writer.folder / "labels").write_bytes(raw_bytes(labels))
     images = Images(pixels, labels, classes)
-    index = Index(shape, bad, classes, images.fingerprint, *images.statistics())
+    index = Index(shape, bad, classes, images.fingerprint, *images.statistics(), generated)
     write_index(writer.folder, index)
     commit_folder(writer.folder, folder)
     write_index(folder, replace(index, states=file_states(folder, classes)))  # last: the commit changes the files' states
 
 
-def _key(root: Path, names: list[str], unreadable: list[tuple[str, str]], size: int) -> str:
+def _key(listing: Listing, size: int) -> str:
     """The name of a pack: a hash of the folder's path and the size, "-", and a hash of the folder's current content."""
+    root, names, unreadable, _ = listing
     digest = hashlib.sha256(json.dumps([VERSION, size, os.fspath(root.resolve())]).encode())
     data = digest.hexdigest()[:32]
-    digest.update(json.dumps(unreadable).encode())
+    digest.update(json.dumps([unreadable, sorted(missing_decoders())]).encode())
     base = os.fspath(root)
     for name in names:
         try:
