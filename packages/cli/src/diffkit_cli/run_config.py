@@ -9,7 +9,7 @@ from diffkit_samplers import METHODS, SPACINGS
 from diffkit_trainer.files import NonNegativeInt, Text, as_type, convert
 from msgspec import Meta, Struct
 
-__all__ = ["Data", "ImageShape", "Normalised", "RunConfig", "Sampling", "Side", "Start", "Trained"]
+__all__ = ["Change", "Data", "ImageShape", "Normalised", "RunConfig", "Sampling", "Side", "Start", "Trained"]
 
 Side: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
 Start: TypeAlias = Literal["noise", "gaussian"]
@@ -43,6 +43,15 @@ class Normalised(Struct, frozen=True):
     std: list[Annotated[float, Meta(gt=0, le=1e6)]]
 
 
+class Change(Struct, frozen=True):
+    """An option that was changed when the run was resumed: its value before the step, and after it."""
+
+    step: NonNegativeInt
+    option: Text
+    before: float | int | None
+    after: float | int | None
+
+
 class Trained(Struct, frozen=True):
     """The options of the training that `diffkit info` shows."""
 
@@ -73,8 +82,8 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     network: see `networks.network_of`. schedule: see `diffkit_trainer.read_schedule`. training: `TrainOptions` without data.
     sampling: None for the defaults. clip_x0: x0 is clipped to [-clip_x0, clip_x0] at each step. imported: the library and
-    pipeline that it was imported from.
-    versions: of the distributions that trained it. Raises ValueError where the fields do not match.
+    pipeline that it was imported from. versions: of the distributions that trained it. changes: to options of the training, when
+    it was resumed. Raises ValueError where the fields do not match.
     """
 
     data: Data
@@ -89,6 +98,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     clip_x0: Annotated[float, Meta(gt=0, le=1e30)] | None = None
     imported: Text | None = None
     versions: Annotated[dict[Text, Text], Meta(max_length=100)] = {}
+    changes: Annotated[list[Change], Meta(max_length=10_000)] = []
 
     def __post_init__(self) -> None:
         channels = self.image.channels

@@ -86,9 +86,9 @@ def test_a_resumed_run_equals_one_that_never_stopped(trained, tmp_path, diffkit)
 
 
 def test_resume_refuses_another_config_and_shows_the_difference(trained, diffkit):
-    code, _, said = diffkit("train", "--out", trained, "--resume", "--lr", 0.5)
+    code, _, said = diffkit("train", "--out", trained, "--resume", "--ema", 0.5)
     assert code == 2
-    assert "lr is 0.001 in the run to be resumed, got 0.5" in one_line(said)
+    assert "ema is 0.999 in the run to be resumed, got 0.5" in one_line(said)
 
 
 def test_a_run_is_not_overwritten(trained, diffkit):

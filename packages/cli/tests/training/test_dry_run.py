@@ -77,7 +77,7 @@ def test_beside_a_run_it_warns_and_changes_nothing(trained):
     [
         (["--dry-run", "nowhere"], 3, "nowhere"),
         (["--dry-run", "--device", "gpu"], 2, "got 'gpu'"),
-        (["--dry-run", "--resume", "--out", "RUN", "--lr", "0.5"], 2, "lr is 0.001 in the run to be resumed, got 0.5"),
+        (["--dry-run", "--resume", "--out", "RUN", "--seed", "5"], 2, "seed is 0 in the run to be resumed, got 5"),
         (["--dry-run", *keys("class_dropout=2")], 2, "class_dropout must be a number in [0, 1] or none, got 2.0"),
         (["--json"], 2, "--json needs --dry-run"),
     ],

@@ -2,17 +2,18 @@
 
 import gzip
 import json
+import math
 import shutil
 import struct
 from pathlib import Path
 
 import pytest
-from diffkit_cli.training.options import OPTIONS, RESUMABLE
+from diffkit_cli.training.options import CHANGEABLE, OPTIONS, RESUMABLE
 from diffkit_schedules import offset_cosine
-from diffkit_trainer import load
+from diffkit_trainer import load, read_history, read_log
 from diffkit_trainer.options import ROUNDING, Options, options_of
 
-from ..helpers import TINY, finished, images, keys, one_line, process, start, wait_for, what_it_is
+from ..helpers import TINY, finished, images, keys, one_line, process, refusal, start, wait_for, what_it_is
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ def run(trained, tmp_path):
 def test_the_command_refuses_to_change_what_the_trainer_does():
     """The schedule, the size and the network are known to the trainer by other names."""
     fixed = set(OPTIONS) - set(RESUMABLE)
+    assert set(CHANGEABLE) < fixed
     assert fixed - {"size", "preset", "schedule", "linear", "precision"} == set(options_of(Options)) - set(ROUNDING) - {
         "condition"
     }
@@ -60,6 +62,72 @@ def test_a_damaged_config_is_a_damaged_run(run, diffkit, damage, message):
     code, _, said = diffkit("train", "--resume", "--out", run, "--steps", 7)
     assert code == 4, said
     assert message in one_line(said)
+
+
+def test_a_learning_rate_that_changes_is_recorded_and_the_changed_run_is_resumed_exactly(run, tmp_path):
+    parts, killed = (shutil.copytree(run, tmp_path / name) for name in ("parts", "killed"))
+    changed = ["--resume", "--lr", "3e-4", *keys("keep=9", "save_every=1"), "--out"]
+    done = process("train", "--steps", 9, *changed, run)
+    assert done.returncode == 0, done.stderr
+    assert "lr is 0.0003 from step 6 on, was 0.001\n" in done.stderr
+    record = {"step": 6, "option": "lr", "before": 0.001, "after": 0.0003}
+    for folder in (run, run / "checkpoints" / "9"):
+        config = json.loads((folder / "config.json").read_text())
+        assert (config["training"]["lr"], config["changes"]) == (0.0003, [record])
+    assert [start.get("changed") for start in read_history(run)] == [None, {"lr": [0.001, 0.0003]}]
+
+    assert process("train", "--steps", 7, *changed, parts).returncode == 0
+    assert process("train", "--resume", "--out", parts, "--steps", 9).returncode == 0
+    assert what_it_is(parts) == what_it_is(run)
+
+    assert process("train", "--steps", 9, *changed, killed).returncode == 0
+    for step in (7, 8, 9):  # as if it had been killed before it saved them
+        shutil.rmtree(killed / "checkpoints" / str(step))
+    assert process("train", "--resume", "--out", killed, "--steps", 9).returncode == 0
+    assert what_it_is(killed) == what_it_is(run)
+
+
+def test_a_cosine_is_stretched_for_more_steps(tmp_path):
+    few, run = [*TINY, *keys("lr_schedule=cosine")], tmp_path / "run"
+    assert process("train", "--out", run, *few).returncode == 0
+    done = process("train", "--resume", "--out", run, "--steps", 8)
+    assert done.returncode == 0, done.stderr
+    assert "the learning rate is 0 from step 6 on; to let it fall until step 8: --set decay_steps=8" in done.stderr
+    done = process("train", "--resume", "--out", run, "--steps", 12, *keys("decay_steps=12"))
+    assert "decay_steps is 12 from step 8 on, was 6" in done.stderr
+    lr = [5e-4 * (1 + math.cos(math.pi * updates / 12)) for updates in (9, 11)]
+    assert [entry["lr"] for entry in read_log(run)][-2:] == pytest.approx(lr, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            ('"lr": 0.001', '"lr": 0.5'),
+            "lr is 0.5, but 0.001 in the checkpoint of step 6: set it back, or change it from there on: --lr 0.5",
+        ),
+        (('"preset": "small"', '"preset": "tiny"'), "preset is 'tiny', but 'small' in the checkpoint of step 6: set it back"),
+    ],
+)
+def test_an_option_edited_in_config_json_is_noticed(run, edit, message):
+    config = run / "config.json"
+    assert edit[0] in config.read_text()
+    config.write_text(config.read_text().replace(*edit))
+    assert f"{config}: {message}\n" in refusal(process("train", "--resume", "--out", run, "--steps", 7), 2)
+
+
+def test_a_lock_that_is_a_link_and_a_renamed_checkpoint_are_refused(run, tmp_path):
+    (run / "lock").unlink()
+    (run / "lock").symlink_to(tmp_path / "precious")
+    (tmp_path / "precious").write_text("not to be lost")
+    line = refusal(process("train", "--resume", "--out", run, "--steps", 7), 4)
+    assert f"{run / 'lock'}: expected a lock file, found a link: move it away" in line
+    assert (tmp_path / "precious").read_text() == "not to be lost"
+    (run / "lock").unlink()
+    (run / "checkpoints" / "6").rename(run / "checkpoints" / "500")
+    for command in (["train", "--resume", "--out", run, "--steps", 700], ["sample", run, "--out", tmp_path / "a.png"]):
+        line = refusal(process(*command), 4)
+        assert f"{run / 'checkpoints' / '500'}: is the checkpoint of step 6: rename it to 6" in line
 
 
 def test_a_log_on_a_full_disk_ends_the_run_and_what_was_trained_is_saved(tmp_path):

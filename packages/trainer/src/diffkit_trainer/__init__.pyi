@@ -35,7 +35,7 @@ from .run.log import append_log, read_log, truncate_log
 from .run.loggers import LOGGERS, Logger, open_loggers
 from .run.save import Loaded, load, resume, save
 from .run.tensorboard import TensorBoardLogger
-from .run.verify import checkpoints, has_checkpoint, latest_checkpoint
+from .run.verify import Checkpoint, checkpoints, has_checkpoint, latest_checkpoint
 from .run.weights_hash import weights_hash
 from .training.cost_estimate import CostEstimate, estimate_cost
 from .training.ema import EMA
@@ -55,6 +55,7 @@ __all__ = [
     "PRECISIONS",
     "TIMES",
     "Activations",
+    "Checkpoint",
     "CostEstimate",
     "DataError",
     "DatasetReport",

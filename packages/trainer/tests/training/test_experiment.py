@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 from diffkit_schedules import cosine, offset_cosine, shift
-from diffkit_trainer import Images, RunError, Trainer, load, open_images, resume, save, write_config
+from diffkit_trainer import Images, RunError, Trainer, latest_checkpoint, load, open_images, resume, save, write_config
 from diffkit_trainer.files.atomic import sha256
 from diffkit_trainer.options import ROUNDING, Options, options_of
 from diffkit_trainer.training.experiment import experiment
@@ -74,6 +74,18 @@ def test_resume_refuses_another_experiment_and_names_the_difference(run, options
         resume(run, trainer)
     assert "\n" not in str(caught.value)
     assert_same_state(state_of(trainer), before)
+
+
+def test_an_option_that_may_change_is_the_trainer_s_from_there_on(run, make, train_to):
+    """Its optimiser continues: the weights are those of a trainer whose learning rate is set by hand."""
+    changed, by_hand = make(lr=2e-3), make()
+    assert resume(run, changed, may_change=("lr",)) == resume(run, by_hand, checkpoint=latest_checkpoint(run)) == []
+    by_hand.optimiser.lr.fill_(2e-3)
+    for trainer in (changed, by_hand):
+        train_to(trainer, 3)
+    assert all(torch.equal(*pair) for pair in zip(changed.model.parameters(), by_hand.model.parameters(), strict=True))
+    with pytest.raises(ValueError, match="seed is 7 here and was 0: resume with"):
+        resume(run, make(lr=2e-3, seed=7), may_change=("lr",))
 
 
 def test_an_error_lists_every_difference(run, make):

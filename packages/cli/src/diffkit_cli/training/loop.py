@@ -41,7 +41,8 @@ def training_loop(run: Path, options: TrainOptions, trainer: Trainer, config: Ru
             if trainer.world.first:  # after the loggers were opened: without them the run does not begin
                 truncate_log(run, trainer.step)
                 write_config(run, config.document())
-                append_start(run, trainer.step, device=str(trainer.device))
+                changed = {each.option: [each.before, each.after] for each in config.changes if each.step == trainer.step}
+                append_start(run, trainer.step, device=str(trainer.device), **({"changed": changed} if changed else {}))
             _loop(run, options, trainer, config, stopped, saver, loggers)
     except DivergedError as error:
         good = next((f"the last good checkpoint is {path}" for _, path in checkpoints(run)), "there is no checkpoint yet")

@@ -13,7 +13,10 @@ from diffkit_cli.errors import UsageError, flag
 from diffkit_cli.recipes import PRESETS
 from diffkit_cli.synonyms import hint
 
-__all__ = ["CLASS_DROPOUT", "FLAGS", "OPTIONS", "RESUMABLE", "SCHEDULE_NAMES", "Given", "TrainOptions", "check", "choices"]
+__all__ = [
+    *("CHANGEABLE", "CLASS_DROPOUT", "FLAGS", "OPTIONS", "RESUMABLE", "SCHEDULE_NAMES"),
+    *("Given", "TrainOptions", "check", "choices"),
+]
 
 Given: TypeAlias = dict[str, Any]
 """The options that were given, each in its range; None unsets one: the preset's or the default value counts."""
@@ -64,6 +67,9 @@ RESUMABLE = (
     *("log_every", "sample_every", "save_every", "save_minutes", "keep", "keep_every"),
 )
 """The options that may change when a run is resumed: those that change its result by rounding at most."""
+
+CHANGEABLE = ("lr", "decay_steps")
+"""The options that may change too, though they change the result: config.json records from which step on."""
 
 REGISTERED: Mapping[str, Collection[str]] = {"preset": PRESETS, "schedule": SCHEDULE_NAMES, "log_to": LOGGERS}
 """The options whose words other distributions may add to."""

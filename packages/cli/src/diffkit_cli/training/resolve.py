@@ -11,9 +11,9 @@ from diffkit_trainer.options import shown
 from diffkit_cli.errors import UsageError
 from diffkit_cli.recipes import recipe_of
 from diffkit_cli.run_config import RunConfig
-from diffkit_cli.training.options import OPTIONS, RESUMABLE, Given, TrainOptions, check
+from diffkit_cli.training.options import CHANGEABLE, OPTIONS, RESUMABLE, Given, TrainOptions, check
 
-__all__ = ["NOT_RESUMABLE", "check_together", "resolve", "resolve_resumed"]
+__all__ = ["NOT_RESUMABLE", "check_together", "resolve", "resolve_resumed", "stored_options"]
 
 NOT_RESUMABLE = "the run's config.json cannot be resumed"
 
@@ -36,24 +36,28 @@ def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
     return TrainOptions(**values)
 
 
+def stored_options(stored: RunConfig) -> TrainOptions:
+    """The options of a run's config.json. Raises RunError where it has none, or not those of a training."""
+    if stored.training is None:
+        raise RunError("the run's config.json has no training options: it cannot be resumed")
+    document = stored.training | {"data": stored.data.source}
+    try:
+        return TrainOptions(**{name: check(name, value, where="its config.json") for name, value in document.items()})
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{NOT_RESUMABLE}: {error}") from None
+
+
 def resolve_resumed(stored: RunConfig, given: Given) -> TrainOptions:
     """The options of a run's config.json, overridden by those that were given and may change.
 
     Raises UsageError for an option that differs from the run's and must not, RunError where `stored` has no training options.
     """
-    if stored.training is None:
-        raise RunError("the run's config.json has no training options: it cannot be resumed")
-    document = stored.training | {"data": stored.data.source}
-    try:
-        values = {name: check(name, value, where="its config.json") for name, value in document.items()}
-        before = TrainOptions(**values)
-    except (ValueError, TypeError) as error:
-        raise RunError(f"{NOT_RESUMABLE}: {error}") from None
+    before = stored_options(stored)
     one, other = stored.schedule.get("name"), before.schedule
     if one != other:
         raise RunError(f"the run's config.json names two schedules: {one!r:.60} and {other!r:.60}")
     after = msgspec.structs.replace(before, **_set(given))
-    for name in set(OPTIONS) - set(RESUMABLE):
+    for name in set(OPTIONS) - set(RESUMABLE) - set(CHANGEABLE):
         was, now = getattr(before, name), getattr(after, name)
         if was != now:
             changed = f"{name} is {shown(was)} in the run to be resumed, got {shown(now)}"

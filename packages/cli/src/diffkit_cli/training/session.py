@@ -5,20 +5,9 @@ from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
-from diffkit_trainer import (
-    DataError,
-    Images,
-    Trainer,
-    World,
-    has_checkpoint,
-    locked,
-    pick_device,
-    process_group,
-    read_config,
-    require_writable,
-    resume,
-)
+from diffkit_trainer import DataError, Images, Trainer, World, pick_device, process_group
 from diffkit_unet import keep_memory
+from msgspec.structs import replace
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import outline_of
@@ -32,10 +21,14 @@ from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory import require_training_memory
 from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
-from diffkit_cli.training.resolve import check_together, resolve, resolve_resumed
+from diffkit_cli.training.resolve import check_together, resolve
+from diffkit_cli.training.resume import open_run
 from diffkit_cli.training.run_folder import default_out, enter_new, refuse_run_as_data, require_new
 
 __all__ = ["run_training"]
+
+EARLY = ("data", "size", "pack", "device")
+"""The options that are needed before the images are read."""
 
 
 def run_training(
@@ -53,9 +46,7 @@ def run_training(
     first = World.of_this_process().first
     console.quiet = not first
     keep_memory()
-    stored = RunConfig.in_folder(run, read_config(run)) if resuming else None
-    before = resolve_resumed(stored, given) if stored is not None else None
-    if stored is None and first:
+    if first and not resuming:
         try:
             require_new(run)
             require_apart(run, data)
@@ -63,36 +54,37 @@ def run_training(
             if not dry:
                 raise
             warn(str(error))
-    early = {name: getattr(before, name) if before else given.get(name) for name in ("data", "size", "pack", "device")}
-    device = pick_device(early["device"] or "auto")
     with ExitStack() as held:
-        if stored is not None and first and not dry:
-            held.enter_context(locked(run))
+        resumed = open_run(run, given, held if first and not dry else None) if resuming else None
+        stored = resumed and resumed.config
+        early = {name: getattr(resumed.options, name) if resumed else given.get(name) for name in EARLY}
+        device = pick_device(early["device"] or "auto")
         images, size = _open(early, run, skip_bad=skip_bad, resuming=resuming)
         if stored is not None and images.fingerprint != stored.data.fingerprint:
             raise UsageError(f"{early['data']}: not the images that {run} was trained on: give these, or another --out")
-        options, unused = (before, "") if before else with_classes(resolve(given, min(images.shape[1:]), size), given, images)
+        if resumed is not None:
+            options, unused = resumed.options, ""
+        else:
+            options, unused = with_classes(resolve(given, min(images.shape[1:]), size), given, images)
         say_classes(options, images, unused)
         network = network_config_of(options, images, stored)
         require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
-        if first and not dry:
-            if stored is None:
-                enter_new(run, held)  # after the data was read: without data no folder is made
-            else:
-                require_writable(run)
+        if first and not dry and not resuming:
+            enter_new(run, held)  # after the data was read: without data no folder is made
         with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
             world, device = held.enter_context(process_group(device, options.process_timeout))
         stopped = None if dry else held.enter_context(caught_signals(silent=not first))
         trainer = build_trainer(options, network, images, stored, world, device)
-        if stored is not None:
-            _restore(run, trainer, options.steps)
+        if resumed is not None:
+            resumed.restore(run, trainer)
             if trainer.step == options.steps and stopped is not None:
                 console.print(f"{run} is at step {trainer.step} of {options.steps} already: give more --steps")
                 return 0
         if stopped is None:
             dry_run(options, trainer, as_json=as_json)
             return 0
-        return _run(run, options, trainer, config_of(options, trainer, network, stored), stopped)
+        config = replace(config_of(options, trainer, network, stored), changes=resumed.changes if resumed else [])
+        return _run(run, options, trainer, config, stopped)
 
 
 def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[Images, int | None]:
@@ -103,16 +95,6 @@ def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[I
         if resuming and not Path(data).exists():
             error.add_note(f"if the data has moved: {command('train', 'NEW_PLACE', '--resume', '--out', run)}")
         raise
-
-
-def _restore(run: Path, trainer: Trainer, steps: int) -> None:
-    if not has_checkpoint(run):
-        warn(f"{run} has no checkpoint yet: starting at step 0")
-        return
-    for warning in resume(run, trainer):
-        warn(f"{warning}; resuming from step {trainer.step}")
-    if trainer.step > steps:
-        raise UsageError(f"--steps is the total: {run} is at step {trainer.step} already, got {steps}")
 
 
 def _run(run: Path, options: TrainOptions, trainer: Trainer, config: RunConfig, stopped: Callable[[], int]) -> int:

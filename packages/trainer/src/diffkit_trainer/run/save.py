@@ -7,7 +7,7 @@ previous ones intact. safetensors and JSON only; nothing is ever unpickled.
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +21,14 @@ from diffkit_trainer.files.tensors import infinity_metadata, read_tensors
 from diffkit_trainer.files.typed_json import read_document, with_format
 from diffkit_trainer.run.checkpoint_contents import Snapshot, average_names, restore, rounding_warning, snapshot, validate_numbers
 from diffkit_trainer.run.folder import is_run_folder, write_config
-from diffkit_trainer.run.verify import checkpoints, is_valid, latest_checkpoint, remove_trash, remove_unfinished
+from diffkit_trainer.run.verify import (
+    Checkpoint,
+    checkpoints,
+    is_valid,
+    latest_checkpoint,
+    remove_trash,
+    remove_unfinished,
+)
 from diffkit_trainer.training.experiment import changes
 from diffkit_trainer.training.trainer import Trainer
 
@@ -115,17 +122,23 @@ def load(
     return Loaded(step, config, read_tensors(path, expected), warnings)
 
 
-def resume(run: Path | str, trainer: Trainer) -> list[str]:
+def resume(
+    run: Path | str, trainer: Trainer, *, may_change: Collection[str] = (), checkpoint: Checkpoint | None = None
+) -> list[str]:
     """Restore the newest valid checkpoint into the trainer; returns the warnings.
 
-    They name the damaged checkpoints that were skipped, and the differences that change the result by rounding.
+    They name the damaged checkpoints that were skipped, and the differences that change the result by rounding. may_change: the
+    options that may differ from those of the checkpoint, such as "lr": the trainer's count from its step on. checkpoint: the
+    result of `latest_checkpoint`, which else is called here.
+
     Raises ValueError, which lists every difference, where `Trainer.experiment` is not that of the run: to start a new run from
     its weights, `load` them before the trainer is made. Raises RunError as `load` does, and for weights of another network.
     """
-    folder, _, warnings = latest_checkpoint(Path(run))
+    folder, _, warnings = checkpoint or latest_checkpoint(Path(run))
     numbers = read_document(folder / "state.json")
     validate_numbers(numbers, folder / "state.json", len(trainer.running_metrics.sums))
-    warnings += _same_experiment(folder, numbers, trainer.experiment)
+    fixed = {name: value for name, value in trainer.experiment.items() if name not in may_change}
+    warnings = warnings + _same_experiment(folder, numbers, fixed)
     model = read_tensors(folder / "model.safetensors", trainer.model.state_dict())
     averages = [
         read_tensors(folder / f"{name}.safetensors", network.state_dict())

@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -14,7 +14,7 @@ from diffkit_trainer.files.atomic import sha256
 from diffkit_trainer.files.typed_json import NonNegativeInt, as_type, read_document
 from diffkit_trainer.run.folder import read_config
 
-__all__ = ["checkpoints", "has_checkpoint", "is_valid", "latest_checkpoint", "remove_trash", "remove_unfinished"]
+__all__ = ["Checkpoint", "checkpoints", "has_checkpoint", "is_valid", "latest_checkpoint", "remove_trash", "remove_unfinished"]
 
 REQUIRED = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
 EXTRA = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -46,8 +46,16 @@ def has_checkpoint(run: Path | str) -> bool:
     return bool(_candidates(Path(run)))
 
 
-def latest_checkpoint(run: Path) -> tuple[Path, int, list[str]]:
-    """The newest valid checkpoint, its step, and a warning for each newer one that is damaged.
+class Checkpoint(NamedTuple):
+    """A valid checkpoint: its folder and step. warnings: one for each newer checkpoint, all of which are damaged."""
+
+    folder: Path
+    step: int
+    warnings: list[str]
+
+
+def latest_checkpoint(run: Path) -> Checkpoint:
+    """The newest valid checkpoint.
 
     Raises RunError where none is valid, and where the folder of one was renamed to another step.
     """
@@ -60,7 +68,7 @@ def latest_checkpoint(run: Path) -> tuple[Path, int, list[str]]:
             warnings.append(str(error))
             continue
         _require_name(folder, step)
-        return folder, step, warnings
+        return Checkpoint(folder, step, warnings)
     raise RunError(warnings[0] if warnings else f"{run} has no checkpoint yet")
 
 
