@@ -27,9 +27,21 @@ def place(mapped, tmp_path, monkeypatch):
 
 
 COMMANDS: dict[str, tuple[list[Any], dict[str, Any], str]] = {
-    "sample": (["sample", "-n", 4], {"samples.png": (134, 134)}, "4 images, 20 steps of ddim, eta 0, seed 0: samples.png"),
-    "steps": (["steps", "-n", 2, "--steps", "1,3"], {"steps.png": None}, "2 rows of 2 images from the same noise, ddim"),
-    "interpolate": (["interpolate", "--rows", 1], {"interpolation.png": (728, 68)}, "1 row of 11 images between two noises"),
+    "sample": (
+        ["sample", "-n", 4],
+        {"samples.png": (134, 134)},
+        "4 images from the bundled digits network, 20 steps of ddim, eta 0",
+    ),
+    "steps": (
+        ["steps", "-n", 2, "--steps", "1,3"],
+        {"steps.png": None},
+        "2 rows of 2 images from the bundled digits network, of the same noise, ddim",
+    ),
+    "interpolate": (
+        ["interpolate", "--rows", 1],
+        {"interpolation.png": (728, 68)},
+        "1 row of 11 images from the bundled digits network, between two",
+    ),
     "inpaint": (["inpaint", "run", "picture.png", "--mask", "mask.png", "-n", 1], {"inpainted.png": (68, 68)}, "50% generated"),
     "export": (["export", "run", "--out", "net.safetensors"], {"net.safetensors": None}, "Sample with: diffkit sample net.saf"),
     "to diffusers": (

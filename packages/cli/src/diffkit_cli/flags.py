@@ -1,17 +1,22 @@
 """The flags that several commands share, and the completion of their values. Imports neither NumPy nor torch."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from diffkit_trainer.options import Option
+from msgspec.inspect import VarTupleType
 
 from diffkit_cli.paths import ending_in, png_or_folder
-from diffkit_cli.sampling.options import OPTIONS, choices
+from diffkit_cli.sampling.options import DEFAULTS, OPTIONS, choices, flags_of, parse_flags
 
 __all__ = [
-    *("Device", "Eta", "Gif", "Json", "Out", "Raw", "Run", "Sampler", "Size", "Spacing", "Steps", "Text", "WebP", "Work"),
-    *("one_of", "sampling_flag"),
+    *("Device", "Gif", "Json", "Out", "Raw", "Run", "Text", "WebP", "Work"),
+    *("one_of", "sampling_flags"),
 ]
 
 Work = Callable[[], int | None]
@@ -35,16 +40,41 @@ def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
     return complete
 
 
-def sampling_flag(name: str, *flags: str, default: object = None, help: str | None = None) -> Any:
-    """The flag of a sampling option: help and words are the option's, unless the command means something else by it.
+def sampling_flags(
+    *names: str, defaults: Mapping[str, object] | None = None, help: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
+    """Gives a command the flags of these options of sampling, where its parameter `given` is; that gets the values, parsed.
 
-    default: as the help names it.
+    defaults, help: what the command's help says of an option, where it differs from the option's own.
     """
-    words, text = choices(name), help or OPTIONS[name].help
+    shown, texts = {**DEFAULTS, **(defaults or {})}, help or {}
+
+    def with_flags(command: Callable[..., Work]) -> Callable[..., Work]:
+        @wraps(command)
+        def parsed(**values: Any) -> Work:
+            flags = {name: values.pop(name) for name in names}
+            return command(given=parse_flags(flags), **values)
+
+        options = [OPTIONS[name] for name in names]
+        flags = [_flag(each, shown.get(each.name, each.default), texts.get(each.name, each.help)) for each in options]
+        parameters = (flags if each.name == "given" else [each] for each in signature(command).parameters.values())
+        parsed.__signature__ = Signature(list(chain.from_iterable(parameters)))  # type: ignore[attr-defined]
+        return parsed
+
+    return with_flags
+
+
+def _flag(option: Option, default: object, text: str) -> Parameter:
+    """The flag of an option of sampling, as a parameter of a command."""
+    words = choices(option.name)
     text = f"{text.rstrip('.')}: {', '.join(words)}." if words else text
-    text += f" Default: {default}." if default else ""
-    metavar = {"size": "N or HxW", "classes": "CLASS"}.get(name, OPTIONS[name].metavar)
-    return typer.Option(*flags, help=text, metavar=metavar, autocompletion=one_of(words))
+    if default not in (None, ()):
+        text += f" Default: {default:g}." if isinstance(default, int | float) else f" Default: {default}."
+    metavar = {"size": "N or HxW", "classes": "CLASS"}.get(option.name, option.metavar)
+    repeated = any(isinstance(each, VarTupleType) for each in option.alternatives)
+    kind = list[str] | None if repeated else Text
+    typed = typer.Option(*flags_of(option.name), help=text, metavar=metavar, autocompletion=one_of(words))
+    return Parameter(option.name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, typed])
 
 
 Run = Annotated[
@@ -58,11 +88,6 @@ Run = Annotated[
 Raw = Annotated[bool, typer.Option("--raw", help="Use the raw weights instead of the moving average (EMA).")]
 Device = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps ...")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Sampler = Annotated[Text, sampling_flag("sampler", default="the run's, else ddim")]
-Steps = Annotated[Text, sampling_flag("steps", default="20; for ddpm every timestep (1,000 for a continuous schedule)")]
-Eta = Annotated[Text, sampling_flag("eta", default="the sampler's")]
-Spacing = Annotated[Text, sampling_flag("spacing", default="the run's, else uniform")]
-Size = Annotated[Text, sampling_flag("size", default="the size of the training images")]
 Out = Annotated[
     Path,
     typer.Option(metavar="PATH", help="NAME.png for one grid; a folder for one PNG per image.", callback=png_or_folder),

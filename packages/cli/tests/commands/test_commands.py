@@ -35,7 +35,7 @@ def test_train_writes_a_run_folder(trained):
 def test_sample_writes_a_grid_and_a_folder(trained, tmp_path, diffkit):
     code, _, said = diffkit("sample", trained, "-n", 5, "--steps", 2, "--out", tmp_path / "grid.png")
     assert code == 0
-    assert "5 images, 2 steps of ddim, eta 0, seed 0" in said
+    assert f"5 images from {trained}@6, 2 steps of ddim, eta 0, seed 0: " in said
     assert size_of(tmp_path / "grid.png") == (200, 134)
     assert diffkit("sample", trained, "-n", 5, "--steps", 2, "--out", tmp_path / "folder")[0] == 0
     assert sorted(os.listdir(tmp_path / "folder")) == [f"{i:05d}.png" for i in range(5)]

@@ -4,10 +4,20 @@ import json
 import sys
 
 import pytest
-from diffkit_trainer import read_metadata
+from diffkit_trainer import ExportedNetwork, load, open_images, read_metadata, save_images, split_dataset, write_export
 from PIL import Image
 
 from ..helpers import one_line
+
+
+@pytest.fixture(scope="module")
+def digit_classes(with_classes, tmp_path_factory):
+    """The network with classes, which are named as those of the data."""
+    path = tmp_path_factory.mktemp("module") / "digits.safetensors"
+    _, config, weights, _ = load(with_classes)
+    data = config["data"] | {"classes": list("0123456789")}
+    write_export(path, ExportedNetwork(weights, config | {"data": data}, 0, raw=False))
+    return path
 
 
 def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffkit):
@@ -24,6 +34,30 @@ def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffk
     with Image.open(tmp_path / "near.png") as picture:
         assert picture.height == 6 * 66 + 2
     assert read_metadata(tmp_path / "near.png")["command"] == "evaluate"
+
+
+def test_the_samples_of_a_class_are_compared_with_the_data_of_it(digit_classes, diffkit):
+    options = ["--class", "3", "--class", "5", "--guidance", 2, "-n", 200, "--steps", 1]
+    code, out, said = diffkit("evaluate", digit_classes, "--json", *options)
+    found = json.loads(out)
+    assert code == 0
+    assert (found["options"]["classes"], found["options"]["guidance"]) == (["3", "5"], 2.0)
+    images = open_images("digits")
+    compared = split_dataset(images).of_classes(images, [3, 5])
+    assert found["images"] == len(compared.reference) < 150
+    assert f"-n 200 is more than a quarter of digits: {found['images']} samples are compared" in said
+
+
+def test_samples_nearest_to_held_out_images_are_called_that(blank, tmp_path, diffkit):
+    images = open_images("digits")
+    held = tmp_path / "held"
+    save_images(images.pixels[:80], held)
+    code, out, said = diffkit("evaluate", blank, held, "-n", 20, "--steps", 1, "--out", tmp_path / "near.png")
+    assert (code, out.splitlines()[0]) == (0, f"{blank}@0, 1 step of ddim, eta 0")
+    assert f"the samples nearest to an image of {held}, each above that image: {tmp_path / 'near.png'}" in said
+    assert "training image" not in out + said
+    assert "are copies" not in out
+    assert "are copies" in diffkit("evaluate", blank, "-n", 20, "--steps", 1)[1]
 
 
 def test_evaluate_prints_a_table(blank, diffkit):
@@ -53,6 +87,7 @@ def test_at_most_a_quarter_of_the_data_is_sampled_with_a_warning(blank, diffkit)
         (["--features", "nowhere.pt"], 2, "--features: nowhere.pt: no such file"),
         (["--features", "text.pt"], 2, "--features: text.pt: cannot be read as TorchScript ("),
         (["--features", "net.onnx"], 2, "--features: net.onnx needs the package onnxruntime: pip install onnxruntime"),
+        (["--class", "3"], 2, "--class needs a class-conditional network"),
         (["--sampler", "x"], 2, "--sampler must be one of"),
         (["nowhere"], 3, "nowhere: no such folder"),
         (["colour"], 3, "colour: its images are 8 x 8 with 3 channels, the samples are 8 x 8 with 1 channel:"),

@@ -30,7 +30,7 @@ def test_inpainting_keeps_the_known_part_and_generates_the_rest(trained, picture
     arguments = ["--mask", mask, "-n", 2, "--steps", 4, "--out", tmp_path / "two", "--gif", tmp_path / "two.gif"]
     code, _, said = diffkit("inpaint", trained, image, *arguments)
     assert code == 0
-    assert "2 images, 50% generated, 4 steps of ddim, eta 1, 5 rounds each" in said
+    assert f"2 images from {trained}@6, 50% generated, 4 steps of ddim, eta 1, 5 rounds each" in said
     kept, free = halves(pixels(image)[0])
     drawn = [halves(each) for each in pixels(tmp_path / "two")]
     assert [known for known, _ in drawn] == [kept, kept]
@@ -42,6 +42,17 @@ def test_inpainting_keeps_the_known_part_and_generates_the_rest(trained, picture
     once = [halves(each) for each in pixels(tmp_path / "two")]
     assert [known for known, _ in once] == [kept, kept]
     assert once[0][1] != drawn[0][1]
+
+
+def test_a_mask_of_everything_gives_samples_of_the_classes(with_classes, picture, tmp_path, diffkit):
+    image, mask = picture
+    Image.new("L", (8, 8), 255).save(mask)
+    options = ["-n", 3, "--steps", 3, "--eta", 0, "--class", "digit3", "--class", "5", "--guidance", 2]
+    inpainting = ["inpaint", with_classes, image, "--mask", mask, "--rounds", 1]
+    for name, command in (("inpainted", inpainting), ("sampled", ["sample", with_classes])):
+        assert diffkit(*command, *options, "--out", tmp_path / name)[0] == 0
+    assert near(pixels(tmp_path / "inpainted"), pixels(tmp_path / "sampled"))
+    assert read_metadata(tmp_path / "inpainted" / "00001.png")["classes"] == ["5"]
 
 
 @pytest.mark.parametrize(("grey", "word"), [(0, "black"), (255, "white")])

@@ -37,11 +37,39 @@ def test_interpolation_between_two_images_begins_and_ends_with_them(blank, tmp_p
     assert "seed" not in note, "no noise was drawn"
 
 
+def test_each_row_has_its_class(with_classes, tmp_path, diffkit):
+    options = ["--steps", 3, "--guidance", 2, "--out"]
+    shape = ["--rows", 2, "--columns", 3, "--class", "digit3", "--class", "5"]
+    assert diffkit("interpolate", with_classes, *shape, *options, tmp_path / "rows")[0] == 0
+    rows = pixels(tmp_path / "rows")
+    for name, seed, ends in (("digit3", 0, rows[:3:2]), ("5", 2, rows[3::2])):
+        assert diffkit("sample", with_classes, "-n", 2, "--seed", seed, "--class", name, *options, tmp_path / name)[0] == 0
+        assert near(ends, pixels(tmp_path / name))
+    note = read_metadata(tmp_path / "rows" / "00000.png")
+    assert (note["classes"], note["guidance"]) == (["digit3", "5"], 2.0)
+
+
+def test_images_are_inverted_by_the_network_of_their_class(with_classes, tmp_path, diffkit):
+    ends = tmp_path / "ends"
+    ends.mkdir()
+    Image.linear_gradient("L").resize((8, 8)).save(ends / "a.png")
+    Image.radial_gradient("L").resize((8, 8)).save(ends / "b.png")
+    images = ["--from", ends / "a.png", "--to", ends / "b.png", "--columns", 2, "--steps", 200, "--class", "digit3"]
+    assert diffkit("interpolate", with_classes, *images, "--out", tmp_path / "path")[0] == 0
+    assert near(pixels(tmp_path / "path"), pixels(ends), levels=12), "noise of another class is 100 grey levels away"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["interpolate", "run", "--from", "a.png"], 2, "--from and --to are given together, got a.png only"),
         (["interpolate", "run", "--from", "a.png", "--to", "b.png"], 3, "a.png: no such file"),
+        (
+            ["interpolate", "run", "--from", "a.png", "--to", "b.png", "--class", "1", "--class", "2"],
+            2,
+            "--class: the row between two images has one class, got 1, 2",
+        ),
+        (["interpolate", "run", "--class", "3"], 2, "--class needs a class-conditional network"),
         (["interpolate", "run", "--webp", "a.gif"], 2, "--webp must end in .webp, got a.gif"),
         (["interpolate", "run", "--steps", "0"], 2, "--steps must be an integer from 1"),
         (["interpolate", "run", "--out", "a.jpg"], 2, "--out must end in .png, for one grid, or be a folder, got a.jpg"),

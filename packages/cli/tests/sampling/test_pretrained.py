@@ -18,7 +18,7 @@ def test_the_bundled_network_is_small_and_names_the_source_of_its_data():
 def test_images_are_generated_without_a_run(tmp_path, monkeypatch, diffkit):
     monkeypatch.chdir(tmp_path)
     code, _, said = diffkit("sample")
-    assert (code, "16 images, 20 steps of ddim" in said) == (0, True)
+    assert (code, "16 images from the bundled digits network, 20 steps of ddim" in said) == (0, True)
     assert size_of(tmp_path / "samples.png") == (266, 266)
     assert diffkit("sample", SHIPPED / "model.safetensors", "-n", 3, "--out", "by_name")[0] == 0
     assert diffkit("sample", "-n", 3, "--out", "unnamed")[0] == 0

@@ -22,6 +22,19 @@ def test_scores_tell_copies_noise_and_real_images_apart():
     assert noise.samples["nearest_smallest"] == noise.distances.min() > noise.real["nearest_median"]
 
 
+def test_samples_of_a_class_are_compared_with_images_of_it():
+    images = open_images("digits")
+    split = split_dataset(images)
+    threes = split.of_classes(images, [3])
+    assert set(images.labels[threes.reference].tolist()) == set(images.labels[threes.real].tolist()) == {3}
+    every, of_class = (evaluate(images.pixels[threes.reference], images, split, classes=classes) for classes in (None, [3]))
+    assert every.feature_quality == of_class.feature_quality, "the features are learned from all classes"
+    assert of_class.samples["fd"] == pytest.approx(0, abs=1e-6)
+    assert every.samples["fd"] > 2 * of_class.real["fd"] > 0
+    with pytest.raises(ValueError, match="images has no classes"):
+        split.of_classes(Images(images.pixels), [3])
+
+
 def test_too_few_images_are_refused():
     with pytest.raises(DataError, match="too few images to compare with, expected at least 40, found 39"):
         split_dataset(Images(torch.zeros(39, 1, 2, 2, dtype=torch.uint8)))

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from diffkit_trainer import RunError, load, resume, save
+from diffkit_trainer import RunError, load, resume, save, weights_hash
 from diffkit_trainer.files.atomic import sha256
 
 
@@ -49,6 +49,24 @@ def test_resume_warns_of_a_damaged_checkpoint_and_takes_the_one_before(
     shutil.rmtree(run / "checkpoints" / "1")
     with pytest.raises(RunError, match="checkpoints/2"):
         load(run)
+
+
+def test_load_takes_the_checkpoint_of_a_step_or_refuses_it_by_name(run, make_trainer, train_to, config):
+    trainer, folders = make_trainer(), {}
+    for step in (1, 2, 3):
+        train_to(trainer, step)
+        folders[step] = save(run, trainer, config, keep=3)
+    one, two = (load(run, step=step) for step in (1, 2))
+    assert (one.step, two.step, weights_hash(one.weights) == weights_hash(two.weights)) == (1, 2, False)
+    flip(folders[2] / "ema.safetensors")
+    folders[3].rename(run / "checkpoints" / "30")
+    for step, message in (
+        (2, "sha256 mismatch .*checkpoints/2/ema.safetensors"),
+        (4, "has no checkpoint of step 4: it has those of 1, 2, 30"),
+        (30, "checkpoints/30"),
+    ):
+        with pytest.raises(RunError, match=message):
+            load(run, step=step)
 
 
 def test_a_flipped_bit_is_a_sha256_mismatch(run, make_trainer, config):

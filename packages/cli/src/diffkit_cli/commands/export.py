@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Raw, Run, Work, one_of
+from diffkit_cli.flags import Raw, Run, Work, one_of, sampling_flags
+from diffkit_cli.sampling.options import Given
 from diffkit_cli.sampling.pretrained import DIGITS, name_of
 
 __all__ = ["FORMATS", "export"]
@@ -15,7 +16,9 @@ FORMATS = {"safetensors": ("", ".safetensors"), "onnx": (".onnx",), "diffusers":
 """The suffixes that a file of each format may have, "" for a folder."""
 
 
+@sampling_flags("step")
 def export(
+    *,
     out: Annotated[
         Path,
         typer.Option(
@@ -33,6 +36,7 @@ def export(
             autocompletion=one_of(FORMATS),
         ),
     ] = None,
+    given: Given,
     half: Annotated[bool, typer.Option("--half", help="Write float16 (safetensors): half the size.")] = False,
     raw: Raw = False,
 ) -> Work:
@@ -51,7 +55,7 @@ def export(
 
     def work() -> None:
         check_network_path(out, FORMATS[kind])
-        loaded = open_model(run, raw=raw, device="cpu")
+        loaded = open_model(run, raw=raw, step=given.get("step"), device="cpu")
         network, config = loaded.model.network, loaded.model.config
         usage = f". Sample with: {command('sample', out)}"
         if kind == "onnx":

@@ -1,5 +1,6 @@
 """An evaluation: the data it compares with, and its scores as JSON, as a table and as a figure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,18 @@ from diffkit_trainer import (
     save_png,
 )
 
-from diffkit_cli.errors import UsageError
+from diffkit_cli.errors import UsageError, nearest
 from diffkit_cli.terminal.console import console, plural, results, show, table, warn
 
-__all__ = ["as_document", "feature_network", "nearest_figure", "number_of_samples", "print_evaluation", "real_images"]
+__all__ = [
+    "as_document",
+    "classes_of_data",
+    "feature_network",
+    "nearest_figure",
+    "number_of_samples",
+    "print_evaluation",
+    "real_images",
+]
 
 COLUMNS, BLOCKS = 10, 3
 FEW_SAMPLES = 200
@@ -39,6 +48,15 @@ def real_images(data: str, shape: tuple[int, int, int]) -> Images:
     return images
 
 
+def classes_of_data(images: Images, names: Sequence[str]) -> list[int]:
+    """The classes of the data with these names. Raises UsageError for a class that the data does not have."""
+    for name in names:
+        if name not in images.classes:
+            hint = nearest(name, images.classes, "classes") if images.classes else "it has no classes, leave --class out"
+            raise UsageError(f"--class: {images.name} has no class {name!r}: {hint}")
+    return [images.classes.index(name) for name in names]
+
+
 def feature_network(path: Path, images: Images) -> FeatureNetwork:
     """The network in a file, once it has taken one image. Raises UsageError where it cannot."""
     try:
@@ -50,7 +68,9 @@ def feature_network(path: Path, images: Images) -> FeatureNetwork:
 
 
 def number_of_samples(given: int | None, default: int, most: int, data: str) -> int:
-    """How many samples are compared; warns where they are fewer than given, or few."""
+    """How many samples are compared; warns where they are fewer than given, or few. Raises DataError for fewer than 2 images."""
+    if most < 2:
+        raise DataError(f"{data}: too few images of the class to compare with: {most} in a quarter of it, expected at least 2")
     if given is not None and given > most:
         warn(f"-n {given} is more than a quarter of {data}: {most} samples are compared")
     n = min(given or default, most)
@@ -70,21 +90,20 @@ def as_document(found: Evaluation, images: Images) -> dict[str, Any]:
     }
 
 
-def print_evaluation(found: Evaluation, images: Images, title: str) -> None:
-    """Print the scores as a table."""
+def print_evaluation(found: Evaluation, images: Images, title: str, *, training: bool) -> None:
+    """Print the scores as a table; training: whether the data is the training data."""
     shown = table("against the data", "images", *found.samples.texts())
     for label, scores in (("samples", found.samples), ("the data", found.real)):
         shown.add_row(label, f"{found.images} : {found.images}", *scores.texts().values())
     show(title, shown)
     explained = "; ".join(f"{heading}: {meaning}" for heading, meaning in found.samples.explanations().items())
-    results().print(
-        f"features: {_features(found, len(images))}; scores on other features are not comparable. {explained}."
-        " Samples much nearer to the data than the data is to itself are copies."
-    )
+    copies = " Samples much nearer to the data than the data is to itself are copies." if training else ""
+    features = f"features: {_features(found, len(images))}; scores on other features are not comparable"
+    results().print(f"{features}. {explained}.{copies}")
 
 
 def nearest_figure(out: Path, samples: Any, images: Images, found: Evaluation, metadata: dict[str, Any]) -> None:
-    """Write blocks of two rows: the samples nearest to a training image, and that image below each."""
+    """Write blocks of two rows: the samples nearest to an image of the data, and that image below each."""
     distances = found.distances.tolist()
     order = sorted(range(len(distances)), key=distances.__getitem__)[: COLUMNS * BLOCKS]
     columns = min(COLUMNS, len(order))

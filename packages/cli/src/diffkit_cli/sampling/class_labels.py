@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from diffkit_cli.errors import UsageError, nearest
 from diffkit_cli.run_config import RunConfig
 
-__all__ = ["NULL", "class_labels", "classes_in_turn"]
+__all__ = ["NULL", "class_labels", "class_names", "classes_in_turn", "null_class"]
 
 NULL = "none"
 """The name of the null class, that of unconditional samples, unless a class has it."""
@@ -16,6 +16,11 @@ def classes_in_turn(config: RunConfig) -> tuple[str, ...]:
     if config.num_classes is None or config.class_dropout == 1:
         return ()
     return tuple(config.data.classes[: config.num_classes]) or tuple(map(str, range(config.num_classes)))
+
+
+def null_class(config: RunConfig) -> tuple[str, ...]:
+    """The class of unconditional samples: `NULL`, none where the network has no classes."""
+    return () if config.num_classes is None else (NULL,)
 
 
 def class_labels(config: RunConfig, names: Sequence[str], images: int, guidance: float = 1.0) -> list[int] | None:
@@ -39,6 +44,12 @@ def class_labels(config: RunConfig, names: Sequence[str], images: int, guidance:
     if guidance != 1 and used == {count}:
         raise UsageError(f"--guidance {guidance:g} needs a class: give one by --class")
     return [known[names[i % len(names)]] for i in range(images)] if names else None
+
+
+def class_names(config: RunConfig, labels: Sequence[int]) -> list[str]:
+    """The names of classes; a class without a name has its number, the null class is `NULL`."""
+    names = config.data.classes
+    return [NULL if label == config.num_classes else names[label] if label < len(names) else str(label) for label in labels]
 
 
 def _require_learned(config: RunConfig, count: int, used: set[int], guidance: float) -> None:

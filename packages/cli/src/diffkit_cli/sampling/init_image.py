@@ -2,18 +2,25 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from diffkit_schedules import as_array_of, namespace
 from diffkit_trainer import read_image
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.sampling.generate import InitImage
 from diffkit_cli.sampling.metadata import SampleMetadata
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.options import OPTIONS
 
-__all__ = ["clean_image", "file_hash", "open_init"]
+__all__ = ["InitImage", "clean_image", "file_hash", "open_init"]
+
+
+class InitImage(NamedTuple):
+    """The clean image x0 (C, H, W) that SDEdit starts from; strength: the largest t that is sampled; sha256: see `file_hash`."""
+
+    x0: Any
+    strength: float
+    sha256: str
 
 
 def open_init(
@@ -21,28 +28,28 @@ def open_init(
     size: tuple[int, int],
     init: Path | None,
     strength: float | None,
-    like: Path | None = None,
-    metadata: SampleMetadata | None = None,
-) -> tuple[InitImage | None, dict[str, Any]]:
-    """The image of --init, noised to the largest time <= strength, and the metadata of an image that starts from it.
+    like: SampleMetadata | None = None,
+) -> InitImage | None:
+    """The image of --init, to be noised to the largest time <= strength.
 
-    strength in (0, 1], by default 0.6: at 1 hardly anything of the image is left. like, metadata: the image to reproduce. Raises
-    UsageError for a strength without an image, and where the image to reproduce started from an image that is not given.
+    strength in (0, 1], by default 0.6: at 1 hardly anything of the image is left. like: the metadata of the image to reproduce.
+    Raises UsageError for a strength without an image, and where the image to reproduce started from an image that is not given.
     Source: Meng et al. 2022 (SDEdit), algorithm 1.
     """
-    before = metadata.init if metadata else None
+    before = like.init if like else None
     if init is None:
         if before is not None:
-            raise UsageError(f"{like} was generated from an image with sha256 {before}...: give it by --init")
+            raise UsageError(f"the image of --like was generated from an image with sha256 {before}...: give it by --init")
         if strength is not None:
             raise UsageError("--strength needs an image to start from: give one by --init")
-        return None, {}
+        return None
     if strength is None:
-        strength = metadata.strength if metadata and metadata.strength is not None else OPTIONS["strength"].default
+        strength = like.strength if like and like.strength is not None else OPTIONS["strength"].default
     x0, found = clean_image(model, init, size), file_hash(init)
     if before not in (None, found):
-        raise UsageError(f"{like} was generated from another image, with sha256 {before}...; that of {init} is {found}...")
-    return InitImage(x0, strength), {"init": found, "strength": strength}
+        theirs = f"the image of --like was generated from another image, with sha256 {before}..."
+        raise UsageError(f"{theirs}; that of {init} is {found}...")
+    return InitImage(x0, strength, found)
 
 
 def file_hash(path: Path) -> str:

@@ -12,44 +12,51 @@ from diffkit_cli.networks import network_of, outline_of
 from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.model import DiffusionModel
-from diffkit_cli.sampling.pretrained import name_of
+from diffkit_cli.sampling.pretrained import DIGITS, name_of
 from diffkit_cli.terminal.console import console, warn
 
 __all__ = ["LoadedModel", "load_model", "open_model"]
 
 
 class LoadedModel(NamedTuple):
-    """A model and where it comes from: the training step, the hash of its weights, whether they are the raw ones."""
+    """A model and where it comes from: the run, the training step, the hash of its weights, whether they are the raw ones."""
 
     model: DiffusionModel
+    run: Path
     step: int
     weights: str
     raw: bool
     warnings: list[str]
+
+    @property
+    def name(self) -> str:
+        """The name of the network in messages: "the bundled digits network", or "runs/flowers@3000", a run and its step."""
+        without_steps = self.run == DIGITS or self.model.config.imported is not None
+        return name_of(self.run) if without_steps else f"{self.run}@{self.step}"
 
     def metadata(self) -> dict[str, Any]:
         """The metadata of an image that describe the model that generated it."""
         return {"weights": self.weights, "step": self.step, "raw": self.raw}
 
 
-def open_model(run: Path, *, raw: bool, device: str) -> LoadedModel:
+def open_model(run: Path, *, raw: bool, device: str, step: int | None = None) -> LoadedModel:
     """The model of a run, see `load_model`; warns of damaged checkpoints that were skipped.
 
     From then on the process keeps its memory: sampling takes 5 to 15% less processor time.
     """
     keep_memory()
     with console.status(f"loading {name_of(run)}"):
-        loaded = load_model(run, raw=raw, device=device)
+        loaded = load_model(run, raw=raw, device=device, step=step)
     for warning in loaded.warnings:
         warn(f"{warning}; using step {loaded.step}")
     return loaded
 
 
-def load_model(run: Path, *, raw: bool, device: str) -> LoadedModel:
-    """The model of the newest checkpoint of a run that verifies, or of a file of `diffkit export`.
+def load_model(run: Path, *, raw: bool, device: str, step: int | None = None) -> LoadedModel:
+    """The model of a run, of its newest checkpoint that verifies, or of a file of `diffkit export`.
 
-    raw: the raw weights, not their moving average. Raises RunError for a run that is missing or damaged, UsageError for a file
-    that has the average only.
+    raw: the raw weights, not their moving average. step: that of the checkpoint. Raises RunError for a run or checkpoint that is
+    missing or damaged, UsageError for a file that has the average or another step only.
     """
     found: list[tuple[RunConfig, Schedule]] = []
 
@@ -58,18 +65,19 @@ def load_model(run: Path, *, raw: bool, device: str) -> LoadedModel:
         found.append((config, read_schedule(config.schedule)))
         return outline_of(config.network).state_dict()
 
-    where = pick_device(device)
-    run = export_file(run) or run
-    if run.is_file():
-        weights, _, step, has_raw = read_export(run, expected)
+    where, path = pick_device(device), export_file(run) or run
+    if path.is_file():
+        weights, _, at, has_raw = read_export(path, expected)
         warnings = list[str]()
     else:
         has_raw = raw
-        step, _, weights, warnings = load(run, "model" if raw else "ema", expected)
+        at, _, weights, warnings = load(path, "model" if raw else "ema", expected, step)
+    if raw and not has_raw:
+        raise UsageError(f"--raw: {name_of(run)} has the moving average only: leave --raw out")
+    if step not in (None, at):
+        raise UsageError(f"--step {step}: {name_of(run)} has the network of step {at} only: leave --step out")
     config, schedule = found[-1]
     network = network_of(config.network)
     network.load_state_dict(weights)
     model = DiffusionModel(network.to(where).eval(), schedule, config)
-    if raw and not has_raw:
-        raise UsageError(f"--raw: {name_of(run)} has the moving average only: leave --raw out")
-    return LoadedModel(model, step, weights_hash(weights), has_raw, warnings)
+    return LoadedModel(model, run, at, weights_hash(weights), has_raw, warnings)

@@ -40,12 +40,12 @@ def options_metadata(options: SamplingOptions) -> dict[str, Any]:
 def image_metadata(metadata: Mapping[str, Any], i: int) -> dict[str, Any]:
     """The metadata of image i, from those of all images: with its own seed and class.
 
-    >>> image_metadata({"seed": 4, "n": 3, "grid": True, "classes": ["cat", "dog"]}, 1)
-    {'seed': 5, 'n': 1, 'grid': False, 'classes': ['dog']}
+    >>> image_metadata({"seed": 4, "n": 3, "classes": ["cat", "dog"]}, 1)
+    {'seed': 5, 'n': 1, 'classes': ['dog'], 'grid': False}
     """
     classes = metadata["classes"]
     own = [classes[i % len(classes)]] if classes else []
-    return {**metadata, "seed": metadata["seed"] + i, "n": 1, "grid": False, "classes": own}
+    return {**metadata, "seed": metadata["seed"] + i, "n": 1, "classes": own, "grid": False}
 
 
 def read_sample_metadata(path: Path) -> SampleMetadata:

@@ -24,7 +24,6 @@ class DiffusionModel:
 
     def __init__(self, network: Any, schedule: Schedule, config: RunConfig) -> None:
         self.network, self.schedule, self.config = network, schedule, config
-        self.denoise: Denoise = self._denoiser()
         self.normalisation = Normalisation(tuple(config.normalisation.mean), tuple(config.normalisation.std))
         self.shape = (config.image.channels, config.image.height, config.image.width)
         self.like = next(network.parameters())
@@ -47,11 +46,26 @@ class DiffusionModel:
         return self.network.noisy(z, rates.log_snr)
 
     def from_noise(
-        self, x: Any, *, steps: int, eta: float = 0.0, spacing: str | Sequence[float] = "uniform", noise: Any = None
+        self,
+        x: Any,
+        *,
+        steps: int,
+        spacing: str | Sequence[float] = "uniform",
+        labels: Sequence[int] | None = None,
+        guidance: float = 1.0,
     ) -> Any:
-        """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM."""
-        denoise = self._clipped(self.denoise, "ddim")
-        return self.pixels(ddim(denoise, self.schedule, x, steps=steps, eta=eta, spacing=spacing, noise=noise))
+        """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM; labels, guidance: see `denoiser_of`."""
+        denoise = self._clipped(self.denoiser_of(labels, guidance), "ddim")
+        return self.pixels(ddim(denoise, self.schedule, x, steps=steps, spacing=spacing))
+
+    def denoiser_of(self, labels: Sequence[int] | None, guidance: float = 1.0) -> Denoise:
+        """denoise(x_t, t) -> x0, not clipped, for a batch of these classes; None for unconditional samples.
+
+        guidance: the scale of classifier-free guidance by the null class; 1 is off.
+        """
+        if labels is None:
+            return self._denoiser(None)
+        return guide(self._denoiser(labels), self._denoiser([self.config.num_classes or 0] * len(labels)), guidance)
 
     def states(
         self,
@@ -68,8 +82,7 @@ class DiffusionModel:
 
         labels: a class for each image. wrap: applied to the denoiser. rounds: of each step, see `diffkit_samplers.resample`.
         """
-        denoise = self.denoise if labels is None else self._guided(labels, options.guidance)
-        denoise = self._clipped(denoise, "" if wrap else options.sampler)
+        denoise = self._clipped(self.denoiser_of(labels, options.guidance), "" if wrap else options.sampler)
         return trajectory(
             wrap(denoise) if wrap else denoise,
             self.schedule,
@@ -102,17 +115,12 @@ class DiffusionModel:
         require_memory(what, images * least, smaller, self.like.device)
         return given or auto_batch_size(self.network, *inputs)
 
-    def _guided(self, labels: Sequence[int], scale: float) -> Denoise:
-        """Classifier-free guidance: the denoiser of the classes, and that of the null class, at the scale; 1 is off."""
-        none = [self.config.num_classes or 0] * len(labels)
-        return guide(self._denoiser(labels), self._denoiser(none), scale)
-
     def _clipped(self, denoise: Denoise, sampler: str) -> Denoise:
         """denoise, clipped where the config says so; DDIM keeps the noise of the x0 before clipping, as diffusers does."""
         bound = self.config.clip_x0
         return denoise if bound is None else clip(denoise, -bound, bound, keep_eps=self.schedule if sampler == "ddim" else None)
 
-    def _denoiser(self, labels: Sequence[int] | None = None) -> Denoise:
+    def _denoiser(self, labels: Sequence[int] | None) -> Denoise:
         conditions: dict[str, Any] = {}
         if labels is not None:
             conditions["class_labels"] = as_array_of(list(labels), self.like, dtype=namespace(self.like).int64)

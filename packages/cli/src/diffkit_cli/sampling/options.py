@@ -1,4 +1,8 @@
-"""Every option of sampling: its name, type, default, range and one line of help. Imports neither NumPy nor torch."""
+"""Every option of sampling: its name, type, default, range and one line of help. Imports neither NumPy nor torch.
+
+To add an option to `diffkit sample`, add a field to `SamplingOptions`: the flag, its errors, the metadata of images and `--like`
+follow. Use it where samples are generated, in generate.py or model.py.
+"""
 
 import re
 from collections.abc import Collection, Mapping
@@ -6,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from diffkit_samplers import METHODS, SPACINGS
 from diffkit_trainer.files import Text
-from diffkit_trainer.options import Help, Option, OptionError, options_of
+from diffkit_trainer.options import MAX_STEPS, Help, Option, OptionError, options_of
 from msgspec import Meta, Struct, inspect, to_builtins
 
 from diffkit_cli.errors import UsageError, flag
@@ -16,7 +20,10 @@ from diffkit_cli.sampling.class_labels import NULL
 if TYPE_CHECKING:
     from diffkit_schedules import Schedule
 
-__all__ = ["OPTIONS", "Given", "SamplingOptions", "check_seeds", "choices", "parse_flags", "parse_size", "resolve"]
+__all__ = [
+    *("DEFAULTS", "OF_SAMPLE", "OPTIONS", "Given", "SamplingOptions"),
+    *("check_seeds", "choices", "flags_of", "parse_flags", "parse_size", "resolve"),
+]
 
 Given: TypeAlias = dict[str, Any]
 """The options that were given, each in its range."""
@@ -62,14 +69,11 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
         return f"{steps} of {self.sampler}, eta {self.eta:g}{spacing}{guidance}"
 
 
-_COMMANDS = (
+_SAMPLE = (
+    Option("step", Annotated[int, Meta(ge=0, le=MAX_STEPS)], None, "Checkpoint of this training step. Default: the newest."),
     Option(
         "batch_size", UpToMillion, None, "Images generated at once; no effect on the images. Default: as many as fit in memory."
     ),
-    Option("number", Annotated[int, Meta(ge=2, le=10**6)], 1000, "Number of samples, at most a quarter of the data."),
-    Option("rows", UpToMillion, 5, "Pairs of noises to interpolate between."),
-    Option("columns", UpToMillion, 11, "Images in each row, its two ends included."),
-    Option("rounds", UpToMillion, 5, "RePaint: runs of each step, with noise added in between; 1 is fastest, with seams."),
     Option(
         "strength",
         Annotated[float, Meta(gt=0, le=1)],
@@ -77,15 +81,44 @@ _COMMANDS = (
         "Noise added to --init, in (0, 1]; at 1 hardly anything of it is left.",
     ),
 )
+_OTHERS = (
+    Option("number", Annotated[int, Meta(ge=2, le=10**6)], 1000, "Number of samples, at most a quarter of the data."),
+    Option("rows", UpToMillion, 5, "Pairs of noises to interpolate between."),
+    Option("columns", UpToMillion, 11, "Images in each row, its two ends included."),
+    Option("rounds", UpToMillion, 5, "RePaint: runs of each step, with noise added in between; 1 is fastest, with seams."),
+)
 
-OPTIONS: Mapping[str, Option] = {**options_of(SamplingOptions)} | {option.name: option for option in _COMMANDS}
+OF_SAMPLE = (*options_of(SamplingOptions), *(option.name for option in _SAMPLE))
+"""The options of `diffkit sample`."""
+
+OPTIONS: Mapping[str, Option] = {**options_of(SamplingOptions)} | {option.name: option for option in (*_SAMPLE, *_OTHERS)}
 """By name: `SamplingOptions`, and those of single commands."""
+
+DEFAULTS: Mapping[str, str] = {
+    "steps": "20; for ddpm every timestep (1,000 for a continuous schedule)",
+    "sampler": "the run's, else ddim",
+    "eta": "the sampler's",
+    "spacing": "the run's, else uniform",
+    "start": "the run's, else noise",
+    "guidance": "the run's, else 1",
+    "size": "the size of the training images",
+}
+"""The defaults that depend on the sampler or the run, as the help names them."""
 
 REGISTERED: Mapping[str, Collection[str]] = {"sampler": METHODS, "spacing": SPACINGS}
 """The options that take words; other distributions may add samplers."""
 
-_FLAGS = {"n": "-n", "number": "-n", "classes": "--class"}
+_FLAGS = {"n": ("-n", "--number"), "number": ("-n", "--number"), "classes": ("--class",)}
 """The flags that are not called as their options are."""
+
+
+def flags_of(name: str) -> tuple[str, ...]:
+    """The flags of an option.
+
+    >>> flags_of("n"), flags_of("batch_size")
+    (('-n', '--number'), ('--batch-size',))
+    """
+    return _FLAGS.get(name, (flag(name),))
 
 
 def choices(name: str) -> tuple[str, ...]:
@@ -94,7 +127,7 @@ def choices(name: str) -> tuple[str, ...]:
     >>> choices("sampler")[:2], choices("steps")
     (('ddim', 'ddpm'), ())
     """
-    return tuple(REGISTERED.get(name, ()))
+    return tuple(REGISTERED.get(name, OPTIONS[name].choices))
 
 
 def parse_flags(flags: Mapping[str, Any]) -> Given:
@@ -169,7 +202,7 @@ def _check(name: str, value: Any) -> Any:
         if words and value not in words:
             raise OptionError.of_word(name, words, value)
     except OptionError as error:
-        raise UsageError(f"{_FLAGS.get(name, flag(name))} must be {error.expected}, got {error.found}") from None
+        raise UsageError(f"{flags_of(name)[0]} must be {error.expected}, got {error.found}") from None
     return value
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from diffkit_cli.sampling.generate import generate
-from diffkit_cli.sampling.model import DiffusionModel
-from diffkit_cli.sampling.options import SamplingOptions
+from diffkit_cli.sampling.plan import Plan
 
 __all__ = ["timed_samples"]
 
@@ -14,20 +13,18 @@ SECONDS, REPEATS = 0.5, 10
 """Sampling is repeated until it took so long in all, or so often; the shortest time counts, the others were disturbed."""
 
 
-def timed_samples(
-    model: DiffusionModel, options: Sequence[SamplingOptions], times: Sequence[Sequence[float]]
-) -> Iterator[tuple[Any, float, int]]:
-    """(pixels, seconds, steps) of each of the options, all their images in one batch."""
-    _pixels(model, options[0], times[0])  # the first evaluation takes longer than the later ones
-    for each, its_times in zip(options, times, strict=True):
+def timed_samples(plans: Sequence[Plan]) -> Iterator[tuple[Any, float, int]]:
+    """(pixels, seconds, steps) of each plan, all its images in one batch."""
+    _pixels(plans[0])  # the first evaluation takes longer than the later ones
+    for plan in plans:
         seconds: list[float] = []
         while sum(seconds) < SECONDS and len(seconds) < REPEATS:
             begun = time.perf_counter()
-            pixels = _pixels(model, each, its_times)
+            pixels = _pixels(plan)
             seconds.append(time.perf_counter() - begun)
-        yield pixels, min(seconds), each.steps
+        yield pixels, min(seconds), plan.options.steps
 
 
-def _pixels(model: DiffusionModel, options: SamplingOptions, times: Sequence[float]) -> Any:
-    ((pixels, _),) = generate(model, options, times, batch_size=options.n)
+def _pixels(plan: Plan) -> Any:
+    ((pixels, _),) = generate(plan, batch_size=plan.options.n)
     return pixels

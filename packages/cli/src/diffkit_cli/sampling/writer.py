@@ -7,6 +7,7 @@ from typing import Any
 from diffkit_trainer import save_images, save_png
 
 from diffkit_cli.sampling.generate import Samples, concatenated
+from diffkit_cli.sampling.metadata import image_metadata
 from diffkit_cli.terminal.console import plural, warn
 
 __all__ = ["write_samples"]
@@ -15,15 +16,16 @@ __all__ = ["write_samples"]
 def write_samples(
     batches: Iterable[Samples],
     out: Path,
-    metadata: Callable[[int], Mapping[str, Any]],
+    metadata: Mapping[str, Any],
     *,
+    of_image: Callable[[Mapping[str, Any], int], Mapping[str, Any]] = image_metadata,
     columns: int | None = None,
     single: bool = False,
 ) -> list[Any]:
     """Write the images as one grid, or into a folder, where each batch is written as soon as it is generated.
 
-    metadata: of image i; a grid has that of image 0. single: one image, written at its own size instead of in a grid. Returns
-    the frames, each with all images; warns of other PNGs in the folder.
+    metadata: of all images; of_image(metadata, i): of image i of a folder. single: one image, written at its own size instead of
+    in a grid. Returns the frames, each with all images; warns of other PNGs in the folder.
     """
     grid, count = out.suffix.lower() == ".png", 0
     pixels, frames = list[Any](), list[list[Any]]()
@@ -32,12 +34,12 @@ def write_samples(
         if grid:
             pixels.append(batch.pixels)
         else:
-            notes = [metadata(count + i) for i in range(len(batch.pixels))]
+            notes = [of_image(metadata, count + i) for i in range(len(batch.pixels))]
             count += len(save_images(batch.pixels, out, metadata=notes, first=count))
     if grid and single:
-        save_png(pixels[0][0], out, metadata(0))
+        save_png(pixels[0][0], out, of_image(metadata, 0))
     elif grid:
-        save_images(concatenated(pixels), out, columns=columns, metadata=[metadata(0)])
+        save_images(concatenated(pixels), out, columns=columns, metadata=[{**metadata, "grid": True}])
     elif others := sum(1 for _ in out.glob("*.png")) - count:
         warn(f"{out} also holds {plural(others, 'older PNG')}")
     return [concatenated(parts) for parts in zip(*frames, strict=True)]

@@ -13,9 +13,9 @@ from diffkit_trainer import Logger, Trainer, grid, save_images, save_png, side_b
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.class_labels import class_labels, classes_in_turn
-from diffkit_cli.sampling.generate import times_of
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.options import resolve
+from diffkit_cli.sampling.plan import times_of
 from diffkit_cli.terminal.console import warn
 
 __all__ = ["preview"]

@@ -1,5 +1,6 @@
 """Scores of generated images against the data, with the scores of real images for comparison."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +45,22 @@ class Split:
     reference: Tensor
     real: Tensor
 
+    def of_classes(self, images: Images, classes: Collection[int]) -> "Split":
+        """The split with the reference and real images of these classes only, equally many; all images are still learned from.
+
+        >>> from diffkit_trainer import open_images
+        >>> images = open_images("digits")
+        >>> split = split_dataset(images).of_classes(images, [3])
+        >>> set(images.labels[split.reference].tolist()), len(split.training)
+        ({3}, 899)
+        """
+        if images.labels is None:
+            raise ValueError(f"{images.name} has no classes")
+        wanted = torch.isin(images.labels, torch.tensor(sorted(classes), dtype=torch.int64))
+        parts = [part[wanted[part]] for part in (self.reference, self.real)]
+        count = min(map(len, parts))
+        return Split(self.training, *(part[:count] for part in parts))
+
 
 def split_dataset(images: Images, seed: int = 0) -> Split:
     """A random split of the data. Raises DataError for fewer than 40 images.
@@ -61,15 +78,19 @@ def split_dataset(images: Images, seed: int = 0) -> Split:
 
 
 def evaluate(
-    samples: Tensor, images: Images, split: Split, seed: int = 0, features: Features | FeatureNetwork | None = None
+    samples: Tensor,
+    images: Images,
+    split: Split,
+    seed: int = 0,
+    features: Features | FeatureNetwork | None = None,
+    classes: Collection[int] | None = None,
 ) -> Evaluation:
     """Compare samples, uint8 (N, C, H, W), with images of the same shape; N is at most the size of split.reference.
 
-    Both the samples and N real images are compared with N reference images. The features, unless given, are learned from
-    split.training. The nearest image is searched in all of the data, for a real image among the others.
+    Both the samples and N real images are compared with N reference images; classes: with those of these classes, see
+    `Split.of_classes`. The features, unless given, are learned from split.training. The nearest image is searched in all of the
+    data, for a real image among the others.
     """
-    count = len(samples)
-    reference, real = split.reference[:count], split.real[:count]
     pixels, labels = images.pixels, images.labels
     features = features or learn_features(
         to_input(pixels, split.training),
@@ -78,6 +99,8 @@ def evaluate(
         None if labels is None else labels[split.reference],
         seed,
     )
+    count, compared = len(samples), split if classes is None else split.of_classes(images, classes)
+    reference, real = compared.reference[:count], compared.real[:count]
     of_samples, of_real, of_reference = features(samples), features(pixels[real]), features(pixels[reference])
     index, distances = nearest_images(samples, pixels)
     _, real_distances = nearest_images(pixels[real], pixels, excluded=real)

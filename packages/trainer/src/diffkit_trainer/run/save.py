@@ -23,6 +23,7 @@ from diffkit_trainer.run.checkpoint_contents import Snapshot, average_names, res
 from diffkit_trainer.run.folder import is_run_folder, write_config
 from diffkit_trainer.run.verify import (
     Checkpoint,
+    checkpoint_at,
     checkpoints,
     is_valid,
     latest_checkpoint,
@@ -36,9 +37,9 @@ __all__ = ["Loaded", "load", "resume", "save", "write"]
 
 
 class Loaded(NamedTuple):
-    """A run's newest valid checkpoint: step, config and the weights of one network by name.
+    """A checkpoint of a run: step, config and the weights of one network by name.
 
-    warnings: one for each newer checkpoint, all of which are damaged.
+    warnings: one for each newer checkpoint that was skipped, since it is damaged.
     """
 
     step: int
@@ -104,16 +105,19 @@ def write(run: Path | str, state: Snapshot, config: dict[str, Any], *, keep: int
 
 
 def load(
-    run: Path | str, weights: str = "ema", expected_tensors: Callable[[dict[str, Any]], Mapping[str, Tensor]] | None = None
+    run: Path | str,
+    weights: str = "ema",
+    expected_tensors: Callable[[dict[str, Any]], Mapping[str, Tensor]] | None = None,
+    step: int | None = None,
 ) -> Loaded:
-    """The weights of the newest valid checkpoint; the run may be from an untrusted source.
+    """The weights of the newest valid checkpoint, or of that of a step; the run may be from an untrusted source.
 
     weights: "ema", another average such as "ema-0.9999", or "model" (raw). expected_tensors: expected_tensors(config) -> the
     network's tensors by name, which may be on "meta"; names, shapes and types are compared with them before the file is read.
-    Raises RunError for a folder that is not a run, where no checkpoint is valid, where `expected_tensors` raises
-    ValueError, and as `read_tensors` does.
+    Raises RunError for a folder that is not a run, where no checkpoint is valid, where that of the step is missing or damaged,
+    where `expected_tensors` raises ValueError, and as `read_tensors` does.
     """
-    folder, step, warnings = latest_checkpoint(Path(run))
+    folder, step, warnings = latest_checkpoint(Path(run)) if step is None else checkpoint_at(Path(run), step)
     config, path = read_document(folder / "config.json"), folder / f"{weights}.safetensors"
     try:
         expected = expected_tensors(config) if expected_tensors else None

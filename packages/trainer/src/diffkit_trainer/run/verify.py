@@ -14,7 +14,10 @@ from diffkit_trainer.files.atomic import sha256
 from diffkit_trainer.files.typed_json import NonNegativeInt, as_type, read_document
 from diffkit_trainer.run.folder import read_config
 
-__all__ = ["Checkpoint", "checkpoints", "has_checkpoint", "is_valid", "latest_checkpoint", "remove_trash", "remove_unfinished"]
+__all__ = [
+    *("Checkpoint", "checkpoint_at", "checkpoints", "has_checkpoint", "is_valid", "latest_checkpoint"),
+    *("remove_trash", "remove_unfinished"),
+]
 
 REQUIRED = ("config.json", "ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json")
 EXTRA = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -70,6 +73,18 @@ def latest_checkpoint(run: Path) -> Checkpoint:
         _require_name(folder, step)
         return Checkpoint(folder, step, warnings)
     raise RunError(warnings[0] if warnings else f"{run} has no checkpoint yet")
+
+
+def checkpoint_at(run: Path, step: int) -> Checkpoint:
+    """The checkpoint of a step. Raises RunError for a damaged or renamed one; where there is none, the error lists the steps."""
+    read_config(run)
+    found = dict(checkpoints(run))
+    if step not in found:
+        steps = f"it has those of {', '.join(map(str, sorted(found)))}" if found else "it has none yet"
+        raise RunError(f"{run} has no checkpoint of step {step}: {steps}")
+    _verify(found[step])
+    _require_name(found[step], step)
+    return Checkpoint(found[step], step, [])
 
 
 def is_valid(folder: Path) -> bool:

@@ -1,0 +1,79 @@
+"""What a command generates: its options, resolved for a model, and all that follows from them."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from diffkit_samplers import grid
+from diffkit_schedules import Schedule
+
+from diffkit_cli.errors import UsageError
+from diffkit_cli.sampling.class_labels import class_labels, classes_in_turn
+from diffkit_cli.sampling.init_image import InitImage, open_init
+from diffkit_cli.sampling.loading import LoadedModel
+from diffkit_cli.sampling.metadata import SampleMetadata, options_metadata
+from diffkit_cli.sampling.model import DiffusionModel
+from diffkit_cli.sampling.options import SamplingOptions, check_seeds, resolve
+
+__all__ = ["Plan", "make_plan", "times_of"]
+
+
+class Plan(NamedTuple):
+    """The options of a command, resolved for a model, and what follows from them.
+
+    times: see `times_of`. labels: a class for each of the n images; None for unconditional samples.
+    """
+
+    loaded: LoadedModel
+    options: SamplingOptions
+    times: Sequence[float]
+    labels: Sequence[int] | None = None
+    init: InitImage | None = None
+
+    @property
+    def model(self) -> DiffusionModel:
+        """The model to sample from."""
+        return self.loaded.model
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of each image, (C, H, W)."""
+        return self.model.shape[0], *self.options.size
+
+    def metadata(self, command: str) -> dict[str, Any]:
+        """The metadata of all images that a command generates by this plan."""
+        init = {} if self.init is None else {"init": self.init.sha256, "strength": self.init.strength}
+        return {"command": command, **self.loaded.metadata(), **options_metadata(self.options), **init}
+
+
+def make_plan(
+    loaded: LoadedModel, given: Mapping[str, Any], *, init: Path | None = None, like: SampleMetadata | None = None
+) -> Plan:
+    """The plan of the options that were given, see `parse_flags`.
+
+    init: the image that sampling starts from. like: the metadata of the image to reproduce. Raises UsageError as `resolve`,
+    `check_seeds`, `class_labels` and `open_init` do, and where no step is left.
+    """
+    model = loaded.model
+    chosen = {"classes": classes_in_turn(model.config), **given}
+    options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling)
+    check_seeds(options.seed, options.n)
+    labels = class_labels(model.config, options.classes, options.n, options.guidance)
+    start = open_init(model, options.size, init, given.get("strength"), like)
+    return Plan(loaded, options, times_of(model.schedule, options, start), labels, start)
+
+
+def times_of(schedule: Schedule, options: SamplingOptions, init: InitImage | None = None) -> list[float]:
+    """The times of the steps, noise first, see `diffkit_samplers.grid`; with an init image those up to its strength.
+
+    Raises UsageError where no step is left.
+    """
+    times = grid(schedule, options.steps, options.spacing)
+    kept = [t for t in times if init is None or t <= init.strength]
+    if init is not None and len(kept) < 2:
+        smallest = f"{min(t for t, _ in pairwise(times)):.3g}"
+        raise UsageError(
+            f"--strength {init.strength:g} leaves none of {options.steps} steps: use at least {smallest}, or more --steps"
+        )
+    return kept
