@@ -32,13 +32,14 @@ def generate(
     """The n images of a plan, image i from seed + i only, in batches of batch_size, by default as many as fit.
 
     wrap, rounds: see `DiffusionModel.states`. frames: keep the x0 estimates of at most 100 steps. on_progress(done, total) is
-    called after each sampling step. Raises UsageError where not even one batch fits the memory.
+    called at the start and after each sampling step. Raises UsageError where not even one batch fits the memory.
     """
     model, options, times = plan.model, plan.options, plan.times
     seeds, steps = range(options.seed, options.seed + options.n), len(times) - 1
     batch_size = model.batch_size(options.size, batch_size and min(batch_size, options.n))
     kept = frame_steps(steps) if frames else {steps - 1}
     starts = range(0, options.n, batch_size)
+    on_progress(0, len(starts) * steps)
     for done, start in enumerate(starts):
         batch = list(seeds[start : start + batch_size])
         noise = seeded(batch, like=model.like)

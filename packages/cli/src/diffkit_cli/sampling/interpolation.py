@@ -47,10 +47,11 @@ def between(
 ) -> Iterator[Samples]:
     """The images of the n rows of a plan, as many at a time as fit in memory.
 
-    frames: keep the images as the one frame of each batch. on_progress(done, total): called after each batch of images.
+    frames: keep the images as the one frame of each batch. on_progress(done, total) is called at the start and after each batch.
     """
     model, options, rows = plan.model, plan.options, plan.options.n
     batch_size = model.batch_size(options.size)
+    on_progress(0, rows * columns)
     for row in range(rows):
         start, stop = ends(row)
         for first in range(0, columns, batch_size):

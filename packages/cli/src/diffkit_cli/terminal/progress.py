@@ -119,12 +119,13 @@ def _text(template: str) -> TextColumn:
 
 
 def _lines(what: str) -> Callable[[int, int], None]:
-    printed = time.monotonic()
+    printed: float | None = None  # the clock starts with the first call
 
     def on_progress(done: int, total: int) -> None:
         nonlocal printed
         now = time.monotonic()
-        if now - printed >= LINE_SECONDS and done < total:
+        printed = now if printed is None else printed
+        if now - printed >= LINE_SECONDS and 0 < done < total:
             printed = now
             console.print(f"{what}: {done} of {total}")
 
