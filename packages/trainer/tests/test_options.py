@@ -18,7 +18,7 @@ OPTIONS = options_of(Options)
     ("name", "owner"),
     [
         *(("prediction", PREDICTIONS), ("condition", CONDITIONS), ("loss", LOSSES), ("weighting", WEIGHTINGS), ("times", TIMES)),
-        *(("normalise", NORMALISATIONS), ("lr_schedule", LR_SCHEDULES), ("precision", PRECISIONS)),
+        *(("normalise", NORMALISATIONS), ("lr_schedule", LR_SCHEDULES), ("precision", ("auto", *PRECISIONS))),
     ],
 )
 def test_the_choices_are_the_implemented_names(name, owner):

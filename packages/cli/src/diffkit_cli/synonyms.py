@@ -21,6 +21,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         *("max_train_steps", "num_training_steps", "train_num_steps", "num_inference_steps", "inference_steps", "nfe"),
         *("sampling_steps", "sample_steps", "ddim_steps", "timesteps", "num_timesteps"),
     ),
+    "time": ("duration", "max_time", "hours", "minutes", "train_time", "time_limit"),
     "batch_size": ("b", "bs", "batch", "batchsize", "batch_gpu", "train_batch_size", "eval_batch_size", "max_batch_size"),
     "size": ("image_size", "img_size", "imgsz", "image_resolution", "img_resolution", "resolution", "res", "height", "width"),
     "lr": ("learning_rate", "learningrate", "lr_rate", "train_lr", "base_lr", "max_lr", "init_lr", "initial_lr"),

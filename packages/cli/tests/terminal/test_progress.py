@@ -74,16 +74,33 @@ def test_lines_are_printed_at_intervals_while_images_are_read(monkeypatch, capsy
 
 def test_lines_are_few(monkeypatch, capsys):
     monkeypatch.setattr(progress, "LINE_SECONDS", 1000.0)
-    with counting("reading pictures") as on_progress, training_progress(3, 0, 1.0) as training:
+    with counting("reading pictures") as on_progress, training_progress(3, 0, 8, 8) as training:
         for done in (1, 2, 3):
             on_progress(done, 3)
             training.at(done)
-            training.logged(done, None, 1.0)
+            training.logged(done, None)
     said = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[:3] for line in said] == [
         ["step 1/3", "epoch 1.00/3.00", "loss -"],
         ["step 3/3", "epoch 3.00/3.00", "loss -"],
     ]
+
+
+def test_a_long_interval_without_log_entries_is_not_silent(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    with training_progress(3, 0, 8, 8) as training:
+        training.at(1)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("step 1/3  epoch 1.00/3.00  loss -  ")
+
+
+def test_the_time_of_the_run_is_said_once(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "ESTIMATE_SECONDS", 0.0)
+    with training_progress(5, 1, 8, 8) as training:
+        for step in (2, 3, 4, 5):
+            training.at(step)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"about \d.* m?s for 4 steps", line)
 
 
 def test_a_terminal_shows_a_bar_while_images_are_packed(tmp_path):

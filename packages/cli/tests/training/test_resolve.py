@@ -74,6 +74,13 @@ def test_a_cosine_learning_rate_ends_with_the_steps_it_began_with():
     assert resolved({"steps": 70}).decay_steps is None
 
 
+def test_a_short_run_whose_learning_rate_falls_has_a_short_warm_up():
+    warmups = [resolved({"steps": steps}, "images-64").warmup for steps in (8000, 2000, 500, 7)]
+    assert warmups == [200, 200, 50, 0]
+    assert resolved({"steps": 500, "warmup": 200}, "images-64").warmup == 200
+    assert resolved({"steps": 500}, "medium").warmup == 500, "its learning rate stays"
+
+
 @pytest.mark.parametrize("name", SCHEDULE_NAMES)
 def test_the_default_prediction_can_be_sampled_under_every_schedule(name):
     prediction = resolved({"schedule": name}).prediction

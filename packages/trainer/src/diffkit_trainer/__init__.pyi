@@ -41,9 +41,9 @@ from .training.cost_estimate import CostEstimate, estimate_cost
 from .training.ema import EMA
 from .training.losses import LOSSES, loss, losses
 from .training.lr_schedules import LR_SCHEDULES
+from .training.precision import PRECISIONS, fastest_precision
 from .training.timesteps import TIMES
 from .training.trainer import Trainer, TrainStep
-from .training.validate import PRECISIONS
 
 __all__ = [
     "ANIMATION_FORMATS",
@@ -94,6 +94,7 @@ __all__ = [
     "describe_export",
     "estimate_cost",
     "evaluate",
+    "fastest_precision",
     "free_memory",
     "grid",
     "grid_size",

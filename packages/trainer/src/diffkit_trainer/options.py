@@ -18,6 +18,7 @@ __all__ = [
     "Options",
     "Positive",
     "PositiveInt",
+    "Precision",
     "nearest",
     "options_of",
     "shown",
@@ -50,6 +51,10 @@ def Help(text: str) -> Meta:  # noqa: N802  (it stands where a type stands)
 
 Weighting: TypeAlias = Annotated[str, WordsOf("diffkit_schedules.loss_weighting:WEIGHTINGS")]
 LrSchedule: TypeAlias = Annotated[str, WordsOf("diffkit_trainer.training.lr_schedules:LR_SCHEDULES")]
+Precision: TypeAlias = Annotated[
+    Literal["auto", "fp32", "bf16", "fp16"],
+    Help("Mixed precision (torch.autocast): fp32, bf16, fp16, or auto, which is bf16 where the device computes it faster."),
+]
 
 
 class OptionError(ValueError):
@@ -165,7 +170,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Decay | Annotated[tuple[Decay, ...], Meta(min_length=1)],
         Help("EMA decay. Several, such as 0.999,0.9999, give one average each; samples use the first."),
     ] = 0.999
-    precision: Annotated[Literal["fp32", "bf16", "fp16"], Help("Mixed precision (torch.autocast).")] = "fp32"
+    precision: Precision = "fp32"
     compile: Annotated[bool, Help("Compile the network with torch.compile.")] = False
     channels_last: Annotated[bool, Help("Memory format channels_last: about 5% faster on a CPU.")] = False
     shard: Annotated[bool, Help("Split the weights over the processes (FSDP).")] = False

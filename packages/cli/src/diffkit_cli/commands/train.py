@@ -9,7 +9,7 @@ import typer
 from diffkit_cli.errors import UsageError
 from diffkit_cli.flags import Text, Work, one_of
 from diffkit_cli.training.options import FLAGS, OPTIONS, choices
-from diffkit_cli.training.parse import parse_classes, parse_flags, parse_set, read_toml
+from diffkit_cli.training.parse import parse_classes, parse_flags, parse_set, parse_time, read_toml
 
 __all__ = ["train"]
 
@@ -26,6 +26,13 @@ def train(
     data: Annotated[Text, typer.Argument(metavar="DATA", help=OPTIONS["data"].help)] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/ and the name of the data.", metavar="RUN")] = None,
     steps: Annotated[Text, _flag("steps")] = None,
+    time: Annotated[
+        Text,
+        typer.Option(
+            metavar="TIME",
+            help="Train for about so long, such as 45m or 1h30m, in place of --steps; the learning rate falls to 0.",
+        ),
+    ] = None,
     batch_size: Annotated[Text, _flag("batch_size")] = None,
     size: Annotated[Text, _flag("size")] = None,
     preset: Annotated[Text, _flag("preset")] = None,
@@ -60,6 +67,13 @@ def train(
     flags = parse_flags({name: ctx.params[name] for name in ("data", *FLAGS)})
     below, above = read_toml(config) if config else {}, parse_set(settings or [])
     given = below | parse_classes(classes, below, above) | flags | above
+    seconds = None if time is None else parse_time(time)
+    if seconds is not None:
+        if (flags | above).get("steps") is not None:
+            raise UsageError("--time and --steps contradict each other: leave one of them out")
+        if resume:
+            raise UsageError("--time is for a new run, a resumed one has its number of steps: give more --steps instead")
+        given.pop("steps", None)
     from diffkit_cli.training.session import run_training
 
-    return partial(run_training, given, out, resuming=resume, skip_bad=skip_bad, dry=dry_run, as_json=json)
+    return partial(run_training, given, out, resuming=resume, skip_bad=skip_bad, seconds=seconds, dry=dry_run, as_json=json)

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from diffkit_cli.terminal.console import console
+from diffkit_cli.terminal.console import console, plural
 from diffkit_cli.terminal.streams import visible
 
 __all__ = ["Smoothed", "TrainingProgress", "counting", "duration", "training_progress"]
 
 SMOOTHING = 0.98
 LINE_SECONDS = 5.0
+QUIET_SECONDS = 30.0
+"""The longest time without a line, where log entries are rarer."""
+
+ESTIMATE_SECONDS = 3.0
+"""The steps that the estimate of a run's duration is made from take at least so long."""
 
 
 @dataclass
@@ -40,49 +45,75 @@ class Smoothed:
 
 
 class TrainingProgress:
-    """The progress of a training run; the loss is shown when it is logged, for reading it waits for the device."""
+    """The progress of a training run; the loss is shown when it is logged, for reading it waits for the device.
 
-    def __init__(self, steps: int, start: int, epoch: float, bar: Progress | None) -> None:
-        self.steps, self.start, self.epoch, self.bar = steps, start, epoch, bar
-        self._loss, self._logged, self._begun, self._said = Smoothed(), start, time.monotonic(), float("-inf")
+    After a few seconds it says how long the run takes.
+    """
+
+    def __init__(self, steps: int, start: int, images: int, batch_size: int, bar: Progress | None) -> None:
+        self.steps, self.start, self.images, self.batch_size, self.bar = steps, start, images, batch_size, bar
+        self._smoothed, self._loss, self._logged = Smoothed(), "-", start
+        self._begun = self._said = time.monotonic()
+        self._first: tuple[int, float] | None = None
+        self._estimated = False
         if bar is not None:
             self._task = bar.add_task("training", total=steps, completed=start, epoch=self._epoch(start), loss="-", rate="-")
 
     def at(self, step: int) -> None:
         """Show a step."""
+        now = time.monotonic()
+        self._estimate(step, now)
         if self.bar is not None:
             self.bar.update(self._task, completed=step, epoch=self._epoch(step))
+        elif now - self._said >= QUIET_SECONDS:
+            self._line(step, now)
 
-    def logged(self, step: int, loss: float | None, rate: float) -> None:
-        """Show the mean loss since the last call, None for none, and the images per second."""
-        smooth = "-" if loss is None else f"{self._loss.add(loss, max(step - self._logged, 1)):.4f}"
-        self._logged = step
+    def logged(self, step: int, loss: float | None) -> None:
+        """Show the mean loss since the last call, None for none."""
+        if loss is not None:
+            self._loss = f"{self._smoothed.add(loss, max(step - self._logged, 1)):.4f}"
+        first, self._logged, now = self._logged == self.start, step, time.monotonic()
         if self.bar is not None:
-            self.bar.update(self._task, loss=smooth, rate=f"{rate:.0f}")
-            return
-        now = time.monotonic()
-        if now - self._said < LINE_SECONDS and step < self.steps:
-            return
+            self.bar.update(self._task, loss=self._loss, rate=f"{self._rate(step, now):.0f}")
+        elif first or now - self._said >= LINE_SECONDS or step >= self.steps:
+            self._line(step, now)
+
+    def _estimate(self, step: int, now: float) -> None:
+        """Say once how long the run takes. The first step is not counted: it takes longer than the others."""
+        if self._first is None:
+            self._first = step, now
+        first, since = self._first
+        if not self._estimated and step - first >= 2 and now - since >= ESTIMATE_SECONDS:
+            self._estimated = True
+            seconds = since - self._begun + (self.steps - first) * (now - since) / (step - first)
+            console.print(f"about {duration(seconds)} for {plural(self.steps - self.start, 'step')}")
+
+    def _line(self, step: int, now: float) -> None:
         self._said = now
         left = duration(round((self.steps - step) * (now - self._begun) / max(step - self.start, 1)))
-        console.print(f"step {step}/{self.steps}  epoch {self._epoch(step)}  loss {smooth}  {rate:.0f} images/s  {left} left")
+        rate = f"{self._rate(step, now):.0f} images/s"
+        console.print(f"step {step}/{self.steps}  epoch {self._epoch(step)}  loss {self._loss}  {rate}  {left} left")
+
+    def _rate(self, step: int, now: float) -> float:
+        return (step - self.start) * self.batch_size / max(now - self._begun, 1e-9)
 
     def _epoch(self, step: int) -> str:
-        return f"{step / self.epoch:.2f}/{self.steps / self.epoch:.2f}"
+        done, total = (count * self.batch_size / self.images for count in (step, self.steps))
+        return f"{done:.2f}/{total:.2f}"
 
 
 @contextmanager
-def training_progress(steps: int, start: int, epoch: float) -> Iterator[TrainingProgress]:
-    """Progress of a training run from step `start` to `steps`; epoch: the number of steps in an epoch."""
+def training_progress(steps: int, start: int, images: int, batch_size: int) -> Iterator[TrainingProgress]:
+    """Progress of a training run from step `start` to `steps`, with batches of batch_size of so many images."""
     if not console.is_terminal:
-        yield TrainingProgress(steps, start, epoch, None)
+        yield TrainingProgress(steps, start, images, batch_size, None)
         return
     columns = (
         *(BarColumn(20), MofNCompleteColumn(), _text("epoch {task.fields[epoch]}")),
         *(_text("loss {task.fields[loss]}"), _text("{task.fields[rate]} images/s"), TimeRemainingColumn()),
     )
     with Progress(*columns, console=console) as bar:
-        yield TrainingProgress(steps, start, epoch, bar)
+        yield TrainingProgress(steps, start, images, batch_size, bar)
 
 
 @contextmanager

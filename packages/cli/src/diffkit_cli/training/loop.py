@@ -62,7 +62,7 @@ def _loop(
     begun, first = time.monotonic(), trainer.step
     saved, saved_at = first or -1, begun
     with (
-        training_progress(steps, first, len(trainer.images) / options.batch_size) as progress,
+        training_progress(steps, first, len(trainer.images), options.batch_size) as progress,
         _saved_on_error(trainer, saver, document),
     ):
         for step, _ in trainer.run(steps):
@@ -78,7 +78,7 @@ def _loop(
                     append_log(run, entry)
                 for logger in loggers:
                     logger.log(entry)
-                progress.logged(step, entry["loss"], rate)
+                progress.logged(step, entry["loss"])
             stop = world.any(bool(stopped()))
             if not stop and (step % options.save_every == 0 or step == steps or _due(options.save_minutes, saved_at, trainer)):
                 saver.save(trainer, document)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 from diffkit_schedules import SCHEDULES
 from diffkit_trainer import LOGGERS
-from diffkit_trainer.options import Help, Option, OptionError, Options, PositiveInt, nearest, options_of
+from diffkit_trainer.options import Help, Option, OptionError, Options, PositiveInt, Precision, nearest, options_of
 from msgspec import Meta
 
 from diffkit_cli.errors import UsageError, flag
@@ -44,6 +44,7 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = False
     schedule: Annotated[str, Help("Noise schedule. Default: the preset's, else offset_cosine. One of:")] = "offset_cosine"
     steps: Annotated[PositiveInt, Help("Optimiser updates in total. Default: the preset's.")] = 30_000
+    precision: Precision = "auto"
     device: Annotated[str, Help("auto, cpu, cuda, cuda:1, mps ...")] = "auto"
     log_every: Annotated[PositiveInt, Help("Steps between log entries.")] = 50
     sample_every: Annotated[PositiveInt, Help("Steps between previews.")] = 1000
@@ -105,7 +106,7 @@ def choices(name: str) -> tuple[str, ...]:
     """The words that the option takes, those that other distributions register included; none where it takes anything.
 
     >>> choices("precision"), choices("flip"), choices("steps")
-    (('fp32', 'bf16', 'fp16'), ('false', 'true'), ())
+    (('auto', 'fp32', 'bf16', 'fp16'), ('false', 'true'), ())
     """
     if name in REGISTERED:
         return tuple(REGISTERED[name])

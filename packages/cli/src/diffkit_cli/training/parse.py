@@ -1,5 +1,6 @@
 """The options of a training run as people write them: KEY=VALUE and TOML, both checked by `check`."""
 
+import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from diffkit_cli.errors import UsageError
 from diffkit_cli.terminal.streams import visible
 from diffkit_cli.training.options import CLASS_DROPOUT, OPTIONS, Given, TrainOptions, check
 
-__all__ = ["parse_classes", "parse_flags", "parse_set", "read_toml", "to_toml"]
+__all__ = ["parse_classes", "parse_flags", "parse_set", "parse_time", "read_toml", "to_toml"]
 
 MAX_BYTES = 2**20
 
@@ -65,6 +66,20 @@ def parse_classes(classes: bool | None, config: Given, settings: Given) -> Given
         raise UsageError(f"{name} and --set class_dropout={shown(dropout)} contradict each other: leave one of them out")
     found = config.get("class_dropout")
     return {"class_dropout": (CLASS_DROPOUT if found is None else found) if classes else None}
+
+
+def parse_time(text: str) -> float:
+    """A duration such as 45m, 1h30m or 90s, in seconds. Raises UsageError for anything else, and for 0.
+
+    >>> parse_time("1h30m"), parse_time("1.5h"), parse_time("90s")
+    (5400.0, 5400.0, 90.0)
+    """
+    number = r"(\d{1,6}(?:\.\d{1,6})?)"
+    match = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s)?", text.strip().lower(), re.ASCII)
+    seconds = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0.0
+    if not seconds:
+        raise UsageError(f"--time must be a duration above 0 such as 45m, 1h30m or 90s, got {text!r:.60}")
+    return seconds
 
 
 def parse_set(assignments: Iterable[str]) -> Given:

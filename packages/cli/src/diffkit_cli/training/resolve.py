@@ -17,6 +17,9 @@ __all__ = ["NOT_RESUMABLE", "check_together", "resolve", "resolve_resumed", "sto
 
 NOT_RESUMABLE = "the run's config.json cannot be resumed"
 
+MIN_WARMUPS = 10
+"""A recipe's warm-up takes at most one in so many steps of a run whose learning rate falls to 0: a short run has a short one."""
+
 PRESET_OF_SIDE = ((16, "small"), (36, "images-32"))
 """The default preset of images up to a side; larger ones have "images-64"."""
 
@@ -31,6 +34,8 @@ def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
     values = {**recipe_of(preset), **_set(given), "preset": preset, "size": size}
     values.setdefault("prediction", _prediction_for(_schedule(values)))
     if values.get("lr_schedule", "constant") != "constant":
+        if given.get("warmup") is None and "warmup" in values:
+            values["warmup"] = min(values["warmup"], values["steps"] // MIN_WARMUPS)
         # fixed at the start: a run that is resumed for more steps must not jump to another learning rate
         values["decay_steps"] = values.get("decay_steps") or values["steps"]
     return TrainOptions(**values)
@@ -56,7 +61,8 @@ def resolve_resumed(stored: RunConfig, given: Given) -> TrainOptions:
     one, other = stored.schedule.get("name"), before.schedule
     if one != other:
         raise RunError(f"the run's config.json names two schedules: {one!r:.60} and {other!r:.60}")
-    after = msgspec.structs.replace(before, **_set(given))
+    asked = {name: value for name, value in _set(given).items() if (name, value) != ("precision", "auto")}
+    after = msgspec.structs.replace(before, **asked)
     for name in set(OPTIONS) - set(RESUMABLE) - set(CHANGEABLE):
         was, now = getattr(before, name), getattr(after, name)
         if was != now:

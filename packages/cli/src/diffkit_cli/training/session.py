@@ -1,11 +1,13 @@
 """A training from its options to its end: new or resumed, dry or real."""
 
 import signal
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from typing import Any
 
-from diffkit_trainer import DataError, Images, Trainer, World, pick_device, process_group
+from diffkit_trainer import DataError, Images, Trainer, World, fastest_precision, pick_device, process_group
 from diffkit_unet import keep_memory
 from msgspec.structs import replace
 
@@ -18,12 +20,14 @@ from diffkit_cli.training.build import build_trainer, config_of, network_config_
 from diffkit_cli.training.classes import say_classes, with_classes
 from diffkit_cli.training.data import open_data, require_apart
 from diffkit_cli.training.dry_run import dry_run
+from diffkit_cli.training.duration import steps_until
 from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory import require_training_memory
 from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
 from diffkit_cli.training.resolve import check_together, resolve
 from diffkit_cli.training.resume import open_run
 from diffkit_cli.training.run_folder import default_out, enter_new, refuse_run_as_data, require_new
+from diffkit_cli.training.summary import print_summary
 
 __all__ = ["run_training"]
 
@@ -32,14 +36,24 @@ EARLY = ("data", "size", "pack", "device")
 
 
 def run_training(
-    given: Given, out: Path | None, *, resuming: bool, skip_bad: bool, dry: bool = False, as_json: bool = False
+    given: Given,
+    out: Path | None,
+    *,
+    resuming: bool,
+    skip_bad: bool,
+    seconds: float | None = None,
+    dry: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Train into a run folder and return the exit code: 0, or 128 + the number of the signal that stopped it, once saved.
 
-    dry: write nothing; see `dry_run`, also for as_json. Under torchrun every process calls this; the first one locks the folder
-    and writes.
+    seconds: how long it takes, in place of a number of steps, see `steps_until`. dry: write nothing; see `dry_run`, also for
+    as_json. Under torchrun every process calls this; the first one locks the folder and writes.
     """
+    begun = time.monotonic()
     check_together(given)
+    if seconds is not None:
+        given = {"lr_schedule": "cosine", **given}  # so that it ends at 0 in time
     data = given.get("data") or "digits"
     refuse_run_as_data(data, resuming=resuming)
     run = out or default_out(data)
@@ -62,10 +76,7 @@ def run_training(
         images, size = _open(early, run, skip_bad=skip_bad, resuming=resuming)
         if stored is not None and images.fingerprint != stored.data.fingerprint:
             raise UsageError(f"{early['data']}: not the images that {run} was trained on: give these, or another --out")
-        if resumed is not None:
-            options, unused = resumed.options, ""
-        else:
-            options, unused = with_classes(resolve(given, min(images.shape[1:]), size), given, images)
+        options, unused = (resumed.options, "") if resumed else _new_options(given, images, size, device)
         say_classes(options, images, unused)
         network = network_config_of(options, images, stored)
         require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
@@ -74,6 +85,11 @@ def run_training(
         with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
             world, device = held.enter_context(process_group(device, options.process_timeout))
         stopped = None if dry else held.enter_context(caught_signals(silent=not first))
+        if seconds is not None:
+            steps = steps_until(build_trainer(options, network, images, None, world, device), begun, seconds)
+            options, _ = _new_options(given | {"steps": steps}, images, size, device)
+        if stored is None:
+            print_summary(options, len(images), chosen_precision=given.get("precision") in (None, "auto"))
         trainer = build_trainer(options, network, images, stored, world, device)
         if resumed is not None:
             resumed.restore(run, trainer)
@@ -85,6 +101,14 @@ def run_training(
             return 0
         config = replace(config_of(options, trainer, network, stored), changes=resumed.changes if resumed else [])
         return _run(run, options, trainer, config, stopped)
+
+
+def _new_options(given: Given, images: Images, size: int | None, device: Any) -> tuple[TrainOptions, str]:
+    """The options of a new run, all resolved, and why the classes of its data are not used."""
+    options, unused = with_classes(resolve(given, min(images.shape[1:]), size), given, images)
+    if options.precision == "auto":
+        options = replace(options, precision=fastest_precision(device))
+    return options, unused
 
 
 def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[Images, int | None]:

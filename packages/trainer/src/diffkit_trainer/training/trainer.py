@@ -19,9 +19,10 @@ from diffkit_trainer.training.experiment import experiment
 from diffkit_trainer.training.losses import losses
 from diffkit_trainer.training.muon import matrices_of
 from diffkit_trainer.training.optimiser import Optimiser
+from diffkit_trainer.training.precision import PRECISIONS, fastest_precision
 from diffkit_trainer.training.running_metrics import RunningMetrics
 from diffkit_trainer.training.training_data import TrainingData
-from diffkit_trainer.training.validate import PRECISIONS, validate_network, validate_options, validate_preconditioner
+from diffkit_trainer.training.validate import validate_network, validate_options, validate_preconditioner
 from diffkit_trainer.training.wrap import summed_over_processes, wrap
 
 __all__ = ["TrainStep", "Trainer"]
@@ -79,11 +80,14 @@ class Trainer:
     ) -> None:
         if "prediction" in changes:
             changes["prediction"] = prediction_name(changes["prediction"])
-        self.options = options = (options or Options()).changed(**changes)
+        self.device, self.world = torch.device(device), world
+        options = (options or Options()).changed(**changes)
+        if options.precision == "auto":
+            options = options.changed(precision=fastest_precision(self.device))
+        self.options = options
         validate_options(options, schedule, images, world.size)
         validate_network(model, images, options)
         validate_preconditioner(model, options, schedule)
-        self.device, self.world = torch.device(device), world
         self.model, self.ema, self._network = wrap(model, options, self.device, world)
         self.optimiser = Optimiser(self.model.parameters(), options, matrices=matrices_of(self.model))
         self.images, self.schedule = images, schedule

@@ -10,10 +10,7 @@ from diffkit_trainer.data.images import Images
 from diffkit_trainer.limits import DTYPES, MAX_AXES, MAX_TENSORS
 from diffkit_trainer.options import Options
 
-__all__ = ["PRECISIONS", "validate_network", "validate_options", "validate_preconditioner"]
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""The number formats of the network's activations; weights are float32 in all of them."""
+__all__ = ["validate_network", "validate_options", "validate_preconditioner"]
 
 
 def validate_options(options: Options, schedule: Schedule, images: Images, processes: int) -> None:
