@@ -32,7 +32,7 @@ def test_an_untrained_network_is_far_from_the_data(with_classes, tmp_path, diffk
     assert found["samples"]["kid"] > 5 * abs(found["real"]["kid"])
     assert found["samples"]["nearest_smallest"] > found["real"]["nearest_smallest"] > 0
     with Image.open(tmp_path / "near.png") as picture:
-        assert picture.height == 6 * 66 + 2
+        assert picture.height == 6 * (66 + 16) + 2, "each image has its class as caption"
     assert read_metadata(tmp_path / "near.png")["command"] == "evaluate"
 
 

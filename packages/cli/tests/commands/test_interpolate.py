@@ -3,7 +3,8 @@
 import hashlib
 
 import pytest
-from diffkit_trainer import read_metadata
+import torch
+from diffkit_trainer import grid, read_metadata
 from PIL import Image
 
 from ..helpers import frames, near, one_line, pixels, size_of
@@ -45,6 +46,12 @@ def test_each_row_has_its_class(with_classes, tmp_path, diffkit):
     for name, seed, ends in (("digit3", 0, rows[:3:2]), ("5", 2, rows[3::2])):
         assert diffkit("sample", with_classes, "-n", 2, "--seed", seed, "--class", name, *options, tmp_path / name)[0] == 0
         assert near(ends, pixels(tmp_path / name))
+    film = ["--gif", tmp_path / "rows.gif"]
+    assert diffkit("interpolate", with_classes, *shape, *film, *options, tmp_path / "rows.png")[0] == 0
+    images = torch.tensor(rows, dtype=torch.uint8).view(6, 1, 8, 8)
+    captions = ["digit3", "", "", "digit5", "", ""]
+    assert pixels(tmp_path / "rows.png") == [list(grid(images, 3, captions=captions).tobytes())]
+    assert frames(tmp_path / "rows.gif")[0] == list(grid(images[::3], 1, captions=captions[::3]).tobytes())
     note = read_metadata(tmp_path / "rows" / "00000.png")
     assert (note["classes"], note["guidance"]) == (["digit3", "5"], 2.0)
 

@@ -4,8 +4,9 @@ import json
 from importlib.metadata import version
 
 import pytest
+import torch
 from diffkit_cli.terminal import progress
-from diffkit_trainer import load, read_metadata, weights_hash
+from diffkit_trainer import grid, load, read_metadata, weights_hash
 from PIL import Image
 
 from ..helpers import frames, near, one_line, pixels, size_of
@@ -139,6 +140,19 @@ def test_classes_alternate_and_guidance_1_is_off(with_classes, tmp_path, diffkit
     again = ["--like", tmp_path / "turns" / "00001.png", "--out", tmp_path / "again.png"]
     assert diffkit("sample", with_classes, *again)[0] == 0
     assert near([turns[1]], pixels(tmp_path / "again.png"))
+
+
+def test_a_grid_of_several_classes_has_them_as_captions(with_classes, tmp_path, diffkit):
+    options = ["--steps", 1, "-n", 3, "--class", "digit3", "--class", "5", "--out"]
+    for out in ("grid.png", "folder", "film.png"):
+        film = ["--gif", tmp_path / "film.gif"] if out == "film.png" else []
+        assert diffkit("sample", with_classes, *options, tmp_path / out, *film)[0] == 0
+    images = torch.tensor(pixels(tmp_path / "folder"), dtype=torch.uint8).view(3, 1, 8, 8)
+    expected = list(grid(images, captions=["digit3", "digit5", "digit3"]).tobytes())
+    assert pixels(tmp_path / "grid.png") == frames(tmp_path / "film.gif") == [expected]
+    one = ["--steps", 1, "-n", 3, "--class", "digit3", "--out", tmp_path / "one.png"]
+    assert diffkit("sample", with_classes, *one)[0] == 0
+    assert size_of(tmp_path / "one.png") == grid(images).size, "no captions for one class"
 
 
 def test_older_pngs_in_the_folder_are_counted(trained, tmp_path, diffkit):

@@ -24,6 +24,17 @@ def test_steps_generates_a_row_for_each_number_of_steps(trained, tmp_path, diffk
     assert read_metadata(figure)["counts"] == [1, 3]
 
 
+def test_every_row_has_the_classes(with_classes, tmp_path, diffkit):
+    figure, plain = tmp_path / "steps.png", tmp_path / "plain.png"
+    options = ["-n", 2, "--class", "digit3", "--class", "5", "--guidance", 2]
+    assert diffkit("steps", with_classes, "--steps", "1,3", *options, "--out", figure)[0] == 0
+    assert diffkit("sample", with_classes, "--steps", 3, *options, "--out", plain)[0] == 0
+    with Image.open(figure) as rows, Image.open(plain) as row:
+        second = rows.crop((rows.width - row.width, rows.height - row.height, rows.width, rows.height))
+        assert near([second.tobytes()], [row.tobytes()])
+    assert read_metadata(figure)["classes"] == ["digit3", "5"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

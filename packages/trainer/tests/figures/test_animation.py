@@ -9,12 +9,13 @@ from PIL import Image, ImageSequence
 def test_frames_are_the_grids_in_order(tmp_path, suffix, numbered):
     frames = [numbered(4) * k for k in (1, 20, 60)]
     metadata = {"seed": 7, "classes": ["\u00e9"], "note": "x" * 1000}
-    save_animation(frames, tmp_path / f"a{suffix}", metadata, columns=2, seconds=0.3)
+    captions = ["a", "b", "c", "d"]
+    save_animation(frames, tmp_path / f"a{suffix}", metadata, columns=2, captions=captions, seconds=0.3)
     assert read_metadata(tmp_path / f"a{suffix}") == metadata
     with Image.open(tmp_path / f"a{suffix}") as animation:
         durations = []
         for image, frame in zip(ImageSequence.Iterator(animation), frames, strict=True):
-            assert image.convert("L").tobytes() == grid(frame, 2).tobytes()
+            assert image.convert("L").tobytes() == grid(frame, 2, captions=captions).tobytes()
             durations.append(image.info["duration"])
     assert durations == [100, 100, 1000]
 

@@ -14,6 +14,9 @@ def test_labels_are_left_of_their_rows(numbered):
     rows = [image_to_tensor(image.crop((0, top, left, top + 42)))[0] for top in (0, 42)]
     starts = [int((row < 128).any(0).nonzero()[0]) for row in rows]
     assert starts[1] < starts[0], "labels end at the image, so the longer one starts further left"
+    captioned = labelled_grid(numbered(4), ["one", "two"], columns=2, captions=["a", "b", "c", "d"])
+    expected = grid(numbered(4), 2, captions=["a", "b", "c", "d"])
+    assert captioned.crop((captioned.width - expected.width, 0, *captioned.size)).tobytes() == expected.tobytes()
     with pytest.raises(ValueError, match="2 rows need one label each, got 1"):
         labelled_grid(numbered(4), ["one"], columns=2)
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from diffkit_trainer import grid, grid_size
 from diffkit_trainer.pixels import image_to_tensor
+from PIL import Image
 
 
 def test_every_pixel_of_a_grid(numbered):
@@ -59,6 +60,21 @@ def test_grid_refuses_other_pixels_and_options(pixels, options):
 def test_grid_size_is_the_size_of_the_grid(numbered):
     for count, size, columns in ((1, (8, 8), None), (7, (5, 40), 3), (12, (70, 9), 12)):
         assert grid(numbered(count, 1, *size), columns).size == grid_size(count, size, columns)
+
+
+def test_captions_are_below_their_images(numbered):
+    plain, captioned = (grid(numbered(3, 1, 64, 80), 2, captions=captions) for captions in ([], ["rose", "", "lily" * 9]))
+    assert captioned.size == grid_size(3, (64, 80), 2, captioned=True) == (plain.width, plain.height + 2 * 16)
+    cells = {}
+    for i, (x, y) in enumerate([(2, 2), (84, 2), (2, 84), (84, 84)]):
+        assert captioned.crop((x, y, x + 80, y + 64)).getextrema() == ((i + 1, i + 1) if i < 3 else (255, 255))
+        cells[i] = captioned.crop((x, y + 64, x + 80, y + 82))
+    assert cells[0].getextrema()[0] < 100, "black text"
+    assert cells[1].getextrema() == cells[3].getextrema() == (255, 255)
+    left, _, right, _ = Image.eval(cells[2], lambda value: 255 - value).getbbox()
+    assert 0 <= left < right <= 80, "a long caption is cut to the width of its image"
+    with pytest.raises(ValueError, match="3 images need one caption each, got 2"):
+        grid(numbered(3), captions=["a", "b"])
 
 
 def test_a_grid_with_too_many_pixels_is_refused():

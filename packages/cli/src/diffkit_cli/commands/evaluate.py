@@ -88,7 +88,7 @@ def evaluate(
         else:
             print_evaluation(found, images, f"{loaded.name}, {plan.options}", training=source == config.data.source)
         if out is not None:
-            nearest_figure(out, samples, images, found, metadata)
+            nearest_figure(out, samples, plan.captions, images, found, metadata)
             console.print(f"the samples nearest to an image of {source}, each above that image: {out}")
 
     return work

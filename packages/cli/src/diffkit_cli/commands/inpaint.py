@@ -60,14 +60,17 @@ def inpaint(
         if fraction in (0, 1):
             warn(f"{mask} is all {'white: nothing of the image is kept' if fraction else 'black: nothing is generated'}")
         known = as_array_of(~white, model.like)
-        require_image(out, options.n, plan.shape)
-        require_animations(animations, len(frame_steps(len(plan.times) - 1)), options.n, plan.shape)
+        captions = plan.captions
+        require_image(out, options.n, plan.shape, captioned=bool(captions))
+        frames = len(frame_steps(len(plan.times) - 1))
+        require_animations(animations, frames, options.n, plan.shape, captioned=bool(captions))
+        metadata = plan.metadata("inpaint") | {"rounds": rounds}
         wrap = partial(keep_known, known=x0, mask=known)
         with counting("sampling steps") as on_progress:
             samples = generate(plan, wrap=wrap, rounds=rounds, frames=bool(animations), on_progress=on_progress)
-            frames = write_samples(samples, out, plan.metadata("inpaint") | {"rounds": rounds})
+            pixels = write_samples(samples, out, metadata, captions=captions)
         for path in animations:
-            save_animation(frames, path)
+            save_animation(pixels, path, metadata | {"grid": True}, captions=captions)
         how = f"{fraction:.0%} generated, {options}, {plural(rounds, 'round')} each, seed {options.seed}"
         files = ", ".join(map(str, (out, *animations)))
         console.print(f"{plural(options.n, 'image')} from {loaded.name}, {how}: {files}")

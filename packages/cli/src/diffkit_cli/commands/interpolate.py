@@ -66,8 +66,10 @@ def interpolate(
         if images:
             defaults |= {"steps": STEPS_BETWEEN_IMAGES, "spacing": "uniform", "classes": null_class(loaded.model.config)}
         plan = make_plan(loaded, defaults | given | {"n": rows})
-        require_image(out, rows * columns, plan.shape, columns=columns)
-        require_animations(animations, max(1, 2 * columns - 2), rows, plan.shape, columns=1)
+        captions = plan.captions
+        require_image(out, rows * columns, plan.shape, columns=columns, captioned=bool(captions))
+        frames = max(1, 2 * columns - 2)
+        require_animations(animations, frames, rows, plan.shape, columns=1, captioned=bool(captions))
         if images:
             with console.status("inverting the images"):
                 ends = encoded_images(plan, images)
@@ -82,11 +84,14 @@ def interpolate(
             metadata["rows"] = rows
         with counting("images") as on_progress:
             samples = between(plan, ends, columns, frames=bool(animations), on_progress=on_progress)
-            kept = write_samples(samples, out, metadata, of_image=lambda metadata, i: metadata, columns=columns)
+            of_images = [word for caption in captions for word in (caption, *[""] * (columns - 1))]
+            kept = write_samples(
+                samples, out, metadata, of_image=lambda metadata, i: metadata, columns=columns, captions=of_images
+            )
         if animations:
-            frames = [kept[0][column::columns] for column in range(columns)]
+            film = [kept[0][column::columns] for column in range(columns)]
             for path in animations:
-                save_animation(frames + frames[-2:0:-1], path, columns=1, hold_last=False)
+                save_animation(film + film[-2:0:-1], path, metadata, columns=1, captions=captions, hold_last=False)
         ends_named = f"{images[0]} and {images[1]}" if images else "two noises"
         what = f"{plural(rows, 'row')} of {plural(columns, 'image')} from {loaded.name}, between {ends_named}"
         console.print(f"{what}: {', '.join(map(str, (out, *animations)))}")

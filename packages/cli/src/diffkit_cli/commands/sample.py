@@ -54,14 +54,16 @@ def sample(
             weights = f"weights {before.weights}; {loaded.name} has {loaded.weights}"
             warn(f"{like} was generated with other {weights}: the images will differ")
         plan = make_plan(loaded, chosen, init=init, like=before)
-        require_image(out, plan.options.n, plan.shape)
-        require_animations(animations, len(frame_steps(len(plan.times) - 1)), plan.options.n, plan.shape)
+        captions = plan.captions
+        require_image(out, plan.options.n, plan.shape, captioned=bool(captions))
+        frames = len(frame_steps(len(plan.times) - 1))
+        require_animations(animations, frames, plan.options.n, plan.shape, captioned=bool(captions))
         with counting("sampling steps") as on_progress:
             samples = generate(plan, batch_size=given.get("batch_size"), frames=bool(animations), on_progress=on_progress)
             single = plan.options.n == 1 and before is not None and not before.grid
-            frames = write_samples(samples, out, plan.metadata("sample"), single=single)
+            pixels = write_samples(samples, out, plan.metadata("sample"), captions=captions, single=single)
         for path in animations:
-            save_animation(frames, path)
+            save_animation(pixels, path, plan.metadata("sample") | {"grid": True}, captions=captions)
         files = ", ".join(map(str, (out, *animations)))
         console.print(f"{plural(plan.options.n, 'image')} from {loaded.name}, {plan.options}, seed {plan.options.seed}: {files}")
 

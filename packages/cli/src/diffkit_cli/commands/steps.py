@@ -53,20 +53,23 @@ def steps(
         loaded = open_model(run, raw=raw, step=given.get("step"), device=device)
         plans = [make_plan(loaded, {"n": COLUMNS, **given, "steps": count}) for count in counts]
         options, shape = plans[0].options, plans[0].shape
-        require_image(out, options.n * len(counts), shape, columns=options.n, copies=2, folder=False)
-        rows, captions = [], list[str]()
+        captions = plans[0].captions * len(counts)
+        images = options.n * len(counts)
+        require_image(out, images, shape, columns=options.n, captioned=bool(captions), copies=2, folder=False)
+        rows, labels = [], list[str]()
         with counting("rows") as on_progress:
             for pixels, seconds, count in timed_samples(plans):
                 rows.append(pixels)
-                captions.append(f"{plural(count, 'step')}\n{duration(seconds)}")
+                labels.append(f"{plural(count, 'step')}\n{duration(seconds)}")
                 on_progress(len(rows), len(counts))
         metadata = plans[0].metadata("steps") | {"counts": counts}
         del metadata["steps"]
-        save_png(labelled_grid(concatenated(rows), captions, columns=options.n), out, metadata)
+        figure = labelled_grid(concatenated(rows), labels, columns=options.n, captions=captions)
+        save_png(figure, out, metadata)
         what = f"{plural(len(counts), 'row')} of {plural(options.n, 'image')} from {loaded.name}, of the same noise"
         console.print(f"{what}, {options.sampler}, seed {options.seed}: {out}")
-        for caption in captions:
-            console.print("  " + caption.replace("\n", ": "))
+        for label in labels:
+            console.print("  " + label.replace("\n", ": "))
 
     return work
 

@@ -102,19 +102,30 @@ def print_evaluation(found: Evaluation, images: Images, title: str, *, training:
     results().print(f"{features}. {explained}.{copies}")
 
 
-def nearest_figure(out: Path, samples: Any, images: Images, found: Evaluation, metadata: dict[str, Any]) -> None:
-    """Write blocks of two rows: the samples nearest to an image of the data, and that image below each."""
+def nearest_figure(
+    out: Path, samples: Any, classes: Sequence[str], images: Images, found: Evaluation, metadata: dict[str, Any]
+) -> None:
+    """Write blocks of two rows: the samples nearest to an image of the data, and that image below each.
+
+    classes: of the samples, as captions of both; empty for no captions.
+    """
     distances = found.distances.tolist()
     order = sorted(range(len(distances)), key=distances.__getitem__)[: COLUMNS * BLOCKS]
     columns = min(COLUMNS, len(order))
     xp = namespace(samples)
-    rows, captions = [], list[str]()
+    rows, labels, captions = [], list[str](), list[str]()
     for start in range(0, len(order) - len(order) % columns, columns):
         block = order[start : start + columns]
         nearest = [int(found.nearest[k]) for k in block]
         rows += [xp.stack([samples[k] for k in block]), xp.stack([images.pixels[k] for k in nearest])]
-        captions += [f"sample\n{distances[block[0]]:.1f} - {distances[block[-1]]:.1f} from", "nearest\nin the data"]
-    save_png(labelled_grid(xp.concat(rows), captions, columns=columns), out, metadata)
+        if classes:
+            captions += [*(classes[k] for k in block), *(_class_of(images, k) for k in nearest)]
+        labels += [f"sample\n{distances[block[0]]:.1f} - {distances[block[-1]]:.1f} from", "nearest\nin the data"]
+    save_png(labelled_grid(xp.concat(rows), labels, columns=columns, captions=captions), out, metadata)
+
+
+def _class_of(images: Images, k: int) -> str:
+    return "" if images.labels is None else images.classes[int(images.labels[k])]
 
 
 def _features(found: Evaluation, images: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from diffkit_cli.errors import UsageError, nearest
 from diffkit_cli.run_config import RunConfig
 
-__all__ = ["NULL", "class_labels", "class_names", "classes_in_turn", "null_class"]
+__all__ = ["NULL", "class_captions", "class_labels", "class_names", "classes_in_turn", "null_class"]
 
 NULL = "none"
 """The name of the null class, that of unconditional samples, unless a class has it."""
@@ -50,6 +50,11 @@ def class_names(config: RunConfig, labels: Sequence[int]) -> list[str]:
     """The names of classes; a class without a name has its number, the null class is `NULL`."""
     names = config.data.classes
     return [NULL if label == config.num_classes else names[label] if label < len(names) else str(label) for label in labels]
+
+
+def class_captions(config: RunConfig, labels: Sequence[int] | None) -> list[str]:
+    """The class of each image in words, for a figure of several classes; empty where all images are of one class, or of none."""
+    return class_names(config, labels or ()) if len(set(labels or ())) > 1 else []
 
 
 def _require_learned(config: RunConfig, count: int, used: set[int], guidance: float) -> None:

@@ -28,11 +28,19 @@ def require_memory(what: str, needed: int, way_out: str, device: Any = "cpu") ->
 
 
 def require_image(
-    out: Path, count: int, shape: tuple[int, int, int], *, columns: int | None = None, copies: int = 1, folder: bool = True
+    out: Path,
+    count: int,
+    shape: tuple[int, int, int],
+    *,
+    columns: int | None = None,
+    captioned: bool = False,
+    copies: int = 1,
+    folder: bool = True,
 ) -> None:
     """Raises OSError where `out` cannot be written, UsageError where the images are too many for one grid, or for the memory.
 
-    shape: of each image, (C, H, W). copies: of the grid in memory. folder: whether the command can write a folder instead.
+    shape: of each image, (C, H, W). captioned: whether the images of a grid have captions. copies: of the grid in memory.
+    folder: whether the command can write a folder instead.
     """
     grid = out.suffix.lower() == ".png"
     require_creatable(out if grid else out / "00000.png")
@@ -40,7 +48,7 @@ def require_image(
         channels, height, width = shape
         way_out = f"use fewer images, a smaller --size{' or --out FOLDER' if folder else ''}"
         try:
-            grid_width, grid_height = grid_size(count, (height, width), columns)
+            grid_width, grid_height = grid_size(count, (height, width), columns, captioned=captioned)
         except ValueError as error:
             raise UsageError(f"{out}: {error}: {way_out}") from None
         needed = count * channels * height * width + copies * BYTES_PER_PIXEL[channels] * grid_width * grid_height
@@ -48,7 +56,13 @@ def require_image(
 
 
 def require_animations(
-    paths: Sequence[Path], frames: int, count: int, shape: tuple[int, int, int], *, columns: int | None = None
+    paths: Sequence[Path],
+    frames: int,
+    count: int,
+    shape: tuple[int, int, int],
+    *,
+    columns: int | None = None,
+    captioned: bool = False,
 ) -> None:
     """Raises OSError where a path cannot be written, UsageError where the frames are too large for the format or the memory."""
     channels, height, width = shape
@@ -56,7 +70,7 @@ def require_animations(
     for path in paths:
         require_creatable(path)
         try:
-            grid_width, grid_height = animation_size(count, (height, width), path, columns)
+            grid_width, grid_height = animation_size(count, (height, width), path, columns, captioned=captioned)
         except ValueError as error:
             raise UsageError(f"{path}: {error}: {way_out}") from None
         needed = frames * (count * channels * height * width + BYTES_PER_PIXEL[channels] * grid_width * grid_height)

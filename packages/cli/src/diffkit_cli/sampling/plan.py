@@ -9,7 +9,7 @@ from diffkit_samplers import grid
 from diffkit_schedules import Schedule
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.sampling.class_labels import class_labels, classes_in_turn
+from diffkit_cli.sampling.class_labels import class_captions, class_labels, classes_in_turn
 from diffkit_cli.sampling.init_image import InitImage, open_init
 from diffkit_cli.sampling.loading import LoadedModel
 from diffkit_cli.sampling.metadata import SampleMetadata, options_metadata
@@ -40,6 +40,11 @@ class Plan(NamedTuple):
     def shape(self) -> tuple[int, int, int]:
         """The shape of each image, (C, H, W)."""
         return self.model.shape[0], *self.options.size
+
+    @property
+    def captions(self) -> list[str]:
+        """The class of each image, see `class_captions`."""
+        return class_captions(self.model.config, self.labels)
 
     def metadata(self, command: str) -> dict[str, Any]:
         """The metadata of all images that a command generates by this plan."""

@@ -1,6 +1,6 @@
 """Samples written as they are generated, with their metadata."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ def write_samples(
     *,
     of_image: Callable[[Mapping[str, Any], int], Mapping[str, Any]] = image_metadata,
     columns: int | None = None,
+    captions: Sequence[str] = (),
     single: bool = False,
 ) -> list[Any]:
     """Write the images as one grid, or into a folder, where each batch is written as soon as it is generated.
 
-    metadata: of all images; of_image(metadata, i): of image i of a folder. single: one image, written at its own size instead of
-    in a grid. Returns the frames, each with all images; warns of other PNGs in the folder.
+    metadata: of all images; of_image(metadata, i): of image i of a folder. captions: of the images of a grid. single: one image,
+    written at its own size instead of in a grid. Returns the frames, each with all images; warns of other PNGs in the folder.
     """
     grid, count = out.suffix.lower() == ".png", 0
     pixels, frames = list[Any](), list[list[Any]]()
@@ -39,7 +40,7 @@ def write_samples(
     if grid and single:
         save_png(pixels[0][0], out, of_image(metadata, 0))
     elif grid:
-        save_images(concatenated(pixels), out, columns=columns, metadata=[{**metadata, "grid": True}])
+        save_images(concatenated(pixels), out, columns=columns, captions=captions, metadata=[{**metadata, "grid": True}])
     elif others := sum(1 for _ in out.glob("*.png")) - count:
         warn(f"{out} also holds {plural(others, 'older PNG')}")
     return [concatenated(parts) for parts in zip(*frames, strict=True)]

@@ -12,7 +12,7 @@ from diffkit_samplers import seeded
 from diffkit_trainer import Logger, Trainer, grid, save_images, save_png, side_by_side
 
 from diffkit_cli.run_config import RunConfig
-from diffkit_cli.sampling.class_labels import class_labels, classes_in_turn
+from diffkit_cli.sampling.class_labels import class_captions, class_labels, classes_in_turn
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.options import resolve
 from diffkit_cli.sampling.plan import times_of
@@ -32,22 +32,23 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
     step, path = trainer.step, run / "samples" / f"{trainer.step:08d}.png"
     metadata = {"command": "train", "step": step, "seed": trainer.options.seed}
     try:
-        average = _samples(trainer.ema.model, trainer, config)
+        average, captions = _samples(trainer.ema.model, trainer, config)
         if step < trainer.ema.warm_until:
             with _evaluating(trainer.model):
-                raw = _samples(trainer.model, trainer, config)
+                raw, _ = _samples(trainer.model, trainer, config)
             titles = f"moving average, step {step}", f"network as trained, step {step}"
             if trainer.world.first:
-                save_png(side_by_side([grid(average), grid(raw)], titles), path, metadata)
+                save_png(side_by_side([grid(each, captions=captions) for each in (average, raw)], titles), path, metadata)
         elif trainer.world.first:
-            save_images(average, path, metadata=[metadata])
+            save_images(average, path, captions=captions, metadata=[metadata])
         for logger in loggers:
             logger.images(average, step)
     except (OSError, RuntimeError, ValueError) as error:  # ValueError: samples that are not finite
         warn(f"no preview at step {step}: {str(error).splitlines()[0]}")
 
 
-def _samples(network: Any, trainer: Trainer, config: RunConfig) -> Any:
+def _samples(network: Any, trainer: Trainer, config: RunConfig) -> tuple[Any, list[str]]:
+    """The pixels of the images, and their captions."""
     model = DiffusionModel(network, trainer.schedule, config)
     given = {"n": IMAGES, "seed": trainer.options.seed, "steps": STEPS, "classes": classes_in_turn(config)}
     options = resolve(given, model.schedule, model.shape[1:], config.sampling)
@@ -55,7 +56,7 @@ def _samples(network: Any, trainer: Trainer, config: RunConfig) -> Any:
     times, noise = times_of(model.schedule, options), seeded(range(options.seed, options.seed + IMAGES), like=model.like)
     x = model.start(noise((IMAGES, *model.shape)), times[0], options)
     *_, last = model.states(x, options, times, noise=noise, labels=labels)
-    return model.pixels(last.x0)
+    return model.pixels(last.x0), class_captions(config, labels)
 
 
 @contextmanager

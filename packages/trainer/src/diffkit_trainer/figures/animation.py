@@ -22,7 +22,9 @@ MIN_FRAME_MS = 20
 LAST_FRAME_FACTOR = 10
 
 
-def animation_size(count: int, size: tuple[int, int], out: str | Path, columns: int | None = None) -> tuple[int, int]:
+def animation_size(
+    count: int, size: tuple[int, int], out: str | Path, columns: int | None = None, *, captioned: bool = False
+) -> tuple[int, int]:
     """Width and height of an animation with `count` images of size (H, W) in each frame; see `grid_size`.
 
     Raises ValueError for another suffix, for a side longer than the format allows, and as `grid_size` does.
@@ -33,7 +35,7 @@ def animation_size(count: int, size: tuple[int, int], out: str | Path, columns: 
     suffix = Path(out).suffix.lower()
     if suffix not in ANIMATION_FORMATS:
         raise ValueError(f"an animation's name must end in {' or '.join(ANIMATION_FORMATS)}, got {Path(out).name!r}")
-    width, height = grid_size(count, size, columns)
+    width, height = grid_size(count, size, columns, captioned=captioned)
     if max(width, height) > MAX_SIDE[suffix]:
         raise ValueError(f"{count} images a frame make {width}x{height} pixels, at most {MAX_SIDE[suffix]} a side go into {out}")
     return width, height
@@ -45,21 +47,22 @@ def save_animation(
     metadata: Mapping[str, Any] | None = None,
     *,
     columns: int | None = None,
+    captions: Sequence[str] = (),
     seconds: float = 3.0,
     hold_last: bool = True,
 ) -> None:
     """Write one grid for each frame, uint8 (N, 1 or 3, H, W), as .gif (at most 256 colours per frame) or .webp (lossless).
 
     All frames are shown for the same time, together for `seconds`, but each for at least 1/50 s. hold_last: show the last frame
-    ten times as long. The animation repeats without end. metadata: read by `read_metadata`. The file is written atomically.
-    Raises ValueError for no frames, and as `grid` and `animation_size` do.
+    ten times as long. captions: of the images, see `grid`. The animation repeats without end. metadata: read by `read_metadata`.
+    The file is written atomically. Raises ValueError for no frames, and as `grid` and `animation_size` do.
     """
     out = Path(out)
     suffix = out.suffix.lower()
     if not frames:
         raise ValueError("an animation needs at least one frame")
-    animation_size(len(frames[0]), (frames[0].shape[-2], frames[0].shape[-1]), out, columns)
-    first, *others = (grid(frame, columns) for frame in frames)
+    animation_size(len(frames[0]), (frames[0].shape[-2], frames[0].shape[-1]), out, columns, captioned=bool(captions))
+    first, *others = (grid(frame, columns, captions=captions) for frame in frames)
     duration = max(MIN_FRAME_MS, round(1000 * seconds / len(frames)))
     with atomic_write(out) as temporary:
         first.save(

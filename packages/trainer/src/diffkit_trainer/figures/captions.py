@@ -2,27 +2,34 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
+from diffkit_trainer.figures.font import font
 from diffkit_trainer.figures.grid import grid
 
-__all__ = ["font", "labelled_grid", "side_by_side"]
+__all__ = ["labelled_grid", "side_by_side"]
 
 MARGIN = 8
 
 
 def labelled_grid(
-    pixels: Tensor, labels: Sequence[str], *, columns: int, caption: str = "", padding: int = 2, scale: int | None = None
+    pixels: Tensor,
+    labels: Sequence[str],
+    *,
+    columns: int,
+    captions: Sequence[str] = (),
+    caption: str = "",
+    padding: int = 2,
+    scale: int | None = None,
 ) -> Image.Image:
     """A grid, see `diffkit_trainer.grid`, with a label at the left of each row and a caption below.
 
     pixels: uint8 (N, 1 or 3, H, W). A label may have several lines; it is black on white, in the middle of its row's height.
-    Raises ValueError unless there is one label for each row, and as `grid` does.
+    captions: of the images, as in `grid`. Raises ValueError unless there is one label for each row, and as `grid` does.
     """
-    image = grid(pixels, columns, padding, scale)
+    image = grid(pixels, columns, padding, scale, captions)
     rows = math.ceil(len(pixels) / columns)
     if len(labels) != rows:
         raise ValueError(f"{rows} rows need one label each, got {len(labels)}")
@@ -60,8 +67,3 @@ def side_by_side(images: Sequence[Image.Image], titles: Sequence[str]) -> Image.
         draw.text((left + image.width / 2, head / 2), title, fill="black", font=title_font, anchor="mm")
         left += image.width + MARGIN
     return canvas
-
-
-def font(size: int) -> Any:
-    """Pillow's default font at a size in pixels. Without FreeType, Pillow has it in one size only."""
-    return ImageFont.load_default(size)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw
 
-from diffkit_trainer.figures.captions import font
+from diffkit_trainer.figures.font import font
 from diffkit_trainer.figures.metadata import save_options
 from diffkit_trainer.files.atomic import atomic_write
 

@@ -31,17 +31,19 @@ def save_images(
     out: str | Path,
     *,
     columns: int | None = None,
+    captions: Sequence[str] = (),
     metadata: Sequence[Mapping[str, Any]] | None = None,
     first: int = 0,
 ) -> list[Path]:
     """Write images, uint8 (N, 1 or 3, H, W): one grid if `out` ends in .png, else a folder of 00000.png, 00001.png, ...
 
-    `grid` may enlarge the images; in a folder each has its own size. metadata: one mapping for the grid, or one for each image
-    of a folder. first: the number of the first image in a folder. Gives the paths. Raises as `grid` and `save_png` do.
+    `grid` may enlarge the images and has the captions; in a folder each image has its own size. metadata: one mapping for the
+    grid, or one for each image of a folder. first: the number of the first image in a folder. Gives the paths. Raises as `grid`
+    and `save_png` do.
     """
     out = Path(out)
     if out.suffix.lower() == ".png":
-        save_png(grid(pixels, columns), out, metadata[0] if metadata else None)
+        save_png(grid(pixels, columns, captions=captions), out, metadata[0] if metadata else None)
         return [out]
     paths = [out / f"{i:05d}.png" for i in range(first, first + len(pixels))]
     for i, path in enumerate(paths):
