@@ -142,7 +142,8 @@ def peers(session: nox.Session) -> None:
 def onnx(session: nox.Session) -> None:
     """A network exported to ONNX, run by onnxruntime, sampled from with NumPy; writes a file for `without_torch`."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", "onnx", "onnxscript", "onnxruntime", *TOOLS)
-    session.run(*PYTEST, *(f"packages/{package}/tests/extra/test_onnx.py" for package in ("unet", "cli")), *session.posargs)
+    paths = (f"packages/{package}/tests/extra/test_onnx.py" for package in ("unet", "cli"))
+    session.run(*PYTEST, "--dist", "loadfile", *paths, *session.posargs)  # the tests of a file share its exports
     session.run("diffkit", "export", "--out", DIST / "onnx" / "digits.onnx")
     session.run("diffkit", "sample", "-n", "9", "--out", DIST / "onnx" / "images")
 

@@ -1,10 +1,11 @@
-"""Draws images from a network in an ONNX file, without torch: the same as `diffkit sample`, but for two grey levels.
+"""Generates images from a network in an ONNX file, without torch: the same as `diffkit sample`, but for two grey levels.
 
     diffkit export RUN --out net.onnx                          where torch is
     pip install onnxruntime diffkit-samplers                   where it is not
     python onnx_numpy.py net.onnx -n 16 --seed 0 --out images.pgm
 
-All that sampling needs to know travels in the file: the run's config stands in its metadata, under "diffkit".
+The run's config is in the file's metadata, under "diffkit". The method is DDIM over uniform times, without a class unless one is
+given: `diffkit sample --sampler ddim --spacing uniform --class none`.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def sample(
 
     schedule = from_config(config["schedule"])
     denoise: Denoise = denoiser(network, schedule, config["prediction"], config["condition"])
-    if bound := config.get("clip"):
+    if bound := config.get("clip_x0"):
         denoise = clip(denoise, -bound, bound, keep_eps=schedule)
     image = config["image"]
     shape = (len(seeds), image["channels"], *(size or (image["height"], image["width"])))

@@ -6,11 +6,10 @@ import sys
 import pytest
 import torch
 from diffkit_cli.__main__ import main
-from diffkit_schedules import linear_betas, offset_cosine, to_config
-from diffkit_trainer import Trainer, open_images, save, write_config
+from diffkit_schedules import linear_betas, to_config
 from diffkit_unet import UNet, preset
 
-from .helpers import TINY, process
+from .helpers import TINY, process, untrained
 
 # a shell that starts the tests in the background has Ctrl-C ignored, and so would every command that they start
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -84,23 +83,3 @@ def mapped(tmp_path_factory):
     torch.nn.init.normal_(network.out.weight, std=0.2)
     other = {"schedule": to_config(linear_betas()), "condition": "index", "normalisation": {"mean": [0.5], "std": [0.5]}}
     return untrained(tmp_path_factory.mktemp("session") / "mapped", network, **other)
-
-
-def untrained(run, network, **other):
-    dropout = None if network.num_classes is None else 0.1
-    options = {"class_dropout": dropout, "condition": network.condition}
-    trainer = Trainer(network, open_images("digits"), offset_cosine(), batch_size=8, **options)
-    config = {
-        "data": {"source": "digits", "images": 1797, "fingerprint": "", "classes": [f"digit{i}" for i in range(10)]},
-        "image": {"channels": 1, "height": 8, "width": 8},
-        "normalisation": {"mean": list(trainer.normalisation.mean), "std": list(trainer.normalisation.std)},
-        "network": network.to_config(),
-        "schedule": to_config(offset_cosine()),
-        "prediction": "eps",
-        "condition": "variance",
-        "training": {"preset": "small", "batch_size": 8, "lr": 1e-3, "ema": 0.999, "seed": 0, "steps": 1},
-        **other,
-    }
-    write_config(run, config)
-    save(run, trainer, config)
-    return run

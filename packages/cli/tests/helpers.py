@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from diffkit_trainer import checkpoints
+from diffkit_schedules import offset_cosine, to_config
+from diffkit_trainer import Trainer, checkpoints, open_images, save, write_config
 from PIL import Image, ImageSequence
 
 from testing.fixtures import PythonProcess
@@ -151,3 +152,24 @@ def images(folder, sizes):
     folder.mkdir(parents=True)
     for i, size in enumerate(sizes):
         Image.new("RGB", size, (40 * i, 10, 200)).save(folder / f"{i}.png")
+
+
+def untrained(run, network, **other):
+    """A run of a network as it is."""
+    dropout = None if network.num_classes is None else 0.1
+    options = {"class_dropout": dropout, "condition": network.condition}
+    trainer = Trainer(network, open_images("digits"), offset_cosine(), batch_size=8, **options)
+    config = {
+        "data": {"source": "digits", "images": 1797, "fingerprint": "", "classes": [f"digit{i}" for i in range(10)]},
+        "image": {"channels": 1, "height": 8, "width": 8},
+        "normalisation": {"mean": list(trainer.normalisation.mean), "std": list(trainer.normalisation.std)},
+        "network": network.to_config(),
+        "schedule": to_config(offset_cosine()),
+        "prediction": "eps",
+        "condition": "variance",
+        "training": {"preset": "small", "batch_size": 8, "lr": 1e-3, "ema": 0.999, "seed": 0, "steps": 1},
+        **other,
+    }
+    write_config(run, config)
+    save(run, trainer, config)
+    return run

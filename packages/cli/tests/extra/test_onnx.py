@@ -9,8 +9,9 @@ import onnx
 import pytest
 import torch
 from diffkit_trainer import load_feature_network
+from diffkit_unet import UNet
 
-from ..helpers import TINY, keys, near, one_line, pixels, process
+from ..helpers import TINY, keys, near, one_line, pixels, process, untrained
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "onnx_numpy.py"
 
@@ -23,34 +24,51 @@ def example():
     return module
 
 
-@pytest.mark.parametrize(("n", "size"), [(3, (8, 8)), (1, (6, 10))])
-def test_numpy_and_onnx_generate_the_same_images(trained, tmp_path, diffkit, example, n, size):
-    code, _, said = diffkit("export", trained, "--out", tmp_path / "net.onnx")
-    assert code == 0, said
-    drawn = example.draw(tmp_path / "net.onnx", range(5, 5 + n), steps=3, size=size)
-    options = ["-n", n, "--seed", 5, "--steps", 3, "--size", "{}x{}".format(*size)]
-    assert diffkit("sample", trained, *options, "--out", tmp_path / "images")[0] == 0
-    assert near([list(image.tobytes()) for image in drawn], pixels(tmp_path / "images"), levels=2)
+@pytest.fixture(scope="module")
+def linear(tmp_path_factory):
+    """A run whose network has a linear part."""
+    run = tmp_path_factory.mktemp("linear") / "run"
+    options = ["--preset", "tiny", "--no-classes", "--schedule", "cosine", *TINY, *keys("linear=true")]
+    assert process("train", "--out", run, *options).returncode == 0
+    return run
 
 
-@pytest.mark.parametrize("size", [(8, 8), (6, 10)])
-def test_a_network_with_a_linear_part_is_exported(tmp_path, diffkit, example, size):
-    options = ["--preset", "tiny", "--schedule", "cosine", *TINY, *keys("linear=true")]
-    assert process("train", "--out", tmp_path / "run", *options).returncode == 0
-    assert diffkit("export", tmp_path / "run", "--out", tmp_path / "net.onnx")[0] == 0
-    drawn = example.draw(tmp_path / "net.onnx", range(2), steps=3, size=size)
-    options = ["-n", 2, "--steps", 3, "--size", "{}x{}".format(*size)]
-    assert diffkit("sample", tmp_path / "run", *options, "--out", tmp_path / "images")[0] == 0
-    assert near([list(image.tobytes()) for image in drawn], pixels(tmp_path / "images"), levels=2)
+@pytest.fixture(scope="module")
+def clipped(tmp_path_factory):
+    """A run whose x0 is clipped to a range that its samples leave."""
+    torch.manual_seed(0)
+    network = UNet(1, widths=(8, 16), block_depth=1)
+    torch.nn.init.normal_(network.out.weight, std=0.5)
+    return untrained(tmp_path_factory.mktemp("clipped") / "run", network, clip_x0=0.3)
 
 
-@pytest.mark.parametrize("label", [None, 3])
-def test_a_network_with_classes_is_exported(with_classes, tmp_path, diffkit, example, label):
-    assert diffkit("export", with_classes, "--out", tmp_path / "net.onnx")[0] == 0
-    drawn = example.draw(tmp_path / "net.onnx", range(2), steps=2, label=label)
-    named = [] if label is None else ["--class", label]
-    assert diffkit("sample", with_classes, "-n", 2, "--steps", 2, *named, "--out", tmp_path / "images")[0] == 0
-    assert near([list(image.tobytes()) for image in drawn], pixels(tmp_path / "images"), levels=2)
+@pytest.fixture(scope="module")
+def exports():
+    """The exported file of each run."""
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "label"),
+    [
+        *(("trained", (8, 8), None), ("trained", (6, 10), None), ("linear", (8, 8), None), ("linear", (6, 10), None)),
+        *(("with_classes", (8, 8), None), ("with_classes", (8, 8), 3), ("clipped", (8, 8), None)),
+    ],
+)
+def test_numpy_and_onnx_generate_the_same_images(
+    request, tmp_path_factory, tmp_path, diffkit, example, exports, kind, size, label
+):
+    run = request.getfixturevalue(kind)
+    if kind not in exports:
+        path = tmp_path_factory.mktemp("exports") / "net.onnx"
+        code, _, error = diffkit("export", run, "--out", path)
+        assert code == 0, error
+        exports[kind] = path
+    images = example.sample(exports[kind], range(5, 8), steps=3, size=size, label=label)
+    named = ["--class", "none" if label is None else label] if kind == "with_classes" else []
+    options = ["-n", 3, "--seed", 5, "--steps", 3, "--size", "{}x{}".format(*size), *named]
+    assert diffkit("sample", run, *options, "--out", tmp_path / "images")[0] == 0
+    assert near([list(image.tobytes()) for image in images], pixels(tmp_path / "images"), levels=2)
 
 
 @pytest.mark.parametrize("kind", [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT])
