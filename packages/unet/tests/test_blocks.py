@@ -89,17 +89,17 @@ def test_up_block_with_nearest_upsampling():
 @pytest.mark.parametrize(("up", "size"), [("bilinear", (4, 3)), ("nearest", (4, 3)), (None, (7, 6))])
 def test_up_block_adds_the_last_skip(up, size):
     torch.manual_seed(0)
-    block = UpBlock(5, 4, depth=2, up=up, skips="add", level="add", level_width=2, norm="layer")
-    skips, x, level = [torch.randn(2, 4, 7, 6), torch.randn(2, 4, 7, 6)], torch.randn(2, 5, *size), torch.randn(2, 2)
+    block = UpBlock(5, 4, depth=3, up=up, skips="add", level="add", level_width=2, norm="layer")
+    skips, x, level = list(torch.randn(3, 2, 4, 7, 6)), torch.randn(2, 5, *size), torch.randn(2, 2)
     expected = functional.conv2d(x, block.project.weight, block.project.bias)
     if up is not None:
         expected = functional.interpolate(expected, (7, 6), mode=up, align_corners=None if up == "nearest" else False)
-    expected = expected + skips[1]
+    expected = expected + skips[2]
     for part in block.blocks:
         expected = part(expected, level)
     assert not list(block.up.parameters() if up else []), "the 1x1 convolution is its only one"
     assert torch.equal(block(x, skips, level), expected)
-    assert [part.conv1.in_channels for part in block.blocks] == [4, 4]
+    assert [part.conv1.in_channels for part in block.blocks] == [4, 4, 4]
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -47,6 +47,7 @@ def test_normalisation_by_name_and_eps():
         assert normalisation(kind, 4).eps == eps
         assert normalisation(kind, 4, eps=0.25).eps == 0.25
         assert normalisation(kind, 4, eps=0.0).eps == 0
+    assert LayerNorm(4).eps == 1e-5
     assert normalisation("batch", 5).num_features == 5
     assert normalisation("group", 8, 4).num_groups == 4
 
