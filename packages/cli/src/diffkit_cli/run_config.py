@@ -9,7 +9,7 @@ from diffkit_samplers import METHODS, SPACINGS
 from diffkit_trainer.files import NonNegativeInt, Text, as_type, convert
 from msgspec import Meta, Struct
 
-__all__ = ["Change", "Data", "ImageShape", "Normalised", "RunConfig", "Sampling", "Side", "Start", "Trained"]
+__all__ = ["Change", "Data", "ImageShape", "Normalised", "Origin", "RunConfig", "Sampling", "Side", "Start", "Trained"]
 
 Side: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
 Start: TypeAlias = Literal["noise", "gaussian"]
@@ -52,6 +52,14 @@ class Change(Struct, frozen=True):
     after: float | int | None
 
 
+class Origin(Struct, frozen=True):
+    """The network that a training started from: the run or file, its step, and the hash of its weights."""
+
+    run: Text
+    step: NonNegativeInt
+    weights: Text
+
+
 class Trained(Struct, frozen=True):
     """The options of the training that `diffkit info` shows."""
 
@@ -83,7 +91,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     network: see `networks.network_of`. schedule: see `diffkit_trainer.read_schedule`. training: `TrainOptions` without data.
     sampling: None for the defaults. clip_x0: x0 is clipped to [-clip_x0, clip_x0] at each step. imported: the library and
     pipeline that it was imported from. versions: of the distributions that trained it. changes: to options of the training, when
-    it was resumed. Raises ValueError where the fields do not match.
+    it was resumed. fine_tuned_from: None for a training from new weights. Raises ValueError where the fields do not match.
     """
 
     data: Data
@@ -99,6 +107,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     imported: Text | None = None
     versions: Annotated[dict[Text, Text], Meta(max_length=100)] = {}
     changes: Annotated[list[Change], Meta(max_length=10_000)] = []
+    fine_tuned_from: Origin | None = None
 
     def __post_init__(self) -> None:
         channels = self.image.channels

@@ -53,7 +53,7 @@ def test_steps_below_the_current_one_are_refused(run, diffkit):
         (lambda text: text.replace('"steps": 6', '"steps": true'), "config.json: training: steps: expected int, got bool"),
         (lambda text: text.replace('"keep"', '"kept"'), "unknown option 'kept': did you mean 'keep'"),
         (lambda text: text.replace('"lr": 0.001', '"lr": -1.0'), "lr must be a number above 0, at most 1e+30, got -1.0"),
-        (lambda text: text.replace('"training"', '"trained"'), "has no training options: it cannot be resumed"),
+        (lambda text: text.replace('"training"', '"trained"'), "has no state of a training: it cannot be resumed; fine-tune it"),
     ],
 )
 def test_a_damaged_config_is_a_damaged_run(run, diffkit, damage, message):
@@ -199,9 +199,7 @@ def test_the_same_file_starts_and_resumes_a_run(tmp_path):
     )
     refused = process("train", "--resume", "--out", tmp_path / "run", *keys("clip_grad_norm=none"))
     assert refused.returncode == 2
-    assert "clip_grad_norm is 1.0 in the run to be resumed, got none: leave it out, or start another run" in one_line(
-        refused.stderr
-    )
+    assert "clip_grad_norm is 1.0 in the run to be resumed, got none: leave it out, or fine-tune it: " in one_line(refused.stderr)
 
 
 def test_a_changed_default_does_not_change_a_resumed_run(tmp_path, monkeypatch, diffkit):

@@ -63,4 +63,4 @@ def test_a_run_is_not_taken_for_data(trained):
     line = refusal(process("train", "--resume", trained), 2)
     assert f"{trained} is a run, not data: did you mean --out {trained}?" in line
     line = refusal(process("train", trained), 2)
-    assert f"{trained} is a run, not data: to resume it: diffkit train --resume --out {trained}" in line
+    assert f"{trained} is a run, not data: resume it: diffkit train --resume --out {trained}, or fine-tune it: " in line

@@ -13,7 +13,7 @@ __all__ = ["import_pipeline"]
 def import_pipeline(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Unconditional pipeline, as save_pretrained writes it.")],
     out: Annotated[
-        Path, typer.Option(metavar="RUN", help="Folder or FILE.safetensors to write; a RUN for every command but train.")
+        Path, typer.Option(metavar="RUN", help="Folder or FILE.safetensors to write: a RUN, which train takes by --from.")
     ],
 ) -> Work:
     """Import a diffusers pipeline as a run."""
@@ -37,6 +37,7 @@ def import_pipeline(
         parameters = sum(parameter.numel() for parameter in network.parameters())
         image = f"{config.image.width}x{config.image.height}, {plural(config.image.channels, 'channel')}"
         usage = command("sample", out, "--spacing", spacing_of(pipeline))
+        usage += f". Fine-tune with: {command('train', 'DATA', '--from', out)}"
         console.print(f"{config.imported}: {parameters:,} parameters, {image}: {out}. Sample with: {usage}")
 
     return work

@@ -47,6 +47,10 @@ def train(
         typer.Option("--classes/--no-classes", help="Condition the network on the classes. Default: if the data has several."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run in --out.")] = False,
+    start_from: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Fine-tune the network of this run, export or import on DATA, in a new run."),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip files that cannot be read as images.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options from a file; flags override them.")] = None,
     settings: Annotated[
@@ -74,6 +78,11 @@ def train(
         if resume:
             raise UsageError("--time is for a new run, a resumed one has its number of steps: give more --steps instead")
         given.pop("steps", None)
+    if start_from is not None and resume:
+        raise UsageError("--from starts a new run, --resume continues one: leave one of them out")
+    if start_from is not None and given.get("data") is None:
+        raise UsageError("--from needs DATA: the images to fine-tune the network on")
     from diffkit_cli.training.session import run_training
 
-    return partial(run_training, given, out, resuming=resume, skip_bad=skip_bad, seconds=seconds, dry=dry_run, as_json=json)
+    run = partial(run_training, given, out, resuming=resume, start_from=start_from, seconds=seconds)
+    return partial(run, skip_bad=skip_bad, dry=dry_run, as_json=json)

@@ -120,12 +120,15 @@ def _rows(config: RunConfig, shapes: Shapes | None) -> Rows:
     rows = [
         ("images", f"{data.images} of {size}, from {data.source}" if data.source else f"{size}; training data unknown"),
         ("classes", ", ".join(data.classes) or "none"),
-        ("network", f"{trained.preset if trained else config.imported}{_parameters(shapes)}"),
+        ("network", f"{config.imported or (trained and trained.preset)}{_parameters(shapes)}"),
         ("schedule", f"{config.schedule.get('name')} ({schedule})"),
         ("prediction", f"{config.prediction}, conditioned on the {config.condition}"),
     ]
+    if (origin := config.fine_tuned_from) is not None:
+        rows.append(("fine-tuned from", f"{origin.run}, step {origin.step}, weights {origin.weights}"))
     if trained is not None:
         rows += [("training", _training(trained)), ("class dropout", _class_dropout(config.class_dropout))]
+    rows += [(f"{each.option} from step {each.step} on", f"{each.after}, was {each.before}") for each in config.changes]
     if config.versions:
         rows.append(("versions", ", ".join(f"{name} {version}" for name, version in config.versions.items())))
     return rows

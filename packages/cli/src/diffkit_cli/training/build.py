@@ -22,11 +22,14 @@ __all__ = ["build_trainer", "config_of", "network_config_of"]
 
 FIT_BATCH = 256
 
+KEPT = ("sampling", "clip_x0", "imported", "fine_tuned_from")
+"""What a config keeps of the stored one beside the network."""
+
 PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
 
 
 def network_config_of(options: TrainOptions, images: Images, stored: RunConfig | None) -> dict[str, Any]:
-    """The config of the network to train. stored: the run to be resumed, whose network it is then.
+    """The config of the network to train. stored: of the run to be resumed or fine-tuned, whose network it is then.
 
     Raises RunError for a stored network that does not fit the images' classes or the options; UsageError for a network that
     cannot have a linear part.
@@ -49,16 +52,23 @@ def network_config_of(options: TrainOptions, images: Images, stored: RunConfig |
 
 
 def build_trainer(
-    options: TrainOptions, network: Mapping[str, Any], images: Images, stored: RunConfig | None, world: World, device: Any
+    network: Mapping[str, Any],
+    images: Images,
+    stored: RunConfig | None,
+    weights: Mapping[str, Any] | None,
+    world: World,
+    device: Any,
+    options: TrainOptions,
 ) -> Trainer:
     """The trainer of a run.
 
-    network: its config. stored: the run to be resumed: the schedule is that of its config.json, whatever the schedule's name
-    stands for by now.
+    network: its config. stored: of the run to be resumed, or of the network to be fine-tuned: schedule and normalisation are
+    those of that config, whatever the schedule's name stands for by now. weights: of the network to be fine-tuned.
 
     Raises RunError for a stored run without such a network or schedule.
     """
     seed_weights(options.seed)
+    normalisation = None
     if stored is None:
         schedule, model = from_config({"name": options.schedule}), network_of(network)
     else:
@@ -68,15 +78,18 @@ def build_trainer(
                 raise ValueError("eps is undefined at zero terminal SNR, which its schedule has")
         except ValueError as error:
             raise RunError(f"{NOT_RESUMABLE}: {error}") from None
-    if isinstance(model, LinearPreconditioner):
-        normalisation = Normalisation.of(images, options.normalise)
-        model.fit(map(normalisation.to_network, images.pixels.split(FIT_BATCH)), flip=options.flip)
-    condition = getattr(model, "condition", options.condition)
-    return Trainer(model, images, schedule, options.changed(condition=condition), device=device, world=world)
+        normalisation = Normalisation(tuple(stored.normalisation.mean), tuple(stored.normalisation.std))
+    if weights is not None:
+        model.load_state_dict(weights)
+    elif isinstance(model, LinearPreconditioner):
+        to_network = (normalisation or Normalisation.of(images, options.normalise)).to_network
+        model.fit(map(to_network, images.pixels.split(FIT_BATCH)), flip=options.flip)
+    options = options.changed(condition=getattr(model, "condition", options.condition))
+    return Trainer(model, images, schedule, options, normalisation=normalisation, device=device, world=world)
 
 
 def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any], stored: RunConfig | None = None) -> RunConfig:
-    """Everything resolved, as it stands in config.json and travels in each checkpoint. stored: of the run to be resumed."""
+    """Everything resolved, as it stands in config.json and travels in each checkpoint. stored: see `build_trainer`."""
     images = trainer.images
     training = {name: value for name, value in msgspec.to_builtins(options).items() if name in OPTIONS}
     source = training.pop("data")
@@ -94,8 +107,8 @@ def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any], 
         prediction=trainer.options.prediction,
         condition=trainer.options.condition,
         training=training,
-        sampling=_sampling(options) if stored is None else stored.sampling,
         versions=_versions(options),
+        **({"sampling": _sampling(options)} if stored is None else {name: getattr(stored, name) for name in KEPT}),
     )
 
 

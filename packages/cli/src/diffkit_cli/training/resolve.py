@@ -1,19 +1,21 @@
 """From the options that were given to those of a run: defaults, over them the preset's, over them what was given."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from diffkit_schedules import Schedule, from_config
 from diffkit_trainer import RunError
-from diffkit_trainer.options import shown
+from diffkit_trainer.options import ROUNDING, shown
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.recipes import recipe_of
 from diffkit_cli.run_config import RunConfig
+from diffkit_cli.terminal.console import command
 from diffkit_cli.training.options import CHANGEABLE, OPTIONS, RESUMABLE, Given, TrainOptions, check
 
-__all__ = ["NOT_RESUMABLE", "check_together", "resolve", "resolve_resumed", "stored_options"]
+__all__ = ["NOT_RESUMABLE", "check_together", "fine_tune_command", "resolve", "resolve_from", "resolve_resumed", "stored_options"]
 
 NOT_RESUMABLE = "the run's config.json cannot be resumed"
 
@@ -22,6 +24,12 @@ MIN_WARMUPS = 10
 
 PRESET_OF_SIDE = ((16, "small"), (36, "images-32"))
 """The default preset of images up to a side; larger ones have "images-64"."""
+
+NETWORK = ("preset", "linear", "schedule", "prediction", "normalise")
+"""The options that belong to a trained network."""
+
+IMPORTED: Mapping[str, Any] = {**recipe_of("ddpm-cifar10"), "preset": "ddpm-cifar10", "steps": 10_000, "warmup": 500}
+"""The options that a network without training options is fine-tuned with: those of the paper, for fewer steps."""
 
 
 def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
@@ -33,26 +41,49 @@ def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
     preset = given.get("preset") or next((name for most, name in PRESET_OF_SIDE if side <= most), "images-64")
     values = {**recipe_of(preset), **_set(given), "preset": preset, "size": size}
     values.setdefault("prediction", _prediction_for(_schedule(values)))
-    if values.get("lr_schedule", "constant") != "constant":
-        if given.get("warmup") is None and "warmup" in values:
-            values["warmup"] = min(values["warmup"], values["steps"] // MIN_WARMUPS)
-        # fixed at the start: a run that is resumed for more steps must not jump to another learning rate
-        values["decay_steps"] = values.get("decay_steps") or values["steps"]
-    return TrainOptions(**values)
+    return _with_decay(values, given)
+
+
+def resolve_from(stored: RunConfig, given: Given, size: int | None, name: str) -> TrainOptions:
+    """The options of a run that is fine-tuned: those of another run's config, overridden by those that were given.
+
+    name: of the other run. A network without training options is trained by the recipe `IMPORTED`. Raises UsageError for an
+    option of the network that differs from its own.
+    """
+    values: Mapping[str, Any] = IMPORTED
+    if stored.training is not None:
+        before = stored_options(stored)
+        own = set(OPTIONS) - {*RESUMABLE, *ROUNDING} | {"steps"}
+        values = {**recipe_of(before.preset), **{each: getattr(before, each) for each in own}, "decay_steps": None}
+    half = {*stored.normalisation.mean, *stored.normalisation.std} == {0.5}
+    values = {
+        **values,
+        **{"linear": "network" in stored.network, "schedule": stored.schedule["name"], "prediction": stored.prediction},
+        "normalise": "range" if half else "data",
+    }
+    chosen = _set(given)
+    for each in NETWORK:
+        if chosen.get(each, values[each]) != values[each]:
+            found = f"{each} is {shown(values[each])} in {name}, got {shown(chosen[each])}"
+            raise UsageError(f"{found}: leave it out, for --from takes over the network with what belongs to it")
+    return _with_decay({**values, **chosen, "size": size}, given)
 
 
 def stored_options(stored: RunConfig) -> TrainOptions:
     """The options of a run's config.json. Raises RunError where it has none, or not those of a training."""
     if stored.training is None:
         raise RunError("the run's config.json has no training options: it cannot be resumed")
-    document = stored.training | {"data": stored.data.source}
+    document, schedule = stored.training | {"data": stored.data.source}, stored.schedule.get("name")
+    if document.get("schedule") == schedule:  # of an imported network: not one that a name suffices for
+        del document["schedule"]
     try:
-        return TrainOptions(**{name: check(name, value, where="its config.json") for name, value in document.items()})
+        values = {name: check(name, value, where="its config.json") for name, value in document.items()}
+        return TrainOptions(**{"schedule": schedule, **values})
     except (ValueError, TypeError) as error:
         raise RunError(f"{NOT_RESUMABLE}: {error}") from None
 
 
-def resolve_resumed(stored: RunConfig, given: Given) -> TrainOptions:
+def resolve_resumed(stored: RunConfig, given: Given, run: Path) -> TrainOptions:
     """The options of a run's config.json, overridden by those that were given and may change.
 
     Raises UsageError for an option that differs from the run's and must not, RunError where `stored` has no training options.
@@ -63,18 +94,34 @@ def resolve_resumed(stored: RunConfig, given: Given) -> TrainOptions:
         raise RunError(f"the run's config.json names two schedules: {one!r:.60} and {other!r:.60}")
     asked = {name: value for name, value in _set(given).items() if (name, value) != ("precision", "auto")}
     after = msgspec.structs.replace(before, **asked)
-    for name in set(OPTIONS) - set(RESUMABLE) - set(CHANGEABLE):
+    for name in sorted(set(OPTIONS) - set(RESUMABLE) - set(CHANGEABLE)):
         was, now = getattr(before, name), getattr(after, name)
         if was != now:
             changed = f"{name} is {shown(was)} in the run to be resumed, got {shown(now)}"
-            raise UsageError(f"{changed}: leave it out, or start another run")
+            another = "start another run" if name in NETWORK else f"fine-tune it: {fine_tune_command(before.data, run)}"
+            raise UsageError(f"{changed}: leave it out, or {another}")
     return after
+
+
+def fine_tune_command(data: object, run: Path) -> str:
+    """The command that trains a new run from the network of a run."""
+    return command("train", data, "--from", run, "--out", "NEW")
 
 
 def check_together(given: Given) -> None:
     """Raises UsageError for options that contradict each other, before anything is read."""
     if given.get("prediction") == "eps" and given.get("schedule") and _schedule(given)(1.0).alpha == 0:
         raise UsageError(f"eps is undefined at zero terminal SNR (--schedule {given['schedule']}): use --prediction v")
+
+
+def _with_decay(values: dict[str, Any], given: Given) -> TrainOptions:
+    """The options of a new run, whose learning rate falls until its last step where it falls."""
+    if values.get("lr_schedule", "constant") != "constant":
+        if given.get("warmup") is None and "warmup" in values:
+            values["warmup"] = min(values["warmup"], values["steps"] // MIN_WARMUPS)
+        # fixed at the start: a run that is resumed for more steps must not jump to another learning rate
+        values["decay_steps"] = values.get("decay_steps") or values["steps"]
+    return TrainOptions(**values)
 
 
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:

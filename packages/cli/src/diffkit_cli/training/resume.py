@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from diffkit_trainer import (
     Checkpoint,
+    RunError,
     Trainer,
     has_checkpoint,
     latest_checkpoint,
@@ -17,10 +18,11 @@ from diffkit_trainer import (
 from diffkit_trainer.options import shown
 
 from diffkit_cli.errors import UsageError, flag
+from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import Change, RunConfig
-from diffkit_cli.terminal.console import console, warn
+from diffkit_cli.terminal.console import command, console, warn
 from diffkit_cli.training.options import CHANGEABLE, FLAGS, OPTIONS, RESUMABLE, Given, TrainOptions
-from diffkit_cli.training.resolve import resolve_resumed, stored_options
+from diffkit_cli.training.resolve import fine_tune_command, resolve_resumed, stored_options
 
 __all__ = ["Resumed", "open_run"]
 
@@ -61,11 +63,16 @@ def open_run(run: Path, given: Given, held: ExitStack | None) -> Resumed:
     edited in config.json; RunError for a folder without a run, or with damaged checkpoints only; LockedError as `locked`.
     """
     config = RunConfig.in_folder(run, read_config(run))
-    options = resolve_resumed(config, given)
+    if config.training is None or export_file(run):
+        raise RunError(f"{run} has no state of a training: it cannot be resumed; fine-tune it: {fine_tune_command('DATA', run)}")
+    options = resolve_resumed(config, given, run)
     if held is not None:
         held.enter_context(locked(run))
         require_writable(run)
     if not has_checkpoint(run):
+        if config.fine_tuned_from is not None:
+            again = command("train", config.data.source, "--from", config.fine_tuned_from.run, "--out", run)
+            raise RunError(f"{run} has no checkpoint: start it again: {again}")
         return Resumed(config, options, None, [])
     checkpoint = latest_checkpoint(run)
     saved = RunConfig.in_folder(checkpoint.folder, read_config(checkpoint.folder))

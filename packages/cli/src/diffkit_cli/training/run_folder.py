@@ -19,7 +19,7 @@ from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import command, console
-from diffkit_cli.training.resolve import resolve_resumed
+from diffkit_cli.training.resolve import fine_tune_command, resolve_resumed
 
 __all__ = ["default_out", "enter_new", "refuse_run_as_data", "require_new"]
 
@@ -36,8 +36,8 @@ def refuse_run_as_data(data: str, *, resuming: bool) -> None:
     path = Path(data)
     if data == "digits" or not is_run_folder(path) or not ((path / "checkpoints").is_dir() or export_file(path)):
         return
-    meant = command("train", "--resume", "--out", path)
-    raise UsageError(f"{data} is a run, not data: {f'did you mean --out {path}?' if resuming else f'to resume it: {meant}'}")
+    ways = f"resume it: {command('train', '--resume', '--out', path)}, or fine-tune it: {fine_tune_command('DATA', path)}"
+    raise UsageError(f"{data} is a run, not data: {f'did you mean --out {path}?' if resuming else ways}")
 
 
 def require_new(run: Path) -> int | None:
@@ -79,7 +79,7 @@ def _first_save(run: Path) -> int | None:
     if has_checkpoint(run) or export_file(run):
         return None
     try:
-        options = resolve_resumed(RunConfig.in_folder(run, read_config(run)), {})
+        options = resolve_resumed(RunConfig.in_folder(run, read_config(run)), {}, run)
         due = min(options.save_every, options.steps)
         return due if all(entry["step"] < due for entry in read_log(run)) else None
     except RunError:

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from diffkit_cli.training.classes import say_classes, with_classes
 from diffkit_cli.training.data import open_data, require_apart
 from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.duration import steps_until
+from diffkit_cli.training.fine_tune import Source, open_source
 from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory import require_training_memory
 from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
-from diffkit_cli.training.resolve import check_together, resolve
+from diffkit_cli.training.resolve import check_together, fine_tune_command, resolve
 from diffkit_cli.training.resume import open_run
 from diffkit_cli.training.run_folder import default_out, enter_new, refuse_run_as_data, require_new
 from diffkit_cli.training.summary import print_summary
@@ -40,6 +42,7 @@ def run_training(
     out: Path | None,
     *,
     resuming: bool,
+    start_from: Path | None = None,
     skip_bad: bool,
     seconds: float | None = None,
     dry: bool = False,
@@ -47,8 +50,9 @@ def run_training(
 ) -> int:
     """Train into a run folder and return the exit code: 0, or 128 + the number of the signal that stopped it, once saved.
 
-    seconds: how long it takes, in place of a number of steps, see `steps_until`. dry: write nothing; see `dry_run`, also for
-    as_json. Under torchrun every process calls this; the first one locks the folder and writes.
+    start_from: the run or exported network to fine-tune. seconds: how long it takes, in place of a number of steps, see
+    `steps_until`. dry: write nothing; see `dry_run`, also for as_json. Under torchrun every process calls this; the first one
+    locks the folder and writes.
     """
     begun = time.monotonic()
     check_together(given)
@@ -70,14 +74,19 @@ def run_training(
             warn(str(error))
     with ExitStack() as held:
         resumed = open_run(run, given, held if first and not dry else None) if resuming else None
-        stored = resumed and resumed.config
+        source = open_source(start_from) if start_from else None
+        stored = resumed.config if resumed else source.config if source else None
         early = {name: getattr(resumed.options, name) if resumed else given.get(name) for name in EARLY}
+        early["size"] = early["size"] or (source and source.size)
         device = pick_device(early["device"] or "auto")
         images, size = _open(early, run, skip_bad=skip_bad, resuming=resuming)
-        if stored is not None and images.fingerprint != stored.data.fingerprint:
-            raise UsageError(f"{early['data']}: not the images that {run} was trained on: give these, or another --out")
-        options, unused = (resumed.options, "") if resumed else _new_options(given, images, size, device)
+        if resumed is not None and images.fingerprint != resumed.config.data.fingerprint:
+            way_out = f"give these, or fine-tune it: {fine_tune_command(early['data'], run)}"
+            raise UsageError(f"{early['data']}: not the images that {run} was trained on: {way_out}")
+        options, unused = (resumed.options, "") if resumed else _new_options(given, source, images, size, device)
         say_classes(options, images, unused)
+        if source is not None:
+            source.say_classes(images)
         network = network_config_of(options, images, stored)
         require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
         if first and not dry and not resuming:
@@ -85,12 +94,13 @@ def run_training(
         with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
             world, device = held.enter_context(process_group(device, options.process_timeout))
         stopped = None if dry else held.enter_context(caught_signals(silent=not first))
+        build = partial(build_trainer, network, images, stored, source and source.weights, world, device)
         if seconds is not None:
-            steps = steps_until(build_trainer(options, network, images, None, world, device), begun, seconds)
-            options, _ = _new_options(given | {"steps": steps}, images, size, device)
-        if stored is None:
+            steps = steps_until(build(options), begun, seconds)
+            options, _ = _new_options(given | {"steps": steps}, source, images, size, device)
+        if resumed is None:
             print_summary(options, len(images), chosen_precision=given.get("precision") in (None, "auto"))
-        trainer = build_trainer(options, network, images, stored, world, device)
+        trainer = build(options)
         if resumed is not None:
             resumed.restore(run, trainer)
             if trainer.step == options.steps and stopped is not None:
@@ -99,13 +109,20 @@ def run_training(
         if stopped is None:
             dry_run(options, trainer, as_json=as_json)
             return 0
-        config = replace(config_of(options, trainer, network, stored), changes=resumed.changes if resumed else [])
+        config = config_of(options, trainer, network, stored)
+        if resumed is not None:
+            config = replace(config, changes=resumed.changes)
+        elif source is not None:
+            config = replace(config, fine_tuned_from=source.origin)
         return _run(run, options, trainer, config, stopped)
 
 
-def _new_options(given: Given, images: Images, size: int | None, device: Any) -> tuple[TrainOptions, str]:
-    """The options of a new run, all resolved, and why the classes of its data are not used."""
-    options, unused = with_classes(resolve(given, min(images.shape[1:]), size), given, images)
+def _new_options(given: Given, source: Source | None, images: Images, size: int | None, device: Any) -> tuple[TrainOptions, str]:
+    """The options of a new run, all resolved, and why the classes of its data are not used. source: the network to fine-tune."""
+    if source is not None:
+        options, unused = source.resolve(given, images, size), f"the network of {source.name} takes none"
+    else:
+        options, unused = with_classes(resolve(given, min(images.shape[1:]), size), given, images)
     if options.precision == "auto":
         options = replace(options, precision=fastest_precision(device))
     return options, unused

@@ -10,6 +10,7 @@ from diffkit_schedules import Schedule, prediction_name
 from torch import Tensor, nn
 
 from diffkit_trainer.data.images import Images
+from diffkit_trainer.data.normalisation import Normalisation
 from diffkit_trainer.distributed.processes import World
 from diffkit_trainer.options import ROUNDING, Options, options_of
 from diffkit_trainer.rng import global_randomness
@@ -53,7 +54,9 @@ class Trainer:
     """Trains a network to denoise images: the network, its average, the optimiser, and the position in the data.
 
     model: called as model(x_t, c), see `losses`. images: see `open_images`. options: see `Options`; `changes` are options by
-    name, as in Trainer(model, images, schedule, lr=1e-4). world: the processes that train together, see `process_group`.
+    name, as in Trainer(model, images, schedule, lr=1e-4). normalisation: by default that of the images, by the option
+    `normalise`; for a network that was trained on others, theirs. world: the processes that train together, see `process_group`.
+
     Every random number is a function of seed, step and the position in the global batch. On a CPU, a resumed trainer therefore
     reaches the same weights, bit for bit, as one that never stopped (with the same number of threads and processes, and torch
     version); on CUDA, sums of atomic additions differ in rounding. A batch that is split over processes or `accumulate` parts has
@@ -74,6 +77,7 @@ class Trainer:
         schedule: Schedule,
         options: Options | None = None,
         *,
+        normalisation: Normalisation | None = None,
         device: str | torch.device = "cpu",
         world: World = World(),  # noqa: B008  (a tuple: it cannot change)
         **changes: Any,
@@ -98,7 +102,7 @@ class Trainer:
             **{"torch": torch.__version__, "threads": torch.get_num_threads(), "device": self.device.type},
             **{"processes": world.size} | {name: getattr(options, name) for name in ROUNDING},
         }
-        self._data = TrainingData.of(images, options, self.device)
+        self._data = TrainingData.of(images, options, self.device, normalisation)
         self.normalisation = self._data.normalisation
         self._buffers = Buffers(self.model)
         self._output_scale = getattr(self.model, "output_scale", None)

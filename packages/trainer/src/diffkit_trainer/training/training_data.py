@@ -25,9 +25,11 @@ class TrainingData(NamedTuple):
     memory_format: torch.memory_format
 
     @classmethod
-    def of(cls, images: Images, options: Options, device: torch.device) -> "TrainingData":
-        """The images of a training run; the pixels are on the device where they fit."""
-        normalisation = Normalisation.of(images, options.normalise)
+    def of(
+        cls, images: Images, options: Options, device: torch.device, normalisation: Normalisation | None = None
+    ) -> "TrainingData":
+        """The images of a training run; the pixels are on the device where they fit. normalisation: by default the options'."""
+        normalisation = normalisation or Normalisation.of(images, options.normalise)
         memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
         return cls(place_dataset(images.pixels, device), images.labels, normalisation, len(images.classes), device, memory_format)
 

@@ -1,0 +1,76 @@
+"""A new run that starts from a trained network: fine-tuning."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from diffkit_trainer import Images
+
+from diffkit_cli.errors import UsageError
+from diffkit_cli.run_config import Origin, RunConfig
+from diffkit_cli.sampling.loading import open_model
+from diffkit_cli.terminal.console import console, listed, plural, warn
+from diffkit_cli.training.options import CLASS_DROPOUT, Given, TrainOptions
+from diffkit_cli.training.resolve import resolve_from
+
+__all__ = ["Source", "open_source"]
+
+
+class Source(NamedTuple):
+    """The network that a run starts from: its name in messages, the config of its run, its weights by name, and its origin."""
+
+    name: str
+    config: RunConfig
+    weights: dict[str, Any]
+    origin: Origin
+
+    @property
+    def size(self) -> int | None:
+        """The size that images are resized to by default; None where those of the network are not square."""
+        image = self.config.image
+        return image.height if image.height == image.width else None
+
+    def resolve(self, given: Given, images: Images, size: int | None) -> TrainOptions:
+        """The options of the run: those that were given, over those of the network's run.
+
+        size: what the images were resized to, None for not at all. Raises UsageError for images and options that do not fit the
+        network.
+        """
+        channels, *sides = images.shape
+        own = self.config.image.channels
+        if channels != own:
+            found = f"the images have {plural(channels, 'channel')}, the network of {self.name} {own}"
+            raise UsageError(f"{found}: convert the images, or start a run without --from")
+        fixed = self.config.network.get("size", sides)  # of a linear part
+        if list(fixed) != sides:
+            raise UsageError(f"--size: the network of {self.name} takes {fixed[1]}x{fixed[0]} only, got {sides[1]}x{sides[0]}")
+        return resolve_from(self.config, given | {"class_dropout": self._class_dropout(given, images)}, size, self.name)
+
+    def say_classes(self, images: Images) -> None:
+        """Warn of classes that have other names than those that the network has learned."""
+        old, new = self.config.data.classes, list(images.classes)
+        if self.config.num_classes is not None and old != new:
+            warn(f"the classes {listed(old)} become {listed(new)}")
+
+    def _class_dropout(self, given: Given, images: Images) -> float | None:
+        count, classes, chosen = self.config.num_classes, images.classes, given.get("class_dropout")
+        if count is None:
+            if chosen is not None:
+                raise UsageError(f"the network of {self.name} takes no classes: leave --classes and class_dropout out")
+            return None
+        if "class_dropout" in given and chosen is None:
+            raise UsageError(f"the network of {self.name} takes classes: leave --no-classes out")
+        if len(classes) != count:
+            found = f"the images have {plural(len(classes), 'class')}, the network of {self.name} {count}"
+            raise UsageError(f"{found}: give images in as many subfolders, one a class")
+        if chosen is not None:
+            return float(chosen)
+        own = self.config.class_dropout
+        return own if own is not None else CLASS_DROPOUT if self.config.network.get("null_class", True) else 0.0
+
+
+def open_source(path: Path) -> Source:
+    """The network of --from: the average of a run, or that of an export or an import. Raises as `open_model`."""
+    loaded = open_model(path, raw=False, device="cpu")
+    console.print(f"fine-tuning {path}, step {loaded.step}: its network, schedule, prediction and normalisation; a new optimiser")
+    origin = Origin(str(path.resolve()), loaded.step, loaded.weights)
+    return Source(str(path), loaded.model.config, loaded.model.network.state_dict(), origin)
