@@ -188,16 +188,40 @@ def test_wrong_values_in_a_config_file_are_refused(tmp_path):
     assert outcomes.refused > 300
 
 
+@pytest.mark.parametrize("kind", ["FIFO", "device"])
 @pytest.mark.parametrize(
     ("command", "file", "code"),
     [
         ("info run", "run/log.jsonl", 4),
+        ("info run", "run/history.jsonl", 4),
+        ("info a.png", "a.png", 3),
         ("sample run --like a.png", "a.png", 3),
+        ("sample --init a.png", "a.png", 3),
         ("train --config a.toml --out new", "a.toml", 2),
     ],
 )
-def test_a_fifo_is_refused_without_waiting(network, config, tmp_path, command, file, code):
+def test_a_fifo_or_device_is_refused_without_waiting(network, config, tmp_path, command, file, code, kind):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
-    os.mkfifo(tmp_path / file)
-    assert f"{file}: " in (said := refusal(process(*command.split(), cwd=tmp_path), code)), said
+    os.mkfifo(tmp_path / file) if kind == "FIFO" else (tmp_path / file).symlink_to("/dev/zero")
+    said = refusal(process(*command.split(), cwd=tmp_path), code)
+    assert f"{file}: " in said, said
+    assert f"a {kind}" in said, said
+
+
+def test_a_damaged_log_is_named_itself_or_its_lines_are_skipped(network, config, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    log, good = tmp_path / "run" / "log.jsonl", '{"step": 3, "loss": 0.5}'
+    for line in ("\x00\xff", "{", "[]", '{"step": 4, "loss": 1e999}', '{"step": 4, "loss": ' + "9" * 9999 + "}", '{"step": "4"}'):
+        log.write_bytes(f"{good}\n{line}\n".encode("latin-1"))
+        assert "logged to step 3, loss 0.5000" in " ".join(process("info", "run", cwd=tmp_path).stdout.split())
+    log.unlink()
+    log.mkdir()
+    assert "run/log.jsonl: expected a regular file, found a folder" in refusal(process("info", "run", cwd=tmp_path), 4)
+
+
+def test_rank_alone_is_one_line(tmp_path):
+    done = process("train", "--out", "run", cwd=tmp_path, env={**os.environ, "RANK": "1"})
+    assert "expected the environment of torchrun, found RANK=1 without WORLD_SIZE, " in refusal(done, 2)
+    assert list(tmp_path.iterdir()) == []

@@ -64,6 +64,17 @@ def test_a_terminal_shows_a_bar_with_the_same_numbers(tmp_path):
     assert "done: 6 steps" in shown
 
 
+@pytest.mark.parametrize("terminal", [{"COLUMNS": "24"}, {"COLUMNS": "60"}, {"TERM": "dumb"}], ids=str)
+def test_the_step_count_stays_on_a_narrow_or_dumb_terminal(tmp_path, terminal):
+    (tmp_path / ("long" * 50)).mkdir()
+    images(tmp_path / ("long" * 50) / "data", [(8, 8)] * 3)
+    options = ["--size", 8, "--out", tmp_path / "run", *TINY]
+    shown, code = on_a_terminal("train", tmp_path / ("long" * 50) / "data", *options, NO_COLOR="1", **terminal)
+    assert code == 0, shown
+    assert re.search(r"6/6 +(epoch \S+ +)?loss \d\.\d{4}", shown)
+    assert "TERM" in terminal or re.search(r"3/3 +\d:\d\d:\d\d", shown), "the count of the images too"
+
+
 def test_lines_are_printed_at_intervals_while_images_are_read(monkeypatch, capsys):
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     with counting("reading pictures") as on_progress:

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from diffkit_trainer import grid, grid_size
+from diffkit_trainer import grid, grid_size, read_image, read_metadata, save_png
+from diffkit_trainer.figures.grid import MAX_PIXELS
 from diffkit_trainer.pixels import image_to_tensor
 from PIL import Image
 
@@ -82,3 +83,13 @@ def test_a_grid_with_too_many_pixels_is_refused():
     assert grid_size(40000, (8, 8)) == (200 * 10 + 2, 200 * 10 + 2), "not enlarged, because that would be too many"
     with pytest.raises(ValueError, match="1000000 images of 8x8 in one grid make 10002x10002 pixels, more than the 89478485"):
         grid_size(10**6, (8, 8))
+
+
+def test_the_largest_grid_is_read_back_without_a_warning(tmp_path):
+    """Pillow warns above its `MAX_IMAGE_PIXELS`, and every warning fails these tests."""
+    assert Image.MAX_IMAGE_PIXELS == MAX_PIXELS
+    width, height = grid_size(40_000, (45, 45))
+    assert 0.98 * MAX_PIXELS < width * height <= MAX_PIXELS
+    save_png(Image.new("1", (width, height)), tmp_path / "grid.png", {"n": 40_000})
+    assert read_metadata(tmp_path / "grid.png") == {"n": 40_000}
+    assert read_image(tmp_path / "grid.png", (1, 2, 2)).tolist() == [[[0, 0], [0, 0]]]

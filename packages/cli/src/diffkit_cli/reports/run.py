@@ -39,7 +39,7 @@ def describe(path: Path) -> tuple[str, Rows, dict[str, Any]]:
     """
     if (file := export_file(path)) is not None:
         return name_of(path), *_exported(file)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         metadata = read_metadata(path)
         rows = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in metadata.items()]
         return str(path), rows, metadata

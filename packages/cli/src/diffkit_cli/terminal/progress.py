@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from diffkit_cli.terminal.console import console, plural
 from diffkit_cli.terminal.streams import visible
@@ -19,6 +20,11 @@ QUIET_SECONDS = 30.0
 
 ESTIMATE_SECONDS = 3.0
 """The steps that the estimate of a run's duration is made from take at least so long."""
+
+WIDE, NARROW = 90, 60
+"""Columns of a terminal: from WIDE on the whole line fits, below NARROW the step count and the loss alone are shown."""
+COUNT_WIDTH = 50
+"""Columns of a bar with its count and the time that is left."""
 
 
 @dataclass
@@ -105,13 +111,14 @@ class TrainingProgress:
 @contextmanager
 def training_progress(steps: int, start: int, images: int, batch_size: int) -> Iterator[TrainingProgress]:
     """Progress of a training run from step `start` to `steps`, with batches of batch_size of so many images."""
-    if not console.is_terminal:
+    if not _redraws():
         yield TrainingProgress(steps, start, images, batch_size, None)
         return
-    columns = (
-        *(BarColumn(20), MofNCompleteColumn(), _text("epoch {task.fields[epoch]}")),
-        *(_text("loss {task.fields[loss]}"), _text("{task.fields[rate]} images/s"), TimeRemainingColumn()),
-    )
+    step, loss = MofNCompleteColumn(), _text("loss {task.fields[loss]}")
+    rate, left = _text("{task.fields[rate]} images/s"), TimeRemainingColumn()
+    columns: tuple[ProgressColumn, ...] = (BarColumn(20), step, _text("epoch {task.fields[epoch]}"), loss, rate, left)
+    if console.width < WIDE:
+        columns = (step, loss, rate, left) if console.width >= NARROW else (step, loss)
     with Progress(*columns, console=console) as bar:
         yield TrainingProgress(steps, start, images, batch_size, bar)
 
@@ -119,10 +126,13 @@ def training_progress(steps: int, start: int, images: int, batch_size: int) -> I
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     """on_progress(done, total), which shows a bar on a terminal, and a line every few seconds elsewhere."""
-    if not console.is_terminal:
+    if not _redraws():
         yield _lines(what)
         return
-    columns = (_text("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
+    columns: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), TimeRemainingColumn())
+    if console.width >= NARROW:
+        cell = Column(max_width=console.width - COUNT_WIDTH, no_wrap=True)  # or a long path would push the count out
+        columns = (TextColumn("{task.description}", markup=False, table_column=cell), BarColumn(20), *columns)
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(visible(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -143,6 +153,11 @@ def duration(seconds: float) -> str:
     if not hours:
         return f"{minutes} min"
     return f"{days} d {round(minutes / 60) % 24} h" if days else f"{hours} h {minutes % 60} min"
+
+
+def _redraws() -> bool:
+    """Whether a line can be written again and again: on a terminal, but for TERM=dumb."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def _text(template: str) -> TextColumn:

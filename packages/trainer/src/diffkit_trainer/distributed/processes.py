@@ -11,6 +11,9 @@ from torch import Tensor, distributed
 
 __all__ = ["World", "process_group"]
 
+VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun sets, and torch.distributed needs."""
+
 
 class World(NamedTuple):
     """This process's rank in the group, 0 ... size - 1. Rank 0 writes the files. The default is a single process.
@@ -24,8 +27,19 @@ class World(NamedTuple):
 
     @classmethod
     def of_this_process(cls) -> "World":
-        """The world as torchrun's environment variables describe it; the process group need not exist yet."""
-        return cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+        """The world as torchrun's environment variables describe it; the process group need not exist yet.
+
+        Raises ValueError for variables that torchrun does not set, such as RANK alone.
+        """
+        found = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+        rank, size = found.get("RANK", "0"), found.get("WORLD_SIZE", "1")
+        if rank.isdecimal() and size.isdecimal() and int(rank) < int(size) and (int(size) == 1 or len(found) == len(VARIABLES)):
+            return cls(int(rank), int(size))
+        shown = " ".join(f"{name}={value!s:.20}" for name, value in found.items())
+        missing = ", ".join(name for name in VARIABLES if name not in found) or "a WORLD_SIZE above RANK"
+        raise ValueError(
+            f"expected the environment of torchrun, found {shown} without {missing}: start with torchrun, or unset these"
+        )
 
     @property
     def first(self) -> bool:

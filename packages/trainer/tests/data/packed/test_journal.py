@@ -19,10 +19,13 @@ def many(tmp_path_factory, write_folder):
         lambda journal, pixels: journal.write_text(journal.read_text().replace("c", "g", 1)),
         lambda journal, pixels: journal.write_text(journal.read_text() * 9),
         lambda journal, pixels: (journal.unlink(), os.mkfifo(journal)),
+        lambda journal, pixels: (journal.unlink(), journal.symlink_to("/dev/zero")),
+        lambda journal, pixels: (pixels.unlink(), os.mkfifo(pixels)),
+        lambda journal, pixels: (pixels.unlink(), pixels.symlink_to("/dev/zero")),
         lambda journal, pixels: pixels.write_bytes(pixels.read_bytes()[:999]),
         lambda journal, pixels: pixels.unlink(),
     ],
-    ids=["{}", "flipped", "too long", "a FIFO", "pixels cut off", "no pixels"],
+    ids=["{}", "flipped", "too long", "a FIFO", "a device", "pixels a FIFO", "pixels a device", "pixels cut off", "no pixels"],
 )
 def test_a_damaged_journal_is_not_used(many, cache, damage, assert_equal):
     class StoppedError(Exception):
