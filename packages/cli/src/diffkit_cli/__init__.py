@@ -1,1 +1,5 @@
-"""The `diffkit` command."""
+"""The `diffkit` command; and `open_run`, to sample from a run in Python."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

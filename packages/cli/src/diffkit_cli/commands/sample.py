@@ -31,40 +31,38 @@ def sample(
     device: Device = "auto",
 ) -> Work:
     """Generate images from a run."""
-    given = given | ({} if raw is None else {"raw": raw})
     animations = [path for path in (gif, webp) if path is not None]
-    from diffkit_trainer import save_animation
+    from diffkit_trainer import checkpoints, save_animation
 
     from diffkit_cli.sampling.generate import frame_steps, generate
     from diffkit_cli.sampling.limits import require_animations, require_image
     from diffkit_cli.sampling.loading import open_model
-    from diffkit_cli.sampling.metadata import options_to_reproduce, read_sample_metadata
-    from diffkit_cli.sampling.plan import make_plan
+    from diffkit_cli.sampling.metadata import read_sample_metadata
+    from diffkit_cli.sampling.plan import make_plan, other_weights
     from diffkit_cli.sampling.writer import write_samples
-    from diffkit_cli.terminal.console import console, plural, warn
+    from diffkit_cli.terminal.console import console, warn
     from diffkit_cli.terminal.progress import counting
 
     def work() -> None:
         if like and like.resolve() == out.resolve():
             raise UsageError(f"--out {out} would overwrite what --like reads: give another --out")
         before = read_sample_metadata(like) if like else None
-        chosen = options_to_reproduce(before, given) if before else given
-        loaded = open_model(run, raw=chosen.get("raw", False), step=given.get("step"), device=device)
-        if before and before.weights != loaded.weights:
-            weights = f"weights {before.weights}; {loaded.name} has {loaded.weights}"
-            warn(f"{like} was generated with other {weights}: the images will differ")
-        plan = make_plan(loaded, chosen, init=init, like=before)
+        step = given.get("step")
+        if before and step is None and before.step in dict(checkpoints(run)):
+            step = before.step
+        loaded = open_model(run, raw=before.raw if before and raw is None else bool(raw), step=step, device=device)
+        if like and before and before.weights != loaded.weights:
+            warn(other_weights(like, before, loaded))
+        plan = make_plan(loaded, given, init=init, like=before)
         captions = plan.captions
         require_image(out, plan.options.n, plan.shape, captioned=bool(captions))
         frames = len(frame_steps(len(plan.times) - 1))
         require_animations(animations, frames, plan.options.n, plan.shape, captioned=bool(captions))
         with counting("sampling steps") as on_progress:
             samples = generate(plan, batch_size=given.get("batch_size"), frames=bool(animations), on_progress=on_progress)
-            single = plan.options.n == 1 and before is not None and not before.grid
-            pixels = write_samples(samples, out, plan.metadata("sample"), captions=captions, single=single)
+            pixels = write_samples(samples, out, plan.metadata("sample"), captions=captions, single=plan.single)
         for path in animations:
             save_animation(pixels, path, plan.metadata("sample") | {"grid": True}, captions=captions)
-        files = ", ".join(map(str, (out, *animations)))
-        console.print(f"{plural(plan.options.n, 'image')} from {loaded.name}, {plan.options}, seed {plan.options.seed}: {files}")
+        console.print(f"{plan}: {', '.join(map(str, (out, *animations)))}")
 
     return work

@@ -27,7 +27,7 @@ def generate(
     wrap: Callable[[Denoise], Denoise] | None = None,
     rounds: int = 1,
     frames: bool = False,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Iterator[Samples]:
     """The n images of a plan, image i from seed + i only, in batches of batch_size, by default as many as fit.
 

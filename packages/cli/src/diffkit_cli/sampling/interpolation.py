@@ -43,7 +43,7 @@ def encoded_images(plan: Plan, images: Sequence[Path]) -> Ends:
 
 
 def between(
-    plan: Plan, ends: Ends, columns: int, *, frames: bool, on_progress: Callable[[int, int], None] = lambda done, total: None
+    plan: Plan, ends: Ends, columns: int, *, frames: bool, on_progress: Callable[[int, int], object] = lambda done, total: None
 ) -> Iterator[Samples]:
     """The images of the n rows of a plan, as many at a time as fit in memory.
 

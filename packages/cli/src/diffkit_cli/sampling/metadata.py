@@ -14,8 +14,6 @@ from diffkit_cli.sampling.options import SamplingOptions
 
 __all__ = ["SampleMetadata", "image_metadata", "options_metadata", "options_to_reproduce", "read_sample_metadata"]
 
-OPTIONAL = ("init", "strength", "start")
-
 
 class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
     """The metadata of an image, or of a grid of images; see `image_metadata`."""
@@ -49,7 +47,7 @@ def image_metadata(metadata: Mapping[str, Any], i: int) -> dict[str, Any]:
 
 
 def read_sample_metadata(path: Path) -> SampleMetadata:
-    """The metadata of a PNG of `diffkit sample`; unknown keys are left out.
+    """The metadata of a PNG of `diffkit sample`; unknown keys are left out, options of later versions have their defaults.
 
     Raises DataError where the PNG has none, where another command made it, and for a value of another type or out of range.
     """
@@ -57,13 +55,9 @@ def read_sample_metadata(path: Path) -> SampleMetadata:
     if document.get("command") != "sample":
         raise DataError(f"{path}: was made by diffkit {document.get('command')!r:.60}, expected an image of diffkit sample")
     try:
-        metadata = convert(document, SampleMetadata)
-        for name in SampleMetadata.__struct_fields__:
-            if name not in document and name not in OPTIONAL:
-                raise ValueError(f"object missing required field {name}")
+        return convert(document, SampleMetadata)
     except ValueError as error:
         raise DataError(f"{path}: its metadata: {error}") from None
-    return metadata
 
 
 def options_to_reproduce(metadata: SampleMetadata, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +65,7 @@ def options_to_reproduce(metadata: SampleMetadata, given: Mapping[str, Any]) -> 
 
     Another sampler has its own eta; and where one of the two is ddpm, its own number of steps.
     """
-    options = {name: getattr(metadata, name) for name in (*SamplingOptions.__struct_fields__, "raw")}
+    options = {name: getattr(metadata, name) for name in SamplingOptions.__struct_fields__}
     sampler = given.get("sampler", metadata.sampler)
     if sampler != metadata.sampler:
         del options["eta"]

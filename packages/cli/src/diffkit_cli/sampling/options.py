@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("DEFAULTS", "OF_SAMPLE", "OPTIONS", "Given", "SamplingOptions"),
-    *("check_seeds", "choices", "flags_of", "parse_flags", "parse_size", "resolve"),
+    *("check", "check_seeds", "choices", "flags_of", "parse_flags", "parse_size", "resolve"),
 ]
 
 Given: TypeAlias = dict[str, Any]
@@ -138,7 +138,7 @@ def parse_flags(flags: Mapping[str, Any]) -> Given:
     >>> parse_flags({"steps": "5", "eta": "1", "size": "6x9", "sampler": "dpmpp-2m", "seed": None, "out": "a.png"})
     {'steps': 5, 'eta': 1.0, 'size': (6, 9), 'sampler': 'dpmpp_2m'}
     """
-    return {name: _check(name, value) for name, value in flags.items() if name in OPTIONS and value not in (None, [], ())}
+    return {name: check(name, value) for name, value in flags.items() if name in OPTIONS and value not in (None, [], ())}
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -190,12 +190,12 @@ def check_seeds(seed: int, images: int) -> None:
         raise UsageError(f"--seed must be at most {MAX_SEED + 1 - images} for {images} images, got {seed}")
 
 
-def _check(name: str, value: Any) -> Any:
-    """An option's value in its type and range, from the text of its flag. Raises UsageError."""
+def check(name: str, value: Any) -> Any:
+    """An option's value in its type and range, from the text of its flag, or of its type. Raises UsageError."""
     option, words = OPTIONS[name], choices(name)
     if name == "size":
         return parse_size(value)
-    if words and value not in words:
+    if isinstance(value, str) and words and value not in words:
         value = value.replace("-", "_")
     try:
         value = option.check(_number(option, value))
@@ -207,7 +207,9 @@ def _check(name: str, value: Any) -> Any:
 
 
 def _number(option: Option, text: Any) -> Any:
-    """The number that a text stands for where the option takes one; else the text."""
+    """The number that a text stands for where the option takes one; anything else as it is."""
+    if not isinstance(text, str):
+        return text
     for kind, read in ((inspect.IntType, int), (inspect.FloatType, float)):
         if any(isinstance(each, kind) for each in option.alternatives):
             try:

@@ -12,17 +12,19 @@ from diffkit_cli.errors import UsageError
 from diffkit_cli.sampling.class_labels import class_captions, class_labels, classes_in_turn
 from diffkit_cli.sampling.init_image import InitImage, open_init
 from diffkit_cli.sampling.loading import LoadedModel
-from diffkit_cli.sampling.metadata import SampleMetadata, options_metadata
+from diffkit_cli.sampling.metadata import SampleMetadata, options_metadata, options_to_reproduce
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.options import SamplingOptions, check_seeds, resolve
+from diffkit_cli.terminal.console import plural
 
-__all__ = ["Plan", "make_plan", "times_of"]
+__all__ = ["Plan", "make_plan", "other_weights", "times_of"]
 
 
 class Plan(NamedTuple):
     """The options of a command, resolved for a model, and what follows from them.
 
     times: see `times_of`. labels: a class for each of the n images; None for unconditional samples.
+    single: whether one image is reproduced that was in a folder, not in a grid.
     """
 
     loaded: LoadedModel
@@ -30,6 +32,11 @@ class Plan(NamedTuple):
     times: Sequence[float]
     labels: Sequence[int] | None = None
     init: InitImage | None = None
+    single: bool = False
+
+    def __str__(self) -> str:
+        number, options = plural(self.options.n, "image"), self.options
+        return f"{number} from {self.loaded.name}, {options}, seed {options.seed}"
 
     @property
     def model(self) -> DiffusionModel:
@@ -55,18 +62,25 @@ class Plan(NamedTuple):
 def make_plan(
     loaded: LoadedModel, given: Mapping[str, Any], *, init: Path | None = None, like: SampleMetadata | None = None
 ) -> Plan:
-    """The plan of the options that were given, see `parse_flags`.
+    """The plan of the options that were given, see `parse_flags`, over those of the image to reproduce, over the run's own.
 
     init: the image that sampling starts from. like: the metadata of the image to reproduce. Raises UsageError as `resolve`,
     `check_seeds`, `class_labels` and `open_init` do, and where no step is left.
     """
     model = loaded.model
-    chosen = {"classes": classes_in_turn(model.config), **given}
+    chosen = {"classes": classes_in_turn(model.config)} | (dict(given) if like is None else options_to_reproduce(like, given))
     options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling)
     check_seeds(options.seed, options.n)
     labels = class_labels(model.config, options.classes, options.n, options.guidance)
     start = open_init(model, options.size, init, given.get("strength"), like)
-    return Plan(loaded, options, times_of(model.schedule, options, start), labels, start)
+    single = like is not None and not like.grid and options.n == 1
+    return Plan(loaded, options, times_of(model.schedule, options, start), labels, start, single)
+
+
+def other_weights(path: Path, like: SampleMetadata, loaded: LoadedModel) -> str:
+    """The warning for an image to reproduce that was generated with other weights than those that are loaded."""
+    weights = f"weights {like.weights}; {loaded.name} has {loaded.weights}"
+    return f"{path} was generated with other {weights}: the images will differ"
 
 
 def times_of(schedule: Schedule, options: SamplingOptions, init: InitImage | None = None) -> list[float]:
