@@ -32,11 +32,12 @@ _IMAGES: dict[str, Any] = _UNET | {
 """The best of some fifty trainings of the same minutes, see the benchmarks."""
 
 _RECIPES: dict[str, dict[str, Any]] = {
-    # the Keras tutorial, "Denoising Diffusion Implicit Models": 50 epochs of 5 times some 8,000 images, in batches of 64
+    # the Keras tutorial, "Denoising Diffusion Implicit Models", which has no classes: 50 epochs of 5 times some 8,000 images, in
+    # batches of 64
     "tutorial": _UNET
     | {
         **{"schedule": "offset_cosine", "loss": "mae", "steps": 31250, "batch_size": 64, "lr": 1e-3},
-        **{"weight_decay": 1e-4, "ema": 0.999},
+        **{"weight_decay": 1e-4, "ema": 0.999, "class_dropout": None},
     },
     "small": _UNET | {"steps": 3000, "batch_size": 64, "lr": 1e-3},
     "tiny": _UNET | {"steps": 3000, "batch_size": 64, "lr": 1e-3},

@@ -97,7 +97,8 @@ def test_classes_follow_from_the_recipe_and_the_data():
     assert chosen(digits) == (0.1, "")
     assert chosen(digits, class_dropout=None) == chosen(one) == chosen(Images(digits.pixels)) == (None, "")
     assert chosen(one, class_dropout=0.2) == (0.2, "")
-    assert chosen(digits, preset="ddpm-64") == (None, "preset ddpm-64 is unconditional, --classes trains with them")
+    for preset in ("ddpm-64", "ddpm-cifar10", "tutorial"):
+        assert chosen(digits, preset=preset) == (None, f"preset {preset} is unconditional, --classes trains with them")
     assert chosen(digits, preset="ddpm-64", class_dropout=0.1) == (0.1, "")
 
 
