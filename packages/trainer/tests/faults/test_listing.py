@@ -24,7 +24,7 @@ def seconds(call, *arguments):
 root, listing, scanning = Path(sys.argv[1]), [], []
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for _ in range(3):
-    duration, (_, files, bad, _) = seconds(list_images, root)
+    duration, (_, files, bad, *_) = seconds(list_images, root)
     assert (len(files), bad) == (1_000_000, []), (len(files), bad)
     listing.append(duration)
     del files

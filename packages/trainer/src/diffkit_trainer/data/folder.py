@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.data.decode import decode_all
-from diffkit_trainer.data.generated import GENERATED, all_generated
+from diffkit_trainer.data.generated import GENERATED
 from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.data.listing import Listing, list_images
 from diffkit_trainer.data.remarks import remarks_on
@@ -32,7 +32,8 @@ def open_folder(source: str | Path, size: int | None, *, skip_bad: bool = False,
     listing = list_images(root)
     pixels, files, bad = read_folder(listing, size, skip_bad=skip_bad, on_progress=on_progress)
     labels, classes = class_labels(files)
-    return Images(pixels, labels, classes, printable(root.resolve().name), tuple(bad), remarks_on(listing.left_out, files))
+    remarks = remarks_on(listing.left_out, files, listing.generated)
+    return Images(pixels, labels, classes, printable(root.resolve().name), tuple(bad), remarks)
 
 
 class DecodedFolder(NamedTuple):
@@ -56,7 +57,7 @@ def read_folder(
     bad, total = list(listing.bad), len(files) + len(listing.bad)
     pixels, names = torch.empty(0, dtype=torch.uint8), list[str]()
     # closed here, not when the last traceback that refers to it is gone: it owns threads and warning filters
-    with closing(decode_all(root, files, size, generated=all_generated(root, files))) as images:
+    with closing(decode_all(root, files, size, generated=listing.generated)) as images:
         for done, (name, image) in enumerate(images, len(bad) + 1):
             if on_progress is not None:
                 on_progress(done, total)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from diffkit_trainer.data.colour_and_crop import is_grey, to_grey_or_rgb
 from diffkit_trainer.data.decode import MAX_THREADS, failure_reason, open_image
-from diffkit_trainer.data.generated import GENERATED, all_generated, is_generated
+from diffkit_trainer.data.generated import GENERATED, is_generated
 from diffkit_trainer.data.images import Progress
 from diffkit_trainer.data.listing import list_images
 from diffkit_trainer.data.remarks import remarks_on
@@ -77,7 +77,7 @@ def inspect_images(source: str | Path = "digits", *, on_progress: Progress | Non
     if source_kind(source) != "folder":
         return _report_array(source)
     listing = list_images(root)
-    read = partial(_report_file, listing.root, all_generated(listing.root, listing.files))
+    read = partial(_report_file, listing.root, listing.generated)
     images, bad, left_out = list[ImageReport](), list(listing.bad), listing.left_out
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged EXIF is harmless
@@ -93,7 +93,8 @@ def inspect_images(source: str | Path = "digits", *, on_progress: Progress | Non
     if any(image.label is None for image in images):
         images = [replace(image, label=None) for image in images]
     named = [(printable(name), printable(reason)) for name, reason in sorted(bad)]
-    return DatasetReport(images, named, dict(left_out), remarks_on(left_out, [image.name for image in images]))
+    remarks = remarks_on(left_out, [image.name for image in images], listing.generated)
+    return DatasetReport(images, named, dict(left_out), remarks)
 
 
 def _report_file(root: Path, generated: bool, name: str) -> ImageReport | str:

@@ -23,12 +23,14 @@ class Listing(NamedTuple):
     """The image files below `root`, what has an image's name but cannot be one with the reason, and counts of what is left out.
 
     Paths are relative to `root`, which is the folder of the training images where a folder holds splits. left_out: by kind.
+    generated: whether diffkit generated all of the files, which are then read; others leave them out.
     """
 
     root: Path
     files: list[str]
     bad: list[tuple[str, str]]
     left_out: Counter[str]
+    generated: bool = False
 
 
 def list_images(root: Path) -> Listing:
@@ -53,9 +55,10 @@ def list_images(root: Path) -> Listing:
     suffixes = tuple(suffix for name in FORMATS if name not in missing_decoders() for suffix in FORMATS[name])
     files, bad, left_out = _walk(root, suffixes)
     if not files and not bad:
-        found = "; ".join(["", *remarks_on(left_out, files)])
-        raise DataError(f"{printable(root)}: no images in this folder or below it{found}; looked for {' '.join(suffixes)}")
-    return _training_split(Listing(root, sorted(files), sorted(bad), left_out))
+        remarks = "; ".join(["", *remarks_on(left_out, files)])
+        raise DataError(f"{printable(root)}: no images in this folder or below it{remarks}; looked for {' '.join(suffixes)}")
+    found = _training_split(Listing(root, sorted(files), sorted(bad), left_out))
+    return found._replace(generated=bool(found.files) and all_generated(found.root, found.files))
 
 
 def _training_split(found: Listing) -> Listing:

@@ -83,7 +83,7 @@ def open_packed(folder: Path, listing: Listing, name: str) -> Pack:
     skipped = tuple((listing.root / bad, reason) for bad, reason in index.bad)
     gone = {*index.generated, *(bad for bad, _ in index.bad)}
     good = [each for each in listing.files if each not in gone]
-    remarks = remarks_on({**listing.left_out, GENERATED: len(index.generated)}, good)
+    remarks = remarks_on({**listing.left_out, GENERATED: len(index.generated)}, good, listing.generated)
     try:
         images = Images(pixels, labels, index.classes, name, skipped, remarks)
     except ValueError as error:

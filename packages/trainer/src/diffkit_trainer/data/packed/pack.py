@@ -55,7 +55,7 @@ def pack(
     if not 1 <= size <= MAX_SIZE:
         raise ValueError(f"size must be in 1 ... {MAX_SIZE}, got {size}")
     listing = list_images(Path(source))
-    root, names, unreadable, _ = listing
+    root, names, unreadable, *_ = listing
     key = _key(listing, size)
     try:
         folder = _require_writable((cache or cache_folder()) / "packed", key)
@@ -107,9 +107,9 @@ def _require_writable(packed: Path, key: str) -> Path:
 
 
 def _write_pack(folder: Path, listing: Listing, size: int, on_progress: Progress | None) -> None:
-    root, names, unreadable, _ = listing
+    root, names, unreadable, *_ = listing
     writer = PackWriter(folder.with_name(f"{folder.name}.partial"), size)
-    writer.decode(root, names, lambda done: on_progress and on_progress(done + len(unreadable), len(names) + len(unreadable)))
+    writer.decode(listing, lambda done: on_progress and on_progress(done + len(unreadable), len(names) + len(unreadable)))
     if _key(listing, size) != folder.name:
         writer.discard()
         raise DataError(f"{printable(root)}: files changed while they were read; try again when nothing writes to this folder")
@@ -134,7 +134,7 @@ def _write_pack(folder: Path, listing: Listing, size: int, on_progress: Progress
 
 def _key(listing: Listing, size: int) -> str:
     """The name of a pack: a hash of the folder's path and the size, "-", and a hash of the folder's current content."""
-    root, names, unreadable, _ = listing
+    root, names, unreadable, *_ = listing
     digest = hashlib.sha256(json.dumps([VERSION, size, os.fspath(root.resolve())]).encode())
     data = digest.hexdigest()[:32]
     digest.update(json.dumps([unreadable, sorted(missing_decoders())]).encode())

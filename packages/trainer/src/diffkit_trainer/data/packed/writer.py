@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from diffkit_trainer.data.decode import decode_all
-from diffkit_trainer.data.generated import all_generated
+from diffkit_trainer.data.listing import Listing
 from diffkit_trainer.data.packed.journal import BAD, COLOUR, GREY, append_entry, read_valid_entries
 from diffkit_trainer.data.packed.memory_map import map_tensor
 from diffkit_trainer.errors import RunError
@@ -37,8 +37,9 @@ class PackWriter:
         self.bad: list[tuple[str, str]] = []
         self._resume()
 
-    def decode(self, root: Path, names: list[str], on_progress: Callable[[int], object]) -> None:
+    def decode(self, listing: Listing, on_progress: Callable[[int], object]) -> None:
         """Decode the files that are not in the journal yet; calls on_progress(done) after each. RunError if writing fails."""
+        root, names = listing.root, listing.files
         plane = self.size * self.size
         if len(self.kinds) > len(names):
             self.discard()
@@ -48,7 +49,7 @@ class PackWriter:
             require_free_space(self.folder, plane * (3 * len(left) + len(names)))  # len(names): the copy, if all are grey
             with (
                 (self.folder / "pixels").open("r+b" if position else "w+b") as pixels,
-                closing(decode_all(root, left, self.size, generated=all_generated(root, names))) as images,
+                closing(decode_all(root, left, self.size, generated=listing.generated)) as images,
             ):
                 kinds, bad = "", list[tuple[str, str]]()
                 for name, image in images:
