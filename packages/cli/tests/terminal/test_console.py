@@ -30,7 +30,7 @@ def test_an_unknown_command_is_answered_by_all_commands(diffkit):
 
 
 def test_a_mistyped_option_is_answered_by_the_nearest(trained, diffkit):
-    code, _, said = diffkit("sample", trained, "--step", 3)
+    code, _, said = diffkit("sample", trained, "--stps", 3)
     assert code == 2
     assert "--steps" in said
 
@@ -87,7 +87,7 @@ def test_colours_are_for_terminals_that_allow_them(trained, tmp_path):
     assert "\x1b" not in plain.stdout + plain.stderr
     shown, code = on_a_terminal("sample", trained, "-n", 1, "--steps", 1, "--out", tmp_path / "a.png")
     assert code == 0
-    assert "1 image, 1 step of ddim" in shown
+    assert "1 step of ddim, eta 0, seed 0: " in shown
     shown, code = on_a_terminal("sample", trained, "-n", 1, "--steps", 1, "--out", tmp_path / "a.png", NO_COLOR="1")
     assert code == 0
     assert "\x1b[3" not in shown

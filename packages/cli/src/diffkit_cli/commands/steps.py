@@ -57,11 +57,10 @@ def steps(
         images = options.n * len(counts)
         require_image(out, images, shape, columns=options.n, captioned=bool(captions), copies=2, folder=False)
         rows, labels = [], list[str]()
-        with counting("rows") as on_progress:
-            for pixels, seconds, count in timed_samples(plans):
+        with counting("sampling steps") as on_progress:
+            for pixels, seconds, count in timed_samples(plans, on_progress):
                 rows.append(pixels)
                 labels.append(f"{plural(count, 'step')}\n{duration(seconds)}")
-                on_progress(len(rows), len(counts))
         metadata = plans[0].metadata("steps") | {"counts": counts}
         del metadata["steps"]
         figure = labelled_grid(concatenated(rows), labels, columns=options.n, captions=captions)
