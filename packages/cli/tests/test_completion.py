@@ -42,7 +42,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["export", "--format", "d"], ["diffusers"]),
         (["schedules", "cosine", "k"], ["karras"]),
         (["sample", "run", "--sampler", "dpmpp"], ["dpmpp_2m", "dpmpp_2m_sde"]),
-        (["steps", "run", "--spacing", "k"], ["karras"]),
+        (["steps", "run", "--spacing", "k"], ["karras", "karras_160"]),
     ],
 )
 def test_bash_completes_commands_options_and_words(words, offered):
