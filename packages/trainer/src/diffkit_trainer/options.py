@@ -100,7 +100,9 @@ class Option(NamedTuple):
 
     @property
     def metavar(self) -> str:
-        """The placeholder of a value: N for an integer, X for a number, else the name."""
+        """The placeholder of a value: N for an integer, X for a number, N or HxW for a size, else the name."""
+        if any(map(_is_pair, self.alternatives)):
+            return "N or HxW"
         kinds = {inspect.IntType: "N", inspect.FloatType: "X"}
         return next((kinds[type(each)] for each in self.alternatives if type(each) in kinds), self.name.upper())
 
@@ -225,11 +227,13 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it is written on the command line and in TOML; strings in quotes, at most 60 characters.
+    """A value as it is written on the command line; strings in quotes, at most 60 characters.
 
-    >>> shown(True), shown(None), shown("mae")
-    ('true', 'none', "'mae'")
+    >>> shown(True), shown(None), shown("mae"), shown((48, 64))
+    ('true', 'none', "'mae'", '48x64')
     """
+    if isinstance(value, tuple) and len(value) == 2 and all(type(each) is int for each in value):
+        return "x".join(map(str, value))
     text = "none" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
     return f"{text:.60}"
 
@@ -253,6 +257,8 @@ def _in_words(alternatives: tuple[inspect.Type, ...]) -> list[str]:
                 words.append(f"an integer from {each.ge} to {each.le}")
             case inspect.FloatType():
                 words.append(f"a number {_interval(each)}")
+            case inspect.VarTupleType() if _is_pair(each):
+                words.append("HEIGHTxWIDTH")
             case inspect.VarTupleType():
                 words = [f"{words[-1]}, or several of them"] if words else ["a list of strings"]
             case inspect.NoneType():
@@ -260,6 +266,11 @@ def _in_words(alternatives: tuple[inspect.Type, ...]) -> list[str]:
             case _:
                 words.append({inspect.BoolType: "true or false", inspect.StrType: "a string"}[type(each)])
     return words
+
+
+def _is_pair(kind: inspect.Type) -> bool:
+    """Whether values of the type are pairs, such as a height and a width."""
+    return isinstance(kind, inspect.VarTupleType) and kind.min_length == kind.max_length == 2
 
 
 def _interval(kind: inspect.FloatType) -> str:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from diffkit_trainer import DataError, open_images
-from diffkit_trainer.data.colour_and_crop import EXIF_TRANSPOSES, crop_square
+from diffkit_trainer.data.colour_and_crop import EXIF_TRANSPOSES, crop
 from diffkit_trainer.data.decode import decode
 from diffkit_trainer.pixels import image_to_tensor
 from PIL import Image
@@ -114,22 +114,41 @@ def test_grey_images_stay_grey_unless_one_has_colour(tmp_path, write_image):
     assert open_images(tmp_path).pixels[:, :, 0, 0].tolist() == [[7, 7, 7], [255, 255, 255], [1, 2, 3], [9, 9, 9]]
 
 
+@pytest.mark.parametrize("size", [16, (6, 40), (4096, 1)])
 @pytest.mark.parametrize("shape", [(1, 1), (10000, 1), (1, 10000), (3, 5), (16, 16), (40, 17)])
-def test_any_shape_becomes_a_square(tmp_path, shape, write_image):
+def test_any_shape_becomes_any_size(tmp_path, shape, size, write_image):
     write_image(tmp_path / "a.png", 99, "L", shape)
-    pixels = open_images(tmp_path, size=16).pixels
-    assert pixels.shape == (1, 1, 16, 16)
+    pixels = open_images(tmp_path, size=size).pixels
+    assert pixels.shape == (1, 1, *(size if isinstance(size, tuple) else (size, size)))
     assert pixels.unique().tolist() == [99]
 
 
 def test_a_crop_without_resize_changes_no_pixel(gradient):
     image = gradient((9, 4))
-    assert torch.equal(image_to_tensor(crop_square(image, 4)), image_to_tensor(image)[:, :, 2:6])
-    assert crop_square(image.crop((0, 0, 4, 4)), 4).tobytes() == image.crop((0, 0, 4, 4)).tobytes()
+    assert torch.equal(image_to_tensor(crop(image, (4, 4))), image_to_tensor(image)[:, :, 2:6])
+    assert torch.equal(image_to_tensor(crop(image, (4, 6))), image_to_tensor(image)[:, :, 1:7])
+    assert torch.equal(image_to_tensor(crop(image, (1, 9))), image_to_tensor(image)[:, 1:2])
+    assert crop(image, (4, 9)) is image
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "box"),
+    [
+        ((90, 40), (8, 8), (25, 0, 65, 40)),
+        ((90, 40), (8, 12), (15, 0, 75, 40)),
+        ((90, 40), (3, 9), (0, 5, 90, 35)),
+        ((40, 91), (8, 8), (0, 25, 40, 65)),
+        ((50, 20), (6, 9), (10, 0, 40, 20)),
+    ],
+)
+def test_a_crop_is_the_centre_with_the_proportions_of_the_size(gradient, shape, size, box):
+    image = gradient(shape)
+    expected = image.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box)
+    assert crop(image, size).tobytes() == expected.tobytes()
 
 
 def test_reduction_is_antialiased():
     board = Image.new("L", (64, 64))
     board.putdata([255 * ((x + y) % 2) for y in range(64) for x in range(64)])
-    low, high = crop_square(board, 8).getextrema()
+    low, high = crop(board, (8, 8)).getextrema()
     assert 120 <= low <= high <= 135

@@ -102,6 +102,7 @@ def test_every_kind_of_data_set_is_read():
         assert images.pixels[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
     bare = open_images(iter(pillow), size=4)
     assert (bare.shape, bare.labels) == ((3, 4, 4), None)
+    assert open_images(iter(pillow), size=(4, 9)).shape == (3, 4, 9)
     greys = open_images([Image.new("L", (2, 2), 7), Image.new("RGB", (2, 2), (1, 2, 3))])
     assert greys.pixels[:, :, 0, 0].tolist() == [[7, 7, 7], [1, 2, 3]]
 

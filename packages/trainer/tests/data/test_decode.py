@@ -52,11 +52,14 @@ def test_an_animation_gives_its_first_frame(tmp_path, name):
     assert images.pixels[0, :, 0, 0].tolist() == [255, 0, 0]
 
 
-def test_a_jpeg_at_reduced_scale_has_nearly_the_same_pixels(tmp_path, gradient):
-    image = gradient((8, 8)).resize((1024, 1024), Image.Resampling.BICUBIC)
-    image.save(tmp_path / "a.jpg", quality=95)
-    image.save(tmp_path / "b.png")
-    reduced, full = (image_to_tensor(decode(tmp_path / name, 32)).int() for name in ("a.jpg", "b.png"))
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("size", [(32, 32), (8, 60), (60, 8)])
+def test_a_jpeg_at_reduced_scale_has_nearly_the_same_pixels(tmp_path, gradient, size, orientation):
+    image, exif = gradient((8, 6)).resize((1024, 768), Image.Resampling.BICUBIC), Image.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "a.jpg", quality=95, exif=exif)
+    image.save(tmp_path / "b.png", exif=exif)
+    reduced, full = (image_to_tensor(decode(tmp_path / name, size)).int() for name in ("a.jpg", "b.png"))
     assert (reduced - full).abs().max() <= 4
 
 

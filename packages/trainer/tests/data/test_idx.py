@@ -63,6 +63,8 @@ def test_idx_images_are_resized(tmp_path):
     assert images.shape == (1, 8, 8)
     assert [image.unique().tolist() for image in images.pixels] == [[50], [60]]
     assert calls == [(1, 2), (2, 2)]
+    assert open_images(tmp_path, size=(5, 2)).shape == (1, 5, 2)
+    assert open_images(tmp_path, size=(3, 4)).pixels.equal(open_images(tmp_path).pixels)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def doctor(
     data: Annotated[str, typer.Argument(metavar="DATA", help="Folder of images or IDX files, or digits.")],
     size: Annotated[
         Text,
-        typer.Option(metavar="N", help="Size that training will resize to. Default: 64 for a folder of images."),
+        typer.Option(metavar="N or HxW", help="Size that training will resize to. Default: 64 for a folder of images."),
     ] = None,
     json: Json = False,
 ) -> Work:
@@ -33,12 +33,13 @@ def doctor(
     def work() -> int:
         with counting(f"reading {data}") as on_progress:
             report = inspect_images(data, on_progress=on_progress)
-        side = given or (SIZE if is_image_folder(data) else max(max(image.size) for image in report.images))
-        document = as_document(data, report, side)
+        width, height = report.images[0].size if report.images else (SIZE, SIZE)  # of an array all have one size
+        chosen = given or (SIZE if is_image_folder(data) else (height, width))
+        document = as_document(data, report, chosen)
         if json:
             answer(document)
         else:
-            print_document(document, side)
+            print_document(document, chosen)
         return 0 if document["trains"] else 3
 
     return work

@@ -1,21 +1,24 @@
 """What is in a data set, and what to do about it before training."""
 
 from collections import Counter
+from fractions import Fraction
 from typing import Any
 
-from diffkit_trainer import DatasetReport
+from diffkit_trainer import DatasetReport, ImageReport
+from diffkit_trainer.data import Size, height_and_width
+from diffkit_trainer.options import shown
 
 from diffkit_cli.terminal.console import listed, plural, show, table
 
 __all__ = ["as_document", "print_document", "suggestions"]
 
 SMALL_DATASET = 500
-LONG = 2
-"""Ratio of the sides from which half of an image or more is cropped."""
+MIN_KEPT = 0.5
+"""The part of an image up to which so much is cropped that it is said."""
 UNEVEN = 10
 
 
-def as_document(data: str, report: DatasetReport, size: int) -> dict[str, Any]:
+def as_document(data: str, report: DatasetReport, size: Size) -> dict[str, Any]:
     """The report as JSON. size: what training resizes to."""
     images = report.images
     sides = Counter(image.size for image in images)
@@ -27,21 +30,23 @@ def as_document(data: str, report: DatasetReport, size: int) -> dict[str, Any]:
         **{"left_out": dict(report.left_out), "remarks": list(report.remarks)},
         "bad": [{"file": name, "reason": why} for name, why in report.bad],
         "duplicates": report.duplicates(),
-        "small": [image.name for image in images if min(image.size) < size],
+        "small": [image.name for image in images if _scale(image, size) < 1],
         "suggestions": suggestions(report, size),
     }
 
 
-def suggestions(report: DatasetReport, size: int) -> list[str]:
+def suggestions(report: DatasetReport, size: Size) -> list[str]:
     """What to do about the report, the most important first."""
     images, found = report.images, list[str]()
     if report.bad:
         found.append(f"{plural(len(report.bad), 'file')} cannot be read: remove the broken ones, or train with --skip-bad")
     if not images:
         return [*found, "no image is left to train on"]
-    small = [min(image.size) for image in images if min(image.size) < size]
+    small = [scale for image in images if (scale := _scale(image, size)) < 1]
     if small:
-        found.append(f"{len(small)} of {plural(len(images), 'image')} would be enlarged to {size}: try --size {min(small)}")
+        smaller = tuple(max(1, int(side * min(small))) for side in height_and_width(size))
+        way_out = f"try --size {smaller[0] if isinstance(size, int) else shown(smaller)}"
+        found.append(f"{len(small)} of {plural(len(images), 'image')} would be enlarged to {shown(size)}: {way_out}")
     label = {image.name: image.label for image in images}
     groups = report.duplicates()
     repeated = sum(len(names) - 1 for names in groups)
@@ -50,9 +55,9 @@ def suggestions(report: DatasetReport, size: int) -> list[str]:
         found.append(f"in several classes: {plural(crossing, 'image')}; keep each in the right class only")
     if repeated:
         found.append(f"{plural(repeated, 'duplicate')} of other images: the network sees those more often; remove them")
-    long = sum(max(image.size) >= LONG * min(image.size) for image in images)
+    long = sum(_kept(image, size) <= MIN_KEPT for image in images)
     if long:
-        found.append(f"{plural(long, 'image')} at least twice as long as wide: half or more is cropped; crop them first")
+        found.append(f"half or more of {plural(long, 'image')} is cropped: crop them first, or give --size HEIGHTxWIDTH")
     if len({image.grey for image in images}) > 1:
         found.append("grey and colour images are mixed: all become RGB; convert them to one mode if that is not intended")
     if any(image.transparent for image in images):
@@ -66,9 +71,9 @@ def suggestions(report: DatasetReport, size: int) -> list[str]:
     return found
 
 
-def print_document(document: dict[str, Any], size: int) -> None:
+def print_document(document: dict[str, Any], size: Size) -> None:
     """Print what `as_document` gives as a table."""
-    shown = table("", "")
+    found_table = table("", "")
     sizes = [f"{side['width']}x{side['height']} ({side['images']})" for side in document["sizes"]]
     rows = {
         "images": str(document["images"]),
@@ -77,13 +82,26 @@ def print_document(document: dict[str, Any], size: int) -> None:
         "classes": listed([f"{name} ({count})" for name, count in document["classes"].items()]),
         "cannot be read": listed([f"{bad['file']} ({bad['reason']})" for bad in document["bad"]]),
         "duplicates": listed([" = ".join(names) for names in document["duplicates"]]),
-        f"smaller than {size}": listed(document["small"]),
+        f"smaller than {shown(size)}": listed(document["small"]),
     }
     for name, value in rows.items():
-        shown.add_row(name, value)
+        found_table.add_row(name, value)
     for remark in document["remarks"]:
-        shown.add_row(*remark.split(": ", 1))
+        found_table.add_row(*remark.split(": ", 1))
     for suggestion in document["suggestions"]:
-        shown.add_row("suggestion", suggestion)
-    shown.add_row("trains", "yes" if document["trains"] else "no: diffkit train would end with exit code 3")
-    show(document["data"], shown)
+        found_table.add_row("suggestion", suggestion)
+    found_table.add_row("trains", "yes" if document["trains"] else "no: diffkit train would end with exit code 3")
+    show(document["data"], found_table)
+
+
+def _scale(image: ImageReport, size: Size) -> Fraction:
+    """By how much an image is reduced at most to this size: below 1 it is enlarged."""
+    height, width = height_and_width(size)
+    return min(Fraction(image.size[0], width), Fraction(image.size[1], height))
+
+
+def _kept(image: ImageReport, size: Size) -> float:
+    """The part of an image that is left when it is cropped to the proportions of this size."""
+    height, width = height_and_width(size)
+    one, other = image.size[0] * height, image.size[1] * width
+    return min(one, other) / max(one, other)

@@ -38,7 +38,7 @@ def real_images(data: str, shape: tuple[int, int, int]) -> Images:
     """The data at the size of the run's images; grey images as RGB where the run's are. Raises DataError for another shape."""
     channels, height, width = shape
     with console.status(f"reading {data}"):
-        images = open_images(data, height if height == width else None, skip_bad=True)
+        images = open_images(data, (height, width), skip_bad=True)
     if images.shape == (1, height, width) and channels == 3:
         pixels = namespace(images.pixels).concat([images.pixels] * 3, axis=1)
         images = Images(pixels, images.labels, images.classes, images.name, images.skipped)

@@ -21,7 +21,7 @@ from diffkit_trainer.files import read_header
 from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig, Trained
 from diffkit_cli.sampling.pretrained import name_of
-from diffkit_cli.terminal.console import Table, plural, table
+from diffkit_cli.terminal.console import Table, dimensions, plural, table
 
 __all__ = ["Rows", "describe", "started", "table_of"]
 
@@ -115,7 +115,7 @@ def _date_and_host(start: Mapping[str, Any]) -> str:
 def _rows(config: RunConfig, shapes: Shapes | None) -> Rows:
     """shapes: of the network's tensors, None where they are not known."""
     data, image, trained = config.data, config.image, config.trained
-    size = f"{image.width}x{image.height}, {plural(image.channels, 'channel')}"
+    size = f"{dimensions(image.width, image.height)}, {plural(image.channels, 'channel')}"
     schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config.schedule.items() if key != "name")
     rows = [
         ("images", f"{data.images} of {size}, from {data.source}" if data.source else f"{size}; training data unknown"),

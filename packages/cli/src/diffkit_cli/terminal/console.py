@@ -22,6 +22,7 @@ __all__ = [
     "answer",
     "command",
     "console",
+    "dimensions",
     "listed",
     "plural",
     "results",
@@ -122,6 +123,15 @@ def listed(values: Sequence[str]) -> str:
     """
     more = f" and {len(values) - MAX_LISTED} more" if len(values) > MAX_LISTED else ""
     return ", ".join(values[:MAX_LISTED]) + more or "none"
+
+
+def dimensions(width: int, height: int) -> str:
+    """The size of an image: width first, as image viewers show it, and said where the order matters.
+
+    >>> dimensions(8, 8), dimensions(64, 48)
+    ('8x8', '64x48 (width x height)')
+    """
+    return f"{width}x{height}{'' if width == height else ' (width x height)'}"
 
 
 def command(*words: object) -> str:

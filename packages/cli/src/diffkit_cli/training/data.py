@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from diffkit_trainer import Images, open_images, pack
-from diffkit_trainer.data import source_kind
+from diffkit_trainer.data import Size, source_kind
 from diffkit_trainer.files import printable
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.terminal.console import console, plural, warn
+from diffkit_cli.terminal.console import console, dimensions, plural, warn
 from diffkit_cli.terminal.progress import counting
 
 __all__ = ["SIZE", "is_image_folder", "open_data", "require_apart"]
@@ -16,7 +16,7 @@ SIZE = 64
 """The default size of a folder of images."""
 
 
-def open_data(data: str, size: int | None, *, packed: bool, skip_bad: bool) -> tuple[Images, int | None]:
+def open_data(data: str, size: Size | None, *, packed: bool, skip_bad: bool) -> tuple[Images, Size | None]:
     """The images of the data, and the size that they were resized to, None where they were not; prints what was left out.
 
     A folder of images is resized, to `SIZE` by default, and packed; IDX files and the digits keep their size unless one is
@@ -32,7 +32,7 @@ def open_data(data: str, size: int | None, *, packed: bool, skip_bad: bool) -> t
     for path, reason in images.skipped:
         warn(f"left out {printable(path)}: {reason}")
     channels, height, width = images.shape
-    console.print(f"{plural(len(images), 'image')} of {width}x{height}, {plural(channels, 'channel')}, from {data}")
+    console.print(f"{plural(len(images), 'image')} of {dimensions(width, height)}, {plural(channels, 'channel')}, from {data}")
     for remark in images.remarks:
         console.print(remark)
     return images, size

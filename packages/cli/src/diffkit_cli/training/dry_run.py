@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from diffkit_trainer import CostEstimate, Trainer, estimate_cost
 
-from diffkit_cli.terminal.console import answer, console, plural, write
+from diffkit_cli.terminal.console import answer, console, dimensions, plural, write
 from diffkit_cli.terminal.progress import duration
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 from diffkit_cli.training.parse import to_toml
@@ -30,14 +30,15 @@ def dry_run(options: TrainOptions, trainer: Trainer, *, as_json: bool) -> None:
     if as_json:
         answer(document)
         return
-    size = "x".join(map(str, reversed(trainer.images.shape[1:])))
+    _, height, width = trainer.images.shape
+    images = f"{plural(len(trainer.images), 'image')} of {dimensions(width, height)}"
     state = sum(document["memory"][part] for part in ("weights", "gradients", "moments", "average"))
     peak = f"; {_megabytes(found.peak)} at most, {document['memory']['peak_is']}" if found.peak is not None else ""
     per_epoch = document["steps_per_epoch"]
     epochs = f"an epoch {per_epoch:.1f} steps, {plural(steps, 'step')} are {steps / per_epoch:.1f} epochs"
     measured = f"measured: {plural(found.updates, 'step')} after a first one, without previews and checkpoints"
     lines = [
-        f"{plural(len(trainer.images), 'image')} of {size}; a step is {options.batch_size} of them, {epochs}",
+        f"{images}; a step is {options.batch_size} of them, {epochs}",
         f"network: {document['parameters']:,} parameters",
         f"memory: {_megabytes(state)} of weights, gradients, the optimiser's moments and the average{peak}",
         f"time: {duration(document['seconds'])} for {plural(steps - start, 'step')} at {found.seconds:.3g} s ({measured})",

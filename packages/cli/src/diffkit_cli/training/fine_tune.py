@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffkit_trainer import Images
+from diffkit_trainer.data import Size
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.run_config import Origin, RunConfig
@@ -24,12 +25,12 @@ class Source(NamedTuple):
     origin: Origin
 
     @property
-    def size(self) -> int | None:
-        """The size that images are resized to by default; None where those of the network are not square."""
+    def size(self) -> Size:
+        """The size that images are resized to by default."""
         image = self.config.image
-        return image.height if image.height == image.width else None
+        return image.height if image.height == image.width else (image.height, image.width)
 
-    def resolve(self, given: Given, images: Images, size: int | None) -> TrainOptions:
+    def resolve(self, given: Given, images: Images, size: Size | None) -> TrainOptions:
         """The options of the run: those that were given, over those of the network's run.
 
         size: what the images were resized to, None for not at all. Raises UsageError for images and options that do not fit the

@@ -1,5 +1,6 @@
 """Every option of `diffkit train`: those of the trainer and those of the run. Imports neither NumPy nor torch."""
 
+import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeAlias
@@ -11,6 +12,7 @@ from msgspec import Meta
 
 from diffkit_cli.errors import UsageError, flag
 from diffkit_cli.recipes import PRESETS
+from diffkit_cli.run_config import Side
 from diffkit_cli.synonyms import hint
 
 __all__ = [
@@ -30,13 +32,17 @@ CLASS_DROPOUT = 0.1
 Minutes: TypeAlias = Annotated[float, Meta(gt=0, le=1e9)]
 
 
+HeightAndWidth: TypeAlias = Annotated[tuple[Side, ...], Meta(min_length=2, max_length=2)]
+"""Not tuple[Side, Side], at which msgspec 0.22 crashes where it is one of several types."""
+
+
 class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of a run, resolved: what `resolve` makes of those that were given. Raises OptionError, see `Options`."""
 
     data: Annotated[str, Help("Folder of images or IDX files. Default: the bundled digits.")] = "digits"
     size: Annotated[
-        Annotated[int, Meta(ge=1, le=4096)] | None,
-        Help("Centre-crop and resize to NxN. Default: 64 for a folder; IDX files as they are."),
+        Side | HeightAndWidth | None,
+        Help("Crop about the centre and resize to NxN or HxW. Default: 64 for a folder; IDX files as they are."),
     ] = None
     preset: Annotated[str, Help("Network and its recipe. Default: by the size of the images. One of:")] = "images-64"
     linear: Annotated[
@@ -91,7 +97,7 @@ def check(name: str, value: Any, *, where: str) -> Any:
     if isinstance(value, str) and value not in words and value.replace("-", "_") in words:
         value = value.replace("-", "_")
     try:
-        value = OPTIONS[name].check(value)
+        value = OPTIONS[name].check(_size(value) if name == "size" else value)
         found = value if isinstance(value, tuple) else (value,)
         if name in REGISTERED and not set(found) <= set(words):
             raise OptionError.of_word(name, words, found[0] if len(found) == 1 else value)
@@ -111,3 +117,15 @@ def choices(name: str) -> tuple[str, ...]:
     if name in REGISTERED:
         return tuple(REGISTERED[name])
     return OPTIONS[name].choices or (("false", "true") if isinstance(OPTIONS[name].default, bool) else ())
+
+
+def _size(value: Any) -> Any:
+    """A text HxW as (height, width), and the side of a square of two equal sides; any other value as it is.
+
+    >>> _size("48x64"), _size("64x64"), _size([8, 8]), _size(7)
+    ((48, 64), 64, 8, 7)
+    """
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,9})x(\d{1,9})", value.lower(), re.ASCII)):
+        value = int(match[1]), int(match[2])
+    square = isinstance(value, list | tuple) and len(value) == 2 and value[0] == value[1]
+    return value[0] if square else value

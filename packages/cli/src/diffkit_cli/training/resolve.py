@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from diffkit_schedules import Schedule, from_config
 from diffkit_trainer import RunError
+from diffkit_trainer.data import Size
 from diffkit_trainer.options import ROUNDING, shown
 
 from diffkit_cli.errors import UsageError
@@ -32,7 +33,7 @@ IMPORTED: Mapping[str, Any] = {**recipe_of("ddpm-cifar10"), "preset": "ddpm-cifa
 """The options that a network without training options is fine-tuned with: those of the paper, for fewer steps."""
 
 
-def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
+def resolve(given: Given, side: int, size: Size | None) -> TrainOptions:
     """The options of a new run. side: the shorter side of its images; size: what they were resized to, None for not at all.
 
     >>> resolve({"lr": 0.5}, side=8, size=None).steps, resolve({"lr": None}, side=64, size=64).lr
@@ -44,7 +45,7 @@ def resolve(given: Given, side: int, size: int | None) -> TrainOptions:
     return _with_decay(values, given)
 
 
-def resolve_from(stored: RunConfig, given: Given, size: int | None, name: str) -> TrainOptions:
+def resolve_from(stored: RunConfig, given: Given, size: Size | None, name: str) -> TrainOptions:
     """The options of a run that is fine-tuned: those of another run's config, overridden by those that were given.
 
     name: of the other run. A network without training options is trained by the recipe `IMPORTED`. Raises UsageError for an

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer import DataError, Images, Trainer, World, fastest_precision, pick_device, process_group
+from diffkit_trainer.data import Size
 from diffkit_unet import keep_memory
 from msgspec.structs import replace
 
@@ -117,7 +118,7 @@ def run_training(
         return _run(run, options, trainer, config, stopped)
 
 
-def _new_options(given: Given, source: Source | None, images: Images, size: int | None, device: Any) -> tuple[TrainOptions, str]:
+def _new_options(given: Given, source: Source | None, images: Images, size: Size | None, device: Any) -> tuple[TrainOptions, str]:
     """The options of a new run, all resolved, and why the classes of its data are not used. source: the network to fine-tune."""
     if source is not None:
         options, unused = source.resolve(given, images, size), f"the network of {source.name} takes none"
@@ -128,7 +129,7 @@ def _new_options(given: Given, source: Source | None, images: Images, size: int 
     return options, unused
 
 
-def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[Images, int | None]:
+def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[Images, Size | None]:
     data, packed = early["data"] or "digits", OPTIONS["pack"].default if early["pack"] is None else early["pack"]
     try:
         return open_data(data, early["size"], packed=packed, skip_bad=skip_bad)

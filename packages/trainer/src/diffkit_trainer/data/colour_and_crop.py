@@ -1,10 +1,16 @@
-"""Any Pillow image as 8 bits per channel, grey or RGB: modes, EXIF orientation, transparency; and the square crop."""
+"""Any Pillow image as 8 bits per channel, grey or RGB: modes, EXIF orientation, transparency; and the crop to a size."""
+
+from typing import TypeAlias
 
 from PIL import Image
 
 from diffkit_trainer.errors import RefusedError
 
-__all__ = ["EXIF_TRANSPOSES", "crop_square", "is_grey", "to_grey_or_rgb"]
+__all__ = ["EXIF_TRANSPOSES", "Size", "crop", "height_and_width", "is_grey", "to_grey_or_rgb"]
+
+Size: TypeAlias = int | tuple[int, int]
+"""The side of a square, or (height, width)."""
+MAX_SIDE = 4096
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 EXIF_ORIENTATION = 0x0112
@@ -46,23 +52,41 @@ def is_grey(mode: str) -> bool:
     return mode in GREY_MODES or mode.startswith("I;16")
 
 
-def crop_square(image: Image.Image, size: int) -> Image.Image:
-    """The centre square resized to size x size: the shorter side becomes `size`, the longer one is cropped at both ends.
+def height_and_width(size: Size) -> tuple[int, int]:
+    """(height, width) of a size. Raises ValueError unless both are from 1 to 4096.
 
-    The crop comes first, so that a 10000 x 1 image costs no more than any other. If the overhang is odd, the extra row or
-    column is cut at the right or the bottom. A square of that size is returned as it is; smaller images are enlarged.
-    The filter is Pillow's bicubic: it is antialiased, rings less than Lanczos at hard edges, and is the filter of the clean FID
-    (Parmar, Zhang and Zhu 2022).
-
-    >>> crop_square(Image.new("L", (1000, 1)), 8).size
-    (8, 8)
+    >>> height_and_width(64), height_and_width((48, 64))
+    ((64, 64), (48, 64))
     """
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    if side == size:
-        return image if image.size == (size, size) else image.crop(box)
-    return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    height, width = size if isinstance(size, tuple) else (size, size)
+    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
+        raise ValueError(f"size must be in 1 ... {MAX_SIDE}, got {size}")
+    return height, width
+
+
+def crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The centre of the image, with the proportions of `size`, (height, width), resized to it.
+
+    The crop is as large as fits: one side of the image is kept, the other is cropped at both ends. It comes first, so that a
+    10000 x 1 image costs no more than any other. If the overhang is odd, the extra row or column is cut at the right or the
+    bottom. An image of that size is returned as it is; smaller images are enlarged. The filter is Pillow's bicubic: it is
+    antialiased, rings less than Lanczos at hard edges, and is the filter of the clean FID (Parmar, Zhang and Zhu 2022).
+
+    >>> crop(Image.new("L", (1000, 1)), (6, 8)).size
+    (8, 6)
+    """
+    height, width = size
+    across: float = image.width
+    down: float = image.height
+    if across * height > down * width:
+        across = min(across, down * width / height)
+    else:
+        down = min(down, across * height / width)
+    left, top = (image.width - across) // 2, (image.height - down) // 2
+    if (across, down) == (width, height):
+        whole = image.size == (width, height)
+        return image if whole else image.crop((int(left), int(top), int(left) + width, int(top) + height))
+    return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, left + across, top + down))
 
 
 def _orientation(image: Image.Image) -> int:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from diffkit_trainer.data.colour_and_crop import crop_square, to_grey_or_rgb
+from diffkit_trainer.data.colour_and_crop import crop, to_grey_or_rgb
 from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.pixels import image_to_tensor, tensor_to_image
@@ -26,7 +26,7 @@ def is_dataset(source: Any) -> bool:
 
 def open_dataset(
     dataset: Iterable[Any],
-    size: int | None = None,
+    size: tuple[int, int] | None = None,
     *,
     skip_bad: bool = False,  # noqa: ARG001 - every reader of a source takes it
     on_progress: Progress | None = None,
@@ -47,7 +47,7 @@ def open_dataset(
             image = to_grey_or_rgb(value) if isinstance(value, Image.Image) else tensor_to_image(value)
         except (ValueError, AttributeError, OSError) as error:
             raise DataError(f"item {i} of the data set: expected a Pillow image or a uint8 tensor ({error})") from None
-        images.append(image_to_tensor(image if size is None else crop_square(image, size)))
+        images.append(image_to_tensor(image if size is None else crop(image, size)))
         if images[-1].shape[1:] != images[0].shape[1:]:
             first, other = (f"{each.shape[2]} x {each.shape[1]}" for each in (images[0], images[-1]))
             raise DataError(f"item {i} of the data set is {other}, the first is {first}; pass a size to resize them")

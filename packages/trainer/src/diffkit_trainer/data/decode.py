@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError, features
 
-from diffkit_trainer.data.colour_and_crop import crop_square, to_grey_or_rgb
+from diffkit_trainer.data.colour_and_crop import crop, to_grey_or_rgb
 from diffkit_trainer.data.generated import GENERATED, is_generated
 from diffkit_trainer.errors import RefusedError
 from diffkit_trainer.files.regular import open_regular
@@ -71,27 +71,27 @@ def missing_decoders() -> Mapping[str, str]:
     return {name: decoder.install for name, decoder in DECODERS.items() if not decoder.installed()}
 
 
-def decode(path: str | os.PathLike[str], size: int | None = None, *, generated: bool = True) -> Image.Image:
-    """The first frame of a file in mode L (if the file is grey) or RGB, cropped and resized to size x size unless size is None.
+def decode(path: str | os.PathLike[str], size: tuple[int, int] | None = None, *, generated: bool = True) -> Image.Image:
+    """The first frame of a file in mode L (if the file is grey) or RGB, cropped and resized to a size unless that is None.
 
-    The content decides the format, not the suffix; formats outside `FORMATS` are refused. Raises what Pillow or the system
-    raises (see `failure_reason`), and ValueError for more than PIL.Image.MAX_IMAGE_PIXELS pixels, for pixels that are not
-    finite, and, unless `generated` images are read, for one of them: `GENERATED`.
+    size: (height, width). The content decides the format, not the suffix; formats outside `FORMATS` are refused. Raises what
+    Pillow or the system raises (see `failure_reason`), and ValueError for more than PIL.Image.MAX_IMAGE_PIXELS pixels, for pixels
+    that are not finite, and, unless `generated` images are read, for one of them: `GENERATED`.
     """
     with open_regular(path) as file, open_image(file) as image:
         if not generated and is_generated(image):
             raise RefusedError(GENERATED)
         if size is not None:
             # decode a much larger JPEG at 1/2, 1/4 or 1/8 of its size, but never below twice the target, so that
-            # the resize filter still does the last halving
-            image.draft(None, (2 * size, 2 * size))
+            # the resize filter still does the last halving; it may have to be turned by its EXIF orientation
+            image.draft(None, (2 * max(size), 2 * max(size)))
         image.load()
         upright = to_grey_or_rgb(image)
-    return upright if size is None else crop_square(upright, size)
+    return upright if size is None else crop(upright, size)
 
 
 def decode_all(
-    root: Path, files: Sequence[str], size: int | None, *, generated: bool
+    root: Path, files: Sequence[str], size: tuple[int, int] | None, *, generated: bool
 ) -> Generator[tuple[str, Image.Image | str], None, None]:
     """Each file below `root` with its image, or the reason why it is not read, in order.
 
@@ -146,7 +146,7 @@ def failure_reason(error: Exception) -> str:
     return text if isinstance(error, RefusedError) else f"damaged: {text or type(error).__name__}"
 
 
-def _decode_or_reason(root: str, size: int | None, generated: bool, name: str) -> Image.Image | str:
+def _decode_or_reason(root: str, size: tuple[int, int] | None, generated: bool, name: str) -> Image.Image | str:
     try:
         return decode(os.path.join(root, name), size, generated=generated)  # noqa: PTH118 - for a million files
     except Exception as error:  # on damaged input a decoder may raise anything: IndexError, struct.error, ...

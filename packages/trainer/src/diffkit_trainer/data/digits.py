@@ -18,7 +18,7 @@ def is_digits(source: Any) -> bool:
 
 def open_digits(
     _source: Any,
-    size: int | None,
+    size: tuple[int, int] | None,
     *,
     skip_bad: bool = False,  # noqa: ARG001 - every reader of a source takes it
     on_progress: Progress | None = None,

@@ -26,7 +26,9 @@ def is_folder(source: Any) -> bool:
     return isinstance(source, str | Path)
 
 
-def open_folder(source: str | Path, size: int | None, *, skip_bad: bool = False, on_progress: Progress | None = None) -> Images:
+def open_folder(
+    source: str | Path, size: tuple[int, int] | None, *, skip_bad: bool = False, on_progress: Progress | None = None
+) -> Images:
     """The images of a folder; see `open_images`."""
     root = Path(source)
     listing = list_images(root)
@@ -45,7 +47,7 @@ class DecodedFolder(NamedTuple):
 
 
 def read_folder(
-    listing: Listing, size: int | None = None, *, skip_bad: bool = False, on_progress: Progress | None = None
+    listing: Listing, size: tuple[int, int] | None = None, *, skip_bad: bool = False, on_progress: Progress | None = None
 ) -> DecodedFolder:
     """Every image of a folder, in the order of its relative path: grey (C = 1) if all are grey, else RGB.
 

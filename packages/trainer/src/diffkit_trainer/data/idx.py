@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffkit_trainer.data.colour_and_crop import crop_square
+from diffkit_trainer.data.colour_and_crop import crop
 from diffkit_trainer.data.idx_file import read_idx
 from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.errors import DataError
@@ -28,7 +28,7 @@ def is_idx_folder(source: Any) -> bool:
 
 def open_idx_folder(
     source: str | Path,
-    size: int | None,
+    size: tuple[int, int] | None,
     *,
     skip_bad: bool = False,  # noqa: ARG001 - every reader of a source takes it
     on_progress: Progress | None = None,
@@ -64,14 +64,14 @@ def find_idx(root: Path) -> tuple[Path, Path | None] | None:
     return chosen[0]["images"], chosen[0].get("labels")
 
 
-def open_idx(images: Path, labels: Path | None, name: str, size: int | None, on_progress: Progress | None) -> Images:
-    """The images of one pair of IDX files, resized unless size is None."""
+def open_idx(images: Path, labels: Path | None, name: str, size: tuple[int, int] | None, on_progress: Progress | None) -> Images:
+    """The images of one pair of IDX files, resized to (height, width) unless size is None."""
     pixels, values, classes = read_idx_pair(images, labels)
     count = len(pixels)
-    if size is not None and pixels.shape[2:] != (size, size):
-        resized = torch.empty(count, 1, size, size, dtype=torch.uint8)
+    if size is not None and pixels.shape[2:] != size:
+        resized = torch.empty(count, 1, *size, dtype=torch.uint8)
         for i in range(count):
-            resized[i] = image_to_tensor(crop_square(tensor_to_image(pixels[i]), size))
+            resized[i] = image_to_tensor(crop(tensor_to_image(pixels[i]), size))
             if on_progress is not None:
                 on_progress(i + 1, count)
         pixels = resized

@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from diffkit_trainer.data.colour_and_crop import Size, height_and_width
 from diffkit_trainer.data.datasets import is_dataset, open_dataset
 from diffkit_trainer.data.digits import is_digits, open_digits
 from diffkit_trainer.data.folder import is_folder, open_folder
 from diffkit_trainer.data.idx import is_idx_folder, open_idx_folder
 from diffkit_trainer.data.images import Images, Progress
 
-__all__ = ["MAX_SIZE", "SOURCES", "ImageFolder", "open_images", "source_kind"]
-
-MAX_SIZE = 4096
+__all__ = ["SOURCES", "ImageFolder", "open_images", "source_kind"]
 
 SOURCES: dict[str, tuple[Callable[[Any], bool], Callable[..., Images]]] = {
     "dataset": (is_dataset, open_dataset),
@@ -22,13 +21,13 @@ SOURCES: dict[str, tuple[Callable[[Any], bool], Callable[..., Images]]] = {
 }
 """Name: (whether a source is of this kind, its reader). The first kind that fits is used.
 
-A reader is called as open(source, size, skip_bad=..., on_progress=...); see `open_images` for what these mean.
+A reader is called as open(source, size, skip_bad=..., on_progress=...), size: (height, width) or None; see `open_images`.
 """
 
 
 def open_images(
     source: str | Path | Iterable[Any] = "digits",
-    size: int | None = None,
+    size: Size | None = None,
     *,
     skip_bad: bool = False,
     on_progress: Progress | None = None,
@@ -39,8 +38,8 @@ def open_images(
     (MNIST and its relatives; of several pairs the one named "train"); a folder of images, searched through all its subfolders,
     of which the first level names the classes if every image is in one; or a data set object: torch's, Hugging Face's, or any
     iterable of images, see `open_dataset`. For a large folder see `pack`.
-    size: crop every image to its centre square and resize it to size x size, 1 ... 4096; smaller ones are enlarged. With None
-    the images stay as they are, and must all have the same size.
+    size: the side of a square, or (height, width), each from 1 to 4096: every image is cropped about its centre to these
+    proportions and resized, smaller ones are enlarged. With None the images stay as they are, and must all have the same size.
     skip_bad: leave out files that cannot be read, and list them in `skipped`; otherwise DataError lists them all.
     on_progress(done, total) is called in this thread after every file.
 
@@ -50,10 +49,9 @@ def open_images(
     >>> open_images("digits", size=16).pixels.shape
     torch.Size([1797, 1, 16, 16])
     """
-    if size is not None and not 1 <= size <= MAX_SIZE:
-        raise ValueError(f"size must be in 1 ... {MAX_SIZE}, got {size}")
+    sides = None if size is None else height_and_width(size)
     _, open_source = SOURCES[source_kind(source)]
-    return open_source(source, size, skip_bad=skip_bad, on_progress=on_progress)
+    return open_source(source, sides, skip_bad=skip_bad, on_progress=on_progress)
 
 
 ImageFolder = open_images

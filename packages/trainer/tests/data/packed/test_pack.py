@@ -10,15 +10,16 @@ from PIL import Image
 from torch import nn
 
 
+@pytest.mark.parametrize("size", [8, (6, 9)])
 @pytest.mark.parametrize("modes", [("RGB",), ("L",), ("L", "RGB"), ("RGB", "L")])
-def test_packed_images_equal_the_folder_s(tmp_path, modes, write_folder, assert_equal):
+def test_packed_images_equal_the_folder_s(tmp_path, modes, size, write_folder, assert_equal):
     for k, mode in enumerate(modes):
         write_folder(tmp_path / "mixed" / f"{k}", 6, mode)
-    expected, calls = open_images(tmp_path / "mixed", 8), []
-    assert_equal(pack(tmp_path / "mixed", 8, on_progress=lambda *call: calls.append(call)), expected)
+    expected, calls = open_images(tmp_path / "mixed", size), []
+    assert_equal(pack(tmp_path / "mixed", size, on_progress=lambda *call: calls.append(call)), expected)
     total = 6 * len(modes)
     assert calls == [(i + 1, total) for i in range(total)]
-    assert_equal(pack(tmp_path / "mixed", 8, on_progress=lambda *call: calls.append(call)), expected)
+    assert_equal(pack(tmp_path / "mixed", size, on_progress=lambda *call: calls.append(call)), expected)
     assert len(calls) == total, "nothing is decoded twice"
     (folder,) = [path for path in (cache_folder() / "packed").iterdir() if path.is_dir()]
     assert (folder / "pixels").stat().st_size == expected.pixels.numel()
@@ -27,6 +28,7 @@ def test_packed_images_equal_the_folder_s(tmp_path, modes, write_folder, assert_
 def test_a_changed_folder_is_packed_again(data, assert_equal):
     assert pack(data, 8).shape == (3, 8, 8)
     assert pack(data, 4).shape == (3, 4, 4)
+    assert pack(data, (4, 8)).shape == (3, 4, 8)
     first = pack(data, 8)
     path = data / "red" / "0000.png"
     before = path.stat()

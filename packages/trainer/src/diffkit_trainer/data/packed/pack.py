@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from diffkit_trainer.data.colour_and_crop import Size, height_and_width
 from diffkit_trainer.data.decode import missing_decoders
 from diffkit_trainer.data.folder import bad_files_message, class_labels, open_folder
 from diffkit_trainer.data.generated import GENERATED
@@ -19,7 +21,6 @@ from diffkit_trainer.data.listing import Listing, list_images
 from diffkit_trainer.data.packed.cache import cache_folder, mark_used, remove_unused
 from diffkit_trainer.data.packed.index import Index, Pack, file_states, open_packed, write_index
 from diffkit_trainer.data.packed.writer import PackWriter
-from diffkit_trainer.data.sources import MAX_SIZE
 from diffkit_trainer.errors import DataError, RunError
 from diffkit_trainer.files.atomic import commit_folder, remove_folder
 from diffkit_trainer.files.lock import wait_for_lock
@@ -28,13 +29,13 @@ from diffkit_trainer.pixels import raw_bytes
 
 __all__ = ["pack"]
 
-VERSION = 4
+VERSION = 5
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def pack(
     source: str | Path,
-    size: int,
+    size: Size,
     *,
     cache: Path | None = None,
     skip_bad: bool = False,
@@ -42,7 +43,7 @@ def pack(
 ) -> Images:
     """The images of a folder as `open_images` gives them, mapped from a file that the first call writes.
 
-    The file is in `cache`, by default `cache_folder()`, and takes 3 size^2 bytes per image, or size^2 if all are grey. It is
+    The file is in `cache`, by default `cache_folder()`, and takes 3 H W bytes per image, or H W if all are grey. It is
     written again if `size` differs, or the name, size, modification time or permissions of any file in the folder; the former
     pack is removed then, and so are packs that were not opened for 30 days, see `remove_unused`. An interrupted call is continued
     by the next one. A second process waits for the first, and never sees an incomplete pack. A run that has opened a pack keeps
@@ -52,20 +53,19 @@ def pack(
     on_progress(done, total) is called in this thread after every file that is decoded. Raises as `open_images` does; DataError
     also if files change meanwhile; RunError, with the bytes needed, if the disk has too little space.
     """
-    if not 1 <= size <= MAX_SIZE:
-        raise ValueError(f"size must be in 1 ... {MAX_SIZE}, got {size}")
+    sides = height_and_width(size)
     listing = list_images(Path(source))
     root, names, unreadable, *_ = listing
-    key = _key(listing, size)
+    key = _key(listing, sides)
     try:
         folder = _require_writable((cache or cache_folder()) / "packed", key)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         if getattr(error, "errno", None) in DISK_FULL:
-            raise RunError(f"{cache or cache_folder()}: {reason}; {3 * size * size * len(names)} bytes are needed") from None
+            raise RunError(f"{cache or cache_folder()}: {reason}; {3 * math.prod(sides) * len(names)} bytes are needed") from None
         where = f"{name}: {reason}" if (name := getattr(error, "filename", None)) else reason
         warnings.warn(f"no cache for packed images ({where}): decoding into memory; set DIFFKIT_CACHE to a folder", stacklevel=2)
-        return open_folder(source, size, skip_bad=skip_bad, on_progress=on_progress)
+        return open_folder(source, sides, skip_bad=skip_bad, on_progress=on_progress)
     open_pack = partial(open_packed, folder, listing, printable(Path(source).resolve().name))
     found = _existing_pack(open_pack, folder)
     if found is None:
@@ -73,7 +73,7 @@ def pack(
             with wait_for_lock(folder.with_name(f"{key}.lock")):
                 found = _existing_pack(open_pack, folder, discard_damaged=True)
                 if found is None:
-                    _write_pack(folder, listing, size, on_progress)
+                    _write_pack(folder, listing, sides, on_progress)
                     remove_unused(folder.parent, key)
         except OSError as error:
             raise RunError(f"{folder}: cannot be written ({error.strerror}); set DIFFKIT_CACHE to another folder") from None
@@ -106,7 +106,7 @@ def _require_writable(packed: Path, key: str) -> Path:
     return packed / key
 
 
-def _write_pack(folder: Path, listing: Listing, size: int, on_progress: Progress | None) -> None:
+def _write_pack(folder: Path, listing: Listing, size: tuple[int, int], on_progress: Progress | None) -> None:
     root, names, unreadable, *_ = listing
     writer = PackWriter(folder.with_name(f"{folder.name}.partial"), size)
     writer.decode(listing, lambda done: on_progress and on_progress(done + len(unreadable), len(names) + len(unreadable)))
@@ -132,10 +132,10 @@ def _write_pack(folder: Path, listing: Listing, size: int, on_progress: Progress
     write_index(folder, replace(index, states=file_states(folder, classes)))  # last: the commit changes the files' states
 
 
-def _key(listing: Listing, size: int) -> str:
+def _key(listing: Listing, size: tuple[int, int]) -> str:
     """The name of a pack: a hash of the folder's path and the size, "-", and a hash of the folder's current content."""
     root, names, unreadable, *_ = listing
-    digest = hashlib.sha256(json.dumps([VERSION, size, os.fspath(root.resolve())]).encode())
+    digest = hashlib.sha256(json.dumps([VERSION, *size, os.fspath(root.resolve())]).encode())
     data = digest.hexdigest()[:32]
     digest.update(json.dumps([unreadable, sorted(missing_decoders())]).encode())
     base = os.fspath(root)

@@ -1,5 +1,6 @@
 """Writes a packed file, and continues one whose process was stopped: no image is decoded twice."""
 
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -27,20 +28,19 @@ FILES_PER_ENTRY = 512
 class PackWriter:
     """Writes a folder with the files `pixels` and `journal`.
 
-    pixels: three planes of size x size for each image; of a grey image only the first is written. journal: an
-    entry for every 512 files. The pixels are synced to the disk before their entry is written.
+    size: (height, width). pixels: three planes of that size for each image; of a grey image only the first is written. journal:
+    an entry for every 512 files. The pixels are synced to the disk before their entry is written.
     """
 
-    def __init__(self, folder: Path, size: int) -> None:
-        self.folder, self.size = folder, size
+    def __init__(self, folder: Path, size: tuple[int, int]) -> None:
+        self.folder, self.size, self.plane = folder, size, math.prod(size)
         self.kinds = ""
         self.bad: list[tuple[str, str]] = []
         self._resume()
 
     def decode(self, listing: Listing, on_progress: Callable[[int], object]) -> None:
         """Decode the files that are not in the journal yet; calls on_progress(done) after each. RunError if writing fails."""
-        root, names = listing.root, listing.files
-        plane = self.size * self.size
+        root, names, plane = listing.root, listing.files, self.plane
         if len(self.kinds) > len(names):
             self.discard()
         left = names[len(self.kinds) :]
@@ -72,10 +72,10 @@ class PackWriter:
             raise self._write_error(error, len(names)) from None
 
     def finish(self, names: list[str]) -> tuple[Tensor, list[str]]:
-        """The pixels (N, 1 or 3, size, size), mapped into memory, and the names of their files. RunError if writing fails."""
+        """The pixels (N, 1 or 3, H, W), mapped into memory, and the names of their files. RunError if writing fails."""
         good = list(compress(names, (kind != BAD for kind in self.kinds)))
         greys = [kind == GREY for kind in self.kinds if kind != BAD]
-        plane, pixels, journal = self.size * self.size, self.folder / "pixels", self.folder / "journal"
+        plane, pixels, journal = self.plane, self.folder / "pixels", self.folder / "journal"
         channels = 1 if good and all(greys) else 3
         try:
             # written, not mapped: a full disk is an error then, but a signal that ends the process if a mapped page is written
@@ -94,7 +94,7 @@ class PackWriter:
                 (self.folder / "grey").replace(pixels)
         except OSError as error:
             raise self._write_error(error, len(good)) from None
-        return map_tensor(pixels, (len(good), channels, self.size, self.size), torch.uint8), good
+        return map_tensor(pixels, (len(good), channels, *self.size), torch.uint8), good
 
     def discard(self) -> None:
         """Remove everything and start again."""
@@ -105,7 +105,7 @@ class PackWriter:
     def _resume(self) -> None:
         """Continue after the last valid entry of the journal."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        journal, pixels, plane = self.folder / "journal", self.folder / "pixels", self.size * self.size
+        journal, pixels, plane = self.folder / "journal", self.folder / "pixels", self.plane
         if not os.path.lexists(journal):
             return
         try:
@@ -118,7 +118,7 @@ class PackWriter:
             self.discard()
 
     def _write_error(self, error: OSError, count: int) -> RunError:
-        needed = 4 * self.size * self.size * count
+        needed = 4 * self.plane * count
         return RunError(
             f"{self.folder}: cannot be written ({error.strerror}); {needed} bytes are needed; set DIFFKIT_CACHE to another folder"
         )
