@@ -12,7 +12,8 @@ from diffkit_trainer.options import Option
 from msgspec.inspect import VarTupleType
 
 from diffkit_cli.paths import ending_in, png_or_folder
-from diffkit_cli.sampling.options import DEFAULTS, OPTIONS, choices, flags_of, parse_flags
+from diffkit_cli.sampling.options import DEFAULTS, OPTIONS, choices, flags_of
+from diffkit_cli.sampling.parse import parse_flags
 
 __all__ = [
     *("Device", "Gif", "Json", "Out", "Raw", "Run", "Text", "WebP", "Work"),

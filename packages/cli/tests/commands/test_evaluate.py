@@ -48,6 +48,12 @@ def test_the_samples_of_a_class_are_compared_with_the_data_of_it(digit_classes, 
     assert f"-n 200 is more than a quarter of digits: {found['images']} samples are compared" in said
 
 
+def test_a_class_that_the_data_does_not_have_is_refused(with_classes, diffkit):
+    code, _, said = diffkit("evaluate", with_classes, "--class", "digit3", "-n", 20, "--steps", 1)
+    assert (code, one_line(said)[:52]) == (2, "diffkit: --class: digits has no class 'digit3': the ")
+    assert diffkit("evaluate", with_classes, "--class", "none", "-n", 20, "--steps", 1)[0] == 0
+
+
 def test_samples_nearest_to_held_out_images_are_called_that(blank, tmp_path, diffkit):
     images = open_images("digits")
     held = tmp_path / "held"

@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
+from inspect import signature
 
 import pytest
+import typer
+from diffkit_cli import Run
+from diffkit_cli.app import app
 from diffkit_cli.errors import UsageError
-from diffkit_cli.sampling.options import OPTIONS, SamplingOptions, check_seeds, parse_flags, resolve
+from diffkit_cli.sampling.options import OF_SAMPLE, OPTIONS, SamplingOptions, check_seeds, flags_of, resolve
 from diffkit_samplers import METHODS
 from diffkit_schedules import cosine, cosine_betas
 from diffkit_trainer import read_metadata
@@ -39,32 +43,17 @@ def test_steps_and_eta_are_by_default_the_samplers():
     assert resolve(given, cosine(), (8, 8)) == SamplingOptions(size=(8, 8), **given)
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        ({"steps": "0"}, "--steps must be an integer from 1 to 1000000, got 0"),
-        ({"steps": "1.5"}, "--steps must be an integer from 1 to 1000000, got '1.5'"),
-        ({"n": "1000001"}, "-n must be an integer from 1 to 1000000, got 1000001"),
-        ({"eta": "nan"}, "--eta must be a number in [0, 1], got nan"),
-        ({"strength": "0"}, "--strength must be a number in (0, 1], got 0.0"),
-        ({"guidance": "inf"}, "--guidance must be a number from -1e+30 to 1e+30, got inf"),
-        ({"size": "0x8"}, "--size must be N or HEIGHTxWIDTH, each from 1 to 4096, got '0x8'"),
-        (
-            {"spacing": "even"},
-            "--spacing must be one of uniform, leading, trailing, linspace, quadratic, karras, karras_160, log_snr, got 'even'",
-        ),
-    ],
-)
-def test_a_flag_out_of_range_is_refused_by_its_name(flags, message):
-    with pytest.raises(UsageError) as caught:
-        parse_flags(flags)
-    assert str(caught.value) == message
-
-
 def test_seeds_of_all_images_are_in_range():
     check_seeds(2**63 - 2, 2)
     with pytest.raises(UsageError, match="--seed must be at most 9223372036854775806 for 2 images, got 9223372036854775807"):
         check_seeds(2**63 - 1, 2)
+
+
+def test_every_option_of_sample_is_a_flag_and_a_keyword():
+    command = typer.main.get_command(app).commands["sample"]
+    flags = {flag for parameter in command.params for flag in parameter.opts}
+    assert {flag for name in OF_SAMPLE for flag in flags_of(name)} <= flags
+    assert {*SamplingOptions.__struct_fields__, "batch_size", "strength"} <= set(signature(Run.sample).parameters)
 
 
 def test_every_option_has_help():

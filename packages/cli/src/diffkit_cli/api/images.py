@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ class GeneratedImages:
 
     def __getitem__(self, i: int) -> Image:
         return grid(self.pixels[i][None], padding=0, scale=1)
+
+    def __iter__(self) -> Iterator[Image]:
+        return map(self.__getitem__, range(len(self)))
 
     def __repr__(self) -> str:
         return f"<{self._plan}>"

@@ -7,7 +7,8 @@ from inspect import Parameter, Signature, signature
 from typing import Any, TypeVar
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.sampling.options import OF_SAMPLE, Given, flags_of, parse_flags
+from diffkit_cli.sampling.options import OF_SAMPLE, Given, flags_of
+from diffkit_cli.sampling.parse import parse_flags
 from diffkit_cli.synonyms import hint
 
 __all__ = ["KEYWORDS", "named_as_keywords", "parse_keywords", "with_keywords"]
@@ -26,7 +27,7 @@ def parse_keywords(keywords: Mapping[str, Any]) -> Given:
     """The options among the keywords, each in its type and range; None is as if it was left out.
 
     classes: a name or a number, or several. size: a side, or (height, width). Raises TypeError for an unknown name, with the
-    option that is meant, and UsageError as `diffkit_cli.sampling.options.check` does.
+    option that is meant, and UsageError as `diffkit_cli.sampling.parse.check` does.
 
     >>> parse_keywords({"steps": 5, "size": (6, 9), "classes": ["rose", 3], "seed": None})
     {'steps': 5, 'size': (6, 9), 'classes': ('rose', '3')}

@@ -43,14 +43,13 @@ def evaluate(
 
     from diffkit_cli.reports.evaluation import (
         as_document,
-        classes_of_data,
+        classes_to_compare,
         feature_network,
         nearest_figure,
         number_of_samples,
         print_evaluation,
         real_images,
     )
-    from diffkit_cli.sampling.class_labels import NULL, class_labels, class_names
     from diffkit_cli.sampling.generate import concatenated, generate
     from diffkit_cli.sampling.limits import require_memory
     from diffkit_cli.sampling.loading import open_model
@@ -67,9 +66,7 @@ def evaluate(
             raise UsageError(f"{run} does not name its training data: give DATA to compare with")
         images = real_images(source, loaded.model.shape)
         network = None if features is None else feature_network(features, images)
-        wanted = given.get("classes", ())
-        names = class_names(config, class_labels(config, wanted, len(wanted)) or ()) if wanted else ()
-        classes = classes_of_data(images, names) if names and NULL not in names else None
+        classes = classes_to_compare(images, config, given.get("classes", ()))
         split = split_dataset(images)
         compared = split if classes is None else split.of_classes(images, classes)
         n = number_of_samples(given.get("number"), OPTIONS["number"].default, len(compared.reference), source)

@@ -48,9 +48,9 @@ def export(
         raise UsageError(f"--half is for safetensors files, got --format {kind}")
     from diffkit_trainer import ExportedNetwork, write_onnx, write_pipeline
 
-    from diffkit_cli.sampling.diffusers import pipeline_of
+    from diffkit_cli.exchange.diffusers import pipeline_of
+    from diffkit_cli.exchange.network_file import check_network_path, write_network
     from diffkit_cli.sampling.loading import open_model
-    from diffkit_cli.sampling.network_file import check_network_path, write_network
     from diffkit_cli.terminal.console import command, console
 
     def work() -> None:

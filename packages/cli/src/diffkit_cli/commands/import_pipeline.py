@@ -19,8 +19,8 @@ def import_pipeline(
     """Import a diffusers pipeline as a run."""
     from diffkit_trainer import ExportedNetwork, RunError, read_pipeline
 
-    from diffkit_cli.sampling.diffusers import network_of, spacing_of
-    from diffkit_cli.sampling.network_file import check_network_path, write_network
+    from diffkit_cli.exchange.diffusers import network_of, spacing_of
+    from diffkit_cli.exchange.network_file import check_network_path, write_network
     from diffkit_cli.terminal.console import command, console, plural, warn
 
     def work() -> None:

@@ -9,7 +9,8 @@ import typer
 from diffkit_cli.errors import UsageError
 from diffkit_cli.flags import Device, Raw, Run, Work, sampling_flags
 from diffkit_cli.paths import ending_in
-from diffkit_cli.sampling.options import Given, parse_flags
+from diffkit_cli.sampling.options import Given
+from diffkit_cli.sampling.parse import parse_flags
 from diffkit_cli.sampling.pretrained import DIGITS
 
 __all__ = ["steps"]

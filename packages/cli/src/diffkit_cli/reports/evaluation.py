@@ -17,11 +17,13 @@ from diffkit_trainer import (
 )
 
 from diffkit_cli.errors import UsageError, nearest
+from diffkit_cli.run_config import RunConfig
+from diffkit_cli.sampling.class_labels import NULL, class_labels, class_names
 from diffkit_cli.terminal.console import console, plural, results, show, table, warn
 
 __all__ = [
     "as_document",
-    "classes_of_data",
+    "classes_to_compare",
     "feature_network",
     "nearest_figure",
     "number_of_samples",
@@ -48,13 +50,17 @@ def real_images(data: str, shape: tuple[int, int, int]) -> Images:
     return images
 
 
-def classes_of_data(images: Images, names: Sequence[str]) -> list[int]:
-    """The classes of the data with these names. Raises UsageError for a class that the data does not have."""
+def classes_to_compare(images: Images, config: RunConfig, classes: Sequence[str]) -> list[int] | None:
+    """The classes of the data that samples of these classes of a run are compared with, by name; None for all of the data.
+
+    Raises UsageError for a class that the run or the data does not have.
+    """
+    names = class_names(config, class_labels(config, classes, len(classes)) or ()) if classes else []
     for name in names:
-        if name not in images.classes:
+        if name not in (*images.classes, NULL):
             hint = nearest(name, images.classes, "classes") if images.classes else "it has no classes, leave --class out"
             raise UsageError(f"--class: {images.name} has no class {name!r}: {hint}")
-    return [images.classes.index(name) for name in names]
+    return None if not names or NULL in names else [images.classes.index(name) for name in names]
 
 
 def feature_network(path: Path, images: Images) -> FeatureNetwork:

@@ -4,14 +4,13 @@ To add an option to `diffkit sample`, add a field to `SamplingOptions`: the flag
 follow. Use it where samples are generated, in generate.py or model.py.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from diffkit_samplers import METHODS, SPACINGS
 from diffkit_trainer.files import Text
-from diffkit_trainer.options import MAX_STEPS, Help, Option, OptionError, options_of
-from msgspec import Meta, Struct, inspect, to_builtins
+from diffkit_trainer.options import MAX_STEPS, Help, Option, options_of
+from msgspec import Meta, Struct, to_builtins
 
 from diffkit_cli.errors import UsageError, flag
 from diffkit_cli.run_config import Sampling, Side, Start
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("DEFAULTS", "OF_SAMPLE", "OPTIONS", "Given", "SamplingOptions"),
-    *("check", "check_seeds", "choices", "flags_of", "parse_flags", "parse_size", "resolve"),
+    *("check_seeds", "choices", "flags_of", "resolve"),
 ]
 
 Given: TypeAlias = dict[str, Any]
@@ -130,30 +129,6 @@ def choices(name: str) -> tuple[str, ...]:
     return tuple(REGISTERED.get(name, OPTIONS[name].choices))
 
 
-def parse_flags(flags: Mapping[str, Any]) -> Given:
-    """The options of sampling that are among the flags and were given, each in its type and range.
-
-    Raises UsageError, which names the flag, what was expected and what was found.
-
-    >>> parse_flags({"steps": "5", "eta": "1", "size": "6x9", "sampler": "dpmpp-2m", "seed": None, "out": "a.png"})
-    {'steps': 5, 'eta': 1.0, 'size': (6, 9), 'sampler': 'dpmpp_2m'}
-    """
-    return {name: check(name, value) for name, value in flags.items() if name in OPTIONS and value not in (None, [], ())}
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """HxW or N as (height, width). Raises UsageError for anything else, and for a side outside 1 ... 4096.
-
-    >>> parse_size("32x48"), parse_size("64")
-    ((32, 48), (64, 64))
-    """
-    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text.strip().lower(), re.ASCII)
-    size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not all(1 <= side <= 4096 for side in size):
-        raise UsageError(f"--size must be N or HEIGHTxWIDTH, each from 1 to 4096, got {text!r:.60}")
-    return size
-
-
 def resolve(
     given: Mapping[str, Any], schedule: "Schedule", size: tuple[int, int], own: Sampling | None = None
 ) -> SamplingOptions:
@@ -188,32 +163,3 @@ def check_seeds(seed: int, images: int) -> None:
     """Raises UsageError unless seed ... seed + images - 1 are seeds."""
     if seed > MAX_SEED + 1 - images:
         raise UsageError(f"--seed must be at most {MAX_SEED + 1 - images} for {images} images, got {seed}")
-
-
-def check(name: str, value: Any) -> Any:
-    """An option's value in its type and range, from the text of its flag, or of its type. Raises UsageError."""
-    option, words = OPTIONS[name], choices(name)
-    if name == "size":
-        return parse_size(value)
-    if isinstance(value, str) and words and value not in words:
-        value = value.replace("-", "_")
-    try:
-        value = option.check(_number(option, value))
-        if words and value not in words:
-            raise OptionError.of_word(name, words, value)
-    except OptionError as error:
-        raise UsageError(f"{flags_of(name)[0]} must be {error.expected}, got {error.found}") from None
-    return value
-
-
-def _number(option: Option, text: Any) -> Any:
-    """The number that a text stands for where the option takes one; anything else as it is."""
-    if not isinstance(text, str):
-        return text
-    for kind, read in ((inspect.IntType, int), (inspect.FloatType, float)):
-        if any(isinstance(each, kind) for each in option.alternatives):
-            try:
-                return read(text)
-            except ValueError:
-                return text
-    return text
