@@ -50,7 +50,7 @@ def test_seeds_of_all_images_are_in_range():
 
 
 def test_every_option_of_sample_is_a_flag_and_a_keyword():
-    command = typer.main.get_command(app).commands["sample"]
+    command = typer.main.get_group(app).commands["sample"]
     flags = {flag for parameter in command.params for flag in parameter.opts}
     assert {flag for name in OF_SAMPLE for flag in flags_of(name)} <= flags
     assert {*SamplingOptions.__struct_fields__, "batch_size", "strength"} <= set(signature(Run.sample).parameters)
