@@ -109,9 +109,10 @@ def test_wrong_values_in_the_config_of_a_run_are_refused(config, tmp_path):
 
     def resume(builds):
         stored = RunConfig.in_folder(tmp_path, read_config(tmp_path))
-        going_on = resolve_resumed(stored, {})
+        going_on = resolve_resumed(stored, {}, tmp_path)
         if builds:
-            build_trainer(going_on, network_config_of(going_on, images, stored), images, stored, World(), "cpu")
+            network = network_config_of(going_on, images, stored)
+            build_trainer(network, images, stored, None, World(), "cpu", going_on)
 
     with limited_memory():
         for what, document in invalid_fields(config):
