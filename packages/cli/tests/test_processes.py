@@ -95,7 +95,8 @@ def test_an_exported_network_is_imported_again(place):
     out, errors = ran(["import", "theirs", "--out", "ours"], terminal=False)
     assert (out, errors.count("\n")) == ("", 1)
     assert "DDIMPipeline, DDIMScheduler of diffusers: " in errors
-    assert errors.endswith("Sample with: diffkit sample ours --spacing trailing\n")
+    usage = "Sample with: diffkit sample ours --spacing trailing. Fine-tune with: diffkit train DATA --from ours\n"
+    assert errors.endswith(usage)
     out, _ = ran(["info", "ours"], terminal=False)
     assert "8x8, 1 channel; training data unknown" in out
     shutil.rmtree("ours")

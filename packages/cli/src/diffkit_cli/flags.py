@@ -16,8 +16,8 @@ from diffkit_cli.sampling.options import DEFAULTS, OPTIONS, choices, flags_of
 from diffkit_cli.sampling.parse import parse_flags
 
 __all__ = [
-    *("Device", "Gif", "Json", "Out", "Raw", "Run", "Text", "WebP", "Work"),
-    *("one_of", "sampling_flags"),
+    *("Device", "Force", "Gif", "Json", "Raw", "Run", "Text", "WebP", "Work"),
+    *("one_of", "out_flag", "sampling_flags"),
 ]
 
 Work = Callable[[], int | None]
@@ -39,6 +39,12 @@ def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
         return [word for word in known if word.startswith(incomplete)]
 
     return complete
+
+
+def out_flag(default: str) -> Any:
+    """The flag of the images' path, for `Annotated`. default: the file that is written without it."""
+    text = f"NAME.png for one grid; a folder for one PNG per image. Default: {default}, numbered if another image has the name."
+    return typer.Option("--out", metavar="PATH", help=text, callback=lambda path: path and png_or_folder(path))
 
 
 def sampling_flags(
@@ -89,10 +95,7 @@ Run = Annotated[
 Raw = Annotated[bool, typer.Option("--raw", help="Use the raw weights instead of the moving average (EMA).")]
 Device = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps ...")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Out = Annotated[
-    Path,
-    typer.Option(metavar="PATH", help="NAME.png for one grid; a folder for one PNG per image.", callback=png_or_folder),
-]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that diffkit did not make.")]
 Gif = Annotated[
     Path | None,
     typer.Option("--gif", metavar="FILE.gif", help="Also write an animation.", callback=ending_in("--gif", ".gif")),

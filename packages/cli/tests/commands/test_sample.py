@@ -192,7 +192,7 @@ def test_progress_counts_sampling_steps(trained, tmp_path, diffkit, monkeypatch)
         (["--like", "text.png"], 3, "text.png: not an image"),
         (["--like", "interpolated.png"], 3, "was made by diffkit 'interpolate'"),
         (["--like", "odd.png"], 3, "odd.png: its metadata: steps: expected int, got str"),
-        (["--like", "own.png", "--out", "own.png"], 2, "would overwrite what --like reads"),
+        (["--like", "own.png", "--out", "own.png"], 2, "own.png would replace an image that this command reads"),
         (["--out", "text.png/a"], 4, "diffkit: text.png: a file is where a folder is needed; use another path"),
         (["--device", "bogus"], 2, "device must be auto, cpu, cuda, cuda:1, mps ...; got 'bogus'"),
         (["--device", "cuda:99"], 2, "device cuda:99 cannot be used here ("),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Device, Json, Raw, Run, Work, sampling_flags
+from diffkit_cli.flags import Device, Force, Json, Raw, Run, Work, sampling_flags
 from diffkit_cli.paths import ending_in
 from diffkit_cli.sampling.options import OPTIONS, Given
 from diffkit_cli.sampling.pretrained import DIGITS
@@ -29,6 +29,7 @@ def evaluate(
             metavar="FILE.png", help="The samples nearest to an image of the data.", callback=ending_in("--out", ".png")
         ),
     ] = None,
+    force: Force = False,
     features: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Feature network: .onnx, or .pt (TorchScript, which runs code: trust its source)."),
@@ -54,11 +55,15 @@ def evaluate(
     from diffkit_cli.sampling.limits import require_memory
     from diffkit_cli.sampling.loading import open_model
     from diffkit_cli.sampling.metadata import options_metadata
+    from diffkit_cli.sampling.outputs import require_replaceable
     from diffkit_cli.sampling.plan import make_plan
     from diffkit_cli.terminal.console import answer, console, plural
     from diffkit_cli.terminal.progress import counting
 
     def work() -> None:
+        if out is not None:
+            require_creatable(out)
+            require_replaceable([out], force=force)
         loaded = open_model(run, raw=raw, step=given.get("step"), device=device)
         config = loaded.model.config
         source = data or config.data.source
@@ -73,8 +78,6 @@ def evaluate(
         plan = make_plan(loaded, given | {"n": n})
         channels, height, width = plan.shape
         require_memory(plural(n, "image"), n * channels * height * width, "use a smaller -n")
-        if out is not None:
-            require_creatable(out)
         with counting("sampling steps") as on_progress:
             samples = concatenated([batch.pixels for batch in generate(plan, on_progress=on_progress)])
         with console.status("comparing" if network else "training a feature network, comparing"):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from diffkit_cli.flags import Json, Work
+from diffkit_cli.flags import Force, Json, Work
 from diffkit_cli.paths import ending_in
 from diffkit_cli.sampling.pretrained import DIGITS
 
@@ -25,14 +25,18 @@ def info(
         Path | None,
         typer.Option(metavar="FILE.png", help="Also plot the loss of the run or runs.", callback=ending_in("--plot", ".png")),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> Work:
     """Describe a run, an exported network or a generated image; compare the runs of a folder."""
     from diffkit_cli.reports.run import describe, table_of
     from diffkit_cli.reports.runs import compare, runs_in, table_of_runs
+    from diffkit_cli.sampling.outputs import require_replaceable
     from diffkit_cli.terminal.console import answer, console, show
 
     def work() -> None:
+        if plot is not None:
+            require_replaceable([plot], force=force)
         runs = runs_in(path)
         if runs:
             found = compare(runs)

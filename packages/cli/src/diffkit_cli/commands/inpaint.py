@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from diffkit_cli.flags import Device, Gif, Out, Raw, WebP, Work, sampling_flags
+from diffkit_cli.flags import Device, Force, Gif, Raw, WebP, Work, out_flag, sampling_flags
 from diffkit_cli.sampling.options import OPTIONS, Given
 
 __all__ = ["inpaint"]
@@ -25,7 +25,8 @@ def inpaint(
     *,
     mask: Annotated[Path, typer.Option(metavar="MASK", help="Image of the same size: white is generated, black is kept.")],
     given: Given,
-    out: Out = Path("inpainted.png"),
+    out: Annotated[Path | None, out_flag("inpainted.png")] = None,
+    force: Force = False,
     gif: Gif = None,
     webp: WebP = None,
     raw: Raw = False,
@@ -45,8 +46,9 @@ def inpaint(
     from diffkit_cli.sampling.init_image import clean_image
     from diffkit_cli.sampling.limits import require_animations, require_image
     from diffkit_cli.sampling.loading import open_model
+    from diffkit_cli.sampling.outputs import output_path
     from diffkit_cli.sampling.plan import make_plan
-    from diffkit_cli.sampling.writer import write_samples
+    from diffkit_cli.sampling.writer import file_metadata, write_samples
     from diffkit_cli.terminal.console import console, plural, warn
     from diffkit_cli.terminal.progress import counting
 
@@ -60,19 +62,20 @@ def inpaint(
         if fraction in (0, 1):
             warn(f"{mask} is all {'white: nothing of the image is kept' if fraction else 'black: nothing is generated'}")
         known = as_array_of(~white, model.like)
-        captions = plan.captions
-        require_image(out, options.n, plan.shape, captioned=bool(captions))
+        captions, metadata = plan.captions, plan.metadata("inpaint") | {"rounds": rounds}
+        note, inputs = file_metadata(metadata), (image, mask)
+        path = output_path(out, "inpainted.png", note, images=options.n, also=animations, inputs=inputs, force=force)
+        require_image(path, options.n, plan.shape, captioned=bool(captions))
         frames = len(frame_steps(len(plan.times) - 1))
         require_animations(animations, frames, options.n, plan.shape, captioned=bool(captions))
-        metadata = plan.metadata("inpaint") | {"rounds": rounds}
         wrap = partial(keep_known, known=x0, mask=known)
         with counting("sampling steps") as on_progress:
             samples = generate(plan, wrap=wrap, rounds=rounds, frames=bool(animations), on_progress=on_progress)
-            pixels = write_samples(samples, out, metadata, captions=captions)
-        for path in animations:
-            save_animation(pixels, path, metadata | {"grid": True}, captions=captions)
+            pixels = write_samples(samples, path, metadata, captions=captions)
+        for film in animations:
+            save_animation(pixels, film, note, captions=captions)
         how = f"{fraction:.0%} generated, {options}, {plural(rounds, 'round')} each, seed {options.seed}"
-        files = ", ".join(map(str, (out, *animations)))
+        files = ", ".join(map(str, (path, *animations)))
         console.print(f"{plural(options.n, 'image')} from {loaded.name}, {how}: {files}")
 
     return work

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Device, Gif, Out, Raw, Run, WebP, Work, sampling_flags
+from diffkit_cli.flags import Device, Force, Gif, Raw, Run, WebP, Work, out_flag, sampling_flags
 from diffkit_cli.sampling.options import OPTIONS, Given, check_seeds, flags_of
 from diffkit_cli.sampling.pretrained import DIGITS
 
@@ -30,7 +30,8 @@ def interpolate(
     from_image: Annotated[Path | None, typer.Option("--from", metavar="IMAGE", help="Interpolate from this image.")] = None,
     to_image: Annotated[Path | None, typer.Option("--to", metavar="IMAGE", help="Interpolate to this image.")] = None,
     given: Given,
-    out: Out = Path("interpolation.png"),
+    out: Annotated[Path | None, out_flag("interpolation.png")] = None,
+    force: Force = False,
     gif: Gif = None,
     webp: WebP = None,
     raw: Raw = False,
@@ -51,12 +52,13 @@ def interpolate(
     from diffkit_trainer import save_animation
 
     from diffkit_cli.sampling.class_labels import null_class
-    from diffkit_cli.sampling.init_image import file_hash
+    from diffkit_cli.sampling.init_image import clean_image, file_hash
     from diffkit_cli.sampling.interpolation import between, encoded_images, noise_pairs
     from diffkit_cli.sampling.limits import require_animations, require_image
     from diffkit_cli.sampling.loading import open_model
+    from diffkit_cli.sampling.outputs import output_path
     from diffkit_cli.sampling.plan import make_plan
-    from diffkit_cli.sampling.writer import write_samples
+    from diffkit_cli.sampling.writer import file_metadata, write_samples
     from diffkit_cli.terminal.console import console, plural
     from diffkit_cli.terminal.progress import counting
 
@@ -66,15 +68,7 @@ def interpolate(
         if images:
             defaults |= {"steps": STEPS_BETWEEN_IMAGES, "spacing": "uniform", "classes": null_class(loaded.model.config)}
         plan = make_plan(loaded, defaults | given | {"n": rows})
-        captions = plan.captions
-        require_image(out, rows * columns, plan.shape, columns=columns, captioned=bool(captions))
-        frames = max(1, 2 * columns - 2)
-        require_animations(animations, frames, rows, plan.shape, columns=1, captioned=bool(captions))
-        if images:
-            with console.status("inverting the images"):
-                ends = encoded_images(plan, images)
-        else:
-            ends = noise_pairs(plan)
+        clean = [clean_image(plan.model, image, plan.options.size) for image in images]
         metadata = plan.metadata("interpolate") | {"columns": columns}
         del metadata["n"]
         if images:
@@ -82,18 +76,28 @@ def interpolate(
             metadata |= zip(("from", "to"), map(file_hash, images), strict=True)
         else:
             metadata["rows"] = rows
+        captions, count, note = plan.captions, rows * columns, file_metadata(metadata)
+        path = output_path(out, "interpolation.png", note, images=count, also=animations, inputs=images, force=force)
+        require_image(path, count, plan.shape, columns=columns, captioned=bool(captions))
+        frames = max(1, 2 * columns - 2)
+        require_animations(animations, frames, rows, plan.shape, columns=1, captioned=bool(captions))
+        if clean:
+            with console.status("inverting the images"):
+                ends = encoded_images(plan, clean)
+        else:
+            ends = noise_pairs(plan)
         with counting("images") as on_progress:
             samples = between(plan, ends, columns, frames=bool(animations), on_progress=on_progress)
             of_images = [word for caption in captions for word in (caption, *[""] * (columns - 1))]
             kept = write_samples(
-                samples, out, metadata, of_image=lambda metadata, i: metadata, columns=columns, captions=of_images
+                samples, path, metadata, of_image=lambda metadata, i: metadata, columns=columns, captions=of_images
             )
         if animations:
-            film = [kept[0][column::columns] for column in range(columns)]
-            for path in animations:
-                save_animation(film + film[-2:0:-1], path, metadata, columns=1, captions=captions, hold_last=False)
+            there = [kept[0][column::columns] for column in range(columns)]
+            for film in animations:
+                save_animation(there + there[-2:0:-1], film, note, columns=1, captions=captions, hold_last=False)
         ends_named = f"{images[0]} and {images[1]}" if images else "two noises"
         what = f"{plural(rows, 'row')} of {plural(columns, 'image')} from {loaded.name}, between {ends_named}"
-        console.print(f"{what}: {', '.join(map(str, (out, *animations)))}")
+        console.print(f"{what}: {', '.join(map(str, (path, *animations)))}")
 
     return work

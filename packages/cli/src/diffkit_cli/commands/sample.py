@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Device, Gif, Out, Run, WebP, Work, sampling_flags
+from diffkit_cli.flags import Device, Force, Gif, Run, WebP, Work, out_flag, sampling_flags
 from diffkit_cli.sampling.options import OF_SAMPLE, Given
 from diffkit_cli.sampling.pretrained import DIGITS
 
@@ -22,7 +21,8 @@ def sample(
         Path | None, typer.Option(metavar="FILE.png", help="Reproduce this PNG; other options override its own.")
     ] = None,
     init: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Start from this image instead of noise (SDEdit).")] = None,
-    out: Out = Path("samples.png"),
+    out: Annotated[Path | None, out_flag("samples.png")] = None,
+    force: Force = False,
     gif: Gif = None,
     webp: WebP = None,
     raw: Annotated[
@@ -38,14 +38,13 @@ def sample(
     from diffkit_cli.sampling.limits import require_animations, require_image
     from diffkit_cli.sampling.loading import open_model
     from diffkit_cli.sampling.metadata import read_sample_metadata
+    from diffkit_cli.sampling.outputs import output_path
     from diffkit_cli.sampling.plan import make_plan, other_weights
-    from diffkit_cli.sampling.writer import write_samples
+    from diffkit_cli.sampling.writer import file_metadata, write_samples
     from diffkit_cli.terminal.console import console, warn
     from diffkit_cli.terminal.progress import counting
 
     def work() -> None:
-        if like and like.resolve() == out.resolve():
-            raise UsageError(f"--out {out} would overwrite what --like reads: give another --out")
         before = read_sample_metadata(like) if like else None
         step = given.get("step")
         if before and step is None and before.step in dict(checkpoints(run)):
@@ -54,15 +53,17 @@ def sample(
         if like and before and before.weights != loaded.weights:
             warn(other_weights(like, before, loaded))
         plan = make_plan(loaded, given, init=init, like=before)
-        captions = plan.captions
-        require_image(out, plan.options.n, plan.shape, captioned=bool(captions))
+        captions, metadata, images = plan.captions, plan.metadata("sample"), plan.options.n
+        note, inputs = file_metadata(metadata, single=plan.single), (like, init)
+        path = output_path(out, "samples.png", note, images=images, also=animations, inputs=inputs, force=force)
+        require_image(path, images, plan.shape, captioned=bool(captions))
         frames = len(frame_steps(len(plan.times) - 1))
         require_animations(animations, frames, plan.options.n, plan.shape, captioned=bool(captions))
         with counting("sampling steps") as on_progress:
             samples = generate(plan, batch_size=given.get("batch_size"), frames=bool(animations), on_progress=on_progress)
-            pixels = write_samples(samples, out, plan.metadata("sample"), captions=captions, single=plan.single)
-        for path in animations:
-            save_animation(pixels, path, plan.metadata("sample") | {"grid": True}, captions=captions)
-        console.print(f"{plan}: {', '.join(map(str, (out, *animations)))}")
+            pixels = write_samples(samples, path, metadata, captions=captions, single=plan.single)
+        for film in animations:
+            save_animation(pixels, film, file_metadata(metadata), captions=captions)
+        console.print(f"{plan}: {', '.join(map(str, (path, *animations)))}")
 
     return work

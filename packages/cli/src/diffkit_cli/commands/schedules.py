@@ -7,7 +7,7 @@ import typer
 from diffkit_trainer.options import nearest
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Json, Text, Work, one_of
+from diffkit_cli.flags import Force, Json, Text, Work, one_of
 from diffkit_cli.paths import ending_in
 from diffkit_cli.training.options import SCHEDULE_NAMES
 
@@ -32,6 +32,7 @@ def schedules(
             metavar="FILE.png", help="Write a plot. Default with --embedding: embedding.png.", callback=ending_in("--out", ".png")
         ),
     ] = None,
+    force: Force = False,
     embedding: Annotated[bool, typer.Option("--embedding", help="Plot the sinusoidal embedding instead.")] = False,
 ) -> Work:
     """Print or plot noise schedules: t, alpha, sigma, log-SNR."""
@@ -43,15 +44,18 @@ def schedules(
         if key not in NAMES:
             raise UsageError(f"unknown schedule {name!r}: {nearest(key, NAMES, 'schedules')}")
     number = _points(points)
-    from diffkit_cli.reports.schedules import plot_embedding, plot_schedules, print_schedules
+    from diffkit_cli.reports.schedules import EMBEDDING_METADATA, plot_embedding, plot_schedules, print_schedules
+    from diffkit_cli.sampling.outputs import output_path, require_replaceable
     from diffkit_cli.terminal.console import console
 
     def work() -> None:
         if embedding:
-            path = out or Path("embedding.png")
+            path = output_path(out, "embedding.png", EMBEDDING_METADATA, force=force)
             length = plot_embedding(path)
             console.print(f"the {length} components of the embedding over the noise variance: {path}")
             return
+        if out is not None:
+            require_replaceable([out], force=force)
         print_schedules(keys, number, as_json=json)
         if out is not None:
             plot_schedules(keys, out)

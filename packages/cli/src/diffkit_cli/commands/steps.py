@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Device, Raw, Run, Work, sampling_flags
+from diffkit_cli.flags import Device, Force, Raw, Run, Work, sampling_flags
 from diffkit_cli.paths import ending_in
 from diffkit_cli.sampling.options import Given
 from diffkit_cli.sampling.parse import parse_flags
@@ -29,9 +29,15 @@ def steps(
     *,
     steps: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of steps, one row each.")] = "1,2,3,4,5,20,100",
     given: Given,
-    out: Annotated[Path, typer.Option(metavar="FILE.png", help="The figure.", callback=ending_in("--out", ".png"))] = Path(
-        "steps.png"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="The figure. Default: steps.png, numbered if another image has the name.",
+            callback=ending_in("--out", ".png"),
+        ),
+    ] = None,
+    force: Force = False,
     raw: Raw = False,
     device: Device = "auto",
 ) -> Work:
@@ -45,6 +51,7 @@ def steps(
     from diffkit_cli.sampling.generate import concatenated
     from diffkit_cli.sampling.limits import require_image
     from diffkit_cli.sampling.loading import open_model
+    from diffkit_cli.sampling.outputs import output_path
     from diffkit_cli.sampling.plan import make_plan
     from diffkit_cli.sampling.timing import timed_samples
     from diffkit_cli.terminal.console import console, plural
@@ -56,18 +63,19 @@ def steps(
         options, shape = plans[0].options, plans[0].shape
         captions = plans[0].captions * len(counts)
         images = options.n * len(counts)
-        require_image(out, images, shape, columns=options.n, captioned=bool(captions), copies=2, folder=False)
+        metadata = plans[0].metadata("steps") | {"counts": counts}
+        del metadata["steps"]
+        path = output_path(out, "steps.png", metadata, force=force)
+        require_image(path, images, shape, columns=options.n, captioned=bool(captions), copies=2, folder=False)
         rows, labels = [], list[str]()
         with counting("sampling steps") as on_progress:
             for pixels, seconds, count in timed_samples(plans, on_progress):
                 rows.append(pixels)
                 labels.append(f"{plural(count, 'step')}\n{duration(seconds)}")
-        metadata = plans[0].metadata("steps") | {"counts": counts}
-        del metadata["steps"]
         figure = labelled_grid(concatenated(rows), labels, columns=options.n, captions=captions)
-        save_png(figure, out, metadata)
+        save_png(figure, path, metadata)
         what = f"{plural(len(counts), 'row')} of {plural(options.n, 'image')} from {loaded.name}, of the same noise"
-        console.print(f"{what}, {options.sampler}, seed {options.seed}: {out}")
+        console.print(f"{what}, {options.sampler}, seed {options.seed}: {path}")
         for label in labels:
             console.print("  " + label.replace("\n", ": "))
 

@@ -11,13 +11,14 @@ from diffkit_unet import SinusoidalEmbedding
 
 from diffkit_cli.terminal.console import Table, answer, results, show, table
 
-__all__ = ["plot_embedding", "plot_schedules", "print_schedules"]
+__all__ = ["EMBEDDING_METADATA", "plot_embedding", "plot_schedules", "print_schedules"]
 
 BARS = "▁▂▃▄▅▆▇█"
 LIMIT = 12.0
 PLOT_POINTS = 201
 COLUMNS = ("t", "alpha", "sigma", "log_snr")
 EMBEDDING = 32
+EMBEDDING_METADATA = {"command": "schedules", "embedding": EMBEDDING}
 
 Row: TypeAlias = tuple[float, float, float, float]
 """The numbers of `COLUMNS`."""
@@ -45,11 +46,12 @@ def plot_schedules(names: Mapping[str, str], out: Path) -> None:
     save_plot(panels, out, {"command": "schedules", "names": list(tables)})
 
 
-def plot_embedding(out: Path, length: int = EMBEDDING) -> int:
+def plot_embedding(out: Path) -> int:
     """Write the sinusoidal embedding of the noise variance from 0 to 1: one row per component, blue -1, white 0, red 1.
 
     Returns the number of components.
     """
+    length = EMBEDDING
     layer = SinusoidalEmbedding(length)
     width, height, fine = 600, 14, 32
     v = as_array_of([(k + 0.5) / (width * fine) for k in range(width * fine)], layer.frequencies)
@@ -63,7 +65,7 @@ def plot_embedding(out: Path, length: int = EMBEDDING) -> int:
     labels = [f"{wave} {float(f'{f:.3g}'):g}" for wave in ("sin", "cos") for f in frequencies]
     pixels = xp.concat([rows] * height, axis=2)
     image = labelled_grid(pixels, labels, columns=1, caption="noise variance, 0 to 1", padding=0, scale=1)
-    save_png(image, out, {"command": "schedules", "embedding": length})
+    save_png(image, out, EMBEDDING_METADATA)
     return length
 
 

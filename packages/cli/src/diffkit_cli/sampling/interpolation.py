@@ -1,14 +1,12 @@
 """Images between the noises of a row: spherical interpolation (slerp), then DDIM."""
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from diffkit_samplers import encode, slerp
 from diffkit_schedules import namespace
 
 from diffkit_cli.sampling.generate import Samples
-from diffkit_cli.sampling.init_image import clean_image
 from diffkit_cli.sampling.plan import Plan
 
 __all__ = ["between", "encoded_images", "noise_pairs"]
@@ -31,11 +29,11 @@ def noise_pairs(plan: Plan) -> Ends:
     return ends
 
 
-def encoded_images(plan: Plan, images: Sequence[Path]) -> Ends:
-    """The noises that DDIM inversion gives for two images; every row has these."""
+def encoded_images(plan: Plan, images: Sequence[Any]) -> Ends:
+    """The noises that DDIM inversion gives for two images x0 (C, H, W), see `clean_image`; every row has these."""
     model, size, steps = plan.model, plan.options.size, len(plan.times) - 1
     model.batch_size(size, len(images))
-    x0 = namespace(model.like).stack([clean_image(model, path, size) for path in images])
+    x0 = namespace(model.like).stack(list(images))
     denoise = model.denoiser_of(plan.labels and [plan.labels[0]] * len(images), plan.options.guidance)
     rounds = MANY_ROUNDS if steps >= MANY_STEPS else ROUNDS
     x = encode(denoise, model.schedule, x0, steps=steps, spacing=plan.times, rounds=rounds)

@@ -10,7 +10,12 @@ from diffkit_cli.sampling.generate import Samples, concatenated
 from diffkit_cli.sampling.metadata import image_metadata
 from diffkit_cli.terminal.console import plural, warn
 
-__all__ = ["write_samples"]
+__all__ = ["file_metadata", "write_samples"]
+
+
+def file_metadata(metadata: Mapping[str, Any], *, single: bool = False) -> dict[str, Any]:
+    """The metadata of a file, from those of all images: of a grid, or of a single image."""
+    return image_metadata(metadata, 0) if single else {**metadata, "grid": True}
 
 
 def write_samples(
@@ -38,9 +43,9 @@ def write_samples(
             notes = [of_image(metadata, count + i) for i in range(len(batch.pixels))]
             count += len(save_images(batch.pixels, out, metadata=notes, first=count))
     if grid and single:
-        save_png(pixels[0][0], out, of_image(metadata, 0))
+        save_png(pixels[0][0], out, file_metadata(metadata, single=True))
     elif grid:
-        save_images(concatenated(pixels), out, columns=columns, captions=captions, metadata=[{**metadata, "grid": True}])
+        save_images(concatenated(pixels), out, columns=columns, captions=captions, metadata=[file_metadata(metadata)])
     elif others := sum(1 for _ in out.glob("*.png")) - count:
         warn(f"{out} also holds {plural(others, 'older PNG')}")
     return [concatenated(parts) for parts in zip(*frames, strict=True)]

@@ -1,0 +1,48 @@
+"""Which names are free, and what may be replaced."""
+
+from pathlib import Path
+
+import pytest
+from diffkit_cli.errors import UsageError
+from diffkit_cli.sampling.outputs import output_path, require_replaceable
+from diffkit_trainer.figures.metadata import png_info
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def image(path, metadata=None):
+    Path(path).parent.mkdir(exist_ok=True)
+    Image.new("L", (8, 8)).save(path, pnginfo=png_info(metadata))
+
+
+def test_a_default_name_is_numbered_unless_the_same_image_has_it():
+    ours, theirs = {"seed": 0, "size": [8, 8]}, {"seed": 1, "size": [8, 8]}
+    assert output_path(None, "a.png", ours) == Path("a.png")
+    image("a.png", ours)
+    assert output_path(None, "a.png", {"seed": 0, "size": (8, 8)}) == Path("a.png")
+    assert output_path(None, "a.png", ours, inputs=[Path("a.png")]) == Path("a-2.png")
+    assert output_path(None, "a.png", theirs) == Path("a-2.png")
+    image("a-2.png")
+    Path("a-3.png").symlink_to("nowhere")
+    Path("a-4.png").mkdir()
+    assert output_path(None, "a.png", theirs) == Path("a-5.png")
+    assert output_path(None, "a.png", theirs, force=True) == Path("a.png")
+
+
+def test_what_diffkit_did_not_make_and_what_is_read_is_not_replaced():
+    image("ours.png", {"seed": 0})
+    image("photo.png")
+    for name, metadata in (("00000", {}), ("00001", None), ("00003", None), ("100", None), ("00004", None)):
+        image(f"folder/{name}.png", metadata)
+    require_replaceable([Path("ours.png"), Path("new.gif"), Path("new"), Path("folder")])
+    with pytest.raises(UsageError, match=r"^photo\.png was not made by diffkit: give another path, or --force to replace it$"):
+        require_replaceable([Path("ours.png"), Path("photo.png")])
+    with pytest.raises(UsageError, match=r"^folder/00001\.png was not made by diffkit, and 1 more: "):
+        require_replaceable([Path("folder")], images=4)
+    require_replaceable([Path("photo.png"), Path("folder")], images=10, force=True)
+    with pytest.raises(UsageError, match=r"^ours\.png would replace an image that this command reads"):
+        require_replaceable([Path("ours.png")], inputs=[Path("folder/../ours.png")], force=True)
