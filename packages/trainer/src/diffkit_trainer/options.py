@@ -156,7 +156,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Fraction | None,
         Help("Fraction of the labels to drop, for guidance; none: no classes. Default: 0.1 where the data has classes."),
     ] = None
-    flip: Annotated[bool, Help("Random horizontal flips, with probability 0.5.")] = False
+    flip: Annotated[bool, Help("Random horizontal flips (of the last axis), with probability 0.5.")] = False
     batch_size: Annotated[UpTo65536, Help("Images per update, over all processes. Default: the preset's.")] = 64
     accumulate: Annotated[UpTo65536, Help("Gradient accumulation: parts per batch, to save memory.")] = 1
     optimiser: Annotated[

@@ -40,10 +40,9 @@ def test_fingerprint_depends_on_shape_pixels_labels_and_classes():
 @pytest.mark.parametrize(
     ("pixels", "labels", "classes"),
     [
-        (torch.zeros(2, 1, 3, 3), None, ()),
-        (torch.zeros(2, 2, 3, 3, dtype=torch.uint8), None, ()),
+        (torch.zeros(2, 1, 3, 3, dtype=torch.float64), None, ()),
         (torch.zeros(0, 1, 3, 3, dtype=torch.uint8), None, ()),
-        (torch.zeros(1, 3, 3, dtype=torch.uint8), None, ()),
+        (torch.zeros(3, 3, dtype=torch.uint8), None, ()),
         (torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.tensor([0]), ("a",)),
         (torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.tensor([0.0, 1.0]), ("a", "b")),
         (torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.tensor([0, 1]), ("a",)),

@@ -18,7 +18,7 @@ STATES = {"adamw": 5, "muon": 4}
 
 
 def require_training_memory(
-    network: nn.Module, options: TrainOptions, shape: tuple[int, int, int], processes: int, device: Any
+    network: nn.Module, options: TrainOptions, shape: tuple[int, ...], processes: int, device: Any
 ) -> None:
     """Raises UsageError where training takes more memory than is free, by a lower bound for each process.
 

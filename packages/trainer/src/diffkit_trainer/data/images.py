@@ -1,4 +1,4 @@
-"""`Images`: the images of a data set as one array, with labels, fingerprint and statistics."""
+"""`Images`: the samples of a data set as one array, with labels, fingerprint and statistics; images are the common case."""
 
 import hashlib
 import json
@@ -12,11 +12,13 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from diffkit_trainer.errors import DataError
 from diffkit_trainer.pixels import raw_bytes
 
 __all__ = ["Images", "Progress"]
 
 CHUNK_PIXELS = 2**24
+DTYPES = (torch.uint8, torch.float32, torch.float16)
 
 Progress: TypeAlias = Callable[[int, int], object]
 """Called as on_progress(done, total)."""
@@ -24,9 +26,11 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 @dataclass(frozen=True, eq=False)  # tensors have no equality that is one bool; compare fingerprints
 class Images:
-    """All images of a data set: uint8 pixels (N, C, H, W), and optional labels (int64, (N,)) with the names of the classes.
+    """All samples of a data set, of one shape, and optional labels (int64, (N,)) with the names of the classes.
 
-    N >= 1; C is 1 or 3; labels are indices into classes. skipped: the files that cannot be read, with the reason. remarks: a line
+    pixels: (N, C, *space) for a space of 1, 2 or 3 axes, such as audio (N, C, L), images (N, C, H, W) or volumes (N, C, D, H, W);
+    uint8, where 255 stands for 1, or float32 or float16 in any unit. No size is 0. What reads or writes image files needs uint8
+    (N, 1 or 3, H, W). labels are indices into classes. skipped: the files that cannot be read, with the reason. remarks: a line
     on what else was left out, and one on images that are in no class. Raises ValueError for anything else.
 
     >>> from diffkit_trainer import open_images
@@ -44,8 +48,9 @@ class Images:
 
     def __post_init__(self) -> None:
         p, y = self.pixels, self.labels
-        if p.dtype != torch.uint8 or p.ndim != 4 or p.shape[1] not in (1, 3) or not p.numel():
-            raise ValueError(f"pixels must be torch.uint8 (N, 1 or 3, H, W), none of them 0; got {p.dtype} {tuple(p.shape)}")
+        if p.dtype not in DTYPES or not 3 <= p.ndim <= 5 or not p.numel():
+            expected = "uint8, float32 or float16 of shape (N, C, *space), space of 1 to 3 axes, none of them 0"
+            raise ValueError(f"pixels must be {expected}; got {p.dtype} {tuple(p.shape)}")
         if y is None:
             return
         if y.dtype != torch.int64 or y.shape != (len(p),):
@@ -59,10 +64,9 @@ class Images:
         return len(self.pixels)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of every image."""
-        channels, height, width = self.pixels.shape[1:]
-        return channels, height, width
+    def shape(self) -> tuple[int, ...]:
+        """(C, *space) of every sample, for images (C, H, W)."""
+        return tuple(self.pixels.shape[1:])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -73,6 +77,8 @@ class Images:
         '4c4de7484fa7e891'
         """
         head = {"shape": list(self.pixels.shape), "classes": list(self.classes), "labels": self.labels is not None}
+        if self.pixels.dtype != torch.uint8:
+            head["dtype"] = str(self.pixels.dtype)
         digest = hashlib.sha256(json.dumps(head).encode())
         digest.update(raw_bytes(self.pixels))
         if self.labels is not None:
@@ -80,10 +86,11 @@ class Images:
         return digest.hexdigest()
 
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel over all pixels, as fractions of 255.
+        """Mean and standard deviation of each channel over all pixels; of uint8 as fractions of 255.
 
-        The sums are of integers, so the result is exact to float64 rounding for any number of images. The deviation of a
-        constant channel is given as 1, so that one can divide by it. Computed once.
+        The sums over uint8 are of integers, so the result is exact to float64 rounding for any number of images. The deviation
+        of a constant channel is given as 1, so that one can divide by it. Computed once. Raises DataError for float pixels that
+        are not finite.
 
         >>> from diffkit_trainer import open_images
         >>> mean, std = open_images("digits").statistics()
@@ -94,7 +101,8 @@ class Images:
 
     @cached_property
     def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        moments = [_moments(self.pixels[:, channel]) for channel in range(self.shape[0])]
+        of = _moments if self.pixels.dtype == torch.uint8 else _float_moments
+        moments = [of(self.pixels[:, channel]) for channel in range(self.shape[0])]
         return tuple(mean for mean, _ in moments), tuple(std or 1.0 for _, std in moments)
 
 
@@ -106,3 +114,13 @@ def _moments(values: Tensor) -> tuple[float, float]:
     n, total, squares = (sum(v**power * c for v, c in enumerate(counts.tolist())) for power in (0, 1, 2))
     # n squares - total^2 is n^2 times the variance, in exact integers: no cancellation, and 0 for a constant channel
     return total / (255 * n), math.sqrt(n * squares - total**2) / (255 * n)
+
+
+def _float_moments(values: Tensor) -> tuple[float, float]:
+    """Mean and deviation in float64, in two passes, so that a large mean costs no digits. Raises DataError, see `statistics`."""
+    parts = values.split(max(1, CHUNK_PIXELS // values[0].numel()))
+    mean = math.fsum(float(part.double().sum()) for part in parts) / values.numel()
+    if not math.isfinite(mean):
+        bad = next(i for i, value in enumerate(values) if not value.isfinite().all())
+        raise DataError(f"sample {bad} of the data has NaN or infinity in it: remove it")
+    return mean, math.sqrt(math.fsum(float((part.double() - mean).square().sum()) for part in parts) / values.numel())

@@ -1,4 +1,4 @@
-"""Normalisation: conversion between 8-bit pixels and the network's input."""
+"""Normalisation: conversion between the values of samples, such as 8-bit pixels, and the network's input."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,9 +13,9 @@ __all__ = ["NORMALISATIONS", "Normalisation"]
 
 
 class Normalisation(NamedTuple):
-    """x = (pixel / 255 - mean) / std for each channel, and back.
+    """x = (value - mean) / std for each channel, and back; the value of a uint8 pixel is pixel / 255.
 
-    mean, std: one number for each channel, as fractions of 255.
+    mean, std: one number for each channel, in the unit of the values.
     """
 
     mean: tuple[float, ...]
@@ -23,35 +23,46 @@ class Normalisation(NamedTuple):
 
     @classmethod
     def of(cls, images: Images, kind: str = "data") -> "Normalisation":
-        """The normalisation of a data set, by one of `NORMALISATIONS`. Raises ValueError for another kind.
+        """The normalisation of a data set, by one of `NORMALISATIONS`. Raises ValueError for another kind, or "range" of floats.
 
         >>> Normalisation.of(Images(torch.zeros(1, 1, 2, 2, dtype=torch.uint8)), "range")
         Normalisation(mean=(0.5,), std=(0.5,))
         """
         if kind not in NORMALISATIONS:
             raise ValueError(f"normalise must be one of {', '.join(map(repr, NORMALISATIONS))}; got {kind!r}")
+        if kind == "range" and images.pixels.dtype != torch.uint8:
+            raise ValueError(f"normalise 'range' is for uint8 pixels, got {images.pixels.dtype}: use 'data'")
         return cls(*NORMALISATIONS[kind](images))
 
     def to_network(self, pixels: Tensor) -> Tensor:
-        """uint8 pixels (B, C, H, W) as float32 x.
+        """Samples (B, C, *space), uint8 or float, as float32 x.
 
         >>> Normalisation((0.5,), (0.25,)).to_network(torch.tensor([[[[255]]]], dtype=torch.uint8)).item()
         2.0
         """
-        mean, std = self._columns(pixels.device)
-        return (pixels.float() / 255 - mean) / std
+        mean, std = self._columns(pixels)
+        return ((pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()) - mean) / std
+
+    def to_values(self, x: Tensor) -> Tensor:
+        """x (B, C, *space) as float32 values; those of uint8 pixels as fractions of 255.
+
+        >>> Normalisation((10.0,), (2.0,)).to_values(torch.tensor([[[1.5]]])).item()
+        13.0
+        """
+        mean, std = self._columns(x)
+        return x.float() * std + mean
 
     def to_pixels(self, x: Tensor) -> Tensor:
-        """x (B, C, H, W) as uint8 pixels, rounded and clipped to [0, 255].
+        """x (B, C, *space) as uint8 pixels, rounded and clipped to [0, 255].
 
         >>> Normalisation((0.5,), (0.25,)).to_pixels(torch.tensor([[[[9.0]]]])).item()
         255
         """
-        mean, std = self._columns(x.device)
-        return ((x.float() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+        return (self.to_values(x) * 255).round().clamp(0, 255).to(torch.uint8)
 
-    def _columns(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        return _column(tuple(self.mean), device), _column(tuple(self.std), device)
+    def _columns(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        axes = x.ndim - 2
+        return _column(tuple(self.mean), x.device, axes), _column(tuple(self.std), x.device, axes)
 
 
 def _to_unit_range(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -67,6 +78,6 @@ NORMALISATIONS: dict[str, Callable[[Images], tuple[tuple[float, ...], tuple[floa
 
 
 @lru_cache(maxsize=16)  # a copy to an accelerator makes the host wait: once, not every step
-def _column(values: tuple[float, ...], device: torch.device) -> Tensor:
+def _column(values: tuple[float, ...], device: torch.device, axes: int) -> Tensor:
     with torch.inference_mode(False):
-        return torch.tensor(values, device=device).reshape(-1, 1, 1)
+        return torch.tensor(values, device=device).reshape(-1, *(1,) * axes)

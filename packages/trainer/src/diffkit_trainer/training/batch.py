@@ -23,7 +23,7 @@ class BatchSpec(NamedTuple):
     seed: int
     batch_size: int
     images: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     times: str = "uniform"
     flip: bool = False
     class_dropout: float | None = None
@@ -38,8 +38,8 @@ class BatchSpec(NamedTuple):
 class RandomBatch(NamedTuple):
     """The random choices of b samples.
 
-    indices: of the images, (b,). t: (b, 1, 1, 1). eps: noise, (b, C, H, W). flipped, label_dropped: bool, (b,); None where the
-    options flip no image or drop no label.
+    indices: of the images, (b,). t: (b, 1, ...), with the axes of eps. eps: noise, (b, C, *space). flipped, label_dropped: bool,
+    (b,); None where the options flip no image or drop no label.
     """
 
     indices: Tensor
@@ -72,7 +72,7 @@ def random_batch(
     size, seed = spec.batch_size, spec.seed
     stop = size if stop is None else stop
     noise = generator(seed, "noise", step, device=device)
-    t = sample_times(spec.times, (size, 1, 1, 1), generator=noise)
+    t = sample_times(spec.times, (size, *(1,) * len(spec.shape)), generator=noise)
     index = batch_indices(seed, step, size, spec.images)
     flipped = _chance(spec.flip * 0.5, seed, "flip", step, size)
     label_dropped = _chance(spec.class_dropout, seed, "label", step, size)

@@ -53,9 +53,10 @@ def _signature() -> inspect.Signature:
 class Trainer:
     """Trains a network to denoise images: the network, its average, the optimiser, and the position in the data.
 
-    model: called as model(x_t, c), see `losses`. images: see `open_images`. options: see `Options`; `changes` are options by
-    name, as in Trainer(model, images, schedule, lr=1e-4). normalisation: by default that of the images, by the option
-    `normalise`; for a network that was trained on others, theirs. world: the processes that train together, see `process_group`.
+    model: called as model(x_t, c), see `losses`. images: see `open_images`, or samples of any shape, see `Images`. options: see
+    `Options`; `changes` are options by name, as in Trainer(model, images, schedule, lr=1e-4). normalisation: by default that of
+    the images, by the option `normalise`; for a network that was trained on others, theirs. world: the processes that train
+    together, see `process_group`.
 
     Every random number is a function of seed, step and the position in the global batch. On a CPU, a resumed trainer therefore
     reaches the same weights, bit for bit, as one that never stopped (with the same number of threads and processes, and torch

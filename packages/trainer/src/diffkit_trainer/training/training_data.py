@@ -34,10 +34,10 @@ class TrainingData(NamedTuple):
         return cls(place_dataset(images.pixels, device), images.labels, normalisation, len(images.classes), device, memory_format)
 
     def tensors(self, part: RandomBatch) -> tuple[Tensor, Tensor, Tensor | None]:
-        """x0 and noise (b, C, H, W), and labels (b,); a dropped label is the number of classes."""
+        """x0 and noise (b, C, *space), and labels (b,); a dropped label is the number of classes."""
         x0 = self.normalisation.to_network(to_device(self.pixels[to_device(part.indices, self.pixels.device)], self.device))
         if part.flipped is not None:
-            x0 = torch.where(to_device(part.flipped, self.device).reshape(-1, 1, 1, 1), x0.flip(-1), x0)
+            x0 = torch.where(to_device(part.flipped, self.device).reshape(-1, *(1,) * (x0.ndim - 1)), x0.flip(-1), x0)
         labels = None if self.labels is None else self.labels[part.indices]
         if labels is not None and part.label_dropped is not None:
             labels = labels.masked_fill(part.label_dropped, self.classes)

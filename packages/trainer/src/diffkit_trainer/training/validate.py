@@ -22,6 +22,8 @@ def validate_options(options: Options, schedule: Schedule, images: Images, proce
         raise ValueError(f"batch_size must be at least the number of processes, {processes}; got {options.batch_size}")
     if options.class_dropout is not None and images.labels is None:
         raise ValueError("class_dropout needs images with classes: a subfolder for each, or labels in an IDX file")
+    if options.channels_last and len(images.shape) != 3:
+        raise ValueError(f"channels_last is for images (C, H, W), got samples {images.shape}: leave it out")
     if options.compile and options.shard:
         raise ValueError("compile and shard cannot be combined")
     if options.optimiser == "muon" and options.shard:
