@@ -25,8 +25,10 @@ def keys(*assignments):
     return [word for assignment in assignments for word in ("--set", assignment)]
 
 
-TINY = ["--no-classes", "--steps", "6", "--batch-size", "8", *keys("log_every=2", "save_every=4", "sample_every=3")]
-"""A training of seconds, unconditional."""
+TINY = [
+    *("--no-classes", "--steps", "6", "--batch-size", "8", "--preset", "small"),
+    *keys("log_every=2", "save_every=4", "sample_every=3"),
+]
 
 
 def python(*words, timeout=240, **options):

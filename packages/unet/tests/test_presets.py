@@ -16,6 +16,7 @@ def test_parameter_counts_and_overrides():
         "small": 517_283,
         "tiny": 411_715,
         "medium": 6_140_675,
+        "images-16": 1_123_852,
         "images-32": 1_123_852,
         "images-64": 3_228_876,
         "ddpm-cifar10": 35_746_307,

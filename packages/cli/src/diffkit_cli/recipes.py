@@ -42,6 +42,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "small": _UNET | {"steps": 3000, "batch_size": 64, "lr": 1e-3},
     "tiny": _UNET | {"steps": 3000, "batch_size": 64, "lr": 1e-3},
     "medium": _UNET | {"steps": 30000, "batch_size": 64, "lr": 3e-4, "warmup": 500, "clip_grad_norm": 1.0},
+    "images-16": _IMAGES | {"steps": 2_500},
     "images-32": _IMAGES | {"steps": 5_000},
     "images-64": _IMAGES | {"steps": 8_000, "flip": True},
     "ddpm-cifar10": _PAPER | {"steps": 800_000},
@@ -49,9 +50,12 @@ _RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
+_GUIDED: dict[str, Any] = {"sampler": "dpmpp_2m", "spacing": "karras_160", "guidance": 1.5}
+
 _SAMPLING: dict[str, dict[str, Any]] = {
-    "images-32": {"sampler": "dpmpp_2m", "spacing": "karras_160", "guidance": 1.5},
-    "images-64": {"sampler": "dpmpp_2m", "spacing": "karras_160", "guidance": 1.5, "start": "gaussian"},
+    "images-16": _GUIDED,
+    "images-32": _GUIDED,
+    "images-64": _GUIDED | {"start": "gaussian"},
 }
 
 

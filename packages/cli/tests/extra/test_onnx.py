@@ -28,7 +28,7 @@ def example():
 def linear(tmp_path_factory):
     """A run whose network has a linear part."""
     run = tmp_path_factory.mktemp("linear") / "run"
-    options = ["--preset", "tiny", "--no-classes", "--schedule", "cosine", *TINY, *keys("linear=true")]
+    options = [*TINY, "--preset", "tiny", "--schedule", "cosine", *keys("linear=true")]
     assert process("train", "--out", run, *options).returncode == 0
     return run
 

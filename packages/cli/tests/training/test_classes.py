@@ -145,6 +145,6 @@ def test_a_network_of_another_distribution_gets_the_classes_it_takes(flowers, tm
     (metadata / "entry_points.txt").write_text("[diffkit.networks]\nplain = networks:Plain\nlabelled = networks:Labelled\n")
     (metadata.parent / "networks.py").write_text(NETWORKS)
     monkeypatch.setenv("PYTHONPATH", str(metadata.parent), prepend=":")
-    done = process("train", flowers, "--preset", preset, *options, "--out", tmp_path / "run", *FEW, *keys("sample_every=6"))
+    done = process("train", flowers, *FEW, "--preset", preset, *options, "--out", tmp_path / "run", *keys("sample_every=6"))
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert "warning" not in done.stderr

@@ -104,5 +104,5 @@ def test_a_trainer_has_the_condition_of_its_network(name, condition):
     options = resolve({"preset": name}, side=8, size=None)
     images = open_images("digits")
     network = network_config_of(options, images, None)
-    trainer = build_trainer(options, network, images, None, World(), "cpu")
+    trainer = build_trainer(network, images, None, None, World(), "cpu", options)
     assert trainer.options.condition == config_of(options, trainer, network).condition == condition

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from diffkit_cli.errors import UsageError
+from diffkit_cli.recipes import PRESETS
 from diffkit_cli.training.options import OPTIONS
 from diffkit_cli.training.parse import parse_flags, parse_set, read_toml, to_toml
 from diffkit_cli.training.resolve import resolve
@@ -79,7 +80,7 @@ def test_a_file_and_set_are_refused_by_the_same_message(file, text, assignment, 
         ({"prediction": "noise"}, "--prediction must be one of eps, x0, v, flow, got 'noise'"),
         (
             {"preset": "huge"},
-            "--preset must be one of tutorial, small, tiny, medium, images-32, images-64, ddpm-cifar10, ddpm-64, got 'huge'",
+            f"--preset must be one of {', '.join(PRESETS)}, got 'huge'",
         ),
     ],
 )

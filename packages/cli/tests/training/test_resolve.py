@@ -37,7 +37,7 @@ def test_the_preset_tutorial_is_the_keras_tutorial():
     assert config.steps * config.batch_size == 50 * 5 * 8000
 
 
-@pytest.mark.parametrize(("name", "flip"), [("images-32", False), ("images-64", True)])
+@pytest.mark.parametrize(("name", "flip"), [("images-16", False), ("images-32", False), ("images-64", True)])
 def test_the_presets_for_images_have_the_linear_part_and_a_learning_rate_that_ends_at_0(name, flip):
     config = resolved({}, name)
     assert (config.optimiser, config.lr, config.batch_size, config.flip) == ("muon", 3e-3, 64, flip)
@@ -99,7 +99,7 @@ def test_eps_is_refused_where_the_schedule_ends_in_pure_noise(schedule):
 
 @pytest.mark.parametrize(
     ("side", "preset"),
-    [(8, "small"), (16, "small"), (17, "images-32"), (36, "images-32"), (37, "images-64"), (9999, "images-64")],
+    [(8, "images-16"), (16, "images-16"), (17, "images-32"), (36, "images-32"), (37, "images-64"), (9999, "images-64")],
 )
 def test_the_size_of_the_images_chooses_the_preset(side, preset):
     assert resolve({}, side=side, size=None).preset == preset

@@ -204,7 +204,8 @@ def test_the_same_file_starts_and_resumes_a_run(tmp_path):
 
 def test_a_changed_default_does_not_change_a_resumed_run(tmp_path, monkeypatch, diffkit):
     """The schedule of a run is that of its config.json, whatever its name means now."""
-    run, few = tmp_path / "run", ["--batch-size", 8, *keys("log_every=2", "save_every=2", "sample_every=100")]
+    few = ["--preset", "small", "--batch-size", 8, *keys("log_every=2", "save_every=2", "sample_every=100")]
+    run = tmp_path / "run"
     with monkeypatch.context() as before:
         before.setattr("diffkit_cli.training.build.from_config", lambda config: offset_cosine(max_signal=0.9))
         assert diffkit("train", "--out", run, *few, "--steps", 2)[0] == 0

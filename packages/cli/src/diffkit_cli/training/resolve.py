@@ -23,7 +23,7 @@ NOT_RESUMABLE = "the run's config.json cannot be resumed"
 MIN_WARMUPS = 10
 """A recipe's warm-up takes at most one in so many steps of a run whose learning rate falls to 0: a short run has a short one."""
 
-PRESET_OF_SIDE = ((16, "small"), (36, "images-32"))
+PRESET_OF_SIDE = ((16, "images-16"), (36, "images-32"))
 """The default preset of images up to a side; larger ones have "images-64"."""
 
 NETWORK = ("preset", "linear", "schedule", "prediction", "normalise")
@@ -37,7 +37,7 @@ def resolve(given: Given, side: int, size: Size | None) -> TrainOptions:
     """The options of a new run. side: the shorter side of its images; size: what they were resized to, None for not at all.
 
     >>> resolve({"lr": 0.5}, side=8, size=None).steps, resolve({"lr": None}, side=64, size=64).lr
-    (3000, 0.003)
+    (2500, 0.003)
     """
     preset = given.get("preset") or next((name for most, name in PRESET_OF_SIDE if side <= most), "images-64")
     values = {**recipe_of(preset), **_set(given), "preset": preset, "size": size}
