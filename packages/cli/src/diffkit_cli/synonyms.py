@@ -30,7 +30,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "device": ("gpu", "gpus", "cuda", "cpu", "accelerator", "devices"),
     "resume": (
         *("resume_from", "resume_from_checkpoint", "resume_checkpoint", "continue", "restore", "checkpoint", "checkpoint_path"),
-        *("ckpt", "ckpt_path", "load", "milestone"),
+        *("ckpt", "ckpt_path", "load"),
     ),
     "from": ("pretrained", "from_pretrained", "finetune", "fine_tune", "init_from", "init_weights", "load_weights"),
     "run": (
@@ -41,6 +41,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         *("dataset", "dataset_dir", "dataset_name", "dataset_path", "data_dir", "data_path", "train_data", "train_data_dir"),
         *("image_folder", "image_dir", "images", "folder", "input", "path"),
     ),
+    "step": ("milestone", "checkpoint_step", "ckpt_step"),
+    "force": ("overwrite", "exist_ok", "yes", "y"),
+    "classes": ("class_cond", "conditional"),
     "preset": ("arch", "architecture", "model", "model_type", "network", "net"),
     "schedule": ("noise_schedule", "beta_schedule", "noise_scheduler", "scheduler", "betas"),
     "prediction": ("prediction_type", "pred_type", "objective", "parameterization"),
@@ -60,7 +63,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "lr_schedule": ("lr_scheduler", "lr_decay", "lr_policy"),
     "warmup": ("warmup_steps", "lr_warmup", "lr_warmup_steps", "num_warmup_steps"),
     "clip_grad_norm": ("clip_grad", "grad_clip", "gradient_clip", "gradient_clip_val", "max_grad_norm"),
-    "class_dropout": ("cond_drop_prob", "uncond_prob", "p_uncond", "label_dropout", "class_cond"),
+    "class_dropout": ("cond_drop_prob", "uncond_prob", "p_uncond", "label_dropout"),
     "save_every": ("save_interval", "save_steps", "save_and_sample_every", "checkpointing_steps", "checkpoint_every"),
     "sample_every": ("sample_interval", "preview_every", "validation_steps"),
     "log_every": ("log_interval", "logging_steps"),

@@ -25,6 +25,7 @@ from diffkit_trainer import (
     write_export,
     write_pipeline,
 )
+from diffkit_trainer.data.listing import list_images
 from diffkit_trainer.data.packed.index import open_packed
 from diffkit_trainer.figures.metadata import KEY
 from diffkit_trainer.files.atomic import sha256
@@ -210,7 +211,7 @@ def test_wrong_values_in_the_index_of_a_pack(data, tmp_path, invalid):
     unsigned = {key: value for key, value in index.items() if key != "sha256"}
 
     def read():
-        _, images = open_packed(path.parent, data, "data")
+        _, images = open_packed(path.parent, list_images(data), "data")
         assert torch.equal(images.pixels, expected.pixels)
         assert torch.equal(images.labels, expected.labels)
         assert len(images.statistics()[0]) == 3
