@@ -5,10 +5,12 @@ the screen, and "[/]", on which rich's markup ends a program.
 import ast
 import json
 import os
+import pty
 import re
 import subprocess
 import tomllib
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 import diffkit_cli
@@ -21,7 +23,7 @@ from diffkit_trainer import ExportedNetwork, load, write_export
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ..helpers import on_a_terminal
+from ..helpers import DIFFKIT, on_a_terminal
 
 HOSTILE = "\x1b[2J\x1b]0;o\x07[red]x:smile:\u202e\x9b31m\r\t\x7f'\udce9é"
 """Clears the screen, sets a window's title; markup, an emoji's name, the other direction, C1's escape, a byte of no UTF-8."""
@@ -221,3 +223,36 @@ def flat(document):
             yield from flat(list(each) if isinstance(each, tuple) else each)
     else:
         yield document
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ids=["latin-1", "C"],
+)
+def test_a_terminal_without_unicode_ends_no_command(tmp_path, variables):
+    """New interpreters: the encoding is chosen when one starts."""
+    (tmp_path / "日😄").mkdir()
+    for arguments, part in [
+        (
+            ["sample", "-n", "1", "--steps", "1", "--out", "日😄/a.png"],
+            b"1 image from the bundled digits network, 1 step of ddim",
+        ),
+        (["doctor", "日😄"], b"trains  "),
+        (["info", "日😄/a.png"], b"sampler  "),
+        (["schedules", "cosine"], b"log-SNR"),
+    ]:
+        ours, theirs = pty.openpty()
+        done = subprocess.Popen(
+            [DIFFKIT, *arguments], cwd=tmp_path, env={**os.environ, "TERM": "xterm", **variables}, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        said = b""
+        with suppress(OSError):  # how Linux says that the other end is closed
+            while part_said := os.read(ours, 4096):
+                said += part_said
+        os.close(ours)
+        assert done.wait() == 0, said
+        assert part in said, said
+        assert b"Traceback" not in said
+        assert b"\\u280" not in said, "a spinner of ASCII"

@@ -52,8 +52,9 @@ class Screen(Console):
         return super().render_str(visible(text), **options)
 
     def status(self, status: Any, **options: Any) -> Status:
-        """A spinner with a text, for the duration of a with block."""
-        return super().status(self.render_str(status), **options)
+        """A spinner with a text, for the duration of a with block; in ASCII where the terminal has no Unicode."""
+        spinner = "dots" if self.encoding.startswith("utf") else "line"
+        return super().status(self.render_str(status), **{"spinner": spinner, **options})
 
     def on_broken_pipe(self) -> None:
         """Called by rich in its handler of BrokenPipeError: raise it again."""
