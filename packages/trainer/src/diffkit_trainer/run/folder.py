@@ -1,4 +1,4 @@
-"""The run folder: config.json, log.jsonl (see `log`), samples/, checkpoints/ (see `checkpoint`)."""
+"""The run folder: config.json, log.jsonl and history.jsonl (see `log`, `history`), samples/, checkpoints/ (see `checkpoint`)."""
 
 import json
 import os
