@@ -83,7 +83,7 @@ def test_an_image_is_complete_or_absent(disk, mapped, tmp_path, diffkit, command
     name = PICTURES[command]
     older(disk / name)
     (disk / "other").write_bytes(bytes(shutil.disk_usage(disk).free))
-    code, out, said = diffkit(*command.format(run=mapped, elsewhere=tmp_path / "a.png").split())
+    code, out, said = diffkit(*command.format(run=mapped, elsewhere=tmp_path / "a.png").split(), "--force")
     assert code == 4
     assert bool(out) == command.startswith(("evaluate", "schedules")), "what was found is told, whatever becomes of its picture"
     assert one_line(said) == f"diffkit: {name}: {FULL}\n"
