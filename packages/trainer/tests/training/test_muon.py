@@ -48,10 +48,10 @@ def trained(make, gradients, layout=torch.contiguous_format, **options):
     return weight.detach()
 
 
-def ours(dtype, divisor=None):
+def ours(dtype):
     def make(weight):
         muon = Muon([weight], dtype)
-        return lambda: muon.step(torch.tensor(0.02), 0.3, torch.tensor(True), divisor)
+        return lambda: muon.step(torch.tensor(0.02), 0.3, torch.tensor(True), None)
 
     return make
 
@@ -76,13 +76,94 @@ def test_a_convolution_is_the_matrix_of_its_outputs_in_either_memory_format():
         assert found.is_contiguous(memory_format=layout)
 
 
-def test_the_divisor_scales_the_gradient():
-    """By a factor that changes from step to step, which the momentum sees."""
-    gradients = random_matrices(3, 4, 6)
-    scaled = gradients * torch.tensor([1.0, 4.0, 4.0])[:, None, None]
-    torch.testing.assert_close(
-        trained(ours(torch.float64, torch.tensor(4.0)), scaled), trained(ours(torch.float64), gradients), check_dtype=False
-    )
+def momentum_after(muon, gradients, divisors=(None, None, None)):
+    """The momentum of a Muon's only weight after an update for each gradient, None for no gradient."""
+    (weight,) = muon.groups[0]
+    for gradient, divisor in zip(gradients, divisors, strict=False):
+        weight.grad = None if gradient is None else gradient.clone()
+        muon.step(torch.tensor(0.1), 0.0, torch.tensor(True), None if divisor is None else torch.tensor(divisor))
+    return muon.momenta_by_weight()[weight]
+
+
+def test_the_divisor_divides_the_gradient_and_no_gradient_counts_as_zero():
+    first, last = random_matrices(2, 4, 6)
+    found = momentum_after(Muon([nn.Parameter(torch.zeros(4, 6).double())]), [first, None, last], [4.0, 1.0, 0.5])
+    torch.testing.assert_close(found, 0.1 * (0.81 * first / 4 + last / 0.5))
+
+
+def test_each_weight_has_the_update_of_its_own_matrix():
+    """Of one shape they are computed at once, of several one after another."""
+    shapes = [(4, 6), (3, 3), (4, 6)]
+    gradients = [random_matrices(*shape, seed=i) for i, shape in enumerate(shapes)]
+    together = [nn.Parameter(torch.zeros(*shape).double()) for shape in shapes]
+    alone = [nn.Parameter(torch.zeros(*shape).double()) for shape in shapes]
+    for weights in (together, alone):
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient.clone()
+    for group in ([together], [[weight] for weight in alone]):
+        for weights in group:
+            Muon(weights, torch.float64).step(torch.tensor(0.1), 0.0, torch.tensor(True), None)
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32), ("fp16", torch.float32)])
+def test_matrices_are_computed_in_bfloat16_where_activations_are(precision, dtype):
+    weight, gradient = nn.Parameter(torch.zeros(16, 40)), random_matrices(16, 40).float()
+    muon = Optimiser([weight], optimiser="muon", matrices=[weight], precision=precision).muon
+    weight.grad = gradient.clone()
+    muon.step(torch.tensor(1.0), 0.0, torch.tensor(True), None)
+    update = orthogonalised(0.19 * gradient[None], dtype)[0]
+    torch.testing.assert_close(weight.detach(), -0.2 * 40**0.5 * update, rtol=1e-4, atol=1e-5)
+    other = orthogonalised(0.19 * gradient[None], torch.float32 if dtype == torch.bfloat16 else torch.bfloat16)[0]
+    assert (update - other).abs().max() > 1e-3
+
+
+def test_small_matrices_are_scaled_up():
+    matrices = random_matrices(2, 4, 6)
+    torch.testing.assert_close(orthogonalised(1e-4 * matrices, torch.float64), orthogonalised(matrices, torch.float64))
+
+
+def test_clipping_reaches_muon_and_adamw_has_its_own_betas_beside_it():
+    """A gradient of norm 8 is clipped to 2, one of norm 1 is not: the momentum is 0.1 (0.9 g / 4 + h)."""
+    weight, vector = nn.Parameter(torch.zeros(4, 4)), nn.Parameter(torch.zeros(3))
+    optimiser = Optimiser([weight, vector], optimiser="muon", matrices=[weight], clip_grad_norm=2.0)
+    first, second = (each / each.norm() for each in random_matrices(2, 4, 4).float())
+    for step, gradient in enumerate((8 * first, second)):
+        optimiser.backward((weight * gradient).sum())
+        optimiser.apply(step + 1)
+    torch.testing.assert_close(optimiser.momenta[weight], 0.1 * (0.9 * 2 * first + second))
+    assert optimiser.adamw.param_groups[0]["betas"] == (0.9, 0.99)
+
+
+def test_adamw_alone_takes_matrices_too():
+    weight = nn.Parameter(torch.zeros(4, 4))
+    optimiser = Optimiser([weight], optimiser="adamw", matrices=[weight])
+    assert (optimiser.momenta, optimiser.adamw.param_groups[0]["betas"]) == ({}, (0.9, 0.999))
+
+
+def test_a_restored_state_continues_with_the_same_updates():
+    def make():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 8), nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 2))
+        return model, Optimiser(model.parameters(), optimiser="muon", matrices=matrices_of(model), lr=0.1)
+
+    def update(model, optimiser, step):
+        optimiser.backward(model(torch.ones(1, 3) * step).square().mean())
+        optimiser.apply(step)
+
+    model, optimiser = make()
+    update(model, optimiser, 1)
+    numbers, moments = optimiser.state()
+    assert {name: value.shape for name, value in moments.items()} == {
+        name: value.shape for name, value in optimiser.expected_moments().items()
+    }
+    other, restored = make()
+    other.load_state_dict(model.state_dict())
+    restored.restore(numbers, {name: value.clone() for name, value in moments.items()})
+    for each in ((model, optimiser), (other, restored)):
+        update(*each, 2)
+    for one, two in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, two)
 
 
 def test_the_first_update_has_the_size_of_adamws():
@@ -101,6 +182,8 @@ def test_weights_that_are_no_matrix_between_layers_are_left_out():
     frozen = nn.Linear(4, 4).requires_grad_(False)
     linear = nn.Sequential(words, nn.Linear(4, 4), middle, middle, tied, frozen, nn.Linear(4, 4))
     assert matrices_of(linear) == [middle.weight]
+    mixed = [nn.Conv2d(1, 4, 1), nn.Linear(4, 4), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 1, 1)]
+    assert matrices_of(nn.Sequential(*mixed)) == [each.weight for each in mixed[1:4]]
     grouped = nn.Conv2d(4, 4, 3, groups=4)
     assert matrices_of(nn.Sequential(nn.Conv2d(1, 4, 3), grouped, nn.Conv2d(4, 1, 3))) == []
 
