@@ -15,7 +15,7 @@ from diffkit_cli.sampling.options import resolve as resolve_sampling
 from diffkit_cli.training.build import build_trainer, network_config_of
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 from diffkit_cli.training.parse import read_toml, to_toml
-from diffkit_cli.training.resolve import resolve, resolve_resumed
+from diffkit_cli.training.start.resolve import resolve, resolve_resumed
 from diffkit_samplers import NotFiniteError
 from diffkit_schedules import cosine
 from diffkit_trainer import DataError, RunError, World, open_images, read_config, save_png

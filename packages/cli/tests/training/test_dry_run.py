@@ -5,7 +5,7 @@ import json
 import pytest
 from diffkit_cli.training.build import build_trainer, config_of, network_config_of
 from diffkit_cli.training.parse import read_toml
-from diffkit_cli.training.resolve import resolve
+from diffkit_cli.training.start.resolve import resolve
 from diffkit_trainer import World, open_images
 from diffkit_unet import preset
 

@@ -7,7 +7,7 @@ from diffkit_cli.errors import UsageError
 from diffkit_cli.recipes import PRESETS
 from diffkit_cli.training.options import OPTIONS
 from diffkit_cli.training.parse import parse_flags, parse_set, read_toml, to_toml
-from diffkit_cli.training.resolve import resolve
+from diffkit_cli.training.start.resolve import resolve
 
 from ..helpers import keys, one_line, process
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from diffkit_cli.reports.evaluation import real_images
 from diffkit_cli.training.parse import parse_flags, read_toml, to_toml
-from diffkit_cli.training.resolve import resolve
+from diffkit_cli.training.start.resolve import resolve
 from diffkit_trainer import open_images
 from PIL import Image
 

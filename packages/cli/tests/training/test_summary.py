@@ -1,7 +1,7 @@
 """The line about a new training run, and the warning of many epochs."""
 
 import pytest
-from diffkit_cli.training.resolve import resolve
+from diffkit_cli.training.start.resolve import resolve
 from diffkit_cli.training.summary import print_summary
 from msgspec.structs import replace
 

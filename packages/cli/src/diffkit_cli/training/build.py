@@ -16,7 +16,7 @@ from diffkit_cli.networks import network_config, network_of
 from diffkit_cli.recipes import PRESETS, sampling_of
 from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig, Sampling
 from diffkit_cli.training.options import OPTIONS, TrainOptions
-from diffkit_cli.training.resolve import NOT_RESUMABLE
+from diffkit_cli.training.start.resolve import NOT_RESUMABLE
 
 __all__ = ["build_trainer", "config_of", "network_config_of"]
 

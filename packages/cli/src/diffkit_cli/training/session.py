@@ -19,17 +19,17 @@ from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import command, console, plural, warn
 from diffkit_cli.terminal.signals import caught_signals, left_to_the_system
 from diffkit_cli.training.build import build_trainer, config_of, network_config_of
-from diffkit_cli.training.classes import say_classes, with_classes
 from diffkit_cli.training.data import open_data, require_apart
 from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.duration import steps_until
-from diffkit_cli.training.fine_tune import Source, open_source
 from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory import require_training_memory
 from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
-from diffkit_cli.training.resolve import check_together, fine_tune_command, resolve
-from diffkit_cli.training.resume import open_run
-from diffkit_cli.training.run_folder import default_out, enter_new, refuse_run_as_data, require_new
+from diffkit_cli.training.start.classes import say_classes, with_classes
+from diffkit_cli.training.start.fine_tune import Source, open_source
+from diffkit_cli.training.start.folder import default_out, enter_new, refuse_run_as_data, require_new
+from diffkit_cli.training.start.resolve import check_together, fine_tune_command, resolve
+from diffkit_cli.training.start.resume import open_run
 from diffkit_cli.training.summary import print_summary
 
 __all__ = ["run_training"]

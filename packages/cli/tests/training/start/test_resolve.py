@@ -7,7 +7,7 @@ import pytest
 from diffkit_cli.errors import UsageError
 from diffkit_cli.recipes import PRESETS
 from diffkit_cli.training.options import SCHEDULE_NAMES
-from diffkit_cli.training.resolve import check_together, resolve
+from diffkit_cli.training.start.resolve import check_together, resolve
 from diffkit_schedules import from_config, to_x0
 
 TABLES = ("discrete", "shift", "zero_terminal_snr", "karras")

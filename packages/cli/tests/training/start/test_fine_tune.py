@@ -8,7 +8,7 @@ import torch
 from diffkit_trainer import load, read_config
 from PIL import Image
 
-from ..helpers import TINY, keys, process, refusal, what_it_is
+from ...helpers import TINY, keys, process, refusal, what_it_is
 
 
 @pytest.fixture(scope="module")

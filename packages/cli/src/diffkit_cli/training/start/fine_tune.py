@@ -11,7 +11,7 @@ from diffkit_cli.run_config import Origin, RunConfig
 from diffkit_cli.sampling.loading import open_model
 from diffkit_cli.terminal.console import console, listed, plural, warn
 from diffkit_cli.training.options import CLASS_DROPOUT, Given, TrainOptions
-from diffkit_cli.training.resolve import resolve_from
+from diffkit_cli.training.start.resolve import resolve_from
 
 __all__ = ["Source", "open_source"]
 

@@ -13,7 +13,7 @@ from diffkit_schedules import offset_cosine
 from diffkit_trainer import load, read_history, read_log
 from diffkit_trainer.options import ROUNDING, Options, options_of
 
-from ..helpers import TINY, finished, images, keys, one_line, process, refusal, start, wait_for, what_it_is
+from ...helpers import TINY, finished, images, keys, one_line, process, refusal, start, wait_for, what_it_is
 
 
 @pytest.fixture

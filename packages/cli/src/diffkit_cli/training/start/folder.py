@@ -19,7 +19,7 @@ from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import command, console
-from diffkit_cli.training.resolve import fine_tune_command, resolve_resumed
+from diffkit_cli.training.start.resolve import fine_tune_command, resolve_resumed
 
 __all__ = ["default_out", "enter_new", "refuse_run_as_data", "require_new"]
 

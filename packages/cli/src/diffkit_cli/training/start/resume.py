@@ -22,7 +22,7 @@ from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import Change, RunConfig
 from diffkit_cli.terminal.console import command, console, warn
 from diffkit_cli.training.options import CHANGEABLE, FLAGS, OPTIONS, RESUMABLE, Given, TrainOptions
-from diffkit_cli.training.resolve import fine_tune_command, resolve_resumed, stored_options
+from diffkit_cli.training.start.resolve import fine_tune_command, resolve_resumed, stored_options
 
 __all__ = ["Resumed", "open_run"]
 

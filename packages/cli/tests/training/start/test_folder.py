@@ -7,7 +7,7 @@ import shutil
 import pytest
 from diffkit_trainer import read_log
 
-from ..helpers import TINY, keys, process, refusal
+from ...helpers import TINY, keys, process, refusal
 
 DIVERGING = ["--lr", "1e30", *keys("warmup=0", "log_every=1", "sample_every=1", "clip_grad_norm=none")]
 

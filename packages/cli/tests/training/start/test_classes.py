@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from diffkit_cli.training.classes import with_classes
-from diffkit_cli.training.resolve import resolve
+from diffkit_cli.training.start.classes import with_classes
+from diffkit_cli.training.start.resolve import resolve
 from diffkit_trainer import Images, open_images, read_metadata
 
-from ..helpers import TINY, images, keys, one_line, process, refusal
+from ...helpers import TINY, images, keys, one_line, process, refusal
 
 FEW = [*TINY[1:], "--size", 8]
 """Without --no-classes."""
