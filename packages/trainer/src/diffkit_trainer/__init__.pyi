@@ -40,7 +40,7 @@ from .run.weights_hash import weights_hash
 from .training.cost_estimate import CostEstimate, estimate_cost
 from .training.ema import EMA
 from .training.losses import LOSSES, loss, losses
-from .training.lr_schedules import LR_SCHEDULES
+from .training.optimisation.lr_schedules import LR_SCHEDULES
 from .training.precision import PRECISIONS, fastest_precision
 from .training.timesteps import TIMES
 from .training.trainer import Trainer, TrainStep

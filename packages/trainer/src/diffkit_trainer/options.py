@@ -50,7 +50,7 @@ def Help(text: str) -> Meta:  # noqa: N802  (it stands where a type stands)
 
 
 Weighting: TypeAlias = Annotated[str, WordsOf("diffkit_schedules.loss_weighting:WEIGHTINGS")]
-LrSchedule: TypeAlias = Annotated[str, WordsOf("diffkit_trainer.training.lr_schedules:LR_SCHEDULES")]
+LrSchedule: TypeAlias = Annotated[str, WordsOf("diffkit_trainer.training.optimisation.lr_schedules:LR_SCHEDULES")]
 Precision: TypeAlias = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"],
     Help("Mixed precision (torch.autocast): fp32, bf16, fp16, or auto, which is bf16 where the device computes it faster."),

@@ -11,7 +11,7 @@ import torch
 from diffkit_schedules import cosine, linear_betas, offset_cosine
 from diffkit_trainer import EMA, Trainer, losses, open_images
 from diffkit_trainer.training.buffers import Buffers
-from diffkit_trainer.training.optimiser import Optimiser, _moments_at_0
+from diffkit_trainer.training.optimisation.optimiser import Optimiser, _moments_at_0
 from diffkit_trainer.training.running_metrics import RunningMetrics
 from diffkit_unet import UNet
 from torch import nn

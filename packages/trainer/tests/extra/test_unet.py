@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffkit_schedules import linear_betas, offset_cosine
 from diffkit_trainer import Trainer, open_images, resume, save
-from diffkit_trainer.training.muon import matrices_of
+from diffkit_trainer.training.optimisation.muon import matrices_of
 from diffkit_unet import LinearPreconditioner, UNet, gaussian_statistics, preset
 
 

@@ -18,8 +18,8 @@ from diffkit_trainer.training.batch import BatchSpec, RandomBatch, part_bounds, 
 from diffkit_trainer.training.buffers import Buffers
 from diffkit_trainer.training.experiment import experiment
 from diffkit_trainer.training.losses import losses
-from diffkit_trainer.training.muon import matrices_of
-from diffkit_trainer.training.optimiser import Optimiser
+from diffkit_trainer.training.optimisation.muon import matrices_of
+from diffkit_trainer.training.optimisation.optimiser import Optimiser
 from diffkit_trainer.training.precision import PRECISIONS, fastest_precision
 from diffkit_trainer.training.running_metrics import RunningMetrics
 from diffkit_trainer.training.training_data import TrainingData

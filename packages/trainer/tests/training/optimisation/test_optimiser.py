@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffkit_trainer import DivergedError
 from diffkit_trainer.options import Options
-from diffkit_trainer.training.optimiser import INITIAL_SCALE, Optimiser
+from diffkit_trainer.training.optimisation.optimiser import INITIAL_SCALE, Optimiser
 from torch import nn
 
 # --- one update

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from diffkit_trainer.distributed.shard import full_tensor, shard_like
 from diffkit_trainer.errors import DivergedError
 from diffkit_trainer.options import Options
-from diffkit_trainer.training.lr_schedules import LR_SCHEDULES
-from diffkit_trainer.training.muon import Muon
+from diffkit_trainer.training.optimisation.lr_schedules import LR_SCHEDULES
+from diffkit_trainer.training.optimisation.muon import Muon
 
 __all__ = ["Optimiser"]
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from diffkit_trainer.training.muon import Muon, matrices_of, orthogonalised
-from diffkit_trainer.training.optimiser import Optimiser
+from diffkit_trainer.training.optimisation.muon import Muon, matrices_of, orthogonalised
+from diffkit_trainer.training.optimisation.optimiser import Optimiser
 from torch import nn
 
 
