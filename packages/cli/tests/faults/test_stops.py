@@ -246,7 +246,7 @@ def test_two_processes_train_a_run_and_one_resumes_it(data, tmp_path):
     """Half of each batch in each process is the same as two halves in one, batch norms' statistics included. At a small
     learning rate, because AdamW makes whole steps of gradients that are no more than rounding.
     """
-    run, alone, little = tmp_path / "run", tmp_path / "alone", ("--lr", "1e-7")
+    run, alone, little = tmp_path / "run", tmp_path / "alone", ("--lr", "1e-7", "--set", f"decay_steps={STEPS}")
     command = [*TORCHRUN, data, "--out", run, *TRAIN, "--set", "accumulate=1", "--steps", "6", *little]
     done = python(*command)
     assert done.returncode == 0, done.stderr
@@ -264,8 +264,8 @@ def test_shards_train_as_copies_do_and_one_process_samples_from_them(data, tmp_p
     losses = []
     for shard in ("true", "false"):
         run = tmp_path / shard
-        command = [*TORCHRUN, data, "--out", run, *TRAIN, "--steps", "4", "--lr", "1e-7", "--set", "sample_every=2"]
-        done = python(*command, "--set", f"shard={shard}")
+        more = keys("sample_every=2", f"decay_steps={STEPS}", f"shard={shard}")
+        done = python(*TORCHRUN, data, "--out", run, *TRAIN, "--steps", "4", "--lr", "1e-7", *more)
         assert done.returncode == 0, done.stderr
         assert len(list((run / "samples").iterdir())) == 2
         assert "warning" not in done.stderr

@@ -105,7 +105,8 @@ def run_training(
         if resumed is not None:
             resumed.restore(run, trainer)
             if trainer.step == options.steps and stopped is not None:
-                console.print(f"{run} is at step {trainer.step} of {options.steps} already: give more --steps")
+                falls = "" if options.decay_steps is None else ", and --set decay_steps as many"
+                console.print(f"{run} is at step {trainer.step} of {options.steps} already: give more --steps{falls}")
                 return 0
         if stopped is None:
             dry_run(options, trainer, as_json=as_json)

@@ -87,16 +87,18 @@ def test_a_learning_rate_that_changes_is_recorded_and_the_changed_run_is_resumed
     assert what_it_is(killed) == what_it_is(run)
 
 
-def test_a_cosine_is_stretched_for_more_steps(tmp_path):
+def test_a_learning_rate_that_has_fallen_to_0_is_raised_for_more_steps(tmp_path):
     few, run = [*TINY, *keys("lr_schedule=cosine")], tmp_path / "run"
     assert process("train", "--out", run, *few).returncode == 0
-    done = process("train", "--resume", "--out", run, "--steps", 8)
-    assert done.returncode == 0, done.stderr
-    assert "the learning rate is 0 from step 6 on; to let it fall until step 8: --set decay_steps=8" in done.stderr
-    done = process("train", "--resume", "--out", run, "--steps", 12, *keys("decay_steps=12"))
-    assert "decay_steps is 12 from step 8 on, was 6" in done.stderr
-    lr = [5e-4 * (1 + math.cos(math.pi * updates / 12)) for updates in (9, 11)]
-    assert [entry["lr"] for entry in read_log(run)][-2:] == pytest.approx(lr, rel=1e-5)
+    resuming = ["train", "--resume", "--out", run]
+    assert process(*resuming).stderr.endswith("is at step 6 of 6 already: give more --steps, and --set decay_steps as many\n")
+    stretched = [*resuming, "--steps", "12", "--set", "decay_steps=12"]
+    line = refusal(process(*resuming, "--steps", 12), 2)
+    assert f"the learning rate is 0 from step 6 on; to raise it again: diffkit {' '.join(map(str, stretched))}\n" in line
+    done = process(*stretched)
+    assert "decay_steps is 12 from step 6 on, was 6" in done.stderr
+    lr = [5e-4 * (1 + math.cos(math.pi * updates / 12)) for updates in (7, 9, 11)]
+    assert [entry["lr"] for entry in read_log(run)][-3:] == pytest.approx(lr, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,10 @@ def resolve_resumed(stored: RunConfig, given: Given, run: Path) -> TrainOptions:
             changed = f"{name} is {shown(was)} in the run to be resumed, got {shown(now)}"
             another = "start another run" if name in NETWORK else f"fine-tune it: {fine_tune_command(before.data, run)}"
             raise UsageError(f"{changed}: leave it out, or {another}")
+    if after.decay_steps is not None and after.steps > max(before.steps, after.decay_steps):
+        stretched = command("train", "--resume", "--out", run, "--steps", after.steps, "--set", f"decay_steps={after.steps}")
+        zero = f"the learning rate is 0 from step {after.decay_steps} on"
+        raise UsageError(f"--steps {after.steps}: {zero}; to raise it again: {stretched}")
     return after
 
 

@@ -51,9 +51,6 @@ class Resumed(NamedTuple):
         for change in self.changes:
             if change.step == trainer.step:
                 console.print(f"{change.option} is {shown(change.after)} from step {change.step} on, was {shown(change.before)}")
-        if self.options.decay_steps is not None and self.options.decay_steps < self.options.steps:
-            way_out = f"to let it fall until step {self.options.steps}: --set decay_steps={self.options.steps}"
-            warn(f"the learning rate is 0 from step {self.options.decay_steps} on; {way_out}")
 
 
 def open_run(run: Path, given: Given, held: ExitStack | None) -> Resumed:
