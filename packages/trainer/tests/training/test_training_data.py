@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from diffkit_trainer import Images
+from diffkit_trainer import Images, Normalisation
 from diffkit_trainer.options import Options
 from diffkit_trainer.training.batch import RandomBatch, random_batch
 from diffkit_trainer.training.training_data import TrainingData
@@ -27,6 +27,15 @@ def test_images_are_flipped_from_left_to_right_and_labels_dropped_to_the_number_
     unchanged, _, labels = data.tensors(batch._replace(flipped=None, label_dropped=None))
     assert data.normalisation.to_pixels(unchanged)[:, 0, 0].tolist() == [[6, 7, 8], [0, 1, 2], [6, 7, 8]]
     assert labels.tolist() == [0, 1, 0]
+
+
+def test_a_given_normalisation_takes_the_place_of_that_of_the_images(make_trainer):
+    given = Normalisation((0.25,), (0.5,))
+    trainer = make_trainer(normalisation=given)
+    batch = RandomBatch(torch.tensor([0]), torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 8, 8), None, None)
+    x0, _, _ = trainer._data.tensors(batch)
+    assert torch.equal(x0, (trainer.images.pixels[:1].float() / 255 - 0.25) / 0.5)
+    assert trainer.experiment["normalisation"] == {"mean": [0.25], "std": [0.5]}
 
 
 class Labelled(nn.Module):
