@@ -36,8 +36,9 @@ def test_a_default_name_is_numbered_unless_the_same_image_has_it():
 def test_what_diffkit_did_not_make_and_what_is_read_is_not_replaced():
     image("ours.png", {"seed": 0})
     image("photo.png")
-    for name, metadata in (("00000", {}), ("00001", None), ("00003", None), ("100", None), ("00004", None)):
-        image(f"folder/{name}.png", metadata)
+    image("folder/00000.png", {"seed": 1})
+    for name in ("00001", "00003", "100", "00004"):
+        image(f"folder/{name}.png", None)
     require_replaceable([Path("ours.png"), Path("new.gif"), Path("new"), Path("folder")])
     with pytest.raises(UsageError, match=r"^photo\.png was not made by diffkit: give another path, or --force to replace it$"):
         require_replaceable([Path("ours.png"), Path("photo.png")])
