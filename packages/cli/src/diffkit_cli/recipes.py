@@ -42,7 +42,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "small": _UNET | {"steps": 3000, "batch_size": 64, "lr": 1e-3},
     "tiny": _UNET | {"steps": 3000, "batch_size": 64, "lr": 1e-3},
     "medium": _UNET | {"steps": 30000, "batch_size": 64, "lr": 3e-4, "warmup": 500, "clip_grad_norm": 1.0},
-    "images-16": _IMAGES | {"steps": 2_500},
+    "images-16": _IMAGES | {"steps": 1_200},
     "images-32": _IMAGES | {"steps": 5_000},
     "images-64": _IMAGES | {"steps": 8_000, "flip": True},
     "ddpm-cifar10": _PAPER | {"steps": 800_000},

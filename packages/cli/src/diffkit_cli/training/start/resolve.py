@@ -37,7 +37,7 @@ def resolve(given: Given, side: int, size: Size | None) -> TrainOptions:
     """The options of a new run. side: the shorter side of its images; size: what they were resized to, None for not at all.
 
     >>> resolve({"lr": 0.5}, side=8, size=None).steps, resolve({"lr": None}, side=64, size=64).lr
-    (2500, 0.003)
+    (1200, 0.003)
     """
     preset = given.get("preset") or next((name for most, name in PRESET_OF_SIDE if side <= most), "images-64")
     values = {**recipe_of(preset), **_set(given), "preset": preset, "size": size}
