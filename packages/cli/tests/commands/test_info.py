@@ -33,7 +33,7 @@ def test_a_run(trained):
 
 
 def test_a_resumed_run_with_classes(tmp_path):
-    options = ["--out", tmp_path / "run", "--batch-size", 8, *keys("class_dropout=0.2")]
+    options = ["--preset", "small", "--out", tmp_path / "run", "--batch-size", 8, *keys("class_dropout=0.2")]
     assert process("train", *options, "--steps", 2).returncode == 0
     assert process("train", "--resume", "--out", tmp_path / "run", "--steps", 3).returncode == 0
     found = json.loads(process("info", tmp_path / "run", "--json").stdout)
