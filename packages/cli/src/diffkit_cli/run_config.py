@@ -1,6 +1,6 @@
 """A run's config.json as a typed structure: all that sampling needs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -9,7 +9,10 @@ from diffkit_samplers import METHODS, SPACINGS
 from diffkit_trainer.files import NonNegativeInt, Text, as_type, convert
 from msgspec import Meta, Struct
 
-__all__ = ["Change", "Data", "ImageShape", "Normalised", "Origin", "RunConfig", "Sampling", "Side", "Start", "Trained"]
+__all__ = [
+    *("REGISTERED", "Change", "Data", "ImageShape", "Normalised", "Origin", "RunConfig", "Sampling", "Side", "Start", "Trained"),
+    "require_registered",
+]
 
 Side: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
 Start: TypeAlias = Literal["noise", "gaussian"]
@@ -71,6 +74,10 @@ class Trained(Struct, frozen=True):
     steps: NonNegativeInt
 
 
+REGISTERED: Mapping[str, Collection[str]] = {"sampler": METHODS, "spacing": SPACINGS}
+"""The options of sampling that take words; other distributions may add samplers."""
+
+
 class Sampling(Struct, frozen=True, kw_only=True):
     """The options of sampling that a run has of its own, see `SamplingOptions`: those of its recipe."""
 
@@ -80,9 +87,14 @@ class Sampling(Struct, frozen=True, kw_only=True):
     guidance: Annotated[float, Meta(ge=-1e30, le=1e30)] = 1.0
 
     def __post_init__(self) -> None:
-        for name, words in (("sampler", METHODS), ("spacing", SPACINGS)):
-            if getattr(self, name) not in words:
-                raise ValueError(f"{name}: expected one of {', '.join(words)}, found {getattr(self, name)!r:.60}")
+        require_registered(self)
+
+
+def require_registered(options: Struct) -> None:
+    """Raises ValueError for a sampler that is not installed and for an unknown spacing."""
+    for name, words in REGISTERED.items():
+        if getattr(options, name) not in words:
+            raise ValueError(f"{name}: expected one of {', '.join(words)}, found {getattr(options, name)!r:.60}")
 
 
 class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):

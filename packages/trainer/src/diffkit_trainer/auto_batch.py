@@ -15,8 +15,8 @@ MAX_BATCH = 512
 MAX_MEMORY_FRACTION = 0.5
 UNKNOWN_FREE_MEMORY = 2**31
 
-SMALL = 2**14
-"""The numbers of an RGB image of 73 x 73."""
+MAX_EVALUATED = 2**14
+"""The numbers of inputs, such as an RGB image of 73 x 73, up to which a network in evaluation mode is evaluated itself."""
 
 
 class Activations(NamedTuple):
@@ -30,12 +30,22 @@ class Activations(NamedTuple):
     kept: int
     most: int
 
+    def batch_size(self, device: torch.device) -> int:
+        """The number of inputs, at least 1, whose activations fill at most half of the free memory of a device.
+
+        Counted are the outputs of all layers. At most 64 on a CPU and 512 on other devices.
+        """
+        free = free_memory(device)
+        available = MAX_MEMORY_FRACTION * (UNKNOWN_FREE_MEMORY if free is None else free)
+        return max(1, min(int(available / self.most), MAX_BATCH_CPU if device.type == "cpu" else MAX_BATCH))
+
 
 def activations(network: nn.Module, *inputs: Tensor) -> Activations:
-    """The memory that the layers take for these inputs, counted on the device "meta", without computation or memory.
+    """The memory that the layers take for these inputs.
 
-    network: called as network(*inputs). If it reads the value of a tensor, it is called on its own device instead; so is one in
-    evaluation mode for inputs of at most `SMALL` numbers, which takes less time than torch's first use of "meta", two seconds.
+    network: called as network(*inputs), on the device "meta", without computation or memory. It is called on its own device if it
+    reads the value of a tensor, and in evaluation mode for inputs of at most `MAX_EVALUATED` numbers: torch's first use of "meta"
+    takes two seconds.
 
     >>> activations(nn.Linear(2, 3), torch.zeros(1, 2))
     Activations(least=20, kept=8, most=20)
@@ -51,18 +61,17 @@ def activations(network: nn.Module, *inputs: Tensor) -> Activations:
                 kept.update({id(each): each for each in tensors})  # the tensor is held, so its id stays unique
 
     hooks = [module.register_forward_hook(count) for module in network.modules() if not any(module.children())]
-    tensors = {name: tensor.to("meta") for name, tensor in (*network.named_parameters(), *network.named_buffers())}
     try:
         with torch.no_grad():
-            if not network.training and sum(each.numel() for each in inputs) <= SMALL:
+            if not network.training and sum(each.numel() for each in inputs) <= MAX_EVALUATED:
                 network(*inputs)
-                return Activations(least, sum(each.nbytes for each in kept.values()), most)
-            try:
-                functional_call(network, tensors, tuple(each.to("meta") for each in inputs))
-            except (NotImplementedError, RuntimeError):  # the network reads a value, which "meta" does not have
-                least, most = 0, sum(each.nbytes for each in inputs)
-                kept.clear()
-                network(*inputs)
+            else:
+                try:
+                    _call_on_meta(network, inputs)
+                except (NotImplementedError, RuntimeError):  # the network reads a value, which "meta" does not have
+                    least, most = 0, sum(each.nbytes for each in inputs)
+                    kept.clear()
+                    network(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
@@ -70,16 +79,16 @@ def activations(network: nn.Module, *inputs: Tensor) -> Activations:
 
 
 def auto_batch_size(network: nn.Module, *inputs: Tensor) -> int:
-    """The number of images, at least 1, whose activations fill at most half of the free memory.
+    """The number of images, at least 1, whose activations fill at most half of the free memory: `Activations.batch_size`.
 
-    inputs: the network's inputs for one image. The outputs of all layers are counted, see `activations`: an upper bound of what
-    one image takes without gradients. At most 64 on a CPU and 512 on other devices.
+    inputs: the network's inputs for one image. The count is an upper bound of what one image takes without gradients.
 
     >>> auto_batch_size(nn.Linear(2, 3), torch.zeros(1, 2))
     64
     """
-    device = inputs[0].device
-    free = free_memory(device)
-    available = MAX_MEMORY_FRACTION * (UNKNOWN_FREE_MEMORY if free is None else free)
-    fitting = int(available / activations(network, *inputs).most)
-    return max(1, min(fitting, MAX_BATCH_CPU if device.type == "cpu" else MAX_BATCH))
+    return activations(network, *inputs).batch_size(inputs[0].device)
+
+
+def _call_on_meta(network: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    tensors = {name: tensor.to("meta") for name, tensor in (*network.named_parameters(), *network.named_buffers())}
+    functional_call(network, tensors, tuple(each.to("meta") for each in inputs))

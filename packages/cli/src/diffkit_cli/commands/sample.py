@@ -58,7 +58,7 @@ def sample(
         path = output_path(out, "samples.png", note, images=images, also=animations, inputs=inputs, force=force)
         require_image(path, images, plan.shape, captioned=bool(captions))
         frames = len(frame_steps(len(plan.times) - 1))
-        require_animations(animations, frames, plan.options.n, plan.shape, captioned=bool(captions))
+        require_animations(animations, frames, images, plan.shape, captioned=bool(captions))
         with counting("sampling steps") as on_progress:
             samples = generate(plan, batch_size=given.get("batch_size"), frames=bool(animations), on_progress=on_progress)
             pixels = write_samples(samples, path, metadata, captions=captions, single=plan.single)

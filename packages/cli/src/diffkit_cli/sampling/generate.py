@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from diffkit_samplers import Denoise, seeded
-from diffkit_schedules import add_noise, namespace
+from diffkit_samplers import Denoise
+from diffkit_schedules import namespace
 
 from diffkit_cli.sampling.plan import Plan
 
@@ -42,13 +42,8 @@ def generate(
     on_progress(0, len(starts) * steps)
     for done, start in enumerate(starts):
         batch = list(seeds[start : start + batch_size])
-        noise = seeded(batch, like=model.like)
-        z = noise((len(batch), *plan.shape))
-        x = model.start(z, times[0], options)
-        if plan.init is not None:
-            x = add_noise(plan.init.x0 + 0 * z, z, model.schedule(times[0]))
         labels = None if plan.labels is None else plan.labels[start : start + batch_size]
-        states = model.states(x, options, times, noise=noise, labels=labels, wrap=wrap, rounds=rounds)
+        states = model.states(batch, options, times, labels=labels, x0=plan.init and plan.init.x0, wrap=wrap, rounds=rounds)
         pixels = list[Any]()
         for k, state in enumerate(states):
             if k in kept:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, resample, seeded, trajectory
-from diffkit_schedules import Schedule, as_array_of, namespace
-from diffkit_trainer import Normalisation, activations, auto_batch_size
+from diffkit_schedules import Schedule, add_noise, as_array_of, namespace
+from diffkit_trainer import Normalisation, activations
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.run_config import RunConfig
@@ -69,19 +69,25 @@ class DiffusionModel:
 
     def states(
         self,
-        x: Any,
+        seeds: Sequence[int],
         options: SamplingOptions,
         times: Sequence[float],
         *,
-        noise: Any,
         labels: Sequence[int] | None = None,
+        x0: Any = None,
         wrap: Callable[[Denoise], Denoise] | None = None,
         rounds: int = 1,
     ) -> Iterator[State]:
-        """The states of the sampler from x (B, C, H, W) at the first of the times; see `diffkit_samplers.trajectory`.
+        """The states of the sampler, an image for each seed; see `diffkit_samplers.trajectory`.
 
-        labels: a class for each image. wrap: applied to the denoiser. rounds: of each step, see `diffkit_samplers.resample`.
+        labels: a class for each image. x0: the clean image (C, H, W) that is noised to the first time (SDEdit). wrap: applied to
+        the denoiser. rounds: of each step, see `diffkit_samplers.resample`.
         """
+        noise = seeded(seeds, like=self.like)
+        z = noise((len(seeds), self.shape[0], *options.size))
+        x = self.start(z, times[0], options)
+        if x0 is not None:
+            x = add_noise(x0 + 0 * z, z, self.schedule(times[0]))
         denoise = self._clipped(self.denoiser_of(labels, options.guidance), "" if wrap else options.sampler)
         return trajectory(
             wrap(denoise) if wrap else denoise,
@@ -100,7 +106,7 @@ class DiffusionModel:
         return namespace(pixels).asarray(pixels, device="cpu")
 
     def batch_size(self, size: tuple[int, int], given: int | None = None) -> int:
-        """The number of images of a size to generate at a time: as given, or as many as fit, see `auto_batch_size`.
+        """The number of images of a size to generate at a time: as given, or as many as fit, see `Activations.batch_size`.
 
         Raises UsageError where even a lower bound of their memory does not fit.
         """
@@ -109,11 +115,11 @@ class DiffusionModel:
         inputs = [xp.zeros((1, self.shape[0], *size), **kind), xp.ones((1,), **kind)]
         if self.config.num_classes:
             inputs.append(xp.zeros((1,), dtype=xp.int64, device=self.like.device))
-        least, images = activations(self.network, *inputs).least, given or 1
+        found, images = activations(self.network, *inputs), given or 1
         smaller = "use a smaller --size" if images == 1 else "use fewer images at a time or a smaller --size"
         what = f"{plural(images, 'image')} of {size[1]}x{size[0]} at a time"
-        require_memory(what, images * least, smaller, self.like.device)
-        return given or auto_batch_size(self.network, *inputs)
+        require_memory(what, images * found.least, smaller, self.like.device)
+        return given or found.batch_size(self.like.device)
 
     def _clipped(self, denoise: Denoise, sampler: str) -> Denoise:
         """denoise, clipped where the config says so; DDIM keeps the noise of the x0 before clipping, as diffusers does."""

@@ -4,16 +4,16 @@ To add an option to `diffkit sample`, add a field to `SamplingOptions`: the flag
 follow. Use it where samples are generated, in generate.py or model.py.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from diffkit_samplers import METHODS, SPACINGS
+from diffkit_samplers import METHODS
 from diffkit_trainer.files import Text
 from diffkit_trainer.options import MAX_STEPS, Help, Option, options_of
 from msgspec import Meta, Struct, to_builtins
 
 from diffkit_cli.errors import UsageError, flag
-from diffkit_cli.run_config import Sampling, Side, Start
+from diffkit_cli.run_config import REGISTERED, Sampling, Side, Start, require_registered
 from diffkit_cli.sampling.class_labels import NULL
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
     guidance: Annotated[Annotated[float, Meta(ge=-1e30, le=1e30)], Help("Classifier-free guidance scale; 1 is off.")] = 1.0
 
     def __post_init__(self) -> None:
-        for name, words in REGISTERED.items():
-            if getattr(self, name) not in words:
-                raise ValueError(f"{name}: expected one of {', '.join(words)}, found {getattr(self, name)!r:.60}")
+        require_registered(self)
 
     def __str__(self) -> str:
         steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
@@ -103,9 +101,6 @@ DEFAULTS: Mapping[str, str] = {
     "size": "the size of the training images",
 }
 """The defaults that depend on the sampler or the run, as the help names them."""
-
-REGISTERED: Mapping[str, Collection[str]] = {"sampler": METHODS, "spacing": SPACINGS}
-"""The options that take words; other distributions may add samplers."""
 
 _FLAGS = {"n": ("-n", "--number"), "number": ("-n", "--number"), "classes": ("--class",)}
 """The flags that are not called as their options are."""

@@ -29,11 +29,8 @@ def require_training_memory(
     like = next(network.parameters())
     labels = [torch.zeros(1, dtype=torch.int64, device="meta")] if options.class_dropout is not None else []
     kept = activations(network, like.new_zeros((1, *shape)), like.new_ones((1,)), *labels).kept
-    states = (
-        STATES[options.optimiser]
-        * sum(parameter.nbytes for parameter in network.parameters())
-        // (processes if options.shard else 1)
-    )
+    weights = sum(parameter.nbytes for parameter in network.parameters())
+    states = STATES[options.optimiser] * weights // (processes if options.shard else 1)
     needed = states + images * kept // (1 if options.precision == "fp32" else 2)
     what = f"{plural(images, 'image')} of {shape[2]}x{shape[1]} at a time, of a batch of {options.batch_size},"
     require_memory(what, needed, "take a smaller --batch-size or --size, or more parts by --set accumulate=N", device)

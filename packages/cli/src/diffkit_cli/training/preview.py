@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from diffkit_samplers import seeded
 from diffkit_trainer import Logger, Trainer, grid, save_images, save_png, side_by_side
 
 from diffkit_cli.run_config import RunConfig
@@ -53,9 +52,8 @@ def _samples(network: Any, trainer: Trainer, config: RunConfig) -> tuple[Any, li
     given = {"n": IMAGES, "seed": trainer.options.seed, "steps": STEPS, "classes": classes_in_turn(config)}
     options = resolve(given, model.schedule, model.shape[1:], config.sampling)
     labels = class_labels(config, options.classes, IMAGES, options.guidance)
-    times, noise = times_of(model.schedule, options), seeded(range(options.seed, options.seed + IMAGES), like=model.like)
-    x = model.start(noise((IMAGES, *model.shape)), times[0], options)
-    *_, last = model.states(x, options, times, noise=noise, labels=labels)
+    seeds = range(options.seed, options.seed + IMAGES)
+    *_, last = model.states(seeds, options, times_of(model.schedule, options), labels=labels)
     return model.pixels(last.x0), class_captions(config, labels)
 
 

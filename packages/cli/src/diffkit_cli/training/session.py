@@ -25,11 +25,11 @@ from diffkit_cli.training.duration import steps_until
 from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory import require_training_memory
 from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
-from diffkit_cli.training.start.classes import say_classes, with_classes
+from diffkit_cli.training.start.classes import print_classes, with_classes
 from diffkit_cli.training.start.fine_tune import Source, open_source
 from diffkit_cli.training.start.folder import default_out, enter_new, refuse_run_as_data, require_new
 from diffkit_cli.training.start.resolve import check_together, fine_tune_command, resolve
-from diffkit_cli.training.start.resume import open_run
+from diffkit_cli.training.start.resume import open_resumed
 from diffkit_cli.training.summary import print_summary
 
 __all__ = ["run_training"]
@@ -74,7 +74,7 @@ def run_training(
                 raise
             warn(str(error))
     with ExitStack() as held:
-        resumed = open_run(run, given, held if first and not dry else None) if resuming else None
+        resumed = open_resumed(run, given, held if first and not dry else None) if resuming else None
         source = open_source(start_from) if start_from else None
         stored = resumed.config if resumed else source.config if source else None
         early = {name: getattr(resumed.options, name) if resumed else given.get(name) for name in EARLY}
@@ -85,9 +85,9 @@ def run_training(
             way_out = f"give these, or fine-tune it: {fine_tune_command(early['data'], run)}"
             raise UsageError(f"{early['data']}: not the images that {run} was trained on: {way_out}")
         options, unused = (resumed.options, "") if resumed else _new_options(given, source, images, size, device)
-        say_classes(options, images, unused)
+        print_classes(options, images, unused)
         if source is not None:
-            source.say_classes(images)
+            source.warn_of_classes(images)
         network = network_config_of(options, images, stored)
         require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
         if first and not dry and not resuming:

@@ -84,8 +84,7 @@ def crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         down = min(down, across * height / width)
     left, top = (image.width - across) // 2, (image.height - down) // 2
     if (across, down) == (width, height):
-        whole = image.size == (width, height)
-        return image if whole else image.crop((int(left), int(top), int(left) + width, int(top) + height))
+        return image if image.size == (width, height) else image.crop((int(left), int(top), int(left) + width, int(top) + height))
     return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, left + across, top + down))
 
 

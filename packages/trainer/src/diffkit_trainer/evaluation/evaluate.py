@@ -23,9 +23,8 @@ MIN_IMAGES = 40
 class Evaluation:
     """The scores of the samples and of real images, `images` of each.
 
-    features: the kind of the features; feature_quality: their accuracy or explained
-    variance, None if unknown. nearest, distances: for each sample the index of the
-    nearest image of the data, and the distance to it.
+    features: the kind of the features. feature_quality: their accuracy or explained variance, None if unknown.
+    nearest, distances: for each sample the index of the nearest image of the data, and the distance to it.
     """
 
     images: int

@@ -62,8 +62,8 @@ def losses(
     "uniform", output and target are divided by it, so that the error is that of a network whose targets have unit variance.
     model_kwargs: further arguments of the model. The error is computed in the type of x0, float32 in training, for every type of
     the output.
-    Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an output whose shape is not
-    x0's.
+    Raises ValueError for an unknown kind, prediction, condition, weighting or times, and an output of another shape than
+    x0.
     Source: Ho, Jain and Abbeel 2020, equation 14; the mean absolute error is the Keras tutorial's.
 
     >>> from diffkit_schedules import rectified

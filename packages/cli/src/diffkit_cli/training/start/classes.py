@@ -9,7 +9,7 @@ from diffkit_cli.recipes import UNETS, recipe_of
 from diffkit_cli.terminal.console import console, listed, plural
 from diffkit_cli.training.options import CLASS_DROPOUT, Given, TrainOptions
 
-__all__ = ["say_classes", "with_classes"]
+__all__ = ["print_classes", "with_classes"]
 
 UNCONDITIONAL = "preset {} is unconditional, --classes trains with them"
 NO_CLASSES = "the network of preset {} takes none"
@@ -36,7 +36,7 @@ def with_classes(options: TrainOptions, given: Given, images: Images) -> tuple[T
     return (options if chosen is not None else replace(options, class_dropout=default)), ""
 
 
-def say_classes(options: TrainOptions, images: Images, reason: str = "") -> None:
+def print_classes(options: TrainOptions, images: Images, reason: str = "") -> None:
     """Print the classes of the data, and whether they are used; nothing for fewer than two. reason: why they are not used."""
     if len(images.classes) > 1:
         unused = f", not used{reason and f' ({reason})'}" if options.class_dropout is None else ""

@@ -46,7 +46,7 @@ class Source(NamedTuple):
             raise UsageError(f"--size: the network of {self.name} takes {fixed[1]}x{fixed[0]} only, got {sides[1]}x{sides[0]}")
         return resolve_from(self.config, given | {"class_dropout": self._class_dropout(given, images)}, size, self.name)
 
-    def say_classes(self, images: Images) -> None:
+    def warn_of_classes(self, images: Images) -> None:
         """Warn of classes that have other names than those that the network has learned."""
         old, new = self.config.data.classes, list(images.classes)
         if self.config.num_classes is not None and old != new:

@@ -24,7 +24,7 @@ from diffkit_cli.terminal.console import command, console, warn
 from diffkit_cli.training.options import CHANGEABLE, FLAGS, OPTIONS, RESUMABLE, Given, TrainOptions
 from diffkit_cli.training.start.resolve import fine_tune_command, resolve_resumed, stored_options
 
-__all__ = ["Resumed", "open_run"]
+__all__ = ["Resumed", "open_resumed"]
 
 
 class Resumed(NamedTuple):
@@ -53,7 +53,7 @@ class Resumed(NamedTuple):
                 console.print(f"{change.option} is {shown(change.after)} from step {change.step} on, was {shown(change.before)}")
 
 
-def open_run(run: Path, given: Given, held: ExitStack | None) -> Resumed:
+def open_resumed(run: Path, given: Given, held: ExitStack | None) -> Resumed:
     """The run of a folder, with the options that were given.
 
     held: locks the folder until it ends; None to write nothing. Raises UsageError for an option that must not change, given or
