@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from diffkit_unet.batchnorm import BatchNorm
+from diffkit_unet.batch_norm import BatchNorm
 from diffkit_unet.layers import Attention, GroupNorm, LayerNorm, convolution, glorot, linear, normalisation
 from torch import nn
 from torch.nn import functional

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from diffkit_unet import ResidualBlock
-from diffkit_unet.batchnorm import BatchNorm
+from diffkit_unet.batch_norm import BatchNorm
 from diffkit_unet.layers import Attention, GroupNorm
 from torch.nn import functional
 

@@ -51,7 +51,7 @@ def test_formats_that_are_left_out_are_counted(tmp_path, diffkit):
     assert done.returncode == 0, done.stderr
     assert f"5 images of 8x8, 3 channels, from {pics}\nleft out: {needs}\n" in done.stderr
     found = json.loads(diffkit("doctor", pics, "--json")[1])
-    assert (found["images"], found["left_out"], found["remarks"]) == (5, {"HEIC": 3, "TXT": 1}, [f"left out: {needs}"])
+    assert (found["images"], found["left_out"], found["warnings"]) == (5, {"HEIC": 3, "TXT": 1}, [f"left out: {needs}"])
     assert ["left", "out", *needs.split()] in [line.split() for line in diffkit("doctor", pics)[1].splitlines()]
 
 

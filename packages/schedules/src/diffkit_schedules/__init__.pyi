@@ -23,10 +23,11 @@ from .continuous import linear as linear
 from .continuous import offset_cosine as offset_cosine
 from .continuous import rectified as rectified
 from .continuous import sigmoid as sigmoid
-from .diffusers import from_diffusers as from_diffusers
-from .diffusers_out import to_diffusers as to_diffusers
+from .diffusers_export import to_diffusers as to_diffusers
+from .diffusers_import import from_diffusers as from_diffusers
 from .loss_weighting import WEIGHTINGS as WEIGHTINGS
 from .loss_weighting import weight as weight
+from .named_schedules import SCHEDULES as SCHEDULES
 from .noising import add_noise as add_noise
 from .noising import target as target
 from .noising import to_eps as to_eps
@@ -37,7 +38,6 @@ from .rates import Rates as Rates
 from .rates import Schedule as Schedule
 from .rates import rates_at as rates_at
 from .registry import Registry as Registry
-from .schedules import SCHEDULES as SCHEDULES
 from .times import times_of as times_of
 from .transforms import shift as shift
 from .transforms import zero_terminal_snr as zero_terminal_snr

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffkit_schedules.table import Betas, Table
+from diffkit_schedules.discrete_schedule import Betas, Table
 
 __all__ = ["cosine_betas", "discrete", "linear_betas", "scaled_linear_betas", "sigmoid_betas"]
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
+from diffkit_schedules.named_schedules import SCHEDULES
 from diffkit_schedules.rates import Schedule
-from diffkit_schedules.schedules import SCHEDULES
 
 __all__ = ["from_config", "to_config"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from diffkit_schedules.arrays import Array
+from diffkit_schedules.discrete_schedule import Betas, Table
 from diffkit_schedules.rates import PATHS, Formula, Rates, Schedule, path_of
-from diffkit_schedules.table import Betas, Table
 
 __all__ = ["shift", "zero_terminal_snr"]
 

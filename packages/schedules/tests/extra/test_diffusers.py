@@ -10,7 +10,7 @@ import diffusers.schedulers
 import numpy as np
 import pytest
 import torch
-from diffkit_schedules.diffusers_classes import SUPPORTED
+from diffkit_schedules.diffusers_schedulers import SUPPORTED
 from diffusers.configuration_utils import ConfigMixin
 
 CLASSES: dict[str, Any] = {

@@ -1,4 +1,5 @@
 from .auto_batch import Activations, activations, auto_batch_size
+from .available_memory import free_memory
 from .data.images import Images
 from .data.inspect import DatasetReport, ImageReport, inspect_images
 from .data.normalisation import NORMALISATIONS, Normalisation
@@ -26,7 +27,6 @@ from .files.atomic import require_creatable
 from .files.lock import locked
 from .files.noise_schedule import read_schedule
 from .files.tensors import require_matching_tensors
-from .memory import free_memory
 from .options import Option, OptionError, Options
 from .run.background import Saver
 from .run.folder import is_run_folder, read_config, remove_unused_run, require_writable, write_config

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from diffkit_trainer.memory import free_memory
+from diffkit_trainer.available_memory import free_memory
 
 __all__ = ["Activations", "activations", "auto_batch_size"]
 

@@ -22,7 +22,7 @@ def test_pixels_are_those_of_the_photograph(tmp_path, photo):
     for name in ("a.heic", "b.HIF", "c.jpg"):
         photo.save(tmp_path / name, format="HEIF", quality=90)
     images = open_images(tmp_path, size=8)
-    assert (len(images), images.shape, images.remarks) == (3, (3, 8, 8), ())
+    assert (len(images), images.shape, images.warnings) == (3, (3, 8, 8), ())
     assert (images.pixels[..., :3].min() > 240, images.pixels[..., 5:].max() < 15) == (True, True)
     report = inspect_images(tmp_path)
     assert {image.size for image in report.images} == {(96, 64)}

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from diffkit_trainer import RunError
+from diffkit_trainer.checkpoint_limits import DTYPES
 from diffkit_trainer.files.header import read_header
 from diffkit_trainer.files.tensors import infinity_metadata, meta_tensors, read_tensors
-from diffkit_trainer.limits import DTYPES
 from safetensors.torch import save_file
 
 MASK = torch.tensor([0.0, float("-inf")])

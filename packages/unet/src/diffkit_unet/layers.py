@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffkit_unet.batchnorm import BatchNorm
+from diffkit_unet.batch_norm import BatchNorm
 
 __all__ = ["Attention", "GroupNorm", "LayerNorm", "convolution", "glorot", "linear", "normalisation"]
 

@@ -27,7 +27,7 @@ def as_document(data: str, report: DatasetReport, size: Size) -> dict[str, Any]:
         "sizes": [{"width": w, "height": h, "images": count} for (w, h), count in sides.most_common()],
         "modes": dict(Counter(image.mode for image in images).most_common()),
         "classes": dict(sorted(Counter(image.label for image in images if image.label is not None).items())),
-        **{"left_out": dict(report.left_out), "remarks": list(report.remarks)},
+        **{"left_out": dict(report.left_out), "warnings": list(report.warnings)},
         "bad": [{"file": name, "reason": why} for name, why in report.bad],
         "duplicates": report.duplicates(),
         "small": [image.name for image in images if _scale(image, size) < 1],
@@ -86,8 +86,8 @@ def print_document(document: dict[str, Any], size: Size) -> None:
     }
     for name, value in rows.items():
         found_table.add_row(name, value)
-    for remark in document["remarks"]:
-        found_table.add_row(*remark.split(": ", 1))
+    for warning in document["warnings"]:
+        found_table.add_row(*warning.split(": ", 1))
     for suggestion in document["suggestions"]:
         found_table.add_row("suggestion", suggestion)
     found_table.add_row("trains", "yes" if document["trains"] else "no: diffkit train would end with exit code 3")

@@ -3,7 +3,7 @@
 import traceback
 from typing import Any
 
-from diffkit_cli.terminal.memory import out_of_memory
+from diffkit_cli.terminal.out_of_memory import out_of_memory
 from diffkit_cli.terminal.signals import Stopped
 from diffkit_cli.terminal.streams import visible
 

@@ -33,8 +33,8 @@ def open_data(data: str, size: Size | None, *, packed: bool, skip_bad: bool) -> 
         warn(f"left out {printable(path)}: {reason}")
     channels, height, width = images.shape
     console.print(f"{plural(len(images), 'image')} of {dimensions(width, height)}, {plural(channels, 'channel')}, from {data}")
-    for remark in images.remarks:
-        console.print(remark)
+    for warning in images.warnings:
+        console.print(warning)
     return images, size
 
 

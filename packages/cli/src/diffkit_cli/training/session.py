@@ -23,7 +23,7 @@ from diffkit_cli.training.data import open_data, require_apart
 from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.duration import steps_until
 from diffkit_cli.training.loop import training_loop
-from diffkit_cli.training.memory import require_training_memory
+from diffkit_cli.training.memory_check import require_training_memory
 from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
 from diffkit_cli.training.start.classes import print_classes, with_classes
 from diffkit_cli.training.start.fine_tune import Source, open_source

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError, features
 from diffkit_trainer.data.colour_and_crop import crop, to_grey_or_rgb
 from diffkit_trainer.data.generated import GENERATED, is_generated
 from diffkit_trainer.errors import RefusedError
-from diffkit_trainer.files.regular import open_regular
+from diffkit_trainer.files.regular_file import open_regular
 
 __all__ = ["FORMATS", "decode", "decode_all", "failure_reason", "missing_decoders", "open_image"]
 

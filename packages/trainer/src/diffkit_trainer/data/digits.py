@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer.data.idx import open_idx
+from diffkit_trainer.data.idx_folder import open_idx
 from diffkit_trainer.data.images import Images, Progress
 
 __all__ = ["is_digits", "open_digits"]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.data.decode import decode_all
+from diffkit_trainer.data.folder_warnings import folder_warnings
 from diffkit_trainer.data.generated import GENERATED
 from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.data.listing import Listing, list_images
-from diffkit_trainer.data.remarks import remarks_on
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.pixels import image_to_tensor
@@ -34,8 +34,8 @@ def open_folder(
     listing = list_images(root)
     pixels, files, bad = read_folder(listing, size, skip_bad=skip_bad, on_progress=on_progress)
     labels, classes = class_labels(files)
-    remarks = remarks_on(listing.left_out, files, listing.generated)
-    return Images(pixels, labels, classes, printable(root.resolve().name), tuple(bad), remarks)
+    warnings = folder_warnings(listing.left_out, files, listing.generated)
+    return Images(pixels, labels, classes, printable(root.resolve().name), tuple(bad), warnings)
 
 
 class DecodedFolder(NamedTuple):

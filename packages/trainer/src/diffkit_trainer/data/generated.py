@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.ExifTags import Base
 
-from diffkit_trainer.files.regular import open_regular
+from diffkit_trainer.files.regular_file import open_regular
 
 __all__ = ["GENERATED", "KEY", "all_generated", "is_generated", "metadata_text"]
 

@@ -30,7 +30,7 @@ class Images:
 
     pixels: (N, C, *space) for a space of 1, 2 or 3 axes, such as audio (N, C, L), images (N, C, H, W) or volumes (N, C, D, H, W);
     uint8, where 255 stands for 1, or float32 or float16 in any unit. No size is 0. What reads or writes image files needs uint8
-    (N, 1 or 3, H, W). labels are indices into classes. skipped: the files that cannot be read, with the reason. remarks: a line
+    (N, 1 or 3, H, W). labels are indices into classes. skipped: the files that cannot be read, with the reason. warnings: a line
     on what else was left out, and one on images that are in no class. Raises ValueError for anything else.
 
     >>> from diffkit_trainer import open_images
@@ -44,7 +44,7 @@ class Images:
     classes: tuple[str, ...] = ()
     name: str = "images"
     skipped: tuple[tuple[Path, str], ...] = ()
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         p, y = self.pixels, self.labels

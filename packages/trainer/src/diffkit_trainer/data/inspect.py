@@ -12,12 +12,12 @@ from pathlib import Path
 
 from diffkit_trainer.data.colour_and_crop import is_grey, to_grey_or_rgb
 from diffkit_trainer.data.decode import MAX_THREADS, failure_reason, open_image
+from diffkit_trainer.data.folder_warnings import folder_warnings
 from diffkit_trainer.data.generated import GENERATED, is_generated
 from diffkit_trainer.data.images import Progress
 from diffkit_trainer.data.listing import list_images
-from diffkit_trainer.data.remarks import remarks_on
 from diffkit_trainer.data.sources import open_images, source_kind
-from diffkit_trainer.files.regular import open_regular
+from diffkit_trainer.files.regular_file import open_regular
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.pixels import raw_bytes
 
@@ -48,13 +48,13 @@ class ImageReport:
 class DatasetReport:
     """All images of a source, and the files that cannot be read as images: (name, reason).
 
-    left_out: the numbers of what else was left out, by kind. remarks: the same, and which images are in no class, a line each.
+    left_out: the numbers of what else was left out, by kind. warnings: the same, and which images are in no class, a line each.
     """
 
     images: list[ImageReport]
     bad: list[tuple[str, str]]
     left_out: Mapping[str, int] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def duplicates(self) -> list[list[str]]:
         """Groups of names of images with equal pixels."""
@@ -93,8 +93,8 @@ def inspect_images(source: str | Path = "digits", *, on_progress: Progress | Non
     if any(image.label is None for image in images):
         images = [replace(image, label=None) for image in images]
     named = [(printable(name), printable(reason)) for name, reason in sorted(bad)]
-    remarks = remarks_on(left_out, [image.name for image in images], listing.generated)
-    return DatasetReport(images, named, dict(left_out), remarks)
+    lines = folder_warnings(left_out, [image.name for image in images], listing.generated)
+    return DatasetReport(images, named, dict(left_out), lines)
 
 
 def _report_file(root: Path, generated: bool, name: str) -> ImageReport | str:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diffkit_trainer.data.decode import FORMATS, failure_reason, missing_decoders
+from diffkit_trainer.data.folder_warnings import RUN, folder_warnings, kind_of
 from diffkit_trainer.data.generated import all_generated
-from diffkit_trainer.data.remarks import RUN, kind_of, remarks_on
 from diffkit_trainer.errors import DataError
-from diffkit_trainer.files.regular import irregular_kind
+from diffkit_trainer.files.regular_file import irregular_kind
 from diffkit_trainer.files.text import printable
 
 __all__ = ["Listing", "list_images"]
@@ -55,8 +55,8 @@ def list_images(root: Path) -> Listing:
     suffixes = tuple(suffix for name in FORMATS if name not in missing_decoders() for suffix in FORMATS[name])
     files, bad, left_out = _walk(root, suffixes)
     if not files and not bad:
-        remarks = "; ".join(["", *remarks_on(left_out, files)])
-        raise DataError(f"{printable(root)}: no images in this folder or below it{remarks}; looked for {' '.join(suffixes)}")
+        warnings = "; ".join(["", *folder_warnings(left_out, files)])
+        raise DataError(f"{printable(root)}: no images in this folder or below it{warnings}; looked for {' '.join(suffixes)}")
     found = _training_split(Listing(root, sorted(files), sorted(bad), left_out))
     return found._replace(generated=bool(found.files) and all_generated(found.root, found.files))
 

@@ -8,7 +8,7 @@ from diffkit_trainer.data.colour_and_crop import Size, height_and_width
 from diffkit_trainer.data.datasets import is_dataset, open_dataset
 from diffkit_trainer.data.digits import is_digits, open_digits
 from diffkit_trainer.data.folder import is_folder, open_folder
-from diffkit_trainer.data.idx import is_idx_folder, open_idx_folder
+from diffkit_trainer.data.idx_folder import is_idx_folder, open_idx_folder
 from diffkit_trainer.data.images import Images, Progress
 
 __all__ = ["SOURCES", "ImageFolder", "open_images", "source_kind"]

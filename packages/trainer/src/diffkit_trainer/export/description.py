@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from diffkit_trainer.checkpoint_limits import DTYPES
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.header import Header, read_header
-from diffkit_trainer.files.regular import open_run_file
+from diffkit_trainer.files.regular_file import open_run_file
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.tensor_hash import Contents, tensor_hash
 from diffkit_trainer.files.typed_json import NonNegativeInt, as_type, without_format
-from diffkit_trainer.limits import DTYPES
 
 __all__ = ["KEY", "Description", "ExportDescription", "describe_export", "read_description"]
 

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from diffkit_trainer.data.decode import failure_reason, open_image
 from diffkit_trainer.data.generated import KEY, metadata_text
 from diffkit_trainer.errors import DataError, RunError
-from diffkit_trainer.files.regular import open_regular
+from diffkit_trainer.files.regular_file import open_regular
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.files.typed_json import with_format, without_format

@@ -1,5 +1,5 @@
 from .header import read_header
-from .regular import read_file
+from .regular_file import read_file
 from .text import printable
 from .typed_json import NonNegativeInt, Text, as_type, convert
 

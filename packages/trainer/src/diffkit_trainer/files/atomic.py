@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.regular import open_run_file
+from diffkit_trainer.files.regular_file import open_run_file
 
 __all__ = [
     "atomic_write",

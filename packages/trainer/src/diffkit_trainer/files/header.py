@@ -9,11 +9,11 @@ from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
 
+from diffkit_trainer.checkpoint_limits import DTYPES, MAX_AXES, MAX_TENSORS
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.regular import open_run_file
+from diffkit_trainer.files.regular_file import open_run_file
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.typed_json import NonNegativeInt, as_type
-from diffkit_trainer.limits import DTYPES, MAX_AXES, MAX_TENSORS
 
 __all__ = ["Entry", "Header", "read_header"]
 

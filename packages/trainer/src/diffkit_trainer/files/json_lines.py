@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.regular import read_file
+from diffkit_trainer.files.regular_file import read_file
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.typed_json import as_type
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from diffkit_trainer.errors import LockedError, RefusedError, RunError
-from diffkit_trainer.files.regular import regular_descriptor
+from diffkit_trainer.files.regular_file import regular_descriptor
 
 __all__ = ["locked", "wait_for_lock"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.regular import read_file
+from diffkit_trainer.files.regular_file import read_file
 
 __all__ = ["MAX_BYTES", "parse_object", "read_json"]
 

@@ -8,9 +8,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from diffkit_trainer.checkpoint_limits import DTYPES
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.header import Header, read_header
-from diffkit_trainer.limits import DTYPES
 
 __all__ = [
     "infinity_metadata",

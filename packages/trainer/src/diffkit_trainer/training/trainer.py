@@ -21,10 +21,10 @@ from diffkit_trainer.training.losses import losses
 from diffkit_trainer.training.optimisation.muon import matrices_of
 from diffkit_trainer.training.optimisation.optimiser import Optimiser
 from diffkit_trainer.training.precision import PRECISIONS, fastest_precision
+from diffkit_trainer.training.prepare import prepare_network, summed_over_processes
 from diffkit_trainer.training.running_metrics import RunningMetrics
 from diffkit_trainer.training.training_data import TrainingData
 from diffkit_trainer.training.validate import validate_network, validate_options, validate_preconditioner
-from diffkit_trainer.training.wrap import summed_over_processes, wrap
 
 __all__ = ["TrainStep", "Trainer"]
 
@@ -93,7 +93,7 @@ class Trainer:
         validate_options(options, schedule, images, world.size)
         validate_network(model, images, options)
         validate_preconditioner(model, options, schedule)
-        self.model, self.ema, self._network = wrap(model, options, self.device, world)
+        self.model, self.ema, self._network = prepare_network(model, options, self.device, world)
         self.optimiser = Optimiser(self.model.parameters(), options, matrices=matrices_of(self.model))
         self.images, self.schedule = images, schedule
         self.batch_spec = BatchSpec.of(options, images)

@@ -6,8 +6,8 @@ import torch
 from diffkit_schedules import Schedule, condition_value, target, to_x0
 from torch import nn
 
+from diffkit_trainer.checkpoint_limits import DTYPES, MAX_AXES, MAX_TENSORS
 from diffkit_trainer.data.images import Images
-from diffkit_trainer.limits import DTYPES, MAX_AXES, MAX_TENSORS
 from diffkit_trainer.options import Options
 
 __all__ = ["validate_network", "validate_options", "validate_preconditioner"]

@@ -11,11 +11,11 @@ import torch
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from diffkit_trainer.data.folder_warnings import folder_warnings
 from diffkit_trainer.data.generated import GENERATED
 from diffkit_trainer.data.images import Images
 from diffkit_trainer.data.listing import Listing
 from diffkit_trainer.data.packed.memory_map import map_tensor
-from diffkit_trainer.data.remarks import remarks_on
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.checksum_json import verify_checksum, with_checksum
@@ -83,9 +83,9 @@ def open_packed(folder: Path, listing: Listing, name: str) -> Pack:
     skipped = tuple((listing.root / bad, reason) for bad, reason in index.bad)
     gone = {*index.generated, *(bad for bad, _ in index.bad)}
     good = [each for each in listing.files if each not in gone]
-    remarks = remarks_on({**listing.left_out, GENERATED: len(index.generated)}, good, listing.generated)
+    warnings = folder_warnings({**listing.left_out, GENERATED: len(index.generated)}, good, listing.generated)
     try:
-        images = Images(pixels, labels, index.classes, name, skipped, remarks)
+        images = Images(pixels, labels, index.classes, name, skipped, warnings)
     except ValueError as error:
         raise DataError(f"{folder}: damaged: {error}") from None
     states = file_states(folder, index.classes)

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from diffkit_trainer.data.packed.index import MAX_BYTES
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.checksum_json import verify_checksum, with_checksum
-from diffkit_trainer.files.regular import read_file
+from diffkit_trainer.files.regular_file import read_file
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.typed_json import as_type
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 from typing import Any
 
 from diffkit_schedules.beta_tables import cosine_betas, linear_betas, scaled_linear_betas
+from diffkit_schedules.discrete_schedule import Table
 from diffkit_schedules.predictions import prediction_name
 from diffkit_schedules.rates import Schedule
-from diffkit_schedules.table import Table
 from diffkit_schedules.transforms import zero_terminal_snr
 
 __all__ = ["to_diffusers"]

@@ -10,7 +10,7 @@ def test_files_are_counted_by_kind(tmp_path, write_image):
     for name in ("notes.txt", "b/more.TXT", "b/film.mp4", "README", "weights.2024-01-01", ".hidden", "b/.DS_Store"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert open_images(tmp_path).remarks == ("left out: 2 TXT, 2 other files, 1 MP4",)
+    assert open_images(tmp_path).warnings == ("left out: 2 TXT, 2 other files, 1 MP4",)
     assert inspect_images(tmp_path).left_out == {"TXT": 2, "other file": 2, "MP4": 1}
 
 
@@ -18,7 +18,7 @@ def test_the_line_is_bounded(tmp_path, write_image):
     write_image(tmp_path / "a.png")
     for i in range(20):
         (tmp_path / f"a.k{i:02d}").touch()
-    assert open_images(tmp_path).remarks[0].endswith("1 K06, 1 K07 and 12 more kinds")
+    assert open_images(tmp_path).warnings[0].endswith("1 K06, 1 K07 and 12 more kinds")
 
 
 @pytest.mark.skipif("HEIF" not in missing_decoders(), reason="pillow-heif is installed")
@@ -30,7 +30,7 @@ def test_a_missing_decoder_is_named_with_what_installs_it(tmp_path, write_image)
     with pytest.raises(DataError, match=f"no images in this folder or below it; {needs}; looked for"):
         open_images(tmp_path)
     write_image(tmp_path / "c.png")
-    assert open_images(tmp_path).remarks == (needs.replace("\\", ""),)
+    assert open_images(tmp_path).warnings == (needs.replace("\\", ""),)
     (tmp_path / "d.jpg").write_bytes(content)
     with pytest.raises(DataError, match=r"d\.jpg \(HEIF, which needs pip install 'diffkit-trainer\[heif\]'\)"):
         open_images(tmp_path)
@@ -44,10 +44,10 @@ def test_images_in_no_class_are_named(tmp_path, write_image, monkeypatch, read):
     write_image(tmp_path / "data" / "stray.png")
     images = read(tmp_path / "data", 4)
     assert images.classes == ()
-    assert images.remarks == ("no classes: 1 of 7 images is in no folder (stray.png); move it into that of its class",)
+    assert images.warnings == ("no classes: 1 of 7 images is in no folder (stray.png); move it into that of its class",)
     for i in range(6):
         write_image(tmp_path / "data" / f"{i}.png")
-    assert read(tmp_path / "data", 4).remarks == (), "most are in no folder"
+    assert read(tmp_path / "data", 4).warnings == (), "most are in no folder"
 
 
 SPLITS = {
@@ -66,12 +66,12 @@ SPLITS = {
 @pytest.mark.parametrize("name", SPLITS)
 def test_of_splits_the_training_images_are_read(tmp_path, write_image, monkeypatch, name):
     monkeypatch.setenv("DIFFKIT_CACHE", str(tmp_path / "cache"))
-    files, classes, expected, remark = SPLITS[name]
+    files, classes, expected, warning = SPLITS[name]
     for i, file in enumerate(files):
         write_image(tmp_path / "data" / f"{file}.png", i, "L")
     for images in (open_images(tmp_path / "data", 4), pack(tmp_path / "data", 4)):
         assert (images.classes, images.pixels[:, 0, 0, 0].tolist(), images.name) == (classes, expected, "data")
-        assert images.remarks == ((remark,) if remark else ())
+        assert images.warnings == ((warning,) if warning else ())
 
 
 def test_generated_images_beside_splits_change_nothing(tmp_path, write_image):

@@ -8,7 +8,7 @@ from typing import Any
 
 from diffkit_schedules.beta_tables import cosine_betas, discrete, linear_betas, scaled_linear_betas, sigmoid_betas
 from diffkit_schedules.continuous import rectified
-from diffkit_schedules.diffusers_classes import SUPPORTED, WITHOUT_EFFECT
+from diffkit_schedules.diffusers_schedulers import SUPPORTED, WITHOUT_EFFECT
 from diffkit_schedules.predictions import prediction_name
 from diffkit_schedules.rates import Schedule
 from diffkit_schedules.transforms import shift, zero_terminal_snr

@@ -13,10 +13,10 @@ from diffkit_trainer.distributed.shard import shard
 from diffkit_trainer.options import Options
 from diffkit_trainer.training.ema import EMA
 
-__all__ = ["summed_over_processes", "wrap"]
+__all__ = ["prepare_network", "summed_over_processes"]
 
 
-def wrap(model: nn.Module, options: Options, device: torch.device, world: World) -> tuple[Any, EMA, Any]:
+def prepare_network(model: nn.Module, options: Options, device: torch.device, world: World) -> tuple[Any, EMA, Any]:
     """The network in training mode, its average, and the wrapped network to call, on the device or in shards."""
     if options.shard and world.size > 1:
         ema = EMA(model.train(), options.ema, warmup=True)

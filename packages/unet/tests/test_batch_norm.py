@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from diffkit_unet.batchnorm import BatchNorm, _Normalised
+from diffkit_unet.batch_norm import BatchNorm, _Normalised
 from torch import nn
 
 ORDERS = [torch.contiguous_format, torch.channels_last]

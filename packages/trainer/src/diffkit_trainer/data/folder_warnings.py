@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from diffkit_trainer.data.decode import FORMATS, missing_decoders
 from diffkit_trainer.files.text import printable
 
-__all__ = ["RUN", "kind_of", "remarks_on"]
+__all__ = ["RUN", "folder_warnings", "kind_of"]
 
 RUN, OTHER = "run folder", "other file"
 """The kinds that have a plural."""
@@ -26,12 +26,12 @@ def kind_of(name: str) -> str:
     return suffix.upper() if suffix.isalnum() and len(suffix) <= MAX_SUFFIX else OTHER
 
 
-def remarks_on(left_out: Mapping[str, int], files: Sequence[str], generated: bool = False) -> tuple[str, ...]:
+def folder_warnings(left_out: Mapping[str, int], files: Sequence[str], generated: bool = False) -> tuple[str, ...]:
     """A line on what was left out, with what installs missing decoders, and one on images that are in no class.
 
     generated: diffkit generated all of the files, which a line says too.
 
-    >>> remarks_on({"TXT": 1, "other file": 2}, ["rose/1.png", "rose/2.png", "a.png"])
+    >>> folder_warnings({"TXT": 1, "other file": 2}, ["rose/1.png", "rose/2.png", "a.png"])
     ('left out: 2 other files, 1 TXT', 'no classes: 1 of 3 images is in no folder (a.png); move it into that of its class')
     """
     counts = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))

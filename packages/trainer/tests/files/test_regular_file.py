@@ -5,7 +5,7 @@ import os
 import pytest
 from diffkit_trainer import RunError
 from diffkit_trainer.errors import RefusedError
-from diffkit_trainer.files.regular import open_regular, read_file
+from diffkit_trainer.files.regular_file import open_regular, read_file
 
 
 def test_a_file_is_read(tmp_path):
