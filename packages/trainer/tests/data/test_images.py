@@ -40,7 +40,7 @@ def test_fingerprint_depends_on_shape_pixels_labels_and_classes():
 @pytest.mark.parametrize(
     ("pixels", "labels", "classes"),
     [
-        (torch.zeros(2, 1, 3, 3, dtype=torch.float64), None, ()),
+        (torch.zeros(2, 1, 3, 3, dtype=torch.bool), None, ()),
         (torch.zeros(0, 1, 3, 3, dtype=torch.uint8), None, ()),
         (torch.zeros(3, 3, dtype=torch.uint8), None, ()),
         (torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.tensor([0]), ("a",)),
@@ -51,3 +51,18 @@ def test_fingerprint_depends_on_shape_pixels_labels_and_classes():
 def test_other_pixels_and_labels_are_refused(pixels, labels, classes):
     with pytest.raises(ValueError, match="must be"):
         Images(pixels, labels, classes)
+
+
+def test_conditions_are_part_of_the_fingerprint():
+    pixels = torch.zeros(2, 1, 3, 3, dtype=torch.uint8)
+    ages = torch.tensor([[3.0], [4.0]])
+    given = [{}, {"age": ages}, {"years": ages}, {"age": ages.flip(0)}, {"age": ages.double()}, {"age": ages, "given": pixels}]
+    assert len({Images(pixels, conditions=each).fingerprint for each in given}) == len(given)
+    one, other = ({"age": ages, "given": pixels}, {"given": pixels.clone(), "age": ages.clone()})
+    assert Images(pixels, conditions=one).fingerprint == Images(pixels, conditions=other).fingerprint
+
+
+@pytest.mark.parametrize("condition", [torch.zeros(3), torch.zeros(2, 0), torch.zeros(2, dtype=torch.bool), torch.tensor(1.0)])
+def test_a_condition_that_is_not_one_value_for_each_sample_is_refused(condition):
+    with pytest.raises(ValueError, match=r"condition 'age' must be real numbers of shape \(2, ...\)"):
+        Images(torch.zeros(2, 1, 3, 3), conditions={"age": condition})

@@ -29,6 +29,24 @@ def test_images_are_flipped_from_left_to_right_and_labels_dropped_to_the_number_
     assert labels.tolist() == [0, 1, 0]
 
 
+def test_conditions_go_with_their_samples_and_are_standardised_and_flipped_with_them():
+    pixels = torch.arange(2 * 2 * 3, dtype=torch.uint8).reshape(2, 1, 2, 3)
+    known = {"age": torch.tensor([[10.0], [30.0]]), "count": torch.tensor([1, 5]), "low": pixels.float() + 100}
+    data = TrainingData.of(Images(pixels, conditions=known), Options(), torch.device("cpu"))
+    batch = RandomBatch(
+        torch.tensor([1, 0, 1]),
+        torch.zeros(3, 1, 1, 1),
+        torch.zeros(3, 1, 2, 3),
+        torch.tensor([False, True, True]),
+        None,
+    )
+    found = data.conditions_of(batch)
+    assert found["age"].tolist() == [[1.0], [-1.0], [1.0]]
+    assert found["count"].tolist() == [1.0, -1.0, 1.0]
+    torch.testing.assert_close(found["low"], data.tensors(batch)[0])  # the same but for its mean and scale
+    assert data.condition_normalisations["age"] == Normalisation((20.0,), (10.0,))
+
+
 def test_a_given_normalisation_takes_the_place_of_that_of_the_images(make_trainer):
     given = Normalisation((0.25,), (0.5,))
     trainer = make_trainer(normalisation=given)

@@ -1,10 +1,9 @@
-"""`Images`: the samples of a data set as one array, with labels, fingerprint and statistics; images are the common case."""
+"""`Images`: the samples of a data set as one array, with labels, conditions and fingerprint; images are the common case."""
 
 import hashlib
 import json
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -12,13 +11,12 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from diffkit_trainer.errors import DataError
+from diffkit_trainer.data.statistics import Statistics, statistics_of
 from diffkit_trainer.pixels import raw_bytes
 
 __all__ = ["Images", "Progress"]
 
-CHUNK_PIXELS = 2**24
-DTYPES = (torch.uint8, torch.float32, torch.float16)
+NOT_REAL = (torch.bool, torch.complex32, torch.complex64, torch.complex128)
 
 Progress: TypeAlias = Callable[[int, int], object]
 """Called as on_progress(done, total)."""
@@ -29,9 +27,11 @@ class Images:
     """All samples of a data set, of one shape, and optional labels (int64, (N,)) with the names of the classes.
 
     pixels: (N, C, *space) for a space of 1, 2 or 3 axes, such as audio (N, C, L), images (N, C, H, W) or volumes (N, C, D, H, W);
-    uint8, where 255 stands for 1, or float32 or float16 in any unit. No size is 0. What reads or writes image files needs uint8
-    (N, 1 or 3, H, W). labels are indices into classes. skipped: the files that cannot be read, with the reason. warnings: a line
-    on what else was left out, and one on images that are in no class. Raises ValueError for anything else.
+    uint8, where 255 stands for 1, or any other real type in any unit. No size is 0. What reads or writes image files needs uint8
+    (N, 1 or 3, H, W). labels are indices into classes. conditions: what else is known of each sample, by name, of any real type
+    and of shape (N, ...), such as the columns of a table (N, 1) or other images (N, C, *space). skipped: the files that cannot
+    be read, with the reason. warnings: a line on what else was left out, and one on images that are in no class. Raises
+    ValueError for anything else.
 
     >>> from diffkit_trainer import open_images
     >>> images = open_images("digits")
@@ -45,12 +45,19 @@ class Images:
     name: str = "images"
     skipped: tuple[tuple[Path, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    conditions: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         p, y = self.pixels, self.labels
-        if p.dtype not in DTYPES or not 3 <= p.ndim <= 5 or not p.numel():
-            expected = "uint8, float32 or float16 of shape (N, C, *space), space of 1 to 3 axes, none of them 0"
+        if p.dtype in NOT_REAL or not 3 <= p.ndim <= 5 or not p.numel():
+            expected = "real numbers of shape (N, C, *space), space of 1 to 3 axes, none of them 0"
             raise ValueError(f"pixels must be {expected}; got {p.dtype} {tuple(p.shape)}")
+        for name, given in self.conditions.items():
+            if given.dtype in NOT_REAL or not given.numel() or given.shape[:1] != p.shape[:1]:
+                found = f"{given.dtype} {tuple(given.shape)}"
+                raise ValueError(
+                    f"condition {name!r:.60} must be real numbers of shape ({len(p)}, ...), one a sample; got {found}"
+                )
         if y is None:
             return
         if y.dtype != torch.int64 or y.shape != (len(p),):
@@ -70,7 +77,7 @@ class Images:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256, in hex, of shape, classes, pixels and labels, which are all that training depends on. Computed once.
+        """sha256, in hex, of shape, classes, pixels, labels and conditions, all that training depends on. Computed once.
 
         >>> from diffkit_trainer import open_images
         >>> open_images("digits").fingerprint[:16]
@@ -79,18 +86,20 @@ class Images:
         head = {"shape": list(self.pixels.shape), "classes": list(self.classes), "labels": self.labels is not None}
         if self.pixels.dtype != torch.uint8:
             head["dtype"] = str(self.pixels.dtype)
+        if self.conditions:
+            head["conditions"] = {name: [str(each.dtype), *each.shape] for name, each in sorted(self.conditions.items())}
         digest = hashlib.sha256(json.dumps(head).encode())
         digest.update(raw_bytes(self.pixels))
         if self.labels is not None:
             digest.update(json.dumps(self.labels.tolist()).encode())
+        for _, each in sorted(self.conditions.items()):
+            digest.update(raw_bytes(each))
         return digest.hexdigest()
 
-    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    def statistics(self) -> Statistics:
         """Mean and standard deviation of each channel over all pixels; of uint8 as fractions of 255.
 
-        The sums over uint8 are of integers, so the result is exact to float64 rounding for any number of images. The deviation
-        of a constant channel is given as 1, so that one can divide by it. Computed once. Raises DataError for float pixels that
-        are not finite.
+        See `statistics_of`. Computed once. Raises DataError for pixels that are not finite.
 
         >>> from diffkit_trainer import open_images
         >>> mean, std = open_images("digits").statistics()
@@ -100,27 +109,5 @@ class Images:
         return self._statistics
 
     @cached_property
-    def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        of = _moments if self.pixels.dtype == torch.uint8 else _float_moments
-        moments = [of(self.pixels[:, channel]) for channel in range(self.shape[0])]
-        return tuple(mean for mean, _ in moments), tuple(std or 1.0 for _, std in moments)
-
-
-def _moments(values: Tensor) -> tuple[float, float]:
-    """Mean and deviation of bytes / 255, from a histogram of the 256 values."""
-    counts = torch.zeros(256, dtype=torch.int64)
-    for start in range(0, len(values), step := max(1, CHUNK_PIXELS // values[0].numel())):
-        counts += torch.bincount(values[start : start + step].flatten(), minlength=256).cpu()
-    n, total, squares = (sum(v**power * c for v, c in enumerate(counts.tolist())) for power in (0, 1, 2))
-    # n squares - total^2 is n^2 times the variance, in exact integers: no cancellation, and 0 for a constant channel
-    return total / (255 * n), math.sqrt(n * squares - total**2) / (255 * n)
-
-
-def _float_moments(values: Tensor) -> tuple[float, float]:
-    """Mean and deviation in float64, in two passes, so that a large mean costs no digits. Raises DataError, see `statistics`."""
-    parts = values.split(max(1, CHUNK_PIXELS // values[0].numel()))
-    mean = math.fsum(float(part.double().sum()) for part in parts) / values.numel()
-    if not math.isfinite(mean):
-        bad = next(i for i, value in enumerate(values) if not value.isfinite().all())
-        raise DataError(f"sample {bad} of the data has NaN or infinity in it: remove it")
-    return mean, math.sqrt(math.fsum(float((part.double() - mean).square().sum()) for part in parts) / values.numel())
+    def _statistics(self) -> Statistics:
+        return statistics_of(self.pixels, "the data")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.data.images import Images
+from diffkit_trainer.data.statistics import statistics_of
 
 __all__ = ["NORMALISATIONS", "Normalisation"]
 
@@ -33,6 +34,12 @@ class Normalisation(NamedTuple):
         if kind == "range" and images.pixels.dtype != torch.uint8:
             raise ValueError(f"normalise 'range' is for uint8 pixels, got {images.pixels.dtype}: use 'data'")
         return cls(*NORMALISATIONS[kind](images))
+
+    @classmethod
+    def of_conditions(cls, images: Images) -> dict[str, "Normalisation"]:
+        """That of each condition by its own statistics, for each channel, the axis after N; one number for a condition (N,)."""
+        given = images.conditions.items()
+        return {name: cls(*statistics_of(each.reshape(len(each), -1) if each.ndim == 1 else each, name)) for name, each in given}
 
     def to_network(self, pixels: Tensor) -> Tensor:
         """Samples (B, C, *space), uint8 or float, as float32 x.

@@ -1,5 +1,6 @@
 """The network's inputs on the device, from the random choices of a batch."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ __all__ = ["TrainingData"]
 
 
 class TrainingData(NamedTuple):
-    """The images of a training run, and how their pixels become x0: index, flip, normalise."""
+    """The images of a training run with their conditions, and how their pixels become x0: index, flip, normalise."""
 
     pixels: Tensor
     labels: Tensor | None
@@ -23,6 +24,8 @@ class TrainingData(NamedTuple):
     classes: int
     device: torch.device
     memory_format: torch.memory_format
+    conditions: Mapping[str, Tensor]
+    condition_normalisations: Mapping[str, Normalisation]
 
     @classmethod
     def of(
@@ -31,15 +34,34 @@ class TrainingData(NamedTuple):
         """The images of a training run; the pixels are on the device where they fit. normalisation: by default the options'."""
         normalisation = normalisation or Normalisation.of(images, options.normalise)
         memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
-        return cls(place_dataset(images.pixels, device), images.labels, normalisation, len(images.classes), device, memory_format)
+        pixels, *given = (place_dataset(each, device) for each in (images.pixels, *images.conditions.values()))
+        conditions = dict(zip(images.conditions, given, strict=True))
+        return cls(
+            *(pixels, images.labels, normalisation, len(images.classes), device, memory_format),
+            *(conditions, Normalisation.of_conditions(images)),
+        )
 
     def tensors(self, part: RandomBatch) -> tuple[Tensor, Tensor, Tensor | None]:
         """x0 and noise (b, C, *space), and labels (b,); a dropped label is the number of classes."""
-        x0 = self.normalisation.to_network(to_device(self.pixels[to_device(part.indices, self.pixels.device)], self.device))
-        if part.flipped is not None:
-            x0 = torch.where(to_device(part.flipped, self.device).reshape(-1, *(1,) * (x0.ndim - 1)), x0.flip(-1), x0)
+        x0 = self._flipped(self._normalised(self.pixels, self.normalisation, part), part)
         labels = None if self.labels is None else self.labels[part.indices]
         if labels is not None and part.label_dropped is not None:
             labels = labels.masked_fill(part.label_dropped, self.classes)
         x0, eps = (each.contiguous(memory_format=self.memory_format) for each in (x0, part.eps))
         return x0, eps, None if labels is None else to_device(labels, self.device)
+
+    def conditions_of(self, part: RandomBatch) -> dict[str, Tensor]:
+        """The conditions by name, float32 (b, ...), with mean 0 and variance 1; those of x0's space are flipped with x0."""
+        found = {}
+        for name, each in self.conditions.items():
+            x = self._normalised(each, self.condition_normalisations[name], part)
+            found[name] = self._flipped(x, part) if each.ndim == self.pixels.ndim else x
+        return found
+
+    def _normalised(self, values: Tensor, normalisation: Normalisation, part: RandomBatch) -> Tensor:
+        return normalisation.to_network(to_device(values[to_device(part.indices, values.device)], self.device))
+
+    def _flipped(self, x: Tensor, part: RandomBatch) -> Tensor:
+        if part.flipped is None:
+            return x
+        return torch.where(to_device(part.flipped, self.device).reshape(-1, *(1,) * (x.ndim - 1)), x.flip(-1), x)
