@@ -86,7 +86,7 @@ def test_fingerprints_tell_types_apart_and_those_of_bytes_are_as_before():
 def test_a_sample_that_is_not_finite_is_named():
     values = torch.zeros(4, 1, 8)
     values[2, 0, 3] = math.nan
-    with pytest.raises(DataError, match="sample 2 of the data has NaN or infinity in it"):
+    with pytest.raises(DataError, match="images: NaN or infinity in sample 2: remove"):
         Trainer(nn.Conv1d(1, 1, 1), Images(values), constant)
 
 

@@ -141,9 +141,11 @@ def failure_reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno).lower()
     text = str(error)
+    if isinstance(error, RefusedError):
+        return text
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return "truncated"
-    return text if isinstance(error, RefusedError) else f"damaged: {text or type(error).__name__}"
+    return f"damaged: {text or type(error).__name__}"
 
 
 def _decode_or_reason(root: str, size: tuple[int, int] | None, generated: bool, name: str) -> Image.Image | str:

@@ -5,15 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from diffkit_trainer.data.colour_and_crop import crop
 from diffkit_trainer.data.idx_file import read_idx
 from diffkit_trainer.data.images import Images, Progress
+from diffkit_trainer.data.resize import resized
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable
-from diffkit_trainer.pixels import image_to_tensor, tensor_to_image
 
 __all__ = ["find_idx", "is_idx_folder", "open_idx", "open_idx_folder", "read_idx_pair"]
 
@@ -67,16 +65,10 @@ def find_idx(root: Path) -> tuple[Path, Path | None] | None:
 def open_idx(images: Path, labels: Path | None, name: str, size: tuple[int, int] | None, on_progress: Progress | None) -> Images:
     """The images of one pair of IDX files, resized to (height, width) unless size is None."""
     pixels, values, classes = read_idx_pair(images, labels)
-    count = len(pixels)
     if size is not None and pixels.shape[2:] != size:
-        resized = torch.empty(count, 1, *size, dtype=torch.uint8)
-        for i in range(count):
-            resized[i] = image_to_tensor(crop(tensor_to_image(pixels[i]), size))
-            if on_progress is not None:
-                on_progress(i + 1, count)
-        pixels = resized
+        pixels = resized(pixels, size, on_progress)
     elif on_progress is not None:
-        on_progress(count, count)
+        on_progress(len(pixels), len(pixels))
     return Images(pixels, values, classes, name)
 
 

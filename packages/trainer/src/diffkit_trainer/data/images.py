@@ -110,4 +110,4 @@ class Images:
 
     @cached_property
     def _statistics(self) -> Statistics:
-        return statistics_of(self.pixels, "the data")
+        return statistics_of(self.pixels, self.name)

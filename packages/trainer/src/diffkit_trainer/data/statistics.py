@@ -11,6 +11,7 @@ from diffkit_trainer.errors import DataError
 __all__ = ["Statistics", "statistics_of"]
 
 CHUNK_PIXELS = 2**24
+MAX_LISTED = 20
 
 Statistics: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 """The mean of each channel, and the standard deviation of each."""
@@ -27,11 +28,15 @@ def statistics_of(values: Tensor, name: str) -> Statistics:
     ((1.0, 7.0), (1.0, 1.0))
     """
     of = _moments if values.dtype == torch.uint8 else _float_moments
-    moments = [of(values[:, channel], name) for channel in range(values.shape[1])]
+    moments = [of(values[:, channel]) for channel in range(values.shape[1])]
+    if not all(math.isfinite(mean) for mean, _ in moments):
+        bad = [i for i, value in enumerate(values) if not value.isfinite().all()]
+        listed = ", ".join(map(str, bad[:MAX_LISTED])) + (f" and {len(bad) - MAX_LISTED} more" if len(bad) > MAX_LISTED else "")
+        raise DataError(f"{name}: NaN or infinity in {'sample' if len(bad) == 1 else 'samples'} {listed}: remove them")
     return tuple(mean for mean, _ in moments), tuple(std or 1.0 for _, std in moments)
 
 
-def _moments(values: Tensor, _: str) -> tuple[float, float]:
+def _moments(values: Tensor) -> tuple[float, float]:
     """Mean and deviation of bytes / 255, from a histogram of the 256 values."""
     counts = torch.zeros(256, dtype=torch.int64)
     for start in range(0, len(values), step := max(1, CHUNK_PIXELS // values[0].numel())):
@@ -41,11 +46,8 @@ def _moments(values: Tensor, _: str) -> tuple[float, float]:
     return total / (255 * n), math.sqrt(n * squares - total**2) / (255 * n)
 
 
-def _float_moments(values: Tensor, name: str) -> tuple[float, float]:
+def _float_moments(values: Tensor) -> tuple[float, float]:
     """Mean and deviation in float64, in two passes, so that a large mean costs no digits."""
     parts = values.split(max(1, CHUNK_PIXELS // values[0].numel()))
     mean = math.fsum(float(part.double().sum()) for part in parts) / values.numel()
-    if not math.isfinite(mean):
-        bad = next(i for i, value in enumerate(values) if not value.isfinite().all())
-        raise DataError(f"sample {bad} of {name} has NaN or infinity in it: remove it")
     return mean, math.sqrt(math.fsum(float((part.double() - mean).square().sum()) for part in parts) / values.numel())

@@ -36,13 +36,13 @@ class Header(NamedTuple):
     start: int
 
 
-def read_header(path: Path) -> Header:
-    """The header of a safetensors file, without its data.
+def read_header(path: Path, *, links: bool = False) -> Header:
+    """The header of a safetensors file, without its data. links: follow symbolic links.
 
     Raises RunError for anything but a regular file, for a header longer than 8 MB, for more than 20,000 tensors, and for sizes
     that do not fit the file.
     """
-    with open_run_file(path) as file:
+    with open_run_file(path, links=links) as file:
         size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
         longest = min(MAX_HEADER_BYTES, max(size - 8, 0))
         if length > longest:
