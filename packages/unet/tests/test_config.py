@@ -33,6 +33,9 @@ CONFIG = {
     "patch": 2,
     "skips": "add",
     "ends": "tutorial",
+    "dims": 3,
+    "vectors": {"age": 2},
+    "maps": {"low": 3, "mask": 1},
 }
 
 
@@ -80,6 +83,11 @@ def test_condition_sets_the_default_frequencies():
         ({"frequencies": [1]}, "frequencies must be a list of two"),
         ({"frequencies": [10**400, 1]}, "frequencies must be a list of two finite numbers"),
         ({"condition": "noise"}, "condition must be one of 'variance', 'sigma', .*; got 'noise'"),
+        ({"dims": 4}, "dims must be one of 1, 2, 3; got 4"),
+        ({"vectors": ["age"]}, r"vectors must map names of conditions to integers, got \['age'\]"),
+        ({"vectors": {"age": 0}}, r"vectors\['age'\] must be an integer from 1 to 1048576, got 0"),
+        ({"maps": {"x": 3}}, "maps: a condition cannot be called 'x', as another argument of the network is"),
+        ({"maps": {"age": 3}}, "a condition is a vector or a map, not both: 'age'"),
         ({"num_classes": 0}, "num_classes must be an integer from 1"),
         ({"out_channels": -1}, "out_channels must be an integer from 1"),
     ],

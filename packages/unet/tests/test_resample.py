@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from diffkit_unet.resample import Upsample, downsample, from_patches, to_patches
+from diffkit_unet.patches import from_patches, to_patches
+from diffkit_unet.resample import Upsample, downsample
 from torch.nn import functional
 
 
@@ -109,4 +110,4 @@ def test_patches_and_back(size, patch):
     x = torch.randn(2, 3, *size)
     patches = to_patches(x, patch)
     assert patches.shape == (2, 3 * patch**2, -(-size[0] // patch), -(-size[1] // patch))
-    assert torch.equal(from_patches(patches, patch, *size), x)
+    assert torch.equal(from_patches(patches, patch, size), x)

@@ -30,7 +30,7 @@ def block_arguments(config: Mapping[str, Any], level_width: int | None) -> Block
     down_channels = [widths[0] + (config["embedding"] if level_width is None else 0), *block_widths]  # of each level, the middle
     up_channels = [*widths[1:], widths[-1]]  # of each level, from the one below it
 
-    common = {name: config[name] for name in ("norms", "norm", "groups", "eps", "dropout", "zero_init")}
+    common = {name: config[name] for name in ("norms", "norm", "groups", "eps", "dropout", "zero_init", "dims")}
     if level_width is not None:
         common |= {"level": config["level"], "level_width": level_width}
 

@@ -3,18 +3,19 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 __all__ = ["BatchNorm"]
 
 
-class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation without affine parameters: (x - mean) / sqrt(variance + eps), per channel over B, H and W.
+class BatchNorm(_BatchNorm):
+    """Batch normalisation without affine parameters: (x - mean) / sqrt(variance + eps), per channel over the batch and the space.
 
     The running statistics move by 1% per batch: Keras's momentum 0.99 is torch's 0.01. A single value per channel (one sample of
-    1x1 pixels) has no variance: in training it is normalised with the running statistics, which it does not update.
-    x (B, channels, H, W) -> same shape. Source: Ioffe and Szegedy 2015, algorithm 1.
+    one pixel) has no variance: in training it is normalised with the running statistics, which it does not update.
+    x (B, channels, *space), a space of 1 to 3 axes -> same shape. Source: Ioffe and Szegedy 2015, algorithm 1.
 
     >>> BatchNorm(1)(torch.tensor([-1.0, 1.0]).reshape(2, 1, 1, 1)).flatten()
     tensor([-0.9995,  0.9995])
@@ -25,14 +26,18 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         # Without this branch training would fail where the last batch of an epoch has one sample.
-        if self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1:
+        if self.training and x.numel() == x.shape[1]:
             return functional.batch_norm(x, self.running_mean, self.running_var, eps=self.eps)
-        if not self.training or x.device.type != "cpu" or x.is_contiguous():
+        if not self.training or x.device.type != "cpu" or x.ndim != 4 or x.is_contiguous():
             return super().forward(x)
         result, mean, variance = _Normalised.apply(x, self.eps)  # type: ignore[no-untyped-call]
         self._follow(mean, variance, x.numel() // x.shape[1])
         normalised: Tensor = result
         return normalised
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        if not 3 <= x.ndim <= 5:
+            raise ValueError(f"x must be (B, channels, *space) with 1 to 3 axes of space, got {tuple(x.shape)}")
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:

@@ -20,7 +20,8 @@ class DownBlock(nn.Module):
                |               |           |
            (skips[0])      skips[-2]   skips[-1]           (B, out, H, W)
 
-    `down`: see `downsample`; None keeps H x W. `keep_input`: x is the first skip. `block`: keyword arguments of `ResidualBlock`.
+    `down`: see `downsample`; None keeps H x W. `keep_input`: x is the first skip. `dims`: the number of axes of the space.
+    `block`: keyword arguments of `ResidualBlock`.
 
     >>> x, skips = DownBlock(8, 16, depth=2)(torch.randn(2, 8, 5, 7))
     >>> x.shape, [skip.shape for skip in skips]
@@ -35,14 +36,15 @@ class DownBlock(nn.Module):
         *,
         down: Literal["average", "strided", "strided_same"] | None = "average",
         keep_input: bool = False,
+        dims: int = 2,
         **block: Any,
     ) -> None:
         super().__init__()
         self.keep_input = keep_input
         self.blocks = nn.ModuleList(
-            ResidualBlock(out_channels if i else in_channels, out_channels, **block) for i in range(depth)
+            ResidualBlock(out_channels if i else in_channels, out_channels, dims=dims, **block) for i in range(depth)
         )
-        self.down = None if down is None else downsample(down, out_channels)
+        self.down = None if down is None else downsample(down, out_channels, dims)
 
     def forward(self, x: Tensor, level: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         skips = [x] if self.keep_input else []
@@ -69,7 +71,7 @@ class UpBlock(nn.Module):
                                                       skips[-1]                        (B, out, H, W)
 
     `up`: see `Upsample`; None where x has the size of the skips. `first_skip`: the channels of one more skip, skips[0], where
-    the `DownBlock` has `keep_input`. `block`: keyword arguments of `ResidualBlock`.
+    the `DownBlock` has `keep_input`. `dims`: the number of axes of the space. `block`: keyword arguments of `ResidualBlock`.
 
     >>> UpBlock(16, 8, depth=1)(torch.randn(2, 16, 3, 4), [torch.randn(2, 8, 5, 7)]).shape
     torch.Size([2, 8, 5, 7])
@@ -84,15 +86,17 @@ class UpBlock(nn.Module):
         up: Literal["bilinear", "nearest"] | None = "bilinear",
         first_skip: int | None = None,
         skips: Literal["concatenate", "add"] = "concatenate",
+        dims: int = 2,
         **block: Any,
     ) -> None:
         super().__init__()
         kept = [out_channels] * depth + ([] if first_skip is None else [first_skip])
         adds = skips == "add"
-        self.project = convolution(in_channels, out_channels, kernel=1) if adds else None
-        self.up = None if up is None else Upsample(up, out_channels if adds else in_channels, convolves=not adds)
+        self.project = convolution(in_channels, out_channels, 1, dims) if adds else None
+        upsampled = out_channels if adds else in_channels
+        self.up = None if up is None else Upsample(up, upsampled, convolves=not adds, dims=dims)
         self.blocks = nn.ModuleList(
-            ResidualBlock(out_channels if adds else (out_channels if i else in_channels) + skip, out_channels, **block)
+            ResidualBlock(out_channels if adds else (out_channels if i else in_channels) + skip, out_channels, dims=dims, **block)
             for i, skip in enumerate(kept)
         )
 
@@ -100,7 +104,7 @@ class UpBlock(nn.Module):
         if self.project is not None:
             x = self.project(x)
         if self.up is not None:
-            x = self.up(x, skips[0].shape[-2:])
+            x = self.up(x, skips[0].shape[2:])
         if self.project is not None:
             x = x + skips[-1]
             for block in self.blocks:

@@ -1,9 +1,13 @@
-"""The network's inputs besides the image: noise levels and class labels."""
+"""The network's inputs besides x: noise levels, class labels, vectors and maps."""
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["class_vectors", "concatenate_map", "noise_levels"]
+from diffkit_unet.resample import resized
+
+__all__ = ["class_vectors", "concatenate_map", "map_channels", "noise_levels", "vector_values"]
 
 
 def noise_levels(condition: Tensor | float, x: Tensor) -> Tensor:
@@ -45,12 +49,60 @@ def class_vectors(classes: nn.Embedding, labels: Tensor | None, batch: int, *, n
 
 
 def concatenate_map(h: Tensor, vector: Tensor) -> Tensor:
-    """h (B, C, H, W) with the vector (B or 1, E) appended at every pixel, (B, C + E, H, W), in h's memory format.
+    """h (B, C, *space) with the vector (B or 1, E) appended at every pixel, (B, C + E, *space), in h's memory format.
 
     >>> concatenate_map(torch.zeros(4, 3, 8, 8), torch.ones(1, 2)).shape
     torch.Size([4, 5, 8, 8])
     """
-    if h.is_contiguous(memory_format=torch.channels_last):  # torch.cat of the expanded map would return channels first
+    if h.ndim == 4 and h.is_contiguous(
+        memory_format=torch.channels_last
+    ):  # torch.cat of the expanded map would return channels first
         rows = h.permute(0, 2, 3, 1)
         return torch.cat([rows, vector[:, None, None].expand(*rows.shape[:3], -1)], dim=3).permute(0, 3, 1, 2)
-    return torch.cat([h, vector[:, :, None, None].expand(h.shape[0], -1, *h.shape[2:])], dim=1)
+    return torch.cat([h, vector[(..., *(None,) * (h.ndim - 2))].expand(h.shape[0], -1, *h.shape[2:])], dim=1)
+
+
+def vector_values(vectors: Mapping[str, Tensor | None], sizes: Mapping[str, int], x: Tensor) -> Tensor:
+    """All vectors as one, in the order of their names, (B, 2 n) in x's dtype: n values, and for each 1, or 0 where it is missing.
+
+    A missing value is NaN and becomes 0; None is a vector of missing values. Raises ValueError for another shape than (B, size).
+
+    >>> vector_values({"age": torch.tensor([[0.5], [torch.nan]]), "hue": None}, {"age": 1, "hue": 1}, torch.zeros(2, 3, 8, 8))
+    tensor([[0.5000, 0.0000, 1.0000, 0.0000],
+            [0.0000, 0.0000, 0.0000, 0.0000]])
+    """
+    values, batch = list[Tensor](), x.shape[0]
+    for name, size in sorted(sizes.items()):
+        value = vectors.get(name)
+        if value is None:
+            value = x.new_full((batch, size), torch.nan)
+        if value.shape != (batch, size) and (size, value.shape) != (1, (batch,)):
+            raise ValueError(f"{name} must be ({batch}, {size}), got {tuple(value.shape)}")
+        values.append(value.reshape(batch, size).to(x.dtype))
+    found = torch.cat(values, dim=1)
+    missing = found.isnan()
+    return torch.cat([found.masked_fill(missing, 0), (~missing).to(x.dtype)], dim=1)
+
+
+def map_channels(maps: Mapping[str, Tensor | None], channels: Mapping[str, int], x: Tensor) -> Tensor:
+    """x (B, C, *space) and behind it all maps, in the order of their names: each with a channel of 1, or 0 where it is missing.
+
+    A map (B, channels, ...) is resized to x's space. It is missing where a channel is NaN, and becomes 0 there; None is a map
+    that is missing everywhere. Raises ValueError for another shape.
+
+    >>> map_channels({"low": torch.full((4, 1, 2), 5.0)}, {"low": 1}, torch.zeros(4, 3, 8)).shape
+    torch.Size([4, 5, 8])
+    """
+    found, (batch, _, *space) = [x], x.shape
+    for name, count in sorted(channels.items()):
+        value = maps.get(name)
+        if value is None:
+            value = x.new_full((batch, count, *space), torch.nan)
+        if value.shape[:2] != (batch, count) or value.ndim != x.ndim or not all(value.shape[2:]):
+            axes = ", ".join(["..."] * len(space))
+            raise ValueError(f"{name} must be ({batch}, {count}, {axes}), got {tuple(value.shape)}")
+        value = value.to(x.dtype)
+        value = value if value.shape[2:] == x.shape[2:] else resized(value, space)
+        missing = value.isnan().any(1, keepdim=True)
+        found += [value.masked_fill(missing, 0), (~missing).to(x.dtype)]
+    return torch.cat(found, dim=1)

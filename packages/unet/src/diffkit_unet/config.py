@@ -32,6 +32,7 @@ MAX_PARAMETERS = 2_000_000_000
 """The largest network that a config may describe, in parameters."""
 
 CHOICES: dict[str, tuple[Any, ...]] = {
+    "dims": (1, 2, 3),
     "condition": CONDITIONS,
     "layout": ("tutorial", "ddpm"),
     "norms": (1, 2),
@@ -58,6 +59,10 @@ def resolve(given: Mapping[str, Any]) -> dict[str, Any]:
     config["frequencies"] = validate.positive_pair("frequencies", _or(config["frequencies"], FREQUENCIES[config["condition"]]))
     if config["num_classes"] is not None:
         validate.integer("num_classes", config["num_classes"])
+    for name in ("vectors", "maps"):
+        config[name] = validate.sizes(name, _or(config[name], {}))
+    if both := sorted(config["vectors"].keys() & config["maps"].keys()):
+        raise ValueError(f"a condition is a vector or a map, not both: {both[0]!r}")
     config["ends"] = validate.one_of("ends", _or(config["ends"], config["layout"]), CHOICES["layout"])
     config["out_channels"] = validate.integer("out_channels", _or(config["out_channels"], config["in_channels"]))
     validate.integer("groups", config["groups"])

@@ -104,7 +104,7 @@ def config_to_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     widths, classes = config["widths"], config["num_classes"]
     fixed = {"condition": ("index",), "layout": ("ddpm",), "norms": (2,), "norm": ("group",), "up": ("nearest",)}
-    fixed |= {"patch": (1,), "skips": ("concatenate",), "ends": ("ddpm",)}
+    fixed |= {"patch": (1,), "skips": ("concatenate",), "ends": ("ddpm",), "dims": (2,), "vectors": ({},), "maps": ({},)}
     derived = {"level": tuple(TIME_SCALE_SHIFTS.values()), "down": tuple(PADDINGS.values()), "embedding": (widths[0] // 2 * 2,)}
     for key, allowed in (fixed | derived).items():
         _one_of(key, config[key], allowed)

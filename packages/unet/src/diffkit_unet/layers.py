@@ -1,7 +1,7 @@
 """The basic layers: convolution, linear layer, normalisation, self-attention."""
 
 import math
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -9,16 +9,30 @@ from torch.nn import functional
 
 from diffkit_unet.batch_norm import BatchNorm
 
-__all__ = ["Attention", "GroupNorm", "LayerNorm", "convolution", "glorot", "linear", "normalisation"]
+__all__ = [
+    "CONVOLUTIONS",
+    "Attention",
+    "Convolution",
+    "GroupNorm",
+    "LayerNorm",
+    "convolution",
+    "glorot",
+    "linear",
+    "normalisation",
+]
 
-Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+Convolution: TypeAlias = nn.Conv1d | nn.Conv2d | nn.Conv3d
+Layer = TypeVar("Layer", bound=nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear)
+
+CONVOLUTIONS: dict[int, type[Convolution]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+"""By the number of axes of the space."""
 
 
 class GroupNorm(nn.GroupNorm):
     """Group normalisation: weight (x - mean) / sqrt(variance + eps) + bias, mean and variance of each sample and group.
 
     The number of groups is gcd(groups, channels), so any number of channels is valid.
-    x (B, channels, H, W) -> same shape; samples are independent. Source: Wu and He 2018, equations 1 to 3.
+    x (B, channels, *space) -> same shape; samples are independent. Source: Wu and He 2018, equations 1 to 3.
 
     >>> GroupNorm(48, groups=32).num_groups
     16
@@ -35,7 +49,7 @@ class GroupNorm(nn.GroupNorm):
 class LayerNorm(nn.LayerNorm):
     """Layer normalisation over the channels of each pixel: weight (x - mean) / sqrt(variance + eps) + bias.
 
-    x (B, channels, H, W) -> same shape; pixels are independent. Source: Ba, Kiros and Hinton 2016, equations 3 and 4; over the
+    x (B, channels, *space) -> same shape; pixels are independent. Source: Ba, Kiros and Hinton 2016, equations 3 and 4; over the
     channels of a pixel as in ConvNeXt, Liu et al. 2022.
 
     >>> LayerNorm(8)(torch.randn(2, 8, 5, 7)).shape
@@ -46,7 +60,7 @@ class LayerNorm(nn.LayerNorm):
         super().__init__(channels, eps=eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 def normalisation(
@@ -77,13 +91,13 @@ def glorot(layer: Layer) -> Layer:
     return layer
 
 
-def convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Conv2d:
-    """A convolution that keeps the image's size: odd kernel, zero padding, initialised by `glorot`.
+def convolution(in_channels: int, out_channels: int, kernel: int, dims: int = 2) -> Convolution:
+    """A convolution over a space of `dims` axes that keeps its size: odd kernel, zero padding, initialised by `glorot`.
 
     >>> convolution(3, 8, kernel=3)
     Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
     """
-    return glorot(nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2))
+    return glorot(CONVOLUTIONS[dims](in_channels, out_channels, kernel, padding=kernel // 2))
 
 
 def linear(in_features: int, out_features: int) -> nn.Linear:
@@ -101,8 +115,8 @@ class Attention(nn.Module):
         x (B, C, H, W) --+-- norm -- (B, H W, C) -- q, k, v in heads (B, heads, H W, d) -- attention -- out --+-- (B, C, H, W)
                          +------------------------------------------------------------------------------------+
 
-    Fused attention: memory grows with H W, not with its square. Raises ValueError if `heads` does not divide `channels`.
-    Source: Vaswani et al. 2017, equation 1; in a U-Net: Ho, Jain and Abbeel 2020.
+    The space may have any number of axes. Fused attention: memory grows with H W, not with its square. Raises ValueError if
+    `heads` does not divide `channels`. Source: Vaswani et al. 2017, equation 1; in a U-Net: Ho, Jain and Abbeel 2020.
 
     >>> Attention(8, heads=2)(torch.randn(2, 8, 5, 7)).shape
     torch.Size([2, 8, 5, 7])

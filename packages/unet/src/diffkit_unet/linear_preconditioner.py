@@ -119,6 +119,8 @@ class LinearPreconditioner(nn.Module):
         if condition not in LEVELS:
             names = ", ".join(map(repr, LEVELS))
             raise ValueError(f"the linear part needs a network whose condition is one of {names}; got {condition!r}")
+        if getattr(network, "dims", 2) != 2 or getattr(network, "vectors", None) or getattr(network, "maps", None):
+            raise ValueError("the linear part is for images, with classes at most: leave it out for other spaces and conditions")
         if mean.ndim != 3 or spectrum.shape != mean.shape or colours.shape != (len(mean), len(mean)):
             shapes = f"{tuple(mean.shape)}, {tuple(spectrum.shape)} and {tuple(colours.shape)}"
             raise ValueError(f"mean, spectrum and colours must be (C, H, W), (C, H, W) and (C, C), got {shapes}")

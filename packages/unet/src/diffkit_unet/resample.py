@@ -1,13 +1,17 @@
-"""Downsampling to half the size, upsampling to a given size, and patches of pixels as channels."""
+"""Downsampling to half the size, and resizing to a given size. The docstrings show two axes of space; one and three are alike."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffkit_unet.layers import convolution, glorot
+from diffkit_unet.layers import CONVOLUTIONS, Convolution, convolution, glorot
 
-__all__ = ["Upsample", "downsample", "from_patches", "to_patches"]
+__all__ = ["Upsample", "downsample", "resized"]
+
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""The mode of linear interpolation, by the number of axes of the space."""
 
 
 class Upsample(nn.Module):
@@ -15,68 +19,82 @@ class Upsample(nn.Module):
 
         x (B, C, h, w), size (H, W) -> (B, C, H, W)
 
-    Pixel values lie at pixel centres (align_corners=False).
+    Pixel values lie at pixel centres (align_corners=False). `dims`: the number of axes of the space; "bilinear" is linear along
+    each.
 
     >>> import torch
     >>> Upsample("nearest", 8)(torch.randn(2, 8, 3, 4), (5, 7)).shape
     torch.Size([2, 8, 5, 7])
     """
 
-    def __init__(self, kind: Literal["bilinear", "nearest"], channels: int, *, convolves: bool = True) -> None:
+    def __init__(self, kind: Literal["bilinear", "nearest"], channels: int, *, convolves: bool = True, dims: int = 2) -> None:
         super().__init__()
         self.nearest = kind == "nearest"
-        self.conv = convolution(channels, channels, kernel=3) if self.nearest and convolves else None
+        self.conv = convolution(channels, channels, kernel=3, dims=dims) if self.nearest and convolves else None
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+    def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
         if not self.nearest:
-            return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
-        x = functional.interpolate(x, size=size, mode="nearest")
+            return resized(x, size)
+        x = functional.interpolate(x, size=tuple(size), mode="nearest")
         return x if self.conv is None else self.conv(x)
 
 
-def downsample(kind: Literal["average", "strided", "strided_same"], channels: int) -> nn.Module:
+def resized(x: Tensor, size: Sequence[int]) -> Tensor:
+    """x (B, C, *space) at another size, by linear interpolation along each axis; values lie at pixel centres.
+
+    >>> import torch
+    >>> resized(torch.tensor([[[0.0, 4.0]]]), (4,))
+    tensor([[[0., 1., 3., 4.]]])
+    """
+    return functional.interpolate(x, size=tuple(size), mode=LINEAR[x.ndim - 2], align_corners=False)
+
+
+def downsample(kind: Literal["average", "strided", "strided_same"], channels: int, dims: int = 2) -> nn.Module:
     """Downsampling to half the size, rounded up: x (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2)).
 
     "average": the mean of 2x2 pixels, at an odd edge of the one or two inside the image. "strided": a 3x3 convolution with
     stride 2 and one pixel of zero padding on each side. "strided_same": the same with TensorFlow's SAME padding, as in the DDPM
-    paper's networks: for an even size the zeros are at the right and the bottom only.
+    paper's networks: for an even size the zeros are at the right and the bottom only. `dims`: the number of axes of the space.
 
     >>> import torch
     >>> downsample("strided_same", 8)(torch.randn(2, 8, 5, 6)).shape
     torch.Size([2, 8, 3, 3])
     """
     if kind == "average":
-        return nn.AvgPool2d(2, ceil_mode=True)
-    layer: nn.Conv2d = (_SameConv2d if kind == "strided_same" else nn.Conv2d)(channels, channels, 3, stride=2, padding=1)
-    return glorot(layer)
+        return POOLS[dims](2, ceil_mode=True)
+    if kind == "strided_same":
+        return glorot(SAME_CONVOLUTIONS[dims](channels, channels, 3, stride=2))
+    return glorot(CONVOLUTIONS[dims](channels, channels, 3, stride=2, padding=1))
 
 
-def to_patches(x: Tensor, size: int) -> Tensor:
-    """Each patch of size x size pixels as one pixel: x (B, C, H, W) -> (B, C size^2, ceil(H / size), ceil(W / size)).
+class _AveragePool3d(nn.AvgPool3d):
+    """Of an axis of size 1 too, which torch refuses: the last values of an odd axis are repeated."""
 
-    The pixel (i, j) of a patch of channel c is channel (c size + i) size + j. Where size does not divide the height or the width,
-    the last row or column is repeated.
-
-    >>> import torch
-    >>> to_patches(torch.arange(4.0).reshape(1, 1, 2, 2), 2).flatten()
-    tensor([0., 1., 2., 3.])
-    """
-    padding = (0, -x.shape[3] % size, 0, -x.shape[2] % size)
-    return functional.pixel_unshuffle(functional.pad(x, padding, mode="replicate"), size)
-
-
-def from_patches(x: Tensor, size: int, height: int, width: int) -> Tensor:
-    """The inverse of `to_patches`, cropped: x (B, C size^2, h, w) -> (B, C, height, width).
-
-    >>> import torch
-    >>> image = torch.randn(2, 3, 5, 7)
-    >>> torch.equal(from_patches(to_patches(image, 2), 2, 5, 7), image)
-    True
-    """
-    return functional.pixel_shuffle(x, size)[:, :, :height, :width]
-
-
-class _SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
-        padding = (x.shape[3] % 2, 1, x.shape[2] % 2, 1)  # left, right, top, bottom
-        return functional.conv2d(functional.pad(x, padding), self.weight, self.bias, stride=2)
+        padding = [repeated for side in reversed(x.shape[2:]) for repeated in (0, side % 2)]
+        return super().forward(functional.pad(x, padding, mode="replicate"))
+
+
+class _Same:
+    """The padding of a convolution of 3 with stride 2: one zero at both ends of an odd axis, and at the end of an even one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        padding = [zeros for side in reversed(x.shape[2:]) for zeros in (side % 2, 1)]
+        result: Tensor = super().forward(functional.pad(x, padding))  # type: ignore[misc]
+        return result
+
+
+class _SameConv1d(_Same, nn.Conv1d):
+    pass
+
+
+class _SameConv2d(_Same, nn.Conv2d):
+    pass
+
+
+class _SameConv3d(_Same, nn.Conv3d):
+    pass
+
+
+POOLS: dict[int, type[nn.Module]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: _AveragePool3d}
+SAME_CONVOLUTIONS: dict[int, type[Convolution]] = {1: _SameConv1d, 2: _SameConv2d, 3: _SameConv3d}

@@ -23,7 +23,7 @@ class ResidualBlock(nn.Module):
     `level`: how the second argument of `forward`, (B, level_width), conditions the block. "add": a linear layer's output is added
     after the first convolution. "scale_shift": a linear layer gives a scale s and a shift b, and h -> (1 + s) h + b before the
     second swish. `heads`: the heads of an `Attention` after the block; 0 is no attention. `zero_init`: the last layers are
-    initialised to 0, so that a new block is the identity or its skip.
+    initialised to 0, so that a new block is the identity or its skip. `dims`: the number of axes of the space, 1 to 3.
 
     Source: He et al. 2016, "Identity mappings in deep residual networks"; norms=1 is the Keras tutorial's "Denoising Diffusion
     Implicit Models", norms=2 with "add" that of Ho, Jain and Abbeel 2020, "scale_shift" Nichol and Dhariwal 2021, section 3.
@@ -50,12 +50,13 @@ class ResidualBlock(nn.Module):
         dropout: float = 0.0,
         heads: int = 0,
         zero_init: bool = False,
+        dims: int = 2,
     ) -> None:
         super().__init__()
-        self.skip = nn.Identity() if in_channels == out_channels else convolution(in_channels, out_channels, kernel=1)
+        self.skip = nn.Identity() if in_channels == out_channels else convolution(in_channels, out_channels, 1, dims)
         self.norm = normalisation(norm, in_channels, groups, eps)
-        self.conv1 = convolution(in_channels, out_channels, kernel=3)
-        self.conv2 = convolution(out_channels, out_channels, kernel=3)
+        self.conv1 = convolution(in_channels, out_channels, 3, dims)
+        self.conv2 = convolution(out_channels, out_channels, 3, dims)
         self.norm2 = normalisation(norm, out_channels, groups, eps) if norms == 2 else None
         self.scaled = level == "scale_shift"
         self.level = None if level is None else linear(level_width, (1 + self.scaled) * out_channels)
@@ -67,7 +68,7 @@ class ResidualBlock(nn.Module):
                 nn.init.zeros_(self.attention.out.weight)
 
     def forward(self, x: Tensor, level: Tensor | None = None) -> Tensor:
-        vector = self._vector(level)
+        vector = self._vector(level, x.ndim - 2)
         h = self.norm(x)
         h = self.conv1(h if self.norm2 is None else functional.silu(h))
         if vector is not None and not self.scaled:
@@ -81,9 +82,9 @@ class ResidualBlock(nn.Module):
         result: Tensor = self.skip(x) + h
         return result if self.attention is None else self.attention(result)
 
-    def _vector(self, level: Tensor | None) -> Tensor | None:
-        """The level's contribution per channel, (B, out or 2 out, 1, 1)."""
+    def _vector(self, level: Tensor | None, dims: int) -> Tensor | None:
+        """The level's contribution per channel, (B, out or 2 out, 1, 1) where the space has two axes."""
         if (level is None) != (self.level is None):
             expected = "takes no level" if self.level is None else f"needs a level, (B, {self.level.in_features})"
             raise ValueError(f"this block {expected}; got {None if level is None else tuple(level.shape)}")
-        return None if self.level is None else self.level(level)[:, :, None, None]
+        return None if self.level is None else self.level(level)[(..., *(None,) * dims)]

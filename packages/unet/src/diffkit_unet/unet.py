@@ -10,18 +10,21 @@ from torch.nn import functional
 from diffkit_unet.architecture import block_arguments
 from diffkit_unet.blocks import DownBlock, UpBlock
 from diffkit_unet.build import build, outline
-from diffkit_unet.conditioning import class_vectors, concatenate_map, noise_levels
+from diffkit_unet.conditioning import class_vectors, concatenate_map, map_channels, noise_levels, vector_values
 from diffkit_unet.config import resolve
 from diffkit_unet.embedding import SinusoidalEmbedding
 from diffkit_unet.layers import convolution, linear, normalisation
-from diffkit_unet.resample import from_patches, to_patches
+from diffkit_unet.patches import from_patches, to_patches
 from diffkit_unet.residual import ResidualBlock
 
 __all__ = ["UNet"]
 
+AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
+"""The axes of the space in messages, by their number."""
+
 
 class UNet(nn.Module):
-    """A U-Net whose output has the shape of its input, for any height and width from 1.
+    """A U-Net whose output has the shape of its input, for a space of one, two or three axes (`dims`), each of any size from 1.
 
         layout "tutorial"                                       layout "ddpm"
         image   1x1 to widths[0]                                3x3 to widths[0]
@@ -30,8 +33,8 @@ class UNet(nn.Module):
         up      widths[-2] ... widths[0], block_depth blocks    widths[-1] ... widths[0], block_depth + 1 blocks
         out     1x1 to (B, out_channels, H, W)                  norm, swish, 3x3 to (B, out_channels, H, W)
 
-    Resolution level i has 1 / 2^i of the image's size. The last convolution is initialised to 0: the output of a new network is
-    exactly 0.
+    These are the layers of images; those of other spaces have as many axes. Level i has 1 / 2^i of the image's size. The last
+    convolution is initialised to 0: the output of a new network is exactly 0.
 
     `patch`: the layers see each patch of patch x patch pixels as one pixel of in_channels patch^2 channels, see `to_patches`, and
     their output is a patch again. Resolution level i then has 1 / (patch 2^i) of the image's size.
@@ -42,7 +45,12 @@ class UNet(nn.Module):
     noise level, see `CONDITIONS`; it sets the default of `frequencies` and is stored in the config.
 
     `num_classes`: each class has a learned vector, which is added to the level's. Label `num_classes` is the null class of
-    classifier-free guidance, unless `null_class` is false. `attention`: the levels whose blocks are followed by attention.
+    classifier-free guidance, unless `null_class` is false. `vectors`: the number of values of each condition that is a vector, by
+    name; two linear layers embed all of them and the sum with the level's embedding conditions the network. `maps`: the number of
+    channels of each condition over a space, such as an image; they are resized to the space and concatenated to x. Values that
+    are NaN are missing: the null of classifier-free guidance. Conditions should be about as large as x, of variance 1.
+
+    `attention`: the levels whose blocks are followed by attention.
     `middle_attention`: attention after the first block of the middle. `head_channels`: the channels per head; None is one head.
     `norms`, `norm`, `groups`, `eps`, `dropout`, `zero_init`: see `ResidualBlock`. `down`, `up`: see `downsample` and `Upsample`.
     `skips`: see `UpBlock`. `ends`: the layout whose first and last layers it has; None is that of `layout`.
@@ -85,41 +93,59 @@ class UNet(nn.Module):
         patch: int = 1,
         skips: Literal["concatenate", "add"] = "concatenate",
         ends: Literal["tutorial", "ddpm"] | None = None,
+        dims: Literal[1, 2, 3] = 2,
+        vectors: Mapping[str, int] | None = None,
+        maps: Mapping[str, int] | None = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
         self.config = resolve(given)
         self.in_channels, self.out_channels, self.widths = in_channels, self.config["out_channels"], self.config["widths"]
         self.condition, self.num_classes, self.null_class = condition, num_classes, null_class
+        self.vectors, self.maps = self.config["vectors"], self.config["maps"]
         hidden = None if level == "map" else 4 * self.widths[0]
+        width = hidden or embedding
         arguments = block_arguments(self.config, hidden)
 
         self.embedding = SinusoidalEmbedding(embedding, *self.config["frequencies"], cosine_first=cosine_first)
-        self.classes = None if num_classes is None else nn.Embedding(num_classes + null_class, hidden or embedding)
+        self.classes = None if num_classes is None else nn.Embedding(num_classes + null_class, width)
         self.level = None if hidden is None else nn.Sequential(linear(embedding, hidden), nn.SiLU(), linear(hidden, hidden))
-        self.patch = patch
+        values = 2 * sum(self.vectors.values())
+        self.vector = nn.Sequential(linear(values, width), nn.SiLU(), linear(width, width)) if values else None
+        self.patch, self.dims = patch, dims
+        channels = in_channels + sum(self.maps.values()) + len(self.maps)
         deep = self.config["ends"] == "ddpm"
-        self.image = convolution(in_channels * patch**2, self.widths[0], kernel=3 if deep else 1)
+        self.image = convolution(channels * patch**dims, self.widths[0], 3 if deep else 1, dims)
         self.down = nn.ModuleList(DownBlock(**block) for block in arguments.down)
         self.middle = nn.ModuleList(ResidualBlock(**block) for block in arguments.middle)
         self.up = nn.ModuleList(UpBlock(**block) for block in arguments.up)
         self.out_norm = normalisation(norm, self.widths[0], groups, eps) if deep else None
-        self.out = convolution(self.widths[0], self.out_channels * patch**2, kernel=3 if deep else 1)
+        self.out = convolution(self.widths[0], self.out_channels * patch**dims, 3 if deep else 1, dims)
         nn.init.zeros_(self.out.weight)
 
-    def forward(self, x: Tensor, condition: Tensor | float, class_labels: Tensor | None = None) -> Tensor:
-        """The network's output, (B, out_channels, H, W), for images x (B, in_channels, H, W) at a noise level.
+    def forward(
+        self, x: Tensor, condition: Tensor | float, class_labels: Tensor | None = None, **conditions: Tensor | None
+    ) -> Tensor:
+        """The network's output, (B, out_channels, *space), for x (B, in_channels, *space) at a noise level.
 
-        `condition`: (B,) or (B, 1, 1, 1), or one number for the batch. `class_labels`: (B,) integers in 0...num_classes, where
-        num_classes is the null class; None is the null class for the batch. Raises ValueError for any other shape.
+        `condition`: (B,) or (B, 1, ...), or one number for the batch. `class_labels`: (B,) integers in 0...num_classes, where
+        num_classes is the null class; None is the null class for the batch. `conditions`: by name, vectors (B, size) and maps
+        (B, channels, ...), NaN where missing; one that is None or not given is missing for the batch. Raises ValueError for any
+        other shape, and for a condition that the network does not have.
         """
         # Not len(x), here and in the functions below: torch.export would make it a constant.
-        if x.ndim != 4 or x.shape[1] != self.in_channels or not x.shape[2] or not x.shape[3]:
-            raise ValueError(f"x must be (B, {self.in_channels}, H, W) with H and W from 1, got {tuple(x.shape)}")
-        vector = self._vector(condition, x, class_labels)  # (B, ...), or (1, ...)
-        h = self.image(x if self.patch == 1 else to_patches(x, self.patch))
-        # On a CPU convolutions are fastest with channels last, and all later layers keep the memory format of their input.
-        h = h.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else h
+        if x.ndim != 2 + self.dims or x.shape[1] != self.in_channels or not all(x.shape[2:]):
+            expected = f"(B, {self.in_channels}, {AXES[self.dims]}) with {' and '.join(AXES[self.dims].split(', '))} from 1"
+            raise ValueError(f"x must be {expected}, got {tuple(x.shape)}")
+        for name in conditions.keys() - self.vectors.keys() - self.maps.keys():
+            known = ", ".join([*self.vectors, *self.maps]) or "none"
+            raise ValueError(f"the network has no condition {name!r:.60} (its conditions: {known})")
+        vector = self._vector(condition, x, class_labels, conditions)  # (B, ...), or (1, ...)
+        h = map_channels(conditions, self.maps, x) if self.maps else x
+        h = self.image(h if self.patch == 1 else to_patches(h, self.patch))
+        if x.device.type == "cpu" and self.dims == 2:
+            # there convolutions are fastest with channels last, and all later layers keep the memory format of their input
+            h = h.contiguous(memory_format=torch.channels_last)
         if self.level is None:
             h = concatenate_map(h, vector.to(h.dtype))
         level = None if self.level is None else vector
@@ -133,7 +159,7 @@ class UNet(nn.Module):
             h = up(h, skips, level)
         result: Tensor = self.out(h if self.out_norm is None else functional.silu(self.out_norm(h)))
         if self.patch > 1:
-            result = from_patches(result, self.patch, *x.shape[2:])
+            result = from_patches(result, self.patch, x.shape[2:])
         return result.contiguous()
 
     def to_config(self) -> dict[str, Any]:
@@ -167,8 +193,10 @@ class UNet(nn.Module):
         """
         return outline(cls, config)
 
-    def _vector(self, condition: Tensor | float, x: Tensor, labels: Tensor | None) -> Tensor:
-        """The sum of the noise level's and the class's vector, (B, ...), or (1, ...) where the batch has one."""
+    def _vector(
+        self, condition: Tensor | float, x: Tensor, labels: Tensor | None, conditions: Mapping[str, Tensor | None]
+    ) -> Tensor:
+        """The sum of the embeddings of the noise level, class and vectors, (B, ...), or (1, ...) where the batch has one."""
         if labels is not None and self.classes is None:
             raise ValueError("class_labels were given to a network without classes: build it with num_classes, or omit them")
         vector: Tensor = self.embedding(noise_levels(condition, x))
@@ -176,4 +204,6 @@ class UNet(nn.Module):
             vector = self.level(vector.to(self.image.weight.dtype))
         if self.classes is not None:
             vector = vector + class_vectors(self.classes, labels, x.shape[0], null_class=self.null_class)
+        if self.vector is not None:
+            vector = vector + self.vector(vector_values(conditions, self.vectors, x).to(self.image.weight.dtype))
         return vector if self.level is None else functional.silu(vector)

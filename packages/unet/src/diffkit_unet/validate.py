@@ -1,9 +1,13 @@
 """Validation of a network's parameters, the same for a Python call and for a config from a file. Imports no torch."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MAX_INTEGER", "boolean", "integer", "integers", "number", "one_of", "positive_pair"]
+__all__ = ["MAX_INTEGER", "boolean", "integer", "integers", "number", "one_of", "positive_pair", "sizes"]
+
+RESERVED = ("self", "x", "condition", "class_labels")
+"""The names of a network's other arguments, which no condition may have."""
 
 MAX_INTEGER = 2**20
 """The largest number of channels or classes: far beyond any use, and small enough that no product overflows."""
@@ -29,6 +33,20 @@ def integers(name: str, value: Any, min_length: int, max_length: int, low: int =
     if not isinstance(value, list | tuple) or not min_length <= len(value) <= max_length:
         raise ValueError(f"{name} must be a list of {min_length} to {max_length} integers, got {value!r:.60}")
     return tuple(integer(f"{name}[{i}]", entry, low, high) for i, entry in enumerate(value))
+
+
+def sizes(name: str, value: Any) -> dict[str, int]:
+    """The values as a dictionary, if they map names of conditions to integers from 1; ValueError if not.
+
+    >>> sizes("vectors", {"age": 1})
+    {'age': 1}
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) and key and key.isprintable() for key in value):
+        raise ValueError(f"{name} must map names of conditions to integers, got {value!r:.60}")
+    for key in value:
+        if key in RESERVED:
+            raise ValueError(f"{name}: a condition cannot be called {key!r}, as another argument of the network is")
+    return {key: integer(f"{name}[{key!r}]", size) for key, size in value.items()}
 
 
 def number(name: str, value: Any, low: float, below: float) -> float:
