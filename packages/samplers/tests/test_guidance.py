@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from diffkit_samplers import (
     Estimate,
+    apg,
+    ddim,
     denoiser,
     guide,
+    interval,
+    trajectory,
 )
+from diffkit_samplers.testing import GaussianOracle, MixtureOracle
 from diffkit_schedules import cosine, offset_cosine, rectified
 
 X = np.array([[1.0, -3.0, 0.0], [0.5, 2.0, 1.0]])
@@ -306,3 +311,90 @@ def test_rescale_is_computed_for_each_sample():
     x = rng.standard_normal((2, 50)) * [[1.0], [10.0]]
     out = guide(lambda x, t: 2 * x + [[0.0], [1.0]] * x, lambda x, t: x, 4.0, rescale=1.0)(x, 0.5)
     np.testing.assert_allclose(out.std(axis=1), [2, 3] * x.std(axis=1), rtol=1e-12)
+
+
+class Counted:
+    """A denoise that counts its calls."""
+
+    def __init__(self, factor):
+        self.factor, self.calls = factor, 0
+
+    def __call__(self, x, t):
+        self.calls += 1
+        return self.factor * x
+
+
+def test_a_scale_may_be_a_function_of_t_and_is_off_where_it_returns_one():
+    two, one = Counted(2.0), Counted(1.0)
+    guided = guide(two, one, lambda t: 1 + 4 * t, rescale=0.5, transform=apg())
+    np.testing.assert_allclose(guide(two, one, lambda t: 1 + 4 * t)(X, 0.5), 4 * X)
+    np.testing.assert_allclose(guide(two, one, lambda t: t * np.array([2.0, 4.0]))(X, 0.5), X * [[2.0], [3.0]])
+    one.calls = 0
+    assert (guided(X, 0.0) == 2 * X).all()
+    assert one.calls == 0, "at scale 1 the other estimate is not needed"
+
+
+def test_guidance_in_an_interval_evaluates_the_other_network_there_alone():
+    cond, uncond = Counted(0.5), Counted(0.25)
+    states = list(trajectory(guide(cond, uncond, interval(3.0, 0.3, 0.7)), rectified(), X, steps=10))
+    assert (len(states), cond.calls, uncond.calls) == (10, 10, 5), "t = 0.7, 0.6, 0.5, 0.4, 0.3"
+    np.testing.assert_allclose(guide(cond, uncond, interval(np.array([3.0, 5.0]), 0.3, 0.7))(X, 0.7), X * [[1.0], [1.5]])
+
+
+def test_an_interval_keeps_the_modes_that_guidance_drops():
+    """A class of two modes, of which the smaller one is common without the class: guidance at high noise levels drops it."""
+    cond = MixtureOracle(cosine(), (-1.0, 1.0), (0.01, 0.01), (0.5, 0.5))
+    uncond = MixtureOracle(cosine(), (-1.0, 1.0), (0.01, 0.01), (0.2, 0.8))
+    x = rng.standard_normal((4000, 1))
+    share = {
+        scale: (ddim(guide(cond, uncond, scale), cosine(), x, steps=40) > 0).mean()
+        for scale in (1.0, 4.0, interval(4.0, 0.0, 0.3))
+    }
+    always, never, limited = share.pop(4.0), share.pop(1.0), next(iter(share.values()))
+    assert never == pytest.approx(0.5, abs=0.03)
+    assert always < 0.1
+    assert limited == pytest.approx(0.5, abs=0.05)
+
+
+def test_several_conditions_are_added_and_a_negative_scale_moves_away():
+    conds, scales = [lambda x, t: x + 1, lambda x, t: 3 * x, lambda x, t: t * x], [2.0, -0.25, np.array([0.0, 4.0])]
+    expected = X + 2 * 1 - 0.25 * 2 * X + np.array([[0.0], [4.0]]) * (0.5 - 1) * X
+    np.testing.assert_allclose(guide(conds, lambda x, t: x, scales)(X, 0.5), expected, atol=1e-14)
+    one = guide(conds[:1], lambda x, t: x, [3.0])(X, 0.5)
+    assert (one == guide(conds[0], lambda x, t: x, 3.0)(X, 0.5)).all()
+    assert guide(conds[:1], uncond, [1.0]) is conds[0]
+    rescaled = guide(conds, lambda x, t: x, scales, rescale=1.0)(X, 0.5)
+    np.testing.assert_allclose(rescaled.std(axis=1), (X + 1 + 2 * X + -0.5 * X).std(axis=1))
+
+
+def test_one_call_serves_several_conditions():
+    model, schedule, x = Counting(), offset_cosine(), rng.standard_normal((2, 3))
+    a, b, none = (denoiser(model, schedule, labels=np.array(labels)) for labels in ([1.0, 2.0], [5.0, 5.0], [0.0, 0.0]))
+    found = guide([a, b], none, [3.0, -1.0])(x, 0.5)
+    assert model.calls == [6]
+    np.testing.assert_allclose(found, denoiser(model, schedule, labels=np.array([-2.0, 1.0]))(x, 0.5), atol=1e-12)
+
+
+def test_a_worse_network_guides_a_better_one_towards_the_data():
+    """Autoguidance: both networks learned a variance that is too large, the worse one more so."""
+    better, worse, schedule = GaussianOracle(cosine(), 0.5, 0.30), GaussianOracle(cosine(), 0.5, 0.40), cosine()
+    x = rng.standard_normal((2000, 1))
+    variances = [ddim(guide(better, worse, scale), schedule, x, steps=500).var() / x.var() for scale in (1.0, 1.5, 2.0)]
+    np.testing.assert_allclose(variances, [0.30, 0.30**1.5 / 0.40**0.5, 0.30**2 / 0.40], rtol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: guide([cond, cond], uncond, [1.0]), r"2 conditions need a sequence of as many scales, one or more; got \[1.0\]"),
+        (lambda: guide([cond, cond], uncond, 2.0), r"2 conditions need a sequence of as many scales, one or more; got 2.0"),
+        (lambda: guide([], uncond, []), r"0 conditions need a sequence of as many scales, one or more; got \[\]"),
+        (lambda: guide(cond, uncond, float("nan")), "scale must be finite, got nan"),
+        (lambda: guide(cond, uncond, lambda t: float("inf"))(X, 0.5), "scale must be finite, got inf"),
+        (lambda: interval(2.0, 0.5, 0.5), "low and high must be times, 0 <= low < high <= 1, got low=0.5, high=0.5"),
+        (lambda: interval(2.0, 0.5, 80.0), "low and high must be times, 0 <= low < high <= 1, got low=0.5, high=80.0"),
+    ],
+)
+def test_bad_scales_are_refused(make, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        make()

@@ -4,7 +4,10 @@ from .denoiser import Denoiser as Denoiser
 from .denoiser import denoiser as denoiser
 from .estimates import Denoise as Denoise
 from .estimates import Estimate as Estimate
+from .guidance import Scale as Scale
+from .guidance import Transform as Transform
 from .guidance import guide as guide
+from .guidance import interval as interval
 from .inversion import encode as encode
 from .loop import Evaluation as Evaluation
 from .loop import State as State
@@ -20,6 +23,7 @@ from .methods.heun import heun as heun
 from .noise import Source as Source
 from .noise import seeded as seeded
 from .not_finite import NotFiniteError as NotFiniteError
+from .projected_guidance import apg as apg
 from .repaint import resample as resample
 from .sampler import Sampler as Sampler
 from .sampler import sampler as sampler

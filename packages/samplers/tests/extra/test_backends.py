@@ -108,7 +108,8 @@ def test_wrappers(backend, dtype):
     def wrapped(x, known, mask):
         oracle = MixtureOracle(ds.cosine())
         inside = dk.inpaint(dk.dynamic_threshold(dk.clip(oracle, -1.2, 1.2), 0.9), known, mask)
-        return dk.guide(inside, oracle, 1.5, rescale=0.5)
+        guided = dk.guide(inside, oracle, dk.interval(1.5, 0.4, 0.6), rescale=0.5)
+        return dk.guide([guided, inside], oracle, [1.5, -0.5], transform=dk.apg(0.5, max_norm=2.0))
 
     x, known, mask = make(backend, dtype), make(backend, dtype, START[::-1].copy()), make(backend, "float32", START) > 0
     alike(wrapped(x, known, mask)(x, 0.5), wrapped(START, START[::-1].copy(), START > 0)(START, 0.5), x, dtype)

@@ -34,7 +34,8 @@ def sampler(method, schedule, eta=0.5, known=None, wrapped=True):
 
 
 def within_every_wrapper(denoise, schedule, x):
-    denoise = dk.guide(dk.dynamic_threshold(denoise), denoise, 2.0, rescale=0.5)
+    denoise = dk.guide(dk.dynamic_threshold(denoise), denoise, dk.interval(2.0, 0.2, 0.9), rescale=0.5)
+    denoise = dk.guide([denoise, denoise], denoise, [1.5, lambda t: -t], transform=dk.apg(max_norm=2.0))
     denoise = dk.clip(dk.inpaint(denoise, 0 * x, 0 * x), -2, 2, keep_eps=schedule)
     return dk.fixed_large(denoise)
 

@@ -55,6 +55,9 @@ WRAPPERS = {
     "clip, eps kept": lambda x: dk.clip(plain(x), keep_eps=SCHEDULE),
     "dynamic_threshold": lambda x: dk.dynamic_threshold(plain(x)),
     "guide": lambda x: dk.guide(plain(x), GaussianOracle(SCHEDULE), 3.0, rescale=0.7),
+    "guide, several, projected": lambda x: dk.guide(
+        [plain(x), plain(x)], GaussianOracle(SCHEDULE), [dk.interval(3.0, 0.2, 0.7), -1.0], transform=dk.apg(max_norm=1.0)
+    ),
     "guide, joined": lambda x: dk.guide(labelled(x, 1), labelled(x, 0), 3.0),
     "guide, one scale per sample": lambda x: dk.guide(labelled(x, 1), labelled(x, 0), torch.ones(2, device=x.device)),
     "inpaint": lambda x: dk.inpaint(plain(x), torch.ones(SHAPE, device=x.device), torch.ones(SHAPE, device=x.device) > 0),
