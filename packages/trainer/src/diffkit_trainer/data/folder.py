@@ -35,7 +35,7 @@ def open_folder(
     pixels, files, bad = read_folder(listing, size, skip_bad=skip_bad, on_progress=on_progress)
     labels, classes = class_labels(files)
     warnings = folder_warnings(listing.left_out, files, listing.generated)
-    return Images(pixels, labels, classes, printable(root.resolve().name), tuple(bad), warnings)
+    return Images(pixels, labels, classes, printable(root.resolve().name), tuple(bad), warnings, files=tuple(files))
 
 
 class DecodedFolder(NamedTuple):

@@ -30,8 +30,9 @@ class Images:
     uint8, where 255 stands for 1, or any other real type in any unit. No size is 0. What reads or writes image files needs uint8
     (N, 1 or 3, H, W). labels are indices into classes. conditions: what else is known of each sample, by name, of any real type
     and of shape (N, ...), such as the columns of a table (N, 1) or other images (N, C, *space). skipped: the files that cannot
-    be read, with the reason. warnings: a line on what else was left out, and one on images that are in no class. Raises
-    ValueError for anything else.
+    be read, with the reason. warnings: a line on what else was left out, and one on images that are in no class. files: the
+    name of each sample's file, below the folder; none where the samples are not one file each. Raises ValueError for anything
+    else.
 
     >>> from diffkit_trainer import open_images
     >>> images = open_images("digits")
@@ -46,6 +47,7 @@ class Images:
     skipped: tuple[tuple[Path, str], ...] = ()
     warnings: tuple[str, ...] = ()
     conditions: Mapping[str, Tensor] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         p, y = self.pixels, self.labels
@@ -58,6 +60,8 @@ class Images:
                 raise ValueError(
                     f"condition {name!r:.60} must be real numbers of shape ({len(p)}, ...), one a sample; got {found}"
                 )
+        if self.files and len(self.files) != len(p):
+            raise ValueError(f"files must be {len(p)}, one a sample, or none; got {len(self.files)}")
         if y is None:
             return
         if y.dtype != torch.int64 or y.shape != (len(p),):

@@ -41,7 +41,7 @@ def assert_equal():
     def check(one, other):
         assert torch.equal(one.pixels, other.pixels)
         assert torch.equal(one.labels, other.labels)
-        fields = ("classes", "name", "fingerprint", "skipped", "warnings")
+        fields = ("classes", "name", "fingerprint", "skipped", "warnings", "files")
         assert [getattr(one, field) for field in fields] == [getattr(other, field) for field in fields]
 
     return check

@@ -30,7 +30,7 @@ def open_array(
 ) -> Images:
     """The samples of a file of arrays; see `open_images`. The array named as one of `SAMPLES`, else the first, has them.
 
-    axes: by default `default_axes`. An array named as one of `LABELS` has the class of each, an integer from 0 on. What was taken
+    axes: by default `default_axes`. An array of integers named as one of `LABELS` has the class of each, from 0 on. What was taken
     is a line of `warnings`. Raises DataError for a damaged file and for arrays that do not fit, ValueError for a size other than
     the array's, unless it holds bytes of grey or RGB images, and for other axes than it has.
     """
@@ -45,6 +45,8 @@ def open_array(
         raise DataError(f"{printable(path)}: {name or 'the array'} is {text}; expected one of {', '.join(AXES)}, none of them 0")
     pixels = to_samples(array, found)
     labels, classes = (None, ()) if label_name is None else _labels(path, label_name, len(pixels))
+    if labels is None:
+        label_name = None
     if size is not None and tuple(pixels.shape[2:]) != size:
         if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3):
             raise ValueError(f"size is for images of 8 bits: {printable(path)} holds {text}, which keep their size")
@@ -57,12 +59,15 @@ def open_array(
     return Images(pixels, labels, classes, printable(path.stem), warnings=tuple(lines))
 
 
-def _labels(path: Path, name: str, count: int) -> tuple[Tensor, tuple[str, ...]]:
+def _labels(path: Path, name: str, count: int) -> tuple[Tensor | None, tuple[str, ...]]:
+    """The labels and classes; none where the array has floats, which are no classes."""
     values = read_array(path, name)
+    if values.is_floating_point():
+        return None, ()
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     where = f"{printable(path)}: {name}"
-    if values.is_floating_point() or values.shape != (count,):
+    if values.shape != (count,):
         found = f"{' x '.join(map(str, values.shape))} of {str(values.dtype).removeprefix('torch.')}"
         raise DataError(f"{where}: expected {count} integers, the class of each sample; found {found}")
     labels = values.long()

@@ -85,7 +85,7 @@ def open_packed(folder: Path, listing: Listing, name: str) -> Pack:
     good = [each for each in listing.files if each not in gone]
     warnings = folder_warnings({**listing.left_out, GENERATED: len(index.generated)}, good, listing.generated)
     try:
-        images = Images(pixels, labels, index.classes, name, skipped, warnings)
+        images = Images(pixels, labels, index.classes, name, skipped, warnings, files=tuple(good))
     except ValueError as error:
         raise DataError(f"{folder}: damaged: {error}") from None
     states = file_states(folder, index.classes)

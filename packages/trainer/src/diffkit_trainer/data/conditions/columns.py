@@ -1,0 +1,44 @@
+"""Columns of a table, or arrays of a file, as conditions of the samples."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from diffkit_trainer.data.arrays.array_file import array_names, is_array_file, read_array
+from diffkit_trainer.data.conditions.table import read_table
+from diffkit_trainer.data.images import Images
+from diffkit_trainer.data.statistics import statistics_of
+from diffkit_trainer.errors import DataError
+from diffkit_trainer.files.text import printable
+from diffkit_trainer.options import nearest
+
+__all__ = ["with_columns"]
+
+
+def with_columns(images: Images, table: str | Path, columns: Sequence[str]) -> Images:
+    """The images with a condition of each column: float32 (N, 1) of a table, see `read_table`, or an array (N, ...) of a file.
+
+    The arrays of a .npz or .safetensors file are in the order of the samples, and stay in the file as `open_images` leaves them.
+    Raises ValueError for a column that the table does not have, DataError for anything wrong with its values.
+    """
+    path = Path(table)
+    if is_array_file(path):
+        found = {column: _array(path, column, len(images)) for column in columns}
+    else:
+        numbers = read_table(path, columns, images.files, len(images))
+        found = {column: torch.tensor(values).unsqueeze(1) for column, values in numbers.items()}
+    return replace(images, conditions={**images.conditions, **found})
+
+
+def _array(path: Path, column: str, count: int) -> torch.Tensor:
+    names = array_names(path)
+    if column not in names:
+        raise ValueError(f"{printable(path)} has no array {column!r:.60}: {nearest(column, names, 'arrays')}")
+    array = read_array(path, column)
+    if array.shape[:1] != (count,) or not array.numel():
+        shape = " x ".join(map(str, array.shape)) or "one number"
+        raise DataError(f"{printable(path)}: {column} is {shape}; expected {count} rows, one for each sample")
+    statistics_of(array.reshape(count, -1) if array.ndim == 1 else array, f"{printable(path)}: {column}")  # refuses NaN
+    return array
