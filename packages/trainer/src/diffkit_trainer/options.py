@@ -154,7 +154,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "data"
     class_dropout: Annotated[
         Fraction | None,
-        Help("Fraction of the labels to drop, for guidance; none: no classes. Default: 0.1 where the data has classes."),
+        Help("Fraction of the classes and conditions to drop, for guidance; none: no classes. Default: 0.1 where there are any."),
     ] = None
     flip: Annotated[bool, Help("Random horizontal flips (of the last axis), with probability 0.5.")] = False
     batch_size: Annotated[UpTo65536, Help("Images per update, over all processes. Default: the preset's.")] = 64

@@ -24,7 +24,7 @@ def test_a_batch_has_the_same_numbers_in_every_version():
     assert batch.t.flatten().tolist() == pytest.approx([0.8763401, 0.5800858, 0.5216464, 0.9893402, 0.3200434, 0.2157787])
     assert batch.eps[0].flatten().tolist() == pytest.approx([1.6755315, 0.6683704, -0.006006, -2.3288679], abs=1e-6)
     assert batch.flipped.tolist() == [True, False, False, False, False, False]
-    assert batch.label_dropped.tolist() == [False, False, True, True, False, False]
+    assert batch.dropped.tolist() == [False, False, True, True, False, False]
 
 
 def test_times_flips_labels_and_order_have_separate_generators():
@@ -32,27 +32,27 @@ def test_times_flips_labels_and_order_have_separate_generators():
     assert torch.equal(batch.t, torch.rand((6, 1, 1, 1), generator=noise))
     assert torch.equal(batch.eps, torch.randn((6, 1, 2, 2), generator=noise))
     assert torch.equal(batch.flipped, torch.rand(6, generator=generator(0, "flip", 9)) < 0.5)
-    assert torch.equal(batch.label_dropped, torch.rand(6, generator=generator(0, "label", 9)) < 0.3)
+    assert torch.equal(batch.dropped, torch.rand(6, generator=generator(0, "label", 9)) < 0.3)
     assert torch.equal(batch.indices, batch_indices(0, 9, 6, 10))
 
 
 def test_without_flip_and_dropout_there_are_no_such_choices():
     batch = random_batch(SPEC._replace(flip=False, class_dropout=0.0), 0)
-    assert (batch.flipped, batch.label_dropped) == (None, None)
-    assert random_batch(SPEC._replace(class_dropout=1.0), 0).label_dropped.all()
+    assert (batch.flipped, batch.dropped) == (None, None)
+    assert random_batch(SPEC._replace(class_dropout=1.0), 0).dropped.all()
 
 
 def test_flip_and_class_dropout_leave_times_noise_and_order_unchanged():
     bare = random_batch(BatchSpec(0, 8, 50, (1, 2, 2)), 3)
     more = random_batch(BatchSpec(0, 8, 50, (1, 2, 2), flip=True, class_dropout=0.5), 3)
     assert all(torch.equal(bare[k], more[k]) for k in range(3))
-    assert (bare.flipped, bare.label_dropped) == (None, None)
+    assert (bare.flipped, bare.dropped) == (None, None)
 
 
 def test_a_label_is_kept_where_its_random_number_equals_the_probability():
     number = torch.rand(4, generator=generator(2, "label", 5))[1].item()
     batch = random_batch(BatchSpec(seed=2, batch_size=4, images=10, shape=(1, 1, 1), class_dropout=number), 5)
-    assert not batch.label_dropped[1]
+    assert not batch.dropped[1]
 
 
 def test_a_batch_is_the_same_under_any_default_device():

@@ -24,7 +24,7 @@ def test_images_are_flipped_from_left_to_right_and_labels_dropped_to_the_number_
     seen = data.normalisation.to_pixels(x0).squeeze(1).tolist()
     assert seen == [[[6, 7, 8], [9, 10, 11]], [[2, 1, 0], [5, 4, 3]], [[8, 7, 6], [11, 10, 9]]]
     assert labels.tolist() == [2, 1, 0]
-    unchanged, _, labels = data.tensors(batch._replace(flipped=None, label_dropped=None))
+    unchanged, _, labels = data.tensors(batch._replace(flipped=None, dropped=None))
     assert data.normalisation.to_pixels(unchanged)[:, 0, 0].tolist() == [[6, 7, 8], [0, 1, 2], [6, 7, 8]]
     assert labels.tolist() == [0, 1, 0]
 

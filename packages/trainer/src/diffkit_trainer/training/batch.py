@@ -18,7 +18,7 @@ BLOCK = 2**24
 
 
 class BatchSpec(NamedTuple):
-    """What the random choices of a global batch depend on. times: see `sample_times`. class_dropout: None without labels."""
+    """What the random choices of a global batch depend on. times: see `sample_times`. class_dropout: None without classes."""
 
     seed: int
     batch_size: int
@@ -38,15 +38,15 @@ class BatchSpec(NamedTuple):
 class RandomBatch(NamedTuple):
     """The random choices of b samples.
 
-    indices: of the images, (b,). t: (b, 1, ...), with the axes of eps. eps: noise, (b, C, *space). flipped, label_dropped: bool,
-    (b,); None where the options flip no image or drop no label.
+    indices: of the images, (b,). t: (b, 1, ...), with the axes of eps. eps: noise, (b, C, *space). flipped, dropped (the class
+    and the conditions): bool, (b,); None where the options flip or drop nothing.
     """
 
     indices: Tensor
     t: Tensor
     eps: Tensor
     flipped: Tensor | None
-    label_dropped: Tensor | None
+    dropped: Tensor | None
 
     def part(self, start: int, stop: int) -> "RandomBatch":
         """The samples start ... stop - 1."""
@@ -58,9 +58,9 @@ def random_batch(
 ) -> RandomBatch:
     """The random choices of a step (0, 1, ...) for positions start ... stop - 1 of the global batch (default: all).
 
-    They depend on seed, step, position and the type of device alone. Flips, labels and the data order each have a generator;
-    times and noise share one. An option therefore changes only its own choices. Noise is generated in blocks: only those of
-    these positions.
+    They depend on seed, step, position and the type of device alone. Flips, dropped conditions and the data order each have a
+    generator; times and noise share one. An option therefore changes only its own choices. Noise is generated in blocks: only
+    those of these positions.
 
     >>> spec = BatchSpec(seed=0, batch_size=4, images=10, shape=(1, 2, 2))
     >>> one, again, next_step = random_batch(spec, 7), random_batch(spec, 7), random_batch(spec, 8)
@@ -75,14 +75,14 @@ def random_batch(
     t = sample_times(spec.times, (size, *(1,) * len(spec.shape)), generator=noise)
     index = batch_indices(seed, step, size, spec.images)
     flipped = _chance(spec.flip * 0.5, seed, "flip", step, size)
-    label_dropped = _chance(spec.class_dropout, seed, "label", step, size)
+    dropped = _chance(spec.class_dropout, seed, "label", step, size)
     one = slice(start, stop)
     return RandomBatch(
         index[one],
         t[one],
         _noise(spec, step, noise, start, stop),
         None if flipped is None else flipped[one],
-        None if label_dropped is None else label_dropped[one],
+        None if dropped is None else dropped[one],
     )
 
 

@@ -1,7 +1,7 @@
 """The training loop, as a generator."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -54,9 +54,9 @@ class Trainer:
     """Trains a network to denoise images: the network, its average, the optimiser, and the position in the data.
 
     model: called as model(x_t, c), see `losses`. images: see `open_images`, or samples of any shape, see `Images`. options: see
-    `Options`; `changes` are options by name, as in Trainer(model, images, schedule, lr=1e-4). normalisation: by default that of
-    the images, by the option `normalise`; for a network that was trained on others, theirs. world: the processes that train
-    together, see `process_group`.
+    `Options`; `changes` are options by name, as in Trainer(model, images, schedule, lr=1e-4). normalisation,
+    condition_normalisations: by default those of the images, by the option `normalise`, and of their conditions; for a network
+    that was trained on others, theirs. world: the processes that train together, see `process_group`.
 
     Every random number is a function of seed, step and the position in the global batch. On a CPU, a resumed trainer therefore
     reaches the same weights, bit for bit, as one that never stopped (with the same number of threads and processes, and torch
@@ -64,8 +64,9 @@ class Trainer:
     the same samples. Two things depend on the split: the masks of dropout, and batch norm, whose statistics are those of a part
     (those of process 0 are kept).
 
-    With class_dropout the network is called with class_labels=; that fraction of the labels is replaced by the null class, whose
-    label is the number of classes. A network may have a method output_scale(c) -> (B,), as `diffkit_unet.LinearPreconditioner`
+    The network is called with the images' conditions by name, each (b, ...) of mean 0 and variance 1, and with class_dropout also
+    with class_labels=. That fraction of the samples has neither: the label is that of the null class, the number of classes, and
+    the conditions are NaN. A network may have a method output_scale(c) -> (B,), as `diffkit_unet.LinearPreconditioner`
     has: errors are divided by it, unless the options have a weighting. fp16 has a loss scale. shard is for a network that one
     device cannot hold, see `shard`. Raises ValueError for an option out of its range, for a prediction that is undefined at an
     end of the schedule, and for a network that does not fit the images or a checkpoint; TypeError for an unknown option.
@@ -79,6 +80,7 @@ class Trainer:
         options: Options | None = None,
         *,
         normalisation: Normalisation | None = None,
+        condition_normalisations: Mapping[str, Normalisation] | None = None,
         device: str | torch.device = "cpu",
         world: World = World(),  # noqa: B008  (a tuple: it cannot change)
         **changes: Any,
@@ -103,8 +105,8 @@ class Trainer:
             **{"torch": torch.__version__, "threads": torch.get_num_threads(), "device": self.device.type},
             **{"processes": world.size} | {name: getattr(options, name) for name in ROUNDING},
         }
-        self._data = TrainingData.of(images, options, self.device, normalisation)
-        self.normalisation = self._data.normalisation
+        self._data = TrainingData.of(images, options, self.device, normalisation, condition_normalisations)
+        self.normalisation, self.condition_normalisations = self._data.normalisation, self._data.condition_normalisations
         self._buffers = Buffers(self.model)
         self._output_scale = getattr(self.model, "output_scale", None)
 
@@ -170,7 +172,9 @@ class Trainer:
     def _losses(self, part: RandomBatch) -> Tensor:
         """Each sample's loss, (b,), with a graph."""
         options, (x0, eps, labels) = self.options, self._data.tensors(part)
-        class_kwargs: dict[str, Any] = {} if options.class_dropout is None else {"class_labels": labels}
+        given: dict[str, Any] = self._data.conditions_of(part)
+        if labels is not None and options.class_dropout is not None:
+            given["class_labels"] = labels
         with torch.autocast(self.device.type, PRECISIONS[options.precision], enabled=options.precision != "fp32"):
             return losses(
                 self._network,
@@ -184,7 +188,7 @@ class Trainer:
                 weighting=options.weighting,
                 gamma=options.gamma,
                 scale=self._output_scale,
-                **class_kwargs,
+                **given,
             )
 
 

@@ -29,33 +29,47 @@ class TrainingData(NamedTuple):
 
     @classmethod
     def of(
-        cls, images: Images, options: Options, device: torch.device, normalisation: Normalisation | None = None
+        cls,
+        images: Images,
+        options: Options,
+        device: torch.device,
+        normalisation: Normalisation | None = None,
+        condition_normalisations: Mapping[str, Normalisation] | None = None,
     ) -> "TrainingData":
-        """The images of a training run; the pixels are on the device where they fit. normalisation: by default the options'."""
+        """The images of a training run; the pixels are on the device where they fit.
+
+        normalisation: by default the options'. condition_normalisations: by default those of `Normalisation.of_conditions`.
+        """
         normalisation = normalisation or Normalisation.of(images, options.normalise)
         memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
         pixels, *given = (place_dataset(each, device) for each in (images.pixels, *images.conditions.values()))
         conditions = dict(zip(images.conditions, given, strict=True))
         return cls(
             *(pixels, images.labels, normalisation, len(images.classes), device, memory_format),
-            *(conditions, Normalisation.of_conditions(images)),
+            *(conditions, condition_normalisations or Normalisation.of_conditions(images)),
         )
 
     def tensors(self, part: RandomBatch) -> tuple[Tensor, Tensor, Tensor | None]:
         """x0 and noise (b, C, *space), and labels (b,); a dropped label is the number of classes."""
         x0 = self._flipped(self._normalised(self.pixels, self.normalisation, part), part)
         labels = None if self.labels is None else self.labels[part.indices]
-        if labels is not None and part.label_dropped is not None:
-            labels = labels.masked_fill(part.label_dropped, self.classes)
+        if labels is not None and part.dropped is not None:
+            labels = labels.masked_fill(part.dropped, self.classes)
         x0, eps = (each.contiguous(memory_format=self.memory_format) for each in (x0, part.eps))
         return x0, eps, None if labels is None else to_device(labels, self.device)
 
     def conditions_of(self, part: RandomBatch) -> dict[str, Tensor]:
-        """The conditions by name, float32 (b, ...), with mean 0 and variance 1; those of x0's space are flipped with x0."""
+        """The conditions by name, float32 (b, ...), with mean 0 and variance 1; NaN where they are dropped.
+
+        Those of x0's space are flipped with x0.
+        """
         found = {}
         for name, each in self.conditions.items():
             x = self._normalised(each, self.condition_normalisations[name], part)
-            found[name] = self._flipped(x, part) if each.ndim == self.pixels.ndim else x
+            x = self._flipped(x, part) if each.ndim == self.pixels.ndim else x
+            if part.dropped is not None:
+                x = x.masked_fill(_column(part.dropped, x), torch.nan)
+            found[name] = x
         return found
 
     def _normalised(self, values: Tensor, normalisation: Normalisation, part: RandomBatch) -> Tensor:
@@ -64,4 +78,9 @@ class TrainingData(NamedTuple):
     def _flipped(self, x: Tensor, part: RandomBatch) -> Tensor:
         if part.flipped is None:
             return x
-        return torch.where(to_device(part.flipped, self.device).reshape(-1, *(1,) * (x.ndim - 1)), x.flip(-1), x)
+        return torch.where(_column(part.flipped, x), x.flip(-1), x)
+
+
+def _column(chosen: Tensor, x: Tensor) -> Tensor:
+    """A bool for each sample, (b,), as (b, 1, ...) on x's device."""
+    return to_device(chosen, x.device).reshape(-1, *(1,) * (x.ndim - 1))

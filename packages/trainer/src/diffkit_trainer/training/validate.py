@@ -1,5 +1,6 @@
 """Checks before the first step: the options against each other, the schedule, the images and the network."""
 
+import inspect
 from typing import Any
 
 import torch
@@ -20,8 +21,8 @@ def validate_options(options: Options, schedule: Schedule, images: Images, proce
     """
     if options.batch_size < processes:
         raise ValueError(f"batch_size must be at least the number of processes, {processes}; got {options.batch_size}")
-    if options.class_dropout is not None and images.labels is None:
-        raise ValueError("class_dropout needs images with classes: a subfolder for each, or labels in an IDX file")
+    if options.class_dropout is not None and images.labels is None and not images.conditions:
+        raise ValueError("class_dropout needs images with classes (a subfolder for each, or labels in an IDX file) or conditions")
     if options.channels_last and len(images.shape) != 3:
         raise ValueError(f"channels_last is for images (C, H, W), got samples {images.shape}: leave it out")
     if options.compile and options.shard:
@@ -43,10 +44,12 @@ def validate_network(model: nn.Module, images: Images, options: Options) -> None
     """Raises ValueError for a network that cannot be trained, or that no checkpoint could store.
 
     The network's attribute `condition`, where it has one, must be that of the trainer, and its `num_classes` the number of the
-    images' classes. That number is the label of the null class, unless `null_class` is False.
+    images' classes. That number is the label of the null class, unless `null_class` is False. It must take the arguments that it
+    will be called with.
     """
     _validate_condition(getattr(model, "condition", None), options.condition)
-    _validate_classes(model, images, options.class_dropout)
+    _validate_classes(model, images, None if images.labels is None else options.class_dropout)
+    _validate_arguments(model, images, options)
     _validate_tensors(model)
 
 
@@ -59,6 +62,25 @@ def validate_preconditioner(model: nn.Module, options: Options, schedule: Schedu
         own = getattr(model, name, found)
         if own != found:
             raise ValueError(f"{name} must be the network's own, {own!r}; got {found!r}")
+
+
+def _validate_arguments(model: nn.Module, images: Images, options: Options) -> None:
+    """Raises ValueError where `forward` does not take the arguments of `Trainer`, or the vectors and maps are not the images'."""
+    labels = ["class_labels"] if images.labels is not None and options.class_dropout is not None else []
+    names = [*labels, *images.conditions]
+    if not names:
+        return
+    try:
+        inspect.signature(model.forward).bind(None, None, **dict.fromkeys(names))
+    except TypeError as error:
+        called = ", ".join(["x", "condition", *(f"{name}=" for name in names)])
+        raise ValueError(f"the network must be callable as network({called}): {error}") from None
+    expected = {name: 1 if each.ndim == 1 else each.shape[1] for name, each in images.conditions.items()}
+    of_space = {name for name, each in images.conditions.items() if each.ndim == images.pixels.ndim}
+    for kind, own in (("vectors", expected.keys() - of_space), ("maps", of_space)):
+        found, wanted = getattr(model, kind, None), {name: expected[name] for name in expected if name in own}
+        if found is not None and found != wanted:
+            raise ValueError(f"the network's {kind} must be those of the images, {wanted}; got {found}")
 
 
 def _validate_condition(own: Any, given: str) -> None:
