@@ -5,6 +5,7 @@ import json
 import shutil
 import struct
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -116,3 +117,21 @@ def test_an_invalid_command_is_refused_in_one_line(tmp_path, monkeypatch, diffki
     ended, _, said = diffkit("doctor", *arguments)
     assert message in one_line(said)
     assert ended == code
+
+
+def test_doctor_reports_arrays(tmp_path, diffkit, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = np.arange(4 * 2 * 9, dtype=np.float32).reshape(4, 2, 9)
+    values[3] = values[1]
+    np.savez("speech.npz", x=values, y=np.array([0, 0, 1, 1]))
+    code, out, _ = diffkit("doctor", "speech.npz", "--json")
+    found = json.loads(out)
+    assert (code, found["images"], found["sizes"], found["modes"]) == (0, 4, [{"length": 9, "images": 4}], {"2 x float32": 4})
+    assert (found["classes"], found["duplicates"], found["small"]) == ({"0": 2, "1": 2}, [["1", "3"]], [])
+    assert found["warnings"] == ["taken: x, 4 x 2 x 9 of float32, axes NCL; labels y"]
+    np.save("bytes.npy", np.zeros((4, 6, 5, 3), np.uint8))
+    assert ["sizes", "5x6", "(4)"] in [line.split() for line in diffkit("doctor", "bytes.npy")[1].splitlines()]
+    values[2, 0, 3] = np.nan
+    np.save("bad.npy", values)
+    code, out, said = diffkit("doctor", "bad.npy")
+    assert (code, out, one_line(said)) == (3, "", "diffkit: bad: NaN or infinity in sample 2: remove them\n")

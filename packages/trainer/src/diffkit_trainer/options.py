@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, inspect
 __all__ = [
     "MAX_STEPS",
     "ROUNDING",
+    "Axes",
     "Help",
     "Option",
     "OptionError",
@@ -55,6 +56,8 @@ Precision: TypeAlias = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"],
     Help("Mixed precision (torch.autocast): fp32, bf16, fp16, or auto, which is bf16 where the device computes it faster."),
 ]
+Axes: TypeAlias = Literal["NL", "NCL", "NLC", "NHW", "NCHW", "NHWC", "NDHW", "NCDHW", "NDHWC"]
+"""Of an array of samples: N samples, C channels, and the space: length L, height H and width W, depth D."""
 
 
 class OptionError(ValueError):
@@ -123,7 +126,7 @@ class Option(NamedTuple):
             value = msgspec.convert(value, self.type)
         except msgspec.ValidationError:
             raise OptionError(self.name, self.expected, shown(value)) from None
-        if self.choices and value not in self.choices:
+        if self.choices and value is not None and value not in self.choices:
             raise OptionError.of_word(self.name, self.choices, value)
         return value
 

@@ -11,14 +11,14 @@ __all__ = ["doctor"]
 
 
 def doctor(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Folder of images or IDX files, or digits.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Folder of images or IDX files, file of arrays, or digits.")],
     size: Annotated[
         Text,
         typer.Option(metavar="N or HxW", help="Size that training will resize to. Default: 64 for a folder of images."),
     ] = None,
     json: Json = False,
 ) -> Work:
-    """Check a folder of images before training on it.
+    """Check images or other data before training on them.
 
     Exit code 3 if training would fail.
     """
@@ -33,7 +33,7 @@ def doctor(
     def work() -> int:
         with counting(f"reading {data}") as on_progress:
             report = inspect_images(data, on_progress=on_progress)
-        width, height = report.images[0].size if report.images else (SIZE, SIZE)  # of an array all have one size
+        width, height = (*report.images[0].size, SIZE)[:2] if report.images else (SIZE, SIZE)  # of an array all have one size
         chosen = given or (SIZE if is_image_folder(data) else (height, width))
         document = as_document(data, report, chosen)
         if json:

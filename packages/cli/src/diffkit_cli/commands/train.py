@@ -35,6 +35,9 @@ def train(
     ] = None,
     batch_size: Annotated[Text, _flag("batch_size")] = None,
     size: Annotated[Text, _flag("size")] = None,
+    table: Annotated[Text, _flag("table")] = None,
+    columns: Annotated[Text, _flag("columns")] = None,
+    given: Annotated[Text, _flag("given")] = None,
     preset: Annotated[Text, _flag("preset")] = None,
     schedule: Annotated[Text, _flag("schedule")] = None,
     prediction: Annotated[Text, _flag("prediction")] = None,
@@ -70,19 +73,19 @@ def train(
         raise UsageError("--json needs --dry-run")
     flags = parse_flags({name: ctx.params[name] for name in ("data", *FLAGS)})
     below, above = read_toml(config) if config else {}, parse_set(settings or [])
-    given = below | parse_classes(classes, below, above) | flags | above
+    options = below | parse_classes(classes, below, above) | flags | above
     seconds = None if time is None else parse_time(time)
     if seconds is not None:
         if (flags | above).get("steps") is not None:
             raise UsageError("--time and --steps contradict each other: leave one of them out")
         if resume:
             raise UsageError("--time is for a new run, a resumed one has its number of steps: give more --steps instead")
-        given.pop("steps", None)
+        options.pop("steps", None)
     if start_from is not None and resume:
         raise UsageError("--from starts a new run, --resume continues one: leave one of them out")
-    if start_from is not None and given.get("data") is None:
+    if start_from is not None and options.get("data") is None:
         raise UsageError("--from needs DATA: the images to fine-tune the network on")
     from diffkit_cli.training.session import run_training
 
-    run = partial(run_training, given, out, resuming=resume, start_from=start_from, seconds=seconds)
+    run = partial(run_training, options, out, resuming=resume, start_from=start_from, seconds=seconds)
     return partial(run, skip_bad=skip_bad, dry=dry_run, as_json=json)

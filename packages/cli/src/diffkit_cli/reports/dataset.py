@@ -16,6 +16,8 @@ SMALL_DATASET = 500
 MIN_KEPT = 0.5
 """The part of an image up to which so much is cropped that it is said."""
 UNEVEN = 10
+SIDES = {1: ("length",), 2: ("width", "height"), 3: ("width", "height", "depth")}
+"""Of a sample, by their number."""
 
 
 def as_document(data: str, report: DatasetReport, size: Size) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def as_document(data: str, report: DatasetReport, size: Size) -> dict[str, Any]:
     sides = Counter(image.size for image in images)
     return {
         **{"data": data, "images": len(images), "trains": bool(images) and not report.bad},
-        "sizes": [{"width": w, "height": h, "images": count} for (w, h), count in sides.most_common()],
+        "sizes": [dict(zip(SIDES[len(size)], size, strict=True)) | {"images": count} for size, count in sides.most_common()],
         "modes": dict(Counter(image.mode for image in images).most_common()),
         "classes": dict(sorted(Counter(image.label for image in images if image.label is not None).items())),
         **{"left_out": dict(report.left_out), "warnings": list(report.warnings)},
@@ -74,7 +76,7 @@ def suggestions(report: DatasetReport, size: Size) -> list[str]:
 def print_document(document: dict[str, Any], size: Size) -> None:
     """Print what `as_document` gives as a table."""
     found_table = table("", "")
-    sizes = [f"{side['width']}x{side['height']} ({side['images']})" for side in document["sizes"]]
+    sizes = [f"{'x'.join(str(side[name]) for name in side if name != 'images')} ({side['images']})" for side in document["sizes"]]
     rows = {
         "images": str(document["images"]),
         "sizes": listed(sizes),
@@ -95,13 +97,17 @@ def print_document(document: dict[str, Any], size: Size) -> None:
 
 
 def _scale(image: ImageReport, size: Size) -> Fraction:
-    """By how much an image is reduced at most to this size: below 1 it is enlarged."""
+    """By how much an image is reduced at most to this size: below 1 it is enlarged. Other samples keep their size."""
+    if len(image.size) != 2:
+        return Fraction(1)
     height, width = height_and_width(size)
     return min(Fraction(image.size[0], width), Fraction(image.size[1], height))
 
 
 def _kept(image: ImageReport, size: Size) -> float:
     """The part of an image that is left when it is cropped to the proportions of this size."""
+    if len(image.size) != 2:
+        return 1
     height, width = height_and_width(size)
     one, other = image.size[0] * height, image.size[1] * width
     return min(one, other) / max(one, other)

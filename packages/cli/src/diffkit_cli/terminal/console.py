@@ -23,6 +23,7 @@ __all__ = [
     "command",
     "console",
     "dimensions",
+    "extent",
     "listed",
     "plural",
     "results",
@@ -133,6 +134,17 @@ def dimensions(width: int, height: int) -> str:
     ('8x8', '64x48 (width x height)')
     """
     return f"{width}x{height}{'' if width == height else ' (width x height)'}"
+
+
+def extent(space: Sequence[int]) -> str:
+    """The size of the space of a sample, (L), (H, W) or (D, H, W).
+
+    >>> extent([100]), extent([8, 8]), extent([4, 8, 9])
+    ('length 100', '8x8', '4x8x9 (depth x height x width)')
+    """
+    if len(space) == 2:
+        return dimensions(space[1], space[0])
+    return f"length {space[0]}" if len(space) == 1 else f"{'x'.join(map(str, space))} (depth x height x width)"
 
 
 def command(*words: object) -> str:

@@ -93,6 +93,7 @@ def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any], 
     images = trainer.images
     training = {name: value for name, value in msgspec.to_builtins(options).items() if name in OPTIONS}
     source = training.pop("data")
+    training |= {name: str(Path(training[name]).resolve()) for name in ("table", "given") if training[name] is not None}
     return RunConfig(
         data=Data(
             source=source if source == "digits" else str(Path(source).resolve()),

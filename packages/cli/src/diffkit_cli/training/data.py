@@ -1,45 +1,61 @@
-"""The images of a training run, read with progress."""
+"""The samples of a training run with their conditions, read with progress."""
 
 from pathlib import Path
 
 from diffkit_trainer import Images, open_images, pack
-from diffkit_trainer.data import Size, source_kind
+from diffkit_trainer.data import Size, source_kind, with_columns, with_given
 from diffkit_trainer.files import printable
+from diffkit_trainer.options import Axes
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.terminal.console import console, dimensions, plural, warn
+from diffkit_cli.terminal.console import console, extent, listed, plural, warn
 from diffkit_cli.terminal.progress import counting
+from diffkit_cli.training.options import OPTIONS, Given
 
-__all__ = ["SIZE", "is_image_folder", "open_data", "require_apart"]
+__all__ = ["DATA_OPTIONS", "SIZE", "is_image_folder", "open_data", "require_apart", "sample_count"]
 
 SIZE = 64
 """The default size of a folder of images."""
 
+DATA_OPTIONS = ("data", "size", "axes", "table", "columns", "given", "given_size", "pack")
+"""The options that `open_data` takes."""
 
-def open_data(data: str, size: Size | None, *, packed: bool, skip_bad: bool) -> tuple[Images, Size | None]:
-    """The images of the data, and the size that they were resized to, None where they were not; prints what was left out.
 
-    A folder of images is resized, to `SIZE` by default, and packed; IDX files and the digits keep their size unless one is
-    given. Raises DataError, see `diffkit_trainer.open_images`.
+def open_data(given: Given, *, skip_bad: bool) -> tuple[Images, Size | None]:
+    """The samples of the data, and the size that they were resized to, None where they were not; prints what was left out.
+
+    given: of `DATA_OPTIONS`, None where they were not given. A folder of images is resized, to `SIZE` by default, and packed; IDX
+    files, arrays and the digits keep their size unless one is given. Raises UsageError for columns without a table, DataError as
+    `diffkit_trainer.open_images`, `with_columns` and `with_given` do.
     """
-    folder = is_image_folder(data)
-    size = size or (SIZE if folder else None)
-    with counting(f"reading {data}") as on_progress:
-        if folder and packed:
-            images = pack(data, size or SIZE, skip_bad=skip_bad, on_progress=on_progress)
-        else:
-            images = open_images(data, size, skip_bad=skip_bad, on_progress=on_progress)
-    for path, reason in images.skipped:
-        warn(f"left out {printable(path)}: {reason}")
-    channels, height, width = images.shape
-    console.print(f"{plural(len(images), 'image')} of {dimensions(width, height)}, {plural(channels, 'channel')}, from {data}")
-    for warning in images.warnings:
-        console.print(warning)
+    data, packed = given.get("data") or "digits", given.get("pack")
+    packed = OPTIONS["pack"].default if packed is None else packed
+    table, columns, pairs = (given.get(name) for name in ("table", "columns", "given"))
+    if table and not columns:
+        raise UsageError(f"--table needs --columns: the columns of {table} to condition the network on, such as age,weight")
+    if columns and not table and source_kind(data) != "array":
+        raise UsageError("--columns needs --table: a table with a row for each file of DATA")
+    images, size = _open(data, given.get("size"), packed=packed, skip_bad=skip_bad, axes=given.get("axes"))
+    if columns:
+        images = with_columns(images, table or data, columns)
+        console.print(f"conditions: {listed(columns)}, from {table or data}")
+    if pairs:
+        own = images.shape[1:] if is_image_folder(pairs) and len(images.shape) == 3 else None
+        other, _ = _open(pairs, given.get("given_size") or own, packed=packed, skip_bad=skip_bad, axes=given.get("axes"))
+        before = len(images.warnings)
+        images = with_given(images, other, skip_bad=skip_bad)
+        for warning in images.warnings[before:]:
+            console.print(warning)
     return images, size
 
 
+def sample_count(images: Images) -> str:
+    """The number of samples and their size, such as "10 images of 8x8"."""
+    return f"{plural(len(images), 'image' if len(images.shape) == 3 else 'sample')} of {extent(images.shape[1:])}"
+
+
 def is_image_folder(data: str) -> bool:
-    """Whether the data is a folder of image files, which are of any size; not IDX files, not the digits."""
+    """Whether the data is a folder of image files, which are of any size; not IDX files, not arrays, not the digits."""
     return source_kind(data) == "folder"
 
 
@@ -47,3 +63,19 @@ def require_apart(run: Path, data: str) -> None:
     """Raises UsageError for a run folder that is the folder of the data: its files would be among the images."""
     if is_image_folder(data) and run.resolve() == Path(data).resolve():
         raise UsageError(f"--out {run} is the folder of the images: give another --out, or leave it out")
+
+
+def _open(data: str, size: Size | None, *, packed: bool, skip_bad: bool, axes: Axes | None) -> tuple[Images, Size | None]:
+    folder = is_image_folder(data)
+    size = size or (SIZE if folder else None)
+    with counting(f"reading {data}") as on_progress:
+        if folder and packed and axes is None:
+            images = pack(data, size or SIZE, skip_bad=skip_bad, on_progress=on_progress)
+        else:
+            images = open_images(data, size, skip_bad=skip_bad, on_progress=on_progress, axes=axes)
+    for path, reason in images.skipped:
+        warn(f"left out {printable(path)}: {reason}")
+    console.print(f"{sample_count(images)}, {plural(images.shape[0], 'channel')}, from {data}")
+    for warning in images.warnings:
+        console.print(warning)
+    return images, size

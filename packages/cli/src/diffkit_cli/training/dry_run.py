@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 from diffkit_trainer import CostEstimate, Trainer, estimate_cost
 
-from diffkit_cli.terminal.console import answer, console, dimensions, plural, write
+from diffkit_cli.terminal.console import answer, console, plural, write
 from diffkit_cli.terminal.progress import duration
+from diffkit_cli.training.data import sample_count
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 from diffkit_cli.training.parse import to_toml
 
@@ -30,14 +31,15 @@ def dry_run(options: TrainOptions, trainer: Trainer, *, as_json: bool) -> None:
     if as_json:
         answer(document)
         return
-    _, height, width = trainer.images.shape
-    images = f"{plural(len(trainer.images), 'image')} of {dimensions(width, height)}"
+    images = sample_count(trainer.images)
     state = sum(document["memory"][part] for part in ("weights", "gradients", "moments", "average"))
     peak = f"; {_megabytes(found.peak)} at most, {document['memory']['peak_is']}" if found.peak is not None else ""
     per_epoch = document["steps_per_epoch"]
     epochs = f"an epoch {per_epoch:.1f} steps, {plural(steps, 'step')} are {steps / per_epoch:.1f} epochs"
     measured = f"measured: {plural(found.updates, 'step')} after a first one, without previews and checkpoints"
+    given = [f"{name} {'x'.join(map(str, each.shape[1:])) or 1}" for name, each in trainer.images.conditions.items()]
     lines = [
+        *([f"conditions: {', '.join(given)}"] if given else []),
         f"{images}; a step is {options.batch_size} of them, {epochs}",
         f"network: {document['parameters']:,} parameters",
         f"memory: {_megabytes(state)} of weights, gradients, the optimiser's moments and the average{peak}",
@@ -53,6 +55,7 @@ def _document(options: TrainOptions, trainer: Trainer, found: CostEstimate, star
         "config": {name: value for name, value in msgspec.to_builtins(options).items() if name in OPTIONS},
         "images": len(trainer.images),
         "shape": list(trainer.images.shape),
+        "conditions": {name: list(each.shape[1:]) for name, each in trainer.images.conditions.items()},
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "memory": memory | {"peak_is": where},
         "steps_per_epoch": len(trainer.images) / options.batch_size,

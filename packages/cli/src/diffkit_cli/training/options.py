@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 from diffkit_schedules import SCHEDULES
 from diffkit_trainer import LOGGERS
-from diffkit_trainer.options import Help, Option, OptionError, Options, PositiveInt, Precision, nearest, options_of
+from diffkit_trainer.options import Axes, Help, Option, OptionError, Options, PositiveInt, Precision, nearest, options_of
 from msgspec import Meta
 
 from diffkit_cli.errors import UsageError, flag
@@ -39,10 +39,25 @@ HeightAndWidth: TypeAlias = Annotated[tuple[Side, ...], Meta(min_length=2, max_l
 class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of a run, resolved: what `resolve` makes of those that were given. Raises OptionError, see `Options`."""
 
-    data: Annotated[str, Help("Folder of images or IDX files. Default: the bundled digits.")] = "digits"
+    data: Annotated[str, Help("Folder of images or IDX files; .npy, .npz or .safetensors file. Default: the bundled digits.")] = (
+        "digits"
+    )
     size: Annotated[
         Side | HeightAndWidth | None,
         Help("Crop about the centre and resize to NxN or HxW. Default: 64 for a folder; IDX files as they are."),
+    ] = None
+    axes: Annotated[
+        Axes | None, Help("Axes of an array. Default: by their number; an axis of up to 4 is the channels. One of:")
+    ] = None
+    table: Annotated[str | None, Help("Table (CSV) or file of arrays with what --columns names. Default: DATA itself.")] = None
+    columns: Annotated[
+        tuple[str, ...], Help("Columns of the table to condition the network on, such as age,weight; numbers. Rows by file name.")
+    ] = ()
+    given: Annotated[
+        str | None, Help("Images to condition the network on, such as low resolution, paired with DATA by name.")
+    ] = None
+    given_size: Annotated[
+        Side | HeightAndWidth | None, Help("Size of the images of --given, NxN or HxW. Default: that of DATA.")
     ] = None
     preset: Annotated[str, Help("Network and its recipe. Default: by the size of the images. One of:")] = "images-64"
     linear: Annotated[
@@ -66,17 +81,35 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 OPTIONS: Mapping[str, Option] = {name: option for name, option in options_of(TrainOptions).items() if name != "condition"}
 """By name; the condition is the network's own."""
 
-FLAGS = ("size", "steps", "batch_size", "preset", "schedule", "prediction", "lr", "ema", "seed", "device")
+FLAGS = (
+    *("size", "table", "columns", "given", "steps", "batch_size", "preset", "schedule", "prediction", "lr", "ema", "seed"),
+    "device",
+)
 """The options that have a flag; any other is given by --set."""
 
 RESUMABLE = (
-    *("data", "steps", "device", "process_timeout", "pack", "log_to", "accumulate", "compile", "channels_last", "shard"),
+    *(
+        "data",
+        "table",
+        "given",
+        "steps",
+        "device",
+        "process_timeout",
+        "pack",
+        "log_to",
+        "accumulate",
+        "compile",
+        "channels_last",
+        "shard",
+    ),
     *("log_every", "sample_every", "save_every", "save_minutes", "keep", "keep_every"),
 )
 """The options that may change when a run is resumed: those that change its result by rounding at most."""
 
 CHANGEABLE = ("lr", "decay_steps")
 """The options that may change too, though they change the result: config.json records from which step on."""
+
+SIZES = ("size", "given_size")
 
 REGISTERED: Mapping[str, Collection[str]] = {"preset": PRESETS, "schedule": SCHEDULE_NAMES, "log_to": LOGGERS}
 """The options whose words other distributions may add to."""
@@ -97,7 +130,7 @@ def check(name: str, value: Any, *, where: str) -> Any:
     if isinstance(value, str) and value not in words and value.replace("-", "_") in words:
         value = value.replace("-", "_")
     try:
-        value = OPTIONS[name].check(_size(value) if name == "size" else value)
+        value = OPTIONS[name].check(_size(value) if name in SIZES else value)
         found = value if isinstance(value, tuple) else (value,)
         if name in REGISTERED and not set(found) <= set(words):
             raise OptionError.of_word(name, words, found[0] if len(found) == 1 else value)

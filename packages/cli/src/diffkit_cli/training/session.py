@@ -19,12 +19,12 @@ from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import command, console, plural, warn
 from diffkit_cli.terminal.signals import caught_signals, left_to_the_system
 from diffkit_cli.training.build import build_trainer, config_of, network_config_of
-from diffkit_cli.training.data import open_data, require_apart
+from diffkit_cli.training.data import DATA_OPTIONS, open_data, require_apart
 from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.duration import steps_until
 from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory_check import require_training_memory
-from diffkit_cli.training.options import OPTIONS, Given, TrainOptions
+from diffkit_cli.training.options import Given, TrainOptions
 from diffkit_cli.training.start.classes import print_classes, with_classes
 from diffkit_cli.training.start.fine_tune import Source, open_source
 from diffkit_cli.training.start.folder import default_out, enter_new, refuse_run_as_data, require_new
@@ -34,7 +34,7 @@ from diffkit_cli.training.summary import print_summary
 
 __all__ = ["run_training"]
 
-EARLY = ("data", "size", "pack", "device")
+EARLY = (*DATA_OPTIONS, "device")
 """The options that are needed before the images are read."""
 
 
@@ -131,9 +131,9 @@ def _new_options(given: Given, source: Source | None, images: Images, size: Size
 
 
 def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[Images, Size | None]:
-    data, packed = early["data"] or "digits", OPTIONS["pack"].default if early["pack"] is None else early["pack"]
+    data = early["data"] or "digits"
     try:
-        return open_data(data, early["size"], packed=packed, skip_bad=skip_bad)
+        return open_data(early, skip_bad=skip_bad)
     except DataError as error:
         if resuming and not Path(data).exists():
             error.add_note(f"if the data has moved: {command('train', 'NEW_PLACE', '--resume', '--out', run)}")

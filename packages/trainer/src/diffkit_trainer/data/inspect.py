@@ -28,11 +28,12 @@ __all__ = ["DatasetReport", "ImageReport", "inspect_images"]
 class ImageReport:
     """One image: its name, size, mode in the file, class or None, sha256 of its pixels, and whether it may be transparent.
 
-    size: (width, height) after EXIF rotation.
+    size: (width, height) after EXIF rotation; of a sample of an array its space reversed, (L,), (W, H) or (W, H, D). mode: of
+    such a sample its channels and type.
     """
 
     name: str
-    size: tuple[int, int]
+    size: tuple[int, ...]
     mode: str
     label: str | None
     digest: str
@@ -67,7 +68,8 @@ class DatasetReport:
 def inspect_images(source: str | Path = "digits", *, on_progress: Progress | None = None) -> DatasetReport:
     """A report on every image of a source of `open_images`, at its original size. Files that cannot be read are listed in it.
 
-    on_progress(done, total) is called after every file. Raises DataError if there is no folder, or no image in it.
+    on_progress(done, total) is called after every file. Raises DataError if there is no folder, or no image in it, and for an
+    array whose samples are not all finite.
 
     >>> report = inspect_images("digits")
     >>> len(report.images), report.images[0].size, report.images[0].label, report.bad, report.duplicates()
@@ -116,11 +118,13 @@ def _report_file(root: Path, generated: bool, name: str) -> ImageReport | str:
 def _report_array(source: str | Path) -> DatasetReport:
     """The report on images that are not one file each. They are named by their numbers."""
     images = open_images(source)
-    _, height, width = images.shape
+    images.statistics()  # refuses samples that are not finite
     labels = [None] * len(images) if images.labels is None else [images.classes[i] for i in images.labels.tolist()]
-    mode = "L" if images.shape[0] == 1 else "RGB"
+    channels, *space = images.shape
+    kind = str(images.pixels.dtype).removeprefix("torch.")
+    modes = {1: "L", 3: "RGB"} if kind == "uint8" and len(space) == 2 else {}
+    mode = modes.get(channels, f"{channels} x {kind}")
     digests = (hashlib.sha256(raw_bytes(pixels)).hexdigest() for pixels in images.pixels)
-    names = map(str, range(len(images)))
-    return DatasetReport(
-        [ImageReport(n, (width, height), mode, y, d) for n, y, d in zip(names, labels, digests, strict=True)], []
-    )
+    names, size = map(str, range(len(images))), tuple(reversed(space))
+    reports = [ImageReport(n, size, mode, y, d) for n, y, d in zip(names, labels, digests, strict=True)]
+    return DatasetReport(reports, [], warnings=images.warnings)

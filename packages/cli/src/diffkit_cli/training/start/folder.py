@@ -28,7 +28,8 @@ PREVIEW = re.compile(r"[0-9]{8}\.png")
 
 def default_out(data: str) -> Path:
     """The default run folder: runs/ and the name of the data."""
-    return Path("runs") / (Path(data).resolve().name if data != "digits" else data)
+    path = Path(data).resolve()
+    return Path("runs") / (data if data == "digits" else path.stem if path.is_file() else path.name)
 
 
 def refuse_run_as_data(data: str, *, resuming: bool) -> None:

@@ -1,13 +1,12 @@
 """Which axes of an array are samples, channels and space."""
 
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 from torch import Tensor
 
-__all__ = ["AXES", "Axes", "default_axes", "to_samples"]
+from diffkit_trainer.options import Axes
 
-Axes: TypeAlias = Literal["NL", "NCL", "NLC", "NHW", "NCHW", "NHWC", "NDHW", "NCDHW", "NDHWC"]
-"""N samples, C channels, and the space: length L, height H and width W, depth D. Without C there is one channel."""
+__all__ = ["AXES", "default_axes", "to_samples"]
 
 AXES: tuple[Axes, ...] = get_args(Axes)
 
@@ -37,7 +36,9 @@ def default_axes(shape: tuple[int, ...]) -> Axes | None:
 
 
 def to_samples(array: Tensor, axes: Axes) -> Tensor:
-    """The array as (N, C, *space), without a copy. Raises ValueError for another number of axes.
+    """The array as (N, C, *space), without a copy; without C in the axes it has one channel.
+
+    Raises ValueError for another number of axes.
 
     >>> import torch
     >>> to_samples(torch.zeros(9, 32, 24, 3), "NHWC").shape, to_samples(torch.zeros(9, 100), "NL").shape

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.data.arrays.array_file import array_names, read_array
-from diffkit_trainer.data.arrays.axes import AXES, Axes, default_axes, to_samples
+from diffkit_trainer.data.arrays.axes import AXES, default_axes, to_samples
 from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.data.resize import resized
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable
+from diffkit_trainer.options import Axes
 
 __all__ = ["open_array"]
 
@@ -30,9 +31,9 @@ def open_array(
 ) -> Images:
     """The samples of a file of arrays; see `open_images`. The array named as one of `SAMPLES`, else the first, has them.
 
-    axes: by default `default_axes`. An array of integers named as one of `LABELS` has the class of each, from 0 on. What was taken
-    is a line of `warnings`. Raises DataError for a damaged file and for arrays that do not fit, ValueError for a size other than
-    the array's, unless it holds bytes of grey or RGB images, and for other axes than it has.
+    axes: by default `default_axes`. An array of integers named as one of `LABELS` has the class of each, from 0 on. What was
+    taken is a line of `warnings`. Raises DataError for a damaged file and for arrays that do not fit, ValueError for a size other
+    than the array's, unless it holds bytes of grey or RGB images, and for other axes than it has.
     """
     path = Path(source)
     names = array_names(path)

@@ -18,8 +18,8 @@ def with_given(images: Images, given: Images, *, skip_bad: bool = False) -> Imag
     """The images with the condition "given": for each its pair in another data set.
 
     Files are paired by name, see `match_names`; samples without files by their order. The two may differ in size and channels,
-    not in the number of axes. skip_bad: leave out samples without a pair; otherwise DataError lists them. What has no partner among
-    the images is counted in `warnings`. Raises DataError if the numbers of samples without files differ.
+    not in the number of axes. skip_bad: leave out samples without a pair; otherwise DataError lists them. What has no partner
+    among the images is counted in `warnings`. Raises DataError if the numbers of samples without files differ.
     """
     if len(images.shape) != len(given.shape):
         raise DataError(f"{given.name}: samples {_text(given)}, those of {images.name} are {_text(images)}: the axes differ")
