@@ -19,7 +19,11 @@ from .methods.ddim import ddpm as ddpm
 from .methods.ddim import euler_ancestral as euler_ancestral
 from .methods.dpmpp import dpmpp_2m as dpmpp_2m
 from .methods.dpmpp import dpmpp_2m_sde as dpmpp_2m_sde
+from .methods.dpmpp import dpmpp_3m as dpmpp_3m
+from .methods.dpmpp import dpmpp_3m_sde as dpmpp_3m_sde
 from .methods.heun import heun as heun
+from .methods.unipc import unipc_2 as unipc_2
+from .methods.unipc import unipc_3 as unipc_3
 from .noise import Source as Source
 from .noise import seeded as seeded
 from .not_finite import NotFiniteError as NotFiniteError

@@ -134,7 +134,7 @@ def test_encode(backend, dtype):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("method", "order"), [(dk.ddim, 1), (dk.heun, 2), (dk.dpmpp_2m, 2)])
+@pytest.mark.parametrize(("method", "order"), [(dk.ddim, 1), (dk.heun, 2), (dk.dpmpp_2m, 2), (dk.unipc_3, 3)])
 def test_methods_conform(method, order, backend):
     check_sampler(method, order, like=make(backend, "float64"))
 

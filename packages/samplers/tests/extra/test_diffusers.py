@@ -11,7 +11,7 @@ import diffkit_samplers as dk
 import diffkit_schedules as ds
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, EulerAncestralDiscreteScheduler, UNet2DModel
+from diffusers import DDIMScheduler, DDPMScheduler, EulerAncestralDiscreteScheduler, UNet2DModel, UniPCMultistepScheduler
 
 DIVISORS = [n for n in range(1, 1001) if 1000 % n == 0]
 BETAS = ["linear", "scaled_linear", "squaredcos_cap_v2"]
@@ -26,7 +26,8 @@ def network(x, index):
 
 
 def ours_and_theirs(kind, betas, prediction, **options):
-    theirs = kind(beta_schedule=betas, prediction_type=prediction, clip_sample=False, **options)
+    clipping = {"clip_sample": False} if kind in (DDIMScheduler, DDPMScheduler) else {}
+    theirs = kind(beta_schedule=betas, prediction_type=prediction, **clipping, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         schedule, name = ds.from_diffusers(theirs)
@@ -195,3 +196,17 @@ def test_a_unet_of_diffusers_is_sampled_by_condition_and_prediction_alone():
         for index in theirs.timesteps:
             expected = theirs.step(unet(expected, index).sample, index, expected).prev_sample
     close(dk.ddim(denoise, schedule, x, steps=5), expected, 1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in their set_timesteps
+@pytest.mark.parametrize("betas", BETAS)
+@pytest.mark.parametrize("order", [2, 3])
+def test_unipc_step_by_step(order, betas):
+    options = {"solver_order": order, "lower_order_final": False, "timestep_spacing": "trailing"}
+    theirs, schedule, denoise = ours_and_theirs(UniPCMultistepScheduler, betas, "epsilon", **options)
+    theirs.set_timesteps(10)
+    x = expected = X.float()
+    states = dk.trajectory(denoise, schedule, x, method=f"unipc_{order}", steps=10)
+    for state, index in zip(list(states)[:-1], theirs.timesteps, strict=False):  # they have no lambda at the last level, 0
+        expected = theirs.step(network(expected, index), index, expected).prev_sample
+        close(state.x, expected, 1e-3)

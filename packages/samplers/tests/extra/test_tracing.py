@@ -46,8 +46,8 @@ def close(found, expected):
 
 EACH = pytest.mark.parametrize(
     ("method", "schedule"),
-    [("ddim", ds.cosine()), ("ddim", ds.linear_betas()), ("heun", ds.cosine()), ("dpmpp_2m", ds.rectified())],
-    ids=["ddim", "ddim on a table", "heun", "dpmpp_2m"],
+    [("ddim", ds.cosine()), ("ddim", ds.linear_betas()), ("heun", ds.cosine()), ("unipc_3", ds.rectified())],
+    ids=["ddim", "ddim on a table", "heun", "unipc_3"],
 )
 """Each update there is, the first within every wrapper."""
 

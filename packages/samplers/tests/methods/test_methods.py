@@ -10,10 +10,13 @@ from diffkit_samplers import (
     ddim,
     denoiser,
     dpmpp_2m,
+    dpmpp_3m,
     euler_ancestral,
     heun,
     seeded,
     trajectory,
+    unipc_2,
+    unipc_3,
 )
 from diffkit_samplers.testing import GaussianOracle
 from diffkit_schedules import Rates, cosine, cosine_betas, linear_betas, offset_cosine, rectified
@@ -22,7 +25,7 @@ from diffkit_schedules import Rates, cosine, cosine_betas, linear_betas, offset_
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_returns_the_last_x0_of_its_trajectory_by_its_defaults(name, initial):
     method = METHODS[name]
-    steps, eta = {"ddpm": 30}.get(name, 20), 1.0 if name in ("ddpm", "euler_ancestral", "dpmpp_2m_sde") else 0.0
+    steps, eta = {"ddpm": 30}.get(name, 20), 1.0 if name in ("ddpm", "euler_ancestral") or name.endswith("_sde") else 0.0
     schedule = linear_betas(30, end=0.5) if name == "ddpm" else cosine()
     evaluated = []
 
@@ -50,7 +53,9 @@ def test_a_method_uses_every_option(name, half, initial):
     assert all((found != method(half, cosine(), initial, noise=seeded([1, 2]), **other)).any() for other in others)
 
 
-@pytest.mark.parametrize(("method", "evaluations"), [(ddim, 6), (heun, 11), (dpmpp_2m, 6), (euler_ancestral, 6)])
+@pytest.mark.parametrize(
+    ("method", "evaluations"), [(ddim, 6), (heun, 11), (dpmpp_2m, 6), (euler_ancestral, 6), (dpmpp_3m, 6), (unipc_3, 6)]
+)
 def test_number_of_evaluations(method, evaluations):
     seen = []
     oracle = GaussianOracle(cosine())
@@ -67,7 +72,7 @@ ENDS = [cosine(), rectified(), cosine_betas(), angle]
 
 
 @pytest.mark.parametrize("schedule", ENDS, ids=["cosine", "rectified", "cosine_betas", "angle"])
-@pytest.mark.parametrize("method", [heun, dpmpp_2m])
+@pytest.mark.parametrize("method", [heun, dpmpp_2m, dpmpp_3m, unipc_2, unipc_3])
 def test_on_a_grid_from_pure_noise_to_clean_data_second_order_beats_ddim(method, schedule):
     oracle = GaussianOracle(schedule, mean=0.3, variance=0.5)
     x = np.linspace(-2, 2, 9)[:, None]
@@ -80,7 +85,7 @@ def test_eps_at_pure_noise_is_refused_in_the_first_step():
         ddim(denoiser(lambda x, c: x, cosine(), "eps"), cosine(), np.ones((1, 2)))
 
 
-@pytest.mark.parametrize("method", [heun, dpmpp_2m, ddim])
+@pytest.mark.parametrize("method", [heun, dpmpp_2m, dpmpp_3m, unipc_3, ddim])
 def test_every_method_uses_a_kept_eps(method):
     schedule, x = cosine(), np.full((1, 2), 0.5)
 
@@ -91,7 +96,7 @@ def test_every_method_uses_a_kept_eps(method):
     np.testing.assert_allclose(state.x, schedule(0.4).alpha, rtol=1e-12)
 
 
-@pytest.mark.parametrize("method", ["ddim", "heun", "dpmpp_2m"])
+@pytest.mark.parametrize("method", ["ddim", "heun", "dpmpp_2m", "dpmpp_3m", "unipc_3"])
 def test_the_noise_of_every_method_has_the_variance_of_the_estimate(method, new_noise, initial):
     def denoise(x, t):
         return Estimate(0 * x, variance_interpolation=1.0)
@@ -105,7 +110,7 @@ def test_the_noise_of_every_method_has_the_variance_of_the_estimate(method, new_
 @pytest.mark.parametrize("schedule", [angle, lambda t: Rates(1, 80 * t), lambda t: (1 - t, t)], ids=["angle", "int", "tuple"])
 @pytest.mark.parametrize("spacing", ["uniform", "karras", "log_snr"])
 def test_any_function_can_be_the_schedule(schedule, spacing):
-    for method in (ddim, heun, dpmpp_2m):
+    for method in (ddim, heun, dpmpp_2m, dpmpp_3m, unipc_3):
         assert np.isfinite(method(lambda x, t: 0.1 * x, schedule, np.ones((1, 2)), steps=5, spacing=spacing)).all()
 
 
@@ -114,7 +119,7 @@ def test_a_state_may_have_one_axis():
     assert ddim(GaussianOracle(cosine()), cosine(), noise((3,)), steps=3, eta=1.0, noise=noise).shape == (3,)
 
 
-@pytest.mark.parametrize("method", [ddim, heun, dpmpp_2m])
+@pytest.mark.parametrize("method", [ddim, heun, dpmpp_2m, dpmpp_3m, unipc_3])
 @pytest.mark.parametrize("prediction", ["x0", "v", "eps", "flow"])
 def test_a_network_of_another_precision_does_not_change_the_dtype_of_the_state(method, prediction):
     for other in (np.float64, np.float16):

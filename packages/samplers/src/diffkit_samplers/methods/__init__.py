@@ -1,5 +1,6 @@
-"""Sampling methods, one file for each update. A method imports `sampler`, `Step` and array functions, and no other method's file.
+"""Sampling methods, one file for each update.
 
+A method imports `sampler`, `Step`, `multistep` and array functions, and no other method's file.
 To add a method, write its file here and add its line to METHODS.
 """
 
@@ -16,6 +17,10 @@ METHODS = Registry(
         "heun": "diffkit_samplers.methods.heun:heun",
         "dpmpp_2m": "diffkit_samplers.methods.dpmpp:dpmpp_2m",
         "dpmpp_2m_sde": "diffkit_samplers.methods.dpmpp:dpmpp_2m_sde",
+        "dpmpp_3m": "diffkit_samplers.methods.dpmpp:dpmpp_3m",
+        "dpmpp_3m_sde": "diffkit_samplers.methods.dpmpp:dpmpp_3m_sde",
+        "unipc_2": "diffkit_samplers.methods.unipc:unipc_2",
+        "unipc_3": "diffkit_samplers.methods.unipc:unipc_3",
     },
 )
 """The samplers by name; other distributions add theirs in the entry-point group "diffkit.samplers"."""
