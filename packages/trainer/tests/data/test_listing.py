@@ -45,7 +45,7 @@ def test_link_loops_end_and_each_file_is_listed_once(tmp_path, write_image):
     (root / "p").mkdir()
     (root / "p" / "c.png").symlink_to(tmp_path / "blob")
     (root / "p" / "d.png").symlink_to(tmp_path / "blob")
-    assert list_images(root) == (root, ["m/a.png", "n1/b.png", "p/c.png"], [], {}, False)
+    assert list_images(root) == (root, ["m/a.png", "n1/b.png", "p/c.png"], [], {}, False, None, "")
     assert open_images(root).pixels[:, 0, 0, 0].tolist() == [1, 2, 3]
 
 

@@ -11,7 +11,9 @@ __all__ = ["doctor"]
 
 
 def doctor(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Folder of images or IDX files, file of arrays, or digits.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Folder, zip or tar of images, folder of IDX files, file of arrays, or digits.")
+    ],
     size: Annotated[
         Text,
         typer.Option(metavar="N or HxW", help="Size that training will resize to. Default: 64 for a folder of images."),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from diffkit_trainer import Images, open_images, pack
-from diffkit_trainer.data import Size, source_kind, with_columns, with_given
+from diffkit_trainer.data import IMAGE_FILES, Size, source_kind, with_columns, with_given
 from diffkit_trainer.files import printable
 from diffkit_trainer.options import Axes
 
@@ -55,8 +55,8 @@ def sample_count(images: Images) -> str:
 
 
 def is_image_folder(data: str) -> bool:
-    """Whether the data is a folder of image files, which are of any size; not IDX files, not arrays, not the digits."""
-    return source_kind(data) == "folder"
+    """Whether the data is a folder or archive of image files, which are of any size; not IDX files, arrays or the digits."""
+    return source_kind(data) in IMAGE_FILES
 
 
 def require_apart(run: Path, data: str) -> None:

@@ -39,9 +39,12 @@ HeightAndWidth: TypeAlias = Annotated[tuple[Side, ...], Meta(min_length=2, max_l
 class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of a run, resolved: what `resolve` makes of those that were given. Raises OptionError, see `Options`."""
 
-    data: Annotated[str, Help("Folder of images or IDX files; .npy, .npz or .safetensors file. Default: the bundled digits.")] = (
-        "digits"
-    )
+    data: Annotated[
+        str,
+        Help(
+            "Folder, zip or tar of images, folder of IDX files, or .npy, .npz or .safetensors file. Default: the bundled digits."
+        ),
+    ] = "digits"
     size: Annotated[
         Side | HeightAndWidth | None,
         Help("Crop about the centre and resize to NxN or HxW. Default: 64 for a folder; IDX files as they are."),

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from io import BufferedReader
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError, features
@@ -78,7 +77,12 @@ def decode(path: str | os.PathLike[str], size: tuple[int, int] | None = None, *,
     Pillow or the system raises (see `failure_reason`), and ValueError for more than PIL.Image.MAX_IMAGE_PIXELS pixels, for pixels
     that are not finite, and, unless `generated` images are read, for one of them: `GENERATED`.
     """
-    with open_regular(path) as file, open_image(file) as image:
+    with open_regular(path) as file:
+        return _decode(file, size, generated=generated)
+
+
+def _decode(file: BufferedReader, size: tuple[int, int] | None, *, generated: bool) -> Image.Image:
+    with open_image(file) as image:
         if not generated and is_generated(image):
             raise RefusedError(GENERATED)
         if size is not None:
@@ -91,19 +95,19 @@ def decode(path: str | os.PathLike[str], size: tuple[int, int] | None = None, *,
 
 
 def decode_all(
-    root: Path, files: Sequence[str], size: tuple[int, int] | None, *, generated: bool
+    open_file: Callable[[str], BufferedReader], files: Sequence[str], size: tuple[int, int] | None, *, generated: bool
 ) -> Generator[tuple[str, Image.Image | str], None, None]:
-    """Each file below `root` with its image, or the reason why it is not read, in order.
+    """Each file with its image, or the reason why it is not read, in order.
 
-    generated: read images that diffkit generated too; else their reason is `GENERATED`. Several threads decode, at most one
-    batch of files ahead of the caller.
+    open_file: opens the file of a name, in several threads. generated: read images that diffkit generated too; else their reason
+    is `GENERATED`. The threads decode at most one batch of files ahead of the caller.
     """
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
         # Pillow warns of damaged EXIF, which is harmless, and of large images, which `open_image` refuses
         warnings.filterwarnings("ignore", module=r"PIL\.")
         for start in range(0, len(files), FILES_PER_BATCH):
             batch = files[start : start + FILES_PER_BATCH]
-            yield from zip(batch, pool.map(partial(_decode_or_reason, str(root), size, generated), batch), strict=True)
+            yield from zip(batch, pool.map(partial(_decode_or_reason, open_file, size, generated), batch), strict=True)
 
 
 def open_image(file: BufferedReader, formats: tuple[str, ...] | None = None) -> Image.Image:
@@ -148,9 +152,12 @@ def failure_reason(error: Exception) -> str:
     return f"damaged: {text or type(error).__name__}"
 
 
-def _decode_or_reason(root: str, size: tuple[int, int] | None, generated: bool, name: str) -> Image.Image | str:
+def _decode_or_reason(
+    open_file: Callable[[str], BufferedReader], size: tuple[int, int] | None, generated: bool, name: str
+) -> Image.Image | str:
     try:
-        return decode(os.path.join(root, name), size, generated=generated)  # noqa: PTH118 - for a million files
+        with open_file(name) as file:
+            return _decode(file, size, generated=generated)
     except Exception as error:  # on damaged input a decoder may raise anything: IndexError, struct.error, ...
         return failure_reason(error)
 

@@ -22,14 +22,14 @@ MAX_LISTED = 20
 
 
 def is_folder(source: Any) -> bool:
-    """Whether the source is a path. `open_folder` reports a path that leads to no folder."""
+    """Whether the source is a path. `open_folder` reports a path that leads to no folder and no archive."""
     return isinstance(source, str | Path)
 
 
 def open_folder(
     source: str | Path, size: tuple[int, int] | None, *, skip_bad: bool = False, on_progress: Progress | None = None
 ) -> Images:
-    """The images of a folder; see `open_images`."""
+    """The images of a folder or an archive; see `open_images`."""
     root = Path(source)
     listing = list_images(root)
     pixels, files, bad = read_folder(listing, size, skip_bad=skip_bad, on_progress=on_progress)
@@ -59,7 +59,7 @@ def read_folder(
     bad, total = list(listing.bad), len(files) + len(listing.bad)
     pixels, names = torch.empty(0, dtype=torch.uint8), list[str]()
     # closed here, not when the last traceback that refers to it is gone: it owns threads and warning filters
-    with closing(decode_all(root, files, size, generated=listing.generated)) as images:
+    with closing(decode_all(listing.open, files, size, generated=listing.generated)) as images:
         for done, (name, image) in enumerate(images, len(bad) + 1):
             if on_progress is not None:
                 on_progress(done, total)

@@ -1,12 +1,10 @@
 """Images that diffkit generated, known by the metadata in their files: beside other images they are no training data."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from io import BufferedReader
 
 from PIL import Image
 from PIL.ExifTags import Base
-
-from diffkit_trainer.files.regular_file import open_regular
 
 __all__ = ["GENERATED", "KEY", "all_generated", "is_generated", "metadata_text"]
 
@@ -42,14 +40,14 @@ def is_generated(image: Image.Image) -> bool:
         return False
 
 
-def all_generated(root: Path, files: Sequence[str]) -> bool:
+def all_generated(open_file: Callable[[str], BufferedReader], files: Sequence[str]) -> bool:
     """Whether diffkit generated every one of the files; reads their headers up to the first that it did not."""
-    return all(_file_is_generated(root / name) for name in files)
+    return all(_file_is_generated(open_file, name) for name in files)
 
 
-def _file_is_generated(path: Path) -> bool:
+def _file_is_generated(open_file: Callable[[str], BufferedReader], name: str) -> bool:
     try:
-        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+        with open_file(name) as file, Image.open(file, formats=FORMATS) as image:
             return is_generated(image)
     except Exception:  # a damaged image may raise anything
         return False

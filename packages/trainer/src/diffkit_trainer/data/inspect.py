@@ -15,9 +15,8 @@ from diffkit_trainer.data.decode import MAX_THREADS, failure_reason, open_image
 from diffkit_trainer.data.folder_warnings import folder_warnings
 from diffkit_trainer.data.generated import GENERATED, is_generated
 from diffkit_trainer.data.images import Progress
-from diffkit_trainer.data.listing import list_images
-from diffkit_trainer.data.sources import open_images, source_kind
-from diffkit_trainer.files.regular_file import open_regular
+from diffkit_trainer.data.listing import Listing, list_images
+from diffkit_trainer.data.sources import IMAGE_FILES, open_images, source_kind
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.pixels import raw_bytes
 
@@ -76,10 +75,10 @@ def inspect_images(source: str | Path = "digits", *, on_progress: Progress | Non
     (1797, (8, 8), '0', [], [])
     """
     root = Path(source)
-    if source_kind(source) != "folder":
+    if source_kind(source) not in IMAGE_FILES:
         return _report_array(source)
     listing = list_images(root)
-    read = partial(_report_file, listing.root, listing.generated)
+    read = partial(_report_file, listing)
     images, bad, left_out = list[ImageReport](), list(listing.bad), listing.left_out
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged EXIF is harmless
@@ -99,10 +98,10 @@ def inspect_images(source: str | Path = "digits", *, on_progress: Progress | Non
     return DatasetReport(images, named, dict(left_out), lines)
 
 
-def _report_file(root: Path, generated: bool, name: str) -> ImageReport | str:
+def _report_file(listing: Listing, name: str) -> ImageReport | str:
     try:
-        with open_regular(root / name) as file, open_image(file) as image:
-            if not generated and is_generated(image):
+        with listing.open(name) as file, open_image(file) as image:
+            if not listing.generated and is_generated(image):
                 return GENERATED
             mode, transparent = image.mode, image.has_transparency_data
             image.load()

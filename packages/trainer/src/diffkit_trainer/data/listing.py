@@ -1,21 +1,22 @@
-"""Lists the image files below a folder, each once, sorted by path, and what is left out."""
+"""Lists the image files below a folder, or in an archive, each once, sorted by path, and what is left out."""
 
 import os
-import stat
 from collections import Counter
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
+from diffkit_trainer.data.archives.archive import Archive, is_archive
 from diffkit_trainer.data.decode import FORMATS, failure_reason, missing_decoders
-from diffkit_trainer.data.folder_warnings import RUN, folder_warnings, kind_of
+from diffkit_trainer.data.folder_walk import walk
+from diffkit_trainer.data.folder_warnings import folder_warnings, kind_of
 from diffkit_trainer.data.generated import all_generated
 from diffkit_trainer.errors import DataError
-from diffkit_trainer.files.regular_file import irregular_kind
+from diffkit_trainer.files.regular_file import open_regular
 from diffkit_trainer.files.text import printable
 
 __all__ = ["Listing", "list_images"]
 
-RUN_FILES, RUN_IMAGES = ("config.json", "checkpoints"), ("checkpoints", "samples")
 TRAINING, HELD_OUT = ("train", "training"), ("test", "testing", "val", "valid", "validation", "dev", "eval")
 
 
@@ -23,7 +24,8 @@ class Listing(NamedTuple):
     """The image files below `root`, what has an image's name but cannot be one with the reason, and counts of what is left out.
 
     Paths are relative to `root`, which is the folder of the training images where a folder holds splits. left_out: by kind.
-    generated: whether diffkit generated all of the files, which are then read; others leave them out.
+    generated: whether diffkit generated all of the files, which are then read; others leave them out. archive: what holds the
+    files, if `root` is no folder; their names then begin with `prefix` in it.
     """
 
     root: Path
@@ -31,10 +33,18 @@ class Listing(NamedTuple):
     bad: list[tuple[str, str]]
     left_out: Counter[str]
     generated: bool = False
+    archive: Archive | None = None
+    prefix: str = ""
+
+    def open(self, name: str) -> BufferedReader:
+        """One of the files, opened for reading."""
+        if self.archive is not None:
+            return self.archive.open(self.prefix + name)
+        return open_regular(os.path.join(self.root, name))  # noqa: PTH118 - for a million files
 
 
 def list_images(root: Path) -> Listing:
-    """The image files below a folder.
+    """The image files below a folder, or in an archive, see `Archive`.
 
     A file is an image if its name ends in a suffix of `FORMATS` that this installation reads, in any case; names that begin with
     a dot are left out. Sorted by relative path, whatever order the file system lists them in. Links are followed, and each real
@@ -42,6 +52,20 @@ def list_images(root: Path) -> Listing:
     folders of runs are left out, and where all first folders are splits, such as train and test, so is what is not in train.
     Raises DataError if there is no such folder, if it is empty, and if it holds no images, with a message for each.
     """
+    suffixes = tuple(suffix for name in FORMATS if name not in missing_decoders() for suffix in FORMATS[name])
+    archive = Archive(root) if is_archive(root) else None
+    if archive is None:
+        _require_files(root)
+    files, bad, left_out = walk(root, suffixes) if archive is None else _members(archive, suffixes)
+    if not files and not bad:
+        warnings = "; ".join(["", *folder_warnings(left_out, files)])
+        where = "in this folder or below it" if archive is None else "in it"
+        raise DataError(f"{printable(root)}: no images {where}{warnings}; looked for {' '.join(suffixes)}")
+    found = _training_split(Listing(root, sorted(files), sorted(bad), left_out, archive=archive))
+    return found._replace(generated=bool(found.files) and all_generated(found.open, found.files))
+
+
+def _require_files(root: Path) -> None:
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises where the folder is not accessible
         what = "is a file, not a folder" if os.path.exists(root) else "no such folder"  # noqa: PTH110 - as above
         raise DataError(f"{printable(root)}: {what}; give a folder of images, a folder of IDX files, or 'digits'")
@@ -52,13 +76,14 @@ def list_images(root: Path) -> Listing:
         raise DataError(f"{printable(root)}: {failure_reason(error)}; expected a folder that can be listed") from error
     if empty:
         raise DataError(f"{printable(root)}: the folder is empty; expected images in it")
-    suffixes = tuple(suffix for name in FORMATS if name not in missing_decoders() for suffix in FORMATS[name])
-    files, bad, left_out = _walk(root, suffixes)
-    if not files and not bad:
-        warnings = "; ".join(["", *folder_warnings(left_out, files)])
-        raise DataError(f"{printable(root)}: no images in this folder or below it{warnings}; looked for {' '.join(suffixes)}")
-    found = _training_split(Listing(root, sorted(files), sorted(bad), left_out))
-    return found._replace(generated=bool(found.files) and all_generated(found.root, found.files))
+
+
+def _members(archive: Archive, suffixes: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]], Counter[str]]:
+    """As `walk` gives them; names of which a part begins with a dot are left out."""
+    names = [name for name in archive.files if not any(part.startswith(".") for part in name.split("/"))]
+    files = [name for name in names if name.lower().endswith(suffixes)]
+    bad = [(name, reason) for name, reason in archive.bad if name.lower().endswith(suffixes)]
+    return files, bad, Counter(kind_of(name) for name in names if not name.lower().endswith(suffixes))
 
 
 def _training_split(found: Listing) -> Listing:
@@ -68,7 +93,7 @@ def _training_split(found: Listing) -> Listing:
     if len(training) != 1 or not all(name.lower() in (*TRAINING, *HELD_OUT) for name in folders):
         return found
     loose = [name for name in found.files if os.sep not in name]
-    if len(folders) == 1 and not all_generated(found.root, loose):
+    if len(folders) == 1 and not all_generated(found.open, loose):
         return found
     prefix, start = training[0] + os.sep, len(training[0]) + 1
     for name in found.files:
@@ -76,72 +101,4 @@ def _training_split(found: Listing) -> Listing:
             found.left_out[f"in {name.partition(os.sep)[0]}{os.sep}" if os.sep in name else f"beside {prefix}"] += 1
     files = [name[start:] for name in found.files if name.startswith(prefix)]
     bad = [(name[start:], reason) for name, reason in found.bad if name.startswith(prefix)]
-    return Listing(found.root / training[0], files, bad, found.left_out)
-
-
-def _walk(root: Path, suffixes: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]], Counter[str]]:
-    files: list[str] = []  # strings: a million Paths would take more than the 200 MB that listing is allowed
-    bad: list[tuple[str, str]] = []
-    left_out = Counter[str]()
-    linked_files: list[tuple[str, str]] = []  # (relative path, real path)
-    linked_folders: list[tuple[str, str]] = []
-    folders = [("", os.path.realpath(root))]
-    real_folders: dict[str, str] = {}  # real path: relative path
-    while folders or linked_folders:
-        # links come last and sorted: files below root keep their own paths, and the file system's order has no effect
-        linked_folders.sort(reverse=True)
-        prefix, real = (folders or linked_folders).pop()
-        if real in real_folders:
-            continue
-        real_folders[real] = prefix
-        try:
-            with os.scandir(real) as scan:
-                entries = [entry for entry in scan if not entry.name.startswith(".")]
-        except OSError as error:
-            bad.append((prefix, failure_reason(error)))
-            continue
-        if sum(entry.name in RUN_FILES for entry in entries) == len(RUN_FILES):
-            left_out[RUN] += 1
-            if prefix:
-                continue
-            entries = [entry for entry in entries if entry.name not in RUN_IMAGES]
-        for entry in entries:
-            relative, link = prefix + entry.name, entry.is_symlink()
-            named = entry.name.lower().endswith(suffixes)
-            try:
-                # scandir knows regular files; a million calls of stat would take seconds
-                mode = stat.S_IFREG if entry.is_file(follow_symlinks=False) else entry.stat().st_mode
-            except OSError as error:
-                bad += [(relative, f"dangling link, {failure_reason(error)}")] if named else []
-                continue
-            kind = irregular_kind(mode)
-            if named and kind:
-                bad.append((relative, kind))
-            elif named and link:
-                linked_files.append((relative, os.path.realpath(entry.path)))
-            elif named:
-                files.append(relative)
-            elif stat.S_ISDIR(mode) and link:
-                linked_folders.append((relative + os.sep, os.path.realpath(entry.path)))
-            elif stat.S_ISDIR(mode):
-                folders.append((relative + os.sep, os.path.join(real, entry.name)))  # noqa: PTH118 - for a million files
-            elif not kind:
-                left_out[kind_of(entry.name)] += 1
-    return files + _first_links(linked_files, files, real_folders), bad, left_out
-
-
-def _first_links(links: list[tuple[str, str]], files: list[str], real_folders: dict[str, str]) -> list[str]:
-    """The first link to each real file that is not in `files`."""
-    if not links:
-        return []
-    real_of = {prefix: real for real, prefix in real_folders.items()}
-    listed = set()
-    for name in files:
-        head, tail = os.path.split(name)
-        listed.add(os.path.join(real_of[head + os.sep if head else ""], tail))  # noqa: PTH118 - as above
-    first = []
-    for name, real in sorted(links):
-        if real not in listed:
-            listed.add(real)
-            first.append(name)
-    return first
+    return found._replace(root=found.root / training[0], files=files, bad=bad, prefix=prefix)

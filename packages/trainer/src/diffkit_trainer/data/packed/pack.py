@@ -41,7 +41,7 @@ def pack(
     skip_bad: bool = False,
     on_progress: Progress | None = None,
 ) -> Images:
-    """The images of a folder as `open_images` gives them, mapped from a file that the first call writes.
+    """The images of a folder or an archive as `open_images` gives them, mapped from a file that the first call writes.
 
     The file is in `cache`, by default `cache_folder()`, and takes 3 H W bytes per image, or H W if all are grey. It is
     written again if `size` differs, or the name, size, modification time or permissions of any file in the folder; the former
@@ -139,6 +139,10 @@ def _key(listing: Listing, size: tuple[int, int]) -> str:
     data = digest.hexdigest()[:32]
     digest.update(json.dumps([unreadable, sorted(missing_decoders())]).encode())
     base = os.fspath(root)
+    if listing.archive is not None:  # which has one state, that of its file
+        stat = listing.archive.path.stat()
+        digest.update(json.dumps([names, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]).encode())
+        names = []
     for name in names:
         try:
             stat = os.stat(os.path.join(base, name))  # noqa: PTH116, PTH118 - for a million files

@@ -40,7 +40,7 @@ class PackWriter:
 
     def decode(self, listing: Listing, on_progress: Callable[[int], object]) -> None:
         """Decode the files that are not in the journal yet; calls on_progress(done) after each. RunError if writing fails."""
-        root, names, plane = listing.root, listing.files, self.plane
+        names, plane = listing.files, self.plane
         if len(self.kinds) > len(names):
             self.discard()
         left = names[len(self.kinds) :]
@@ -49,7 +49,7 @@ class PackWriter:
             require_free_space(self.folder, plane * (3 * len(left) + len(names)))  # len(names): the copy, if all are grey
             with (
                 (self.folder / "pixels").open("r+b" if position else "w+b") as pixels,
-                closing(decode_all(root, left, self.size, generated=listing.generated)) as images,
+                closing(decode_all(listing.open, left, self.size, generated=listing.generated)) as images,
             ):
                 kinds, bad = "", list[tuple[str, str]]()
                 for name, image in images:
