@@ -27,7 +27,7 @@ class TinyNetwork(nn.Module):
         self.norm = nn.BatchNorm2d(8) if norm else nn.Identity()
         self.out = nn.Conv2d(8, 1, 3, padding=1)
 
-    def forward(self, x, level, class_labels=None):  # noqa: ARG002 - it ignores classes
+    def forward(self, x, level, class_labels=None):
         level = level.reshape(-1, 1, 1, 1).expand(x.shape)
         return self.out(self.dropout(torch.relu(self.norm(self.into(torch.cat([x, level], dim=1))))))
 

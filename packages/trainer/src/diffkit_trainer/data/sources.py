@@ -9,9 +9,9 @@ from diffkit_trainer.data.arrays.array_file import is_array_file
 from diffkit_trainer.data.arrays.open_array import open_array
 from diffkit_trainer.data.colour_and_crop import Size, height_and_width
 from diffkit_trainer.data.datasets import is_dataset, open_dataset
-from diffkit_trainer.data.digits import is_digits, open_digits
 from diffkit_trainer.data.folder import is_folder, open_folder
-from diffkit_trainer.data.idx_folder import is_idx_folder, open_idx_folder
+from diffkit_trainer.data.idx.digits import is_digits, open_digits
+from diffkit_trainer.data.idx.idx_folder import is_idx_folder, open_idx_folder
 from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.options import Axes
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer.data.idx_folder import open_idx
+from diffkit_trainer.data.idx.idx_folder import open_idx
 from diffkit_trainer.data.images import Images, Progress
 
 __all__ = ["is_digits", "open_digits"]
 
-FOLDER = Path(__file__).parents[1] / "digits"
+FOLDER = Path(__file__).parents[2] / "digits"
 
 
 def is_digits(source: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from diffkit_trainer.data.idx_file import read_idx
+from diffkit_trainer.data.idx.idx_file import read_idx
 from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.data.resize import resized
 from diffkit_trainer.errors import DataError

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 from diffkit_trainer import DataError
-from diffkit_trainer.data.idx_file import read_idx
+from diffkit_trainer.data.idx.idx_file import read_idx
 
 
 def idx(*shape, data=b"", kind=0x08):
