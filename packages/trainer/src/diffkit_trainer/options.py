@@ -14,6 +14,7 @@ __all__ = [
     "ROUNDING",
     "Axes",
     "Help",
+    "Mode",
     "Option",
     "OptionError",
     "Options",
@@ -58,6 +59,9 @@ Precision: TypeAlias = Annotated[
 ]
 Axes: TypeAlias = Literal["NL", "NCL", "NLC", "NHW", "NCHW", "NHWC", "NDHW", "NCDHW", "NDHWC"]
 """Of an array of samples: N samples, C channels, and the space: length L, height H and width W, depth D."""
+
+Mode: TypeAlias = Literal["L", "LA", "RGB", "RGBA", "L16"]
+"""Of images: grey or colour, with or without transparency, of 8 bits, by Pillow's names; or grey of 16 bits."""
 
 
 class OptionError(ValueError):

@@ -10,12 +10,13 @@ __all__ = ["image_to_tensor", "raw_bytes", "tensor_to_image"]
 
 
 def image_to_tensor(image: Image.Image) -> Tensor:
-    """An image of mode L or RGB as a uint8 tensor (C, H, W).
+    """An image of 8 bits, such as L or RGB, as a uint8 tensor (C, H, W); of mode F as float32 (1, H, W).
 
     >>> image_to_tensor(Image.new("RGB", (2, 1), (1, 2, 3))).tolist()
     [[[1, 1]], [[2, 2]], [[3, 3]]]
     """
-    flat = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+    dtype = torch.float32 if image.mode == "F" else torch.uint8
+    flat = torch.frombuffer(bytearray(image.tobytes()), dtype=dtype)
     return flat.view(image.height, image.width, len(image.getbands())).permute(2, 0, 1)
 
 

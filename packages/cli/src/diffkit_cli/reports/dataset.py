@@ -63,7 +63,9 @@ def suggestions(report: DatasetReport, size: Size) -> list[str]:
     if len({image.grey for image in images}) > 1:
         found.append("grey and colour images are mixed: all become RGB; convert them to one mode if that is not intended")
     if any(image.transparent for image in images):
-        found.append("some images are transparent: their background becomes white")
+        found.append("some images are transparent: their background becomes white; --set mode=RGBA keeps the transparency")
+    if all(image.mode.startswith("I") for image in images):
+        found.append("the images have 16 bits, of which 8 are kept; --set mode=L16 keeps all")
     counts = Counter(image.label for image in images if image.label is not None)
     if counts and max(counts.values()) > UNEVEN * min(counts.values()):
         rarest, smallest = min(counts.items(), key=lambda item: item[1])

@@ -5,7 +5,7 @@ from pathlib import Path
 from diffkit_trainer import Images, open_images, pack
 from diffkit_trainer.data import IMAGE_FILES, Size, source_kind, with_columns, with_given
 from diffkit_trainer.files import printable
-from diffkit_trainer.options import Axes
+from diffkit_trainer.options import Axes, Mode
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.terminal.console import console, extent, listed, plural, warn
@@ -17,7 +17,7 @@ __all__ = ["DATA_OPTIONS", "SIZE", "is_image_folder", "open_data", "require_apar
 SIZE = 64
 """The default size of a folder of images."""
 
-DATA_OPTIONS = ("data", "size", "axes", "table", "columns", "given", "given_size", "pack")
+DATA_OPTIONS = ("data", "size", "axes", "mode", "table", "columns", "given", "given_size", "pack")
 """The options that `open_data` takes."""
 
 
@@ -35,13 +35,14 @@ def open_data(given: Given, *, skip_bad: bool) -> tuple[Images, Size | None]:
         raise UsageError(f"--table needs --columns: the columns of {table} to condition the network on, such as age,weight")
     if columns and not table and source_kind(data) != "array":
         raise UsageError("--columns needs --table: a table with a row for each file of DATA")
-    images, size = _open(data, given.get("size"), packed=packed, skip_bad=skip_bad, axes=given.get("axes"))
+    images, size = _open(data, given.get("size"), given.get("axes"), given.get("mode"), packed=packed, skip_bad=skip_bad)
     if columns:
         images = with_columns(images, table or data, columns)
         console.print(f"conditions: {listed(columns)}, from {table or data}")
     if pairs:
         own = images.shape[1:] if is_image_folder(pairs) and len(images.shape) == 3 else None
-        other, _ = _open(pairs, given.get("given_size") or own, packed=packed, skip_bad=skip_bad, axes=given.get("axes"))
+        axes = given.get("axes") if source_kind(pairs) == "array" else None
+        other, _ = _open(pairs, given.get("given_size") or own, axes, None, packed=packed, skip_bad=skip_bad)
         before = len(images.warnings)
         images = with_given(images, other, skip_bad=skip_bad)
         for warning in images.warnings[before:]:
@@ -65,14 +66,16 @@ def require_apart(run: Path, data: str) -> None:
         raise UsageError(f"--out {run} is the folder of the images: give another --out, or leave it out")
 
 
-def _open(data: str, size: Size | None, *, packed: bool, skip_bad: bool, axes: Axes | None) -> tuple[Images, Size | None]:
+def _open(
+    data: str, size: Size | None, axes: Axes | None, mode: Mode | None, *, packed: bool, skip_bad: bool
+) -> tuple[Images, Size | None]:
     folder = is_image_folder(data)
     size = size or (SIZE if folder else None)
     with counting(f"reading {data}") as on_progress:
         if folder and packed and axes is None:
-            images = pack(data, size or SIZE, skip_bad=skip_bad, on_progress=on_progress)
+            images = pack(data, size or SIZE, mode=mode, skip_bad=skip_bad, on_progress=on_progress)
         else:
-            images = open_images(data, size, skip_bad=skip_bad, on_progress=on_progress, axes=axes)
+            images = open_images(data, size, skip_bad=skip_bad, on_progress=on_progress, axes=axes, mode=mode)
     for path, reason in images.skipped:
         warn(f"left out {printable(path)}: {reason}")
     console.print(f"{sample_count(images)}, {plural(images.shape[0], 'channel')}, from {data}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 from diffkit_schedules import SCHEDULES
 from diffkit_trainer import LOGGERS
-from diffkit_trainer.options import Axes, Help, Option, OptionError, Options, PositiveInt, Precision, nearest, options_of
+from diffkit_trainer.options import Axes, Help, Mode, Option, OptionError, Options, PositiveInt, Precision, nearest, options_of
 from msgspec import Meta
 
 from diffkit_cli.errors import UsageError, flag
@@ -51,6 +51,10 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = None
     axes: Annotated[
         Axes | None, Help("Axes of an array. Default: by their number; an axis of up to 4 is the channels. One of:")
+    ] = None
+    mode: Annotated[
+        Mode | None,
+        Help("Channels of image files: RGBA and LA keep the transparency, L16 the 16 bits of grey. Default: L or RGB."),
     ] = None
     table: Annotated[str | None, Help("Table (CSV) or file of arrays with what --columns names. Default: DATA itself.")] = None
     columns: Annotated[

@@ -5,8 +5,9 @@ from typing import TypeAlias
 from PIL import Image
 
 from diffkit_trainer.errors import RefusedError
+from diffkit_trainer.options import Mode
 
-__all__ = ["EXIF_TRANSPOSES", "Size", "crop", "height_and_width", "is_grey", "to_grey_or_rgb"]
+__all__ = ["EXIF_TRANSPOSES", "Size", "crop", "height_and_width", "is_grey", "to_grey_or_rgb", "to_mode"]
 
 Size: TypeAlias = int | tuple[int, int]
 """The side of a square, or (height, width)."""
@@ -38,9 +39,27 @@ def to_grey_or_rgb(image: Image.Image) -> Image.Image:
     >>> to_grey_or_rgb(Image.new("RGBA", (1, 1), (255, 0, 0, 0))).getpixel((0, 0))
     (255, 255, 255)
     """
-    transpose = EXIF_TRANSPOSES.get(_orientation(image))
-    converted = _convert(image)
-    return converted if transpose is None else converted.transpose(transpose)
+    return _upright(_convert(image), image)
+
+
+def to_mode(image: Image.Image, mode: Mode) -> Image.Image:
+    """An image of any mode in the given one, turned upright by its EXIF orientation; "L16" as F, where 1 stands for 65535.
+
+    L and RGB are blended with white, as in `to_grey_or_rgb`; LA and RGBA keep the transparency. Raises RefusedError for a colour
+    image as "L16".
+
+    >>> to_mode(Image.new("I;16", (1, 1), 13107), "L16").getpixel((0, 0))
+    0.20000000298023224
+    >>> to_mode(Image.new("RGBA", (1, 1), (255, 0, 0, 0)), "RGBA").getpixel((0, 0))
+    (255, 0, 0, 0)
+    """
+    if mode == "L16":
+        converted = _convert_to_unit(image)
+    elif mode in ("LA", "RGBA") and image.has_transparency_data:
+        converted = image.convert("RGBA").convert(mode)
+    else:
+        converted = _convert(image).convert(mode)
+    return _upright(converted, image)
 
 
 def is_grey(mode: str) -> bool:
@@ -88,6 +107,12 @@ def crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, left + across, top + down))
 
 
+def _upright(converted: Image.Image, image: Image.Image) -> Image.Image:
+    """The converted image, turned upright by the EXIF orientation of the original."""
+    transpose = EXIF_TRANSPOSES.get(_orientation(image))
+    return converted if transpose is None else converted.transpose(transpose)
+
+
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(EXIF_ORIENTATION, 1))
@@ -122,3 +147,19 @@ def _convert_numbers(image: Image.Image) -> Image.Image:
     else:
         values = (values * (255 if values.max() <= 1 else 1)).round().clamp(0, 255)
     return Image.frombytes("L", image.size, bytes(raw_bytes(values.to(torch.uint8))))
+
+
+def _convert_to_unit(image: Image.Image) -> Image.Image:
+    """A grey image as F, from 0 to 1."""
+    import torch
+
+    from diffkit_trainer.pixels import raw_bytes
+
+    if not is_grey(image.mode) or image.mode == "F":
+        raise RefusedError(f"of mode {image.mode}, expected grey of 8 or 16 bits for mode L16")
+    wide = image.mode.startswith("I")
+    values = torch.frombuffer(
+        bytearray(image.convert("I" if wide else "L").tobytes()), dtype=torch.int32 if wide else torch.uint8
+    )
+    unit = values.float().clamp(0, 65535) / (65535 if wide else 255)
+    return Image.frombytes("F", image.size, bytes(raw_bytes(unit)))

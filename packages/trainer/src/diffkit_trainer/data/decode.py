@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError, features
 
-from diffkit_trainer.data.colour_and_crop import crop, to_grey_or_rgb
+from diffkit_trainer.data.colour_and_crop import crop, to_grey_or_rgb, to_mode
 from diffkit_trainer.data.generated import GENERATED, is_generated
 from diffkit_trainer.errors import RefusedError
 from diffkit_trainer.files.regular_file import open_regular
+from diffkit_trainer.options import Mode
 
 __all__ = ["FORMATS", "decode", "decode_all", "failure_reason", "missing_decoders", "open_image"]
 
@@ -78,10 +79,10 @@ def decode(path: str | os.PathLike[str], size: tuple[int, int] | None = None, *,
     that are not finite, and, unless `generated` images are read, for one of them: `GENERATED`.
     """
     with open_regular(path) as file:
-        return _decode(file, size, generated=generated)
+        return _decode(file, size, None, generated=generated)
 
 
-def _decode(file: BufferedReader, size: tuple[int, int] | None, *, generated: bool) -> Image.Image:
+def _decode(file: BufferedReader, size: tuple[int, int] | None, mode: Mode | None, *, generated: bool) -> Image.Image:
     with open_image(file) as image:
         if not generated and is_generated(image):
             raise RefusedError(GENERATED)
@@ -90,24 +91,29 @@ def _decode(file: BufferedReader, size: tuple[int, int] | None, *, generated: bo
             # the resize filter still does the last halving; it may have to be turned by its EXIF orientation
             image.draft(None, (2 * max(size), 2 * max(size)))
         image.load()
-        upright = to_grey_or_rgb(image)
+        upright = to_grey_or_rgb(image) if mode is None else to_mode(image, mode)
     return upright if size is None else crop(upright, size)
 
 
 def decode_all(
-    open_file: Callable[[str], BufferedReader], files: Sequence[str], size: tuple[int, int] | None, *, generated: bool
+    open_file: Callable[[str], BufferedReader],
+    files: Sequence[str],
+    size: tuple[int, int] | None,
+    mode: Mode | None = None,
+    *,
+    generated: bool,
 ) -> Generator[tuple[str, Image.Image | str], None, None]:
     """Each file with its image, or the reason why it is not read, in order.
 
-    open_file: opens the file of a name, in several threads. generated: read images that diffkit generated too; else their reason
-    is `GENERATED`. The threads decode at most one batch of files ahead of the caller.
+    open_file: opens the file of a name, in several threads. mode: None for grey or RGB, as the file is. generated: read images
+    that diffkit generated too; else their reason is `GENERATED`. At most one batch of files is decoded ahead of the caller.
     """
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
         # Pillow warns of damaged EXIF, which is harmless, and of large images, which `open_image` refuses
         warnings.filterwarnings("ignore", module=r"PIL\.")
         for start in range(0, len(files), FILES_PER_BATCH):
             batch = files[start : start + FILES_PER_BATCH]
-            yield from zip(batch, pool.map(partial(_decode_or_reason, open_file, size, generated), batch), strict=True)
+            yield from zip(batch, pool.map(partial(_decode_or_reason, open_file, size, mode, generated), batch), strict=True)
 
 
 def open_image(file: BufferedReader, formats: tuple[str, ...] | None = None) -> Image.Image:
@@ -153,11 +159,11 @@ def failure_reason(error: Exception) -> str:
 
 
 def _decode_or_reason(
-    open_file: Callable[[str], BufferedReader], size: tuple[int, int] | None, generated: bool, name: str
+    open_file: Callable[[str], BufferedReader], size: tuple[int, int] | None, mode: Mode | None, generated: bool, name: str
 ) -> Image.Image | str:
     try:
         with open_file(name) as file:
-            return _decode(file, size, generated=generated)
+            return _decode(file, size, mode, generated=generated)
     except Exception as error:  # on damaged input a decoder may raise anything: IndexError, struct.error, ...
         return failure_reason(error)
 

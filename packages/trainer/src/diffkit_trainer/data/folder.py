@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from diffkit_trainer.data.decode import decode_all
@@ -14,6 +15,7 @@ from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.data.listing import Listing, list_images
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable
+from diffkit_trainer.options import Mode
 from diffkit_trainer.pixels import image_to_tensor
 
 __all__ = ["DecodedFolder", "bad_files_message", "class_labels", "is_folder", "open_folder", "read_folder"]
@@ -27,19 +29,24 @@ def is_folder(source: Any) -> bool:
 
 
 def open_folder(
-    source: str | Path, size: tuple[int, int] | None, *, skip_bad: bool = False, on_progress: Progress | None = None
+    source: str | Path,
+    size: tuple[int, int] | None,
+    *,
+    mode: Mode | None = None,
+    skip_bad: bool = False,
+    on_progress: Progress | None = None,
 ) -> Images:
     """The images of a folder or an archive; see `open_images`."""
     root = Path(source)
     listing = list_images(root)
-    pixels, files, bad = read_folder(listing, size, skip_bad=skip_bad, on_progress=on_progress)
+    pixels, files, bad = read_folder(listing, size, mode=mode, skip_bad=skip_bad, on_progress=on_progress)
     labels, classes = class_labels(files)
     warnings = folder_warnings(listing.left_out, files, listing.generated)
     return Images(pixels, labels, classes, printable(root.resolve().name), tuple(bad), warnings, files=tuple(files))
 
 
 class DecodedFolder(NamedTuple):
-    """uint8 pixels (N, C, H, W) of a folder, its N files by relative path, and the files that cannot be read, with the reason."""
+    """Pixels (N, C, H, W) of a folder, its N files by relative path, and the files that cannot be read, with the reason."""
 
     pixels: Tensor
     files: list[str]
@@ -47,9 +54,14 @@ class DecodedFolder(NamedTuple):
 
 
 def read_folder(
-    listing: Listing, size: tuple[int, int] | None = None, *, skip_bad: bool = False, on_progress: Progress | None = None
+    listing: Listing,
+    size: tuple[int, int] | None = None,
+    *,
+    mode: Mode | None = None,
+    skip_bad: bool = False,
+    on_progress: Progress | None = None,
 ) -> DecodedFolder:
-    """Every image of a folder, in the order of its relative path: grey (C = 1) if all are grey, else RGB.
+    """Every image of a folder, in the order of its relative path: grey (C = 1) if all are grey, else RGB; or of the given mode.
 
     Images that diffkit generated are left out, and counted in the listing, unless there are no others. Raises DataError for all
     bad files at once, unless skip_bad leaves them out; if none is left; and, if size is None, for the first image whose size
@@ -59,7 +71,7 @@ def read_folder(
     bad, total = list(listing.bad), len(files) + len(listing.bad)
     pixels, names = torch.empty(0, dtype=torch.uint8), list[str]()
     # closed here, not when the last traceback that refers to it is gone: it owns threads and warning filters
-    with closing(decode_all(listing.open, files, size, generated=listing.generated)) as images:
+    with closing(decode_all(listing.open, files, size, mode, generated=listing.generated)) as images:
         for done, (name, image) in enumerate(images, len(bad) + 1):
             if on_progress is not None:
                 on_progress(done, total)
@@ -71,12 +83,12 @@ def read_folder(
                 continue
             kept, shape = len(names), (image.height, image.width)
             if not kept:
-                pixels = _allocate(root, len(files), 1 if image.mode == "L" else 3, *shape)
+                pixels = _allocate(root, len(files), image, len(image.getbands()))
             elif shape != pixels.shape[2:]:
                 first, other = (f"{printable(n)} is {w} x {h}" for n, (h, w) in ((names[0], pixels.shape[2:]), (name, shape)))
                 raise DataError(f"{printable(root)}: images of different sizes: {first}, {other}; pass --size to resize them")
             if image.mode == "RGB" and pixels.shape[1] == 1:
-                grey, pixels = pixels, _allocate(root, len(files), 3, *shape)
+                grey, pixels = pixels, _allocate(root, len(files), image, 3)
                 pixels[:kept] = grey[:kept]
             pixels[kept] = image_to_tensor(image)
             names.append(name)
@@ -108,9 +120,11 @@ def bad_files_message(root: Path, bad: list[tuple[str, str]], total: int, *, non
     return f"{printable(root)}: {len(bad)} of {total} files cannot be read as images: {listed}{more}; {way_out}"
 
 
-def _allocate(root: Path, count: int, channels: int, height: int, width: int) -> Tensor:
+def _allocate(root: Path, count: int, image: Image.Image, channels: int) -> Tensor:
+    dtype = torch.float32 if image.mode == "F" else torch.uint8
     try:
-        return torch.empty(count, channels, height, width, dtype=torch.uint8)
+        return torch.empty(count, channels, image.height, image.width, dtype=dtype)
     except RuntimeError as error:
-        needed = f"{count} images of {width} x {height} need {count * channels * height * width / 1e9:.0f} GB of memory"
+        size = count * channels * image.height * image.width * dtype.itemsize
+        needed = f"{count} images of {image.width} x {image.height} need {size / 1e9:.0f} GB of memory"
         raise DataError(f"{printable(root)}: {needed}; pass a smaller --size") from error

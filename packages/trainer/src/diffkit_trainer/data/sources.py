@@ -13,7 +13,7 @@ from diffkit_trainer.data.folder import is_folder, open_folder
 from diffkit_trainer.data.idx.digits import is_digits, open_digits
 from diffkit_trainer.data.idx.idx_folder import is_idx_folder, open_idx_folder
 from diffkit_trainer.data.images import Images, Progress
-from diffkit_trainer.options import Axes
+from diffkit_trainer.options import Axes, Mode
 
 __all__ = ["IMAGE_FILES", "SOURCES", "ImageFolder", "open_images", "source_kind"]
 
@@ -33,7 +33,7 @@ A reader is called as open(source, size, skip_bad=..., on_progress=...), size: (
 IMAGE_FILES = ("folder", "archive")
 """The kinds whose images are files, of any size; they can be packed."""
 
-OWN_OPTIONS = {"axes": ("array",)}
+OWN_OPTIONS = {"axes": ("array",), "mode": IMAGE_FILES}
 """The options of some kinds alone."""
 
 
@@ -42,6 +42,7 @@ def open_images(
     size: Size | None = None,
     *,
     axes: Axes | None = None,
+    mode: Mode | None = None,
     skip_bad: bool = False,
     on_progress: Progress | None = None,
 ) -> Images:
@@ -56,18 +57,21 @@ def open_images(
     proportions and resized, smaller ones are enlarged. With None the images stay as they are, and must all have the same size.
     axes: of an array, such as "NHWC" or "NDHW". Without it, the second axis is the channels if there are 4 or 5, see
     `default_axes`.
+    mode: of images in files. "LA" and "RGBA" keep the transparency, and "L16" the 16 bits of grey images, as float32 from 0 to 1;
+    see `to_mode`.
     skip_bad: leave out files that cannot be read, and list them in `skipped`; otherwise DataError lists them all.
     on_progress(done, total) is called in this thread after every file.
 
-    C is 1 if all images are grey, else 3. The order of the images, and so the training, does not depend on the order in which
-    the file system lists them. Raises ValueError for a size or axes that do not fit, DataError for anything wrong with the data.
+    Without a mode C is 1 if all images are grey, else 3. The order of the images, and so the training, does not depend on the
+    order in which the file system lists them. Raises ValueError for a size, axes or mode that do not fit, and DataError for
+    anything wrong with the data.
 
     >>> open_images("digits", size=16).pixels.shape
     torch.Size([1797, 1, 16, 16])
     """
     sides = None if size is None else height_and_width(size)
     kind = source_kind(source)
-    own = {name: value for name, value in (("axes", axes),) if value is not None}
+    own = {name: value for name, value in (("axes", axes), ("mode", mode)) if value is not None}
     for name in own:
         if kind not in OWN_OPTIONS[name]:
             raise ValueError(f"{name} is for data of the kind {' or '.join(OWN_OPTIONS[name])}, got {kind}: leave it out")

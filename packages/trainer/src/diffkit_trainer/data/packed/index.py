@@ -21,8 +21,9 @@ from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.checksum_json import verify_checksum, with_checksum
 from diffkit_trainer.files.strict_json import read_json
 from diffkit_trainer.files.typed_json import as_type
+from diffkit_trainer.options import Mode
 
-__all__ = ["MAX_BYTES", "FileState", "Index", "Pack", "file_states", "open_packed", "write_index"]
+__all__ = ["MAX_BYTES", "FileState", "Index", "Pack", "dtype_of", "file_states", "open_packed", "write_index"]
 
 MAX_BYTES = 2**30  # diffkit's own file, and a million names of bad files take 100 MB
 Side: TypeAlias = Annotated[int, Meta(ge=0, lt=2**40)]
@@ -68,7 +69,12 @@ def write_index(folder: Path, index: Index) -> None:
     atomic_write_text(folder / "index.json", json.dumps(with_checksum(msgspec.to_builtins(index))))
 
 
-def open_packed(folder: Path, listing: Listing, name: str) -> Pack:
+def dtype_of(mode: Mode | None) -> torch.dtype:
+    """The type of the pixels of images that are packed in a mode."""
+    return torch.float32 if mode == "L16" else torch.uint8
+
+
+def open_packed(folder: Path, listing: Listing, name: str, mode: Mode | None = None) -> Pack:
     """The index of a packed folder, and its images, mapped into memory. listing: the original folder; name: the images' name.
 
     All bytes are verified if the state of a file differs from the index. A change that stat does not show, such as a disk that
@@ -76,7 +82,7 @@ def open_packed(folder: Path, listing: Listing, name: str) -> Pack:
     """
     path = folder / "index.json"
     index = as_type(verify_checksum(read_json(path, MAX_BYTES), path), Index, path)
-    pixels = map_tensor(folder / "pixels", index.shape, torch.uint8)
+    pixels = map_tensor(folder / "pixels", index.shape, dtype_of(mode))
     if not index.shape[0]:
         return index, None
     labels = map_tensor(folder / "labels", index.shape[:1], torch.int64) if index.classes else None

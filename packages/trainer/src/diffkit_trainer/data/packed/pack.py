@@ -25,6 +25,7 @@ from diffkit_trainer.errors import DataError, RunError
 from diffkit_trainer.files.atomic import commit_folder, remove_folder
 from diffkit_trainer.files.lock import wait_for_lock
 from diffkit_trainer.files.text import printable
+from diffkit_trainer.options import Mode
 from diffkit_trainer.pixels import raw_bytes
 
 __all__ = ["pack"]
@@ -37,13 +38,14 @@ def pack(
     source: str | Path,
     size: Size,
     *,
+    mode: Mode | None = None,
     cache: Path | None = None,
     skip_bad: bool = False,
     on_progress: Progress | None = None,
 ) -> Images:
     """The images of a folder or an archive as `open_images` gives them, mapped from a file that the first call writes.
 
-    The file is in `cache`, by default `cache_folder()`, and takes 3 H W bytes per image, or H W if all are grey. It is
+    The file is in `cache`, by default `cache_folder()`, and takes a byte per pixel and channel, or 4 of 16 bits. It is
     written again if `size` differs, or the name, size, modification time or permissions of any file in the folder; the former
     pack is removed then, and so are packs that were not opened for 30 days, see `remove_unused`. An interrupted call is continued
     by the next one. A second process waits for the first, and never sees an incomplete pack. A run that has opened a pack keeps
@@ -56,7 +58,7 @@ def pack(
     sides = height_and_width(size)
     listing = list_images(Path(source))
     root, names, unreadable, *_ = listing
-    key = _key(listing, sides)
+    key = _key(listing, sides, mode)
     try:
         folder = _require_writable((cache or cache_folder()) / "packed", key)
     except (OSError, RuntimeError) as error:
@@ -65,15 +67,15 @@ def pack(
             raise RunError(f"{cache or cache_folder()}: {reason}; {3 * math.prod(sides) * len(names)} bytes are needed") from None
         where = f"{name}: {reason}" if (name := getattr(error, "filename", None)) else reason
         warnings.warn(f"no cache for packed images ({where}): decoding into memory; set DIFFKIT_CACHE to a folder", stacklevel=2)
-        return open_folder(source, sides, skip_bad=skip_bad, on_progress=on_progress)
-    open_pack = partial(open_packed, folder, listing, printable(Path(source).resolve().name))
+        return open_folder(source, sides, mode=mode, skip_bad=skip_bad, on_progress=on_progress)
+    open_pack = partial(open_packed, folder, listing, printable(Path(source).resolve().name), mode)
     found = _existing_pack(open_pack, folder)
     if found is None:
         try:
             with wait_for_lock(folder.with_name(f"{key}.lock")):
                 found = _existing_pack(open_pack, folder, discard_damaged=True)
                 if found is None:
-                    _write_pack(folder, listing, sides, on_progress)
+                    _write_pack(folder, listing, sides, mode, on_progress)
                     remove_unused(folder.parent, key)
         except OSError as error:
             raise RunError(f"{folder}: cannot be written ({error.strerror}); set DIFFKIT_CACHE to another folder") from None
@@ -106,11 +108,11 @@ def _require_writable(packed: Path, key: str) -> Path:
     return packed / key
 
 
-def _write_pack(folder: Path, listing: Listing, size: tuple[int, int], on_progress: Progress | None) -> None:
+def _write_pack(folder: Path, listing: Listing, size: tuple[int, int], mode: Mode | None, on_progress: Progress | None) -> None:
     root, names, unreadable, *_ = listing
-    writer = PackWriter(folder.with_name(f"{folder.name}.partial"), size)
+    writer = PackWriter(folder.with_name(f"{folder.name}.partial"), size, mode)
     writer.decode(listing, lambda done: on_progress and on_progress(done + len(unreadable), len(names) + len(unreadable)))
-    if _key(listing, size) != folder.name:
+    if _key(listing, size, mode) != folder.name:
         writer.discard()
         raise DataError(f"{printable(root)}: files changed while they were read; try again when nothing writes to this folder")
     pixels, good = writer.finish(names)
@@ -132,10 +134,10 @@ def _write_pack(folder: Path, listing: Listing, size: tuple[int, int], on_progre
     write_index(folder, replace(index, states=file_states(folder, classes)))  # last: the commit changes the files' states
 
 
-def _key(listing: Listing, size: tuple[int, int]) -> str:
+def _key(listing: Listing, size: tuple[int, int], mode: Mode | None) -> str:
     """The name of a pack: a hash of the folder's path and the size, "-", and a hash of the folder's current content."""
     root, names, unreadable, *_ = listing
-    digest = hashlib.sha256(json.dumps([VERSION, *size, os.fspath(root.resolve())]).encode())
+    digest = hashlib.sha256(json.dumps([VERSION, *size, os.fspath(root.resolve()), *([mode] if mode else [])]).encode())
     data = digest.hexdigest()[:32]
     digest.update(json.dumps([unreadable, sorted(missing_decoders())]).encode())
     base = os.fspath(root)
