@@ -64,7 +64,7 @@ class Origin(Struct, frozen=True):
 
 
 class Trained(Struct, frozen=True):
-    """The options of the training that `diffkit info` shows."""
+    """The options of the training that commands read."""
 
     preset: Text
     batch_size: NonNegativeInt
@@ -72,6 +72,7 @@ class Trained(Struct, frozen=True):
     ema: float | list[float]
     seed: NonNegativeInt
     steps: NonNegativeInt
+    held_out: Annotated[float, Meta(ge=0, lt=1)] = 0.0
 
 
 REGISTERED: Mapping[str, Collection[str]] = {"sampler": METHODS, "spacing": SPACINGS}
@@ -154,6 +155,11 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The config as plain JSON."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain
+
+    @property
+    def held_out(self) -> float:
+        """The fraction of its data that was not trained on, see `diffkit_trainer.held_out`."""
+        return 0.0 if self.trained is None else self.trained.held_out
 
     @property
     def trained(self) -> Trained | None:

@@ -1,5 +1,6 @@
 from .auto_batch import Activations, activations, auto_batch_size
 from .available_memory import free_memory
+from .data.held_out import held_out
 from .data.images import Images
 from .data.inspect import DatasetReport, ImageReport, inspect_images
 from .data.normalisation import NORMALISATIONS, Normalisation
@@ -10,7 +11,7 @@ from .data.sources import ImageFolder, open_images
 from .device import pick_device, seed_weights
 from .distributed.processes import World, process_group
 from .errors import DataError, DivergedError, LockedError, RunError
-from .evaluation.evaluate import Evaluation, Split, evaluate, split_dataset
+from .evaluation.evaluate import Evaluation, Split, evaluate, learned_features, split_dataset
 from .evaluation.feature_file import FeatureNetwork, load_feature_network
 from .evaluation.metrics import Scores
 from .export.description import ExportDescription, describe_export
@@ -99,10 +100,12 @@ __all__ = [
     "grid",
     "grid_size",
     "has_checkpoint",
+    "held_out",
     "inspect_images",
     "is_run_folder",
     "labelled_grid",
     "latest_checkpoint",
+    "learned_features",
     "load",
     "load_feature_network",
     "locked",

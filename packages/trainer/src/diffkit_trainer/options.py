@@ -164,6 +164,13 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Help("Fraction of the classes and conditions to drop, for guidance; none: no classes. Default: 0.1 where there are any."),
     ] = None
     flip: Annotated[bool, Help("Random horizontal flips (of the last axis), with probability 0.5.")] = False
+    held_out: Annotated[
+        Decay,
+        Help(
+            "Fraction of the images that is not trained on, chosen by their hash; their loss is logged. "
+            "Default: 0.1 of 1,000 images or more, at most 2,000."
+        ),
+    ] = 0.0
     batch_size: Annotated[UpTo65536, Help("Images per update, over all processes. Default: the preset's.")] = 64
     accumulate: Annotated[UpTo65536, Help("Gradient accumulation: parts per batch, to save memory.")] = 1
     optimiser: Annotated[

@@ -1,5 +1,6 @@
 """diffkit evaluate: compare samples with data."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,10 @@ __all__ = ["evaluate"]
 )
 def evaluate(
     run: Run = DIGITS,
-    data: Annotated[str | None, typer.Argument(metavar="DATA", help="Data to compare with. Default: the training data.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="DATA", help="Data to compare with. Default: the training data, or its held-out part."),
+    ] = None,
     *,
     given: Given,
     out: Annotated[
@@ -30,17 +34,21 @@ def evaluate(
         ),
     ] = None,
     force: Force = False,
-    features: Annotated[
+    feature_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Feature network: .onnx, or .pt (TorchScript, which runs code: trust its source)."),
+        typer.Option("--features", metavar="FILE", help="Feature network: .onnx, or .pt (TorchScript, which runs code)."),
     ] = None,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Score each checkpoint of the run, and name the best.")
+    ] = False,
     json: Json = False,
     raw: Raw = False,
     device: Device = "auto",
 ) -> Work:
     """Compare samples with data: KID, FD, nearest neighbours."""
+    from diffkit_trainer import checkpoints as checkpoints_of
     from diffkit_trainer import evaluate as compare
-    from diffkit_trainer import require_creatable, split_dataset
+    from diffkit_trainer import learned_features, require_creatable, split_dataset
 
     from diffkit_cli.reports.evaluation import (
         as_document,
@@ -48,6 +56,7 @@ def evaluate(
         feature_network,
         nearest_figure,
         number_of_samples,
+        print_checkpoints,
         print_evaluation,
         real_images,
     )
@@ -61,6 +70,8 @@ def evaluate(
     from diffkit_cli.terminal.progress import counting
 
     def work() -> None:
+        if checkpoints and (out is not None or "step" in given):
+            raise UsageError(f"--checkpoints scores every checkpoint: leave {'--step' if out is None else '--out'} out")
         if out is not None:
             require_creatable(out)
             require_replaceable([out], force=force)
@@ -70,25 +81,36 @@ def evaluate(
         if not source:
             raise UsageError(f"{run} does not name its training data: give DATA to compare with")
         images = real_images(source, loaded.model.shape)
-        network = None if features is None else feature_network(features, images)
+        given_features = None if feature_file is None else feature_network(feature_file, images)
         classes = classes_to_compare(images, config, given.get("classes", ()))
-        split = split_dataset(images)
+        split = split_dataset(images, fraction=config.held_out if source == config.data.source else 0.0)
         compared = split if classes is None else split.of_classes(images, classes)
-        n = number_of_samples(given.get("number"), OPTIONS["number"].default, len(compared.reference), source)
-        plan = make_plan(loaded, given | {"n": n})
-        channels, height, width = plan.shape
+        n = number_of_samples(given.get("number"), OPTIONS["number"].default, len(compared.real), source)
+        channels, height, width = make_plan(loaded, given | {"n": n}).shape
         require_memory(plural(n, "image"), n * channels * height * width, "use a smaller -n")
-        with counting("sampling steps") as on_progress:
-            samples = concatenated([batch.pixels for batch in generate(plan, on_progress=on_progress)])
-        with console.status("comparing" if network else "training a feature network, comparing"):
-            found = compare(samples, images, split, features=network, classes=classes)
-        metadata = plan.metadata("evaluate")
-        if json:
+        with console.status("training a feature network") if given_features is None else nullcontext():
+            features = given_features or learned_features(images, split)
+        steps = sorted(step for step, _ in checkpoints_of(run)) if checkpoints else [loaded.step]
+        scored = []
+        for step in steps:
+            at = loaded if step == loaded.step else open_model(run, raw=raw, step=step, device=device)
+            plan = make_plan(at, given | {"n": n})
+            with counting(f"samples of step {step}" if checkpoints else "sampling steps") as on_progress:
+                samples = concatenated([batch.pixels for batch in generate(plan, on_progress=on_progress)])
+            with console.status("comparing"):
+                scored.append((at, compare(samples, images, split, features=features, classes=classes)))
+        _, found = scored[-1]
+        if json and checkpoints:
+            answer({"checkpoints": [as_document(each, images) | at.metadata() for at, each in scored]})
+        elif json:
             answer(as_document(found, images) | {"options": options_metadata(plan.options), **loaded.metadata()})
+        elif checkpoints:
+            print_checkpoints([(at.step, each) for at, each in scored], f"{run}, {plan.options}", run)
         else:
-            print_evaluation(found, images, f"{loaded.name}, {plan.options}", training=source == config.data.source)
+            title = f"{loaded.name}, {plan.options}"
+            print_evaluation(found, images, title, training=source == config.data.source, held_out=split.held_out)
         if out is not None:
-            nearest_figure(out, samples, plan.captions, images, found, metadata)
+            nearest_figure(out, samples, plan.captions, images, found, plan.metadata("evaluate"))
             console.print(f"the samples nearest to an image of {source}, each above that image: {out}")
 
     return work

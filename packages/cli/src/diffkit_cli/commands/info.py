@@ -45,7 +45,7 @@ def info(
             title, rows, document = describe(path)
             shown = table_of(rows)
         if plot is not None:
-            from diffkit_cli.reports.loss_curve import plot_losses  # here: a plot alone needs torch
+            from diffkit_cli.training.loss_curve import plot_losses  # here: a plot alone needs torch
 
             plot_losses(runs or [path], plot)
         answer(document) if json else show(title, shown)

@@ -1,1 +1,1 @@
-"""What commands report of data, runs, schedules and evaluations: tables, JSON, images. Imports sampling and terminal."""
+"""What commands report of data, runs, schedules and evaluations: tables, JSON, images. Imports training, sampling and terminal."""

@@ -19,7 +19,7 @@ from diffkit_trainer import (
 from diffkit_cli.errors import UsageError, nearest
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.class_labels import NULL, class_labels, class_names
-from diffkit_cli.terminal.console import console, plural, results, show, table, warn
+from diffkit_cli.terminal.console import command, console, plural, results, show, table, warn
 
 __all__ = [
     "as_document",
@@ -27,6 +27,7 @@ __all__ = [
     "feature_network",
     "nearest_figure",
     "number_of_samples",
+    "print_checkpoints",
     "print_evaluation",
     "real_images",
 ]
@@ -76,9 +77,9 @@ def feature_network(path: Path, images: Images) -> FeatureNetwork:
 def number_of_samples(given: int | None, default: int, most: int, data: str) -> int:
     """How many samples are compared; warns where they are fewer than given, or few. Raises DataError for fewer than 2 images."""
     if most < 2:
-        raise DataError(f"{data}: too few images of the class to compare with: {most} in a quarter of it, expected at least 2")
+        raise DataError(f"{data}: too few images of the class to compare with: {most}, expected at least 2")
     if given is not None and given > most:
-        warn(f"-n {given} is more than a quarter of {data}: {most} samples are compared")
+        warn(f"-n {given} is more than the {most} real images that are scored beside the samples: {most} samples are compared")
     n = min(given or default, most)
     if n < FEW_SAMPLES:
         warn(f"scores of {plural(n, 'image')} scatter widely, use {FEW_SAMPLES} or more; the row of the data shows how widely")
@@ -90,22 +91,36 @@ def as_document(found: Evaluation, images: Images) -> dict[str, Any]:
     return {
         "data": {"name": images.name, "images": len(images)},
         "images": found.images,
+        "reference": found.reference,
         "samples": dict(found.samples),
         "real": dict(found.real),
         "features": {"kind": found.features, "quality": found.feature_quality},
     }
 
 
-def print_evaluation(found: Evaluation, images: Images, title: str, *, training: bool) -> None:
-    """Print the scores as a table; training: whether the data is the training data."""
-    shown = table("against the data", "images", *found.samples.texts())
-    for label, scores in (("samples", found.samples), ("the data", found.real)):
-        shown.add_row(label, f"{found.images} : {found.images}", *scores.texts().values())
+def print_evaluation(found: Evaluation, images: Images, title: str, *, training: bool, held_out: bool) -> None:
+    """Print the scores as a table; training: whether the data is the training data, held_out: compared with its held-out part."""
+    against, real = ("held-out images", "trained images") if held_out else ("the data", "the data")
+    shown = table(f"against {against}", "images", *found.samples.texts())
+    for label, scores in (("samples", found.samples), (real, found.real)):
+        shown.add_row(label, f"{found.images} : {found.reference}", *scores.texts().values())
     show(title, shown)
     explained = "; ".join(f"{heading}: {meaning}" for heading, meaning in found.samples.explanations().items())
     copies = " Samples much nearer to the data than the data is to itself are copies." if training else ""
     features = f"features: {_features(found, len(images))}; scores on other features are not comparable"
     results().print(f"{features}. {explained}.{copies}")
+
+
+def print_checkpoints(scored: Sequence[tuple[int, Evaluation]], title: str, run: Path) -> None:
+    """Print the scores of a run's checkpoints as a table, (step, scores) each, and the command for that of the lowest KID."""
+    (_, last) = scored[-1]
+    shown = table("step", "images", *last.samples.texts())
+    rows = [(str(step), found.samples) for step, found in scored] + [("the data", last.real)]
+    for label, scores in rows:
+        shown.add_row(label, f"{last.images} : {last.reference}", *scores.texts().values())
+    show(title, shown)
+    best = min(scored, key=lambda each: each[1].samples["kid"])[0]
+    results().print(f"the lowest KID is that of step {best}: {command('sample', run, '--step', best)}")
 
 
 def nearest_figure(
@@ -138,4 +153,4 @@ def _features(found: Evaluation, images: int) -> str:
     if found.feature_quality is None:
         return f"those of {found.features}"
     quality = f"{found.feature_quality:.0%} {'accuracy' if found.features == 'classifier' else 'of the variance explained'}"
-    return f"a small {found.features} trained on half of the {images} images, {quality} on the other half"
+    return f"a small {found.features} trained on a part of the {images} images, {quality} on others"

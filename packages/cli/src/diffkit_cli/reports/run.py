@@ -67,10 +67,10 @@ def _run(path: Path) -> tuple[Rows, dict[str, Any]]:
     saved = [step for step, _ in checkpoints(path)]
     folder, step, warnings = latest_checkpoint(path) if saved else (None, None, [])
     shapes = _shapes(folder / "ema.safetensors") if folder else None
-    rows = [*_rows(config, shapes), ("progress", _progress(step, log, config.trained.steps))]
+    last = next((entry for entry in reversed(log) if "loss" in entry), None)
+    rows = [*_rows(config, shapes), ("progress", _progress(step, last, config.trained.steps)), *_held_out(log)]
     rows += [("checkpoints", ", ".join(map(str, saved)) or "none"), *_starts(history)]
     rows += [("warning", warning) for warning in warnings]
-    last = log[-1] if log else None
     return rows, {"config": document, "step": step, "last": last, "checkpoints": saved, "history": history, "warnings": warnings}
 
 
@@ -89,13 +89,21 @@ def _shapes(file: Path) -> Shapes:
     return {name: entry.shape for name, entry in read_header(file).tensors.items()}
 
 
-def _progress(saved: int | None, log: list[dict[str, Any]], steps: int) -> str:
+def _progress(saved: int | None, last: Mapping[str, Any] | None, steps: int) -> str:
     """The newest checkpoint, from which the run would resume, and the last log entry."""
     progress = f"saved at step {saved} of {steps}" if saved is not None else f"no checkpoint of {plural(steps, 'step')}"
-    if not log:
+    if last is None:
         return progress
-    last = log[-1]
     return f"{progress}; logged to step {last['step']}" + (f", loss {last['loss']:.4f}" if last.get("loss") is not None else "")
+
+
+def _held_out(log: Sequence[Mapping[str, Any]]) -> Rows:
+    """The last logged loss of held-out images."""
+    last = next((entry for entry in reversed(log) if "loss_held_out" in entry), None)
+    if last is None:
+        return []
+    found = f"loss {last['loss_held_out']:.4f}, of as many others {last['loss_trained']:.4f}, at step {last['step']}"
+    return [("held-out images", found)]
 
 
 def _starts(history: list[dict[str, Any]]) -> Rows:

@@ -1,8 +1,7 @@
 """The runs of a folder, compared."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from diffkit_trainer import RunError, checkpoints, is_run_folder, read_config, read_history, read_log
 
@@ -10,11 +9,9 @@ from diffkit_cli.paths import export_file
 from diffkit_cli.reports.run import started
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import Table, table, warn
-from diffkit_cli.terminal.progress import Smoothed
+from diffkit_cli.training.loss_curve import smoothed_loss
 
-__all__ = ["Points", "compare", "runs_in", "smoothed_loss", "table_of_runs"]
-
-Points: TypeAlias = list[tuple[float, float]]
+__all__ = ["compare", "runs_in", "table_of_runs"]
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -50,16 +47,6 @@ def table_of_runs(found: list[dict[str, Any]]) -> Table:
         row = (each["network"], each["prediction"], str(each["batch_size"]), f"{each['lr']:g}", dropout, step, loss.strip(), date)
         shown.add_row(Path(each["run"]).name, images, *row)
     return shown
-
-
-def smoothed_loss(log: Sequence[Mapping[str, Any]]) -> Points:
-    """(step, loss), smoothed as it is shown during a training; entries without a loss are left out."""
-    mean, points, before = Smoothed(), Points(), 0
-    for entry in log:
-        if entry.get("loss") is not None:
-            points.append((entry["step"], mean.add(entry["loss"], max(entry["step"] - before, 1))))
-            before = entry["step"]
-    return points
 
 
 def _summary(run: Path) -> dict[str, Any]:

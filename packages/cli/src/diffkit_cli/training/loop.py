@@ -22,6 +22,7 @@ from diffkit_trainer import (
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.progress import training_progress
+from diffkit_cli.training.held_out import log_held_out_losses
 from diffkit_cli.training.options import TrainOptions
 from diffkit_cli.training.preview import preview
 
@@ -85,6 +86,7 @@ def _loop(
                 saved, saved_at = step, time.monotonic()
             sampling = world.first or options.shard  # every process holds a part of a sharded network
             if sampling and not stop and (step % options.sample_every == 0 or step == steps):
+                log_held_out_losses(run, trainer, loggers)
                 preview(run, trainer, config, loggers)
             if stop:
                 break

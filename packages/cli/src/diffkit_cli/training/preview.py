@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import Logger, Trainer, grid, save_images, save_png, side_by_side
+from diffkit_trainer import Logger, RunError, Trainer, grid, read_log, save_images, save_png, side_by_side
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.class_labels import class_captions, class_labels, classes_in_turn
@@ -16,6 +16,7 @@ from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.options import resolve
 from diffkit_cli.sampling.plan import times_of
 from diffkit_cli.terminal.console import warn
+from diffkit_cli.training.loss_curve import plot_losses
 
 __all__ = ["preview"]
 
@@ -23,7 +24,7 @@ IMAGES, STEPS = 16, 20
 
 
 def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Logger]) -> None:
-    """Sample samples/STEP.png; an error is a warning, for no training must end by its preview.
+    """Sample samples/STEP.png and plot loss.png; an error is a warning, for no training must end by its preview.
 
     The first process writes it. With a sharded network every process must call this, since each holds a part.
     While the average's decay warms up, see `EMA.warm_until`, the raw network's samples are shown on the right.
@@ -42,7 +43,9 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
             save_images(average, path, captions=captions, metadata=[metadata])
         for logger in loggers:
             logger.images(average, step)
-    except (OSError, RuntimeError, ValueError) as error:  # ValueError: samples that are not finite
+        if trainer.world.first and any(entry.get("loss") is not None for entry in read_log(run)):
+            plot_losses([run], run / "loss.png")
+    except (OSError, RunError, RuntimeError, ValueError) as error:  # ValueError: samples that are not finite
         warn(f"no preview at step {step}: {str(error).splitlines()[0]}")
 
 

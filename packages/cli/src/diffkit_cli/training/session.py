@@ -22,6 +22,7 @@ from diffkit_cli.training.build import build_trainer, config_of, network_config_
 from diffkit_cli.training.data import DATA_OPTIONS, open_data, require_apart
 from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.duration import steps_until
+from diffkit_cli.training.held_out import with_held_out
 from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory_check import require_training_memory
 from diffkit_cli.training.options import Given, TrainOptions
@@ -125,6 +126,7 @@ def _new_options(given: Given, source: Source | None, images: Images, size: Size
         options, unused = source.resolve(given, images, size), f"the network of {source.name} takes none"
     else:
         options, unused = with_classes(resolve(given, min(images.shape[1:]), size), given, images)
+    options = with_held_out(options, given, len(images))
     if options.precision == "auto":
         options = replace(options, precision=fastest_precision(device))
     return options, unused

@@ -9,6 +9,7 @@ import torch
 from diffkit_schedules import Schedule, prediction_name
 from torch import Tensor, nn
 
+from diffkit_trainer.data.held_out import held_out
 from diffkit_trainer.data.images import Images
 from diffkit_trainer.data.normalisation import Normalisation
 from diffkit_trainer.distributed.processes import World
@@ -17,6 +18,7 @@ from diffkit_trainer.rng import global_randomness
 from diffkit_trainer.training.batch import BatchSpec, RandomBatch, part_bounds, random_batch
 from diffkit_trainer.training.buffers import Buffers
 from diffkit_trainer.training.experiment import experiment
+from diffkit_trainer.training.held_out_loss import fixed_batches
 from diffkit_trainer.training.losses import losses
 from diffkit_trainer.training.optimisation.muon import matrices_of
 from diffkit_trainer.training.optimisation.optimiser import Optimiser
@@ -37,6 +39,16 @@ class TrainStep(NamedTuple):
 
     step: int
     loss: Tensor
+
+
+def _parts(images: Images, fraction: float) -> dict[str, Tensor]:
+    """The rows of the images that are trained on and of those that are not, by the name of their loss. Raises ValueError."""
+    apart = held_out(images, fraction)
+    parts = {"loss_trained": (~apart).nonzero()[:, 0], "loss_held_out": apart.nonzero()[:, 0]}
+    if not len(parts["loss_trained"]) or (fraction and not len(parts["loss_held_out"])):
+        found = f"of {len(images)} images {int(apart.sum())} are held out"
+        raise ValueError(f"held_out must leave images in both parts, got {fraction:g}: {found}; give 0 or another fraction")
+    return parts
 
 
 def _signature() -> inspect.Signature:
@@ -98,7 +110,8 @@ class Trainer:
         self.model, self.ema, self._network = prepare_network(model, options, self.device, world)
         self.optimiser = Optimiser(self.model.parameters(), options, matrices=matrices_of(self.model))
         self.images, self.schedule = images, schedule
-        self.batch_spec = BatchSpec.of(options, images)
+        self._parts = _parts(images, options.held_out)
+        self.batch_spec = BatchSpec.of(options, images)._replace(images=len(self._parts["loss_trained"]))
         self.step = 0
         self.running_metrics = RunningMetrics(self.device)
         self.environment = {
@@ -138,6 +151,19 @@ class Trainer:
         more = {"skipped": int(self.optimiser.skipped)} if self.options.precision == "fp16" else {}
         return self.running_metrics.read(self.world, keep=keep) | {"lr": float(self.optimiser.lr)} | more
 
+    @torch.no_grad()
+    def held_out_losses(self) -> dict[str, float]:
+        """The moving average's mean loss of held-out images, "loss_held_out", and of as many others, "loss_trained".
+
+        Images, times and noise are the same at every step, see `fixed_batches`: the values of two steps differ by what was
+        learned between them. Without held-out images {}. With a sharded network all processes must call it. Waits for the device.
+        """
+        found = {}
+        for name, rows in self._parts.items() if self.options.held_out else ():
+            batches = fixed_batches(self.batch_spec, rows, self.device)
+            found[name] = float(torch.cat([self._losses(batch, self.ema.model) for batch in batches]).mean())
+        return found
+
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """What a checkpoint needs except the networks: numbers for JSON, and the optimiser's tensors by name.
 
@@ -151,6 +177,7 @@ class Trainer:
     def _update(self) -> TrainStep:
         size, world = self.options.batch_size, self.world
         batch = random_batch(self.batch_spec, self.step, self.device, *part_bounds(size, world.rank, world.size))
+        batch = batch._replace(indices=self._parts["loss_trained"][batch.indices])
         # the same number in each process, though some have one sample more: sharded weights are gathered for every part
         parts = min(self.options.accumulate, size // world.size)
         kept, errors = self._buffers.values(), []
@@ -158,7 +185,7 @@ class Trainer:
             for i in range(parts):
                 part = batch.part(*part_bounds(len(batch.indices), i, parts))
                 with summed_over_processes(self._network, i == parts - 1):
-                    errors.append(self._losses(part))
+                    errors.append(self._losses(part, self._network))
                     # the mean over the global batch: DistributedDataParallel divides by the number of processes
                     self.optimiser.backward(errors[-1].sum() * (world.size / size))
         self.step += 1
@@ -169,7 +196,7 @@ class Trainer:
         self.running_metrics.add(found, batch.t, norm, finite)
         return TrainStep(self.step, found.mean())
 
-    def _losses(self, part: RandomBatch) -> Tensor:
+    def _losses(self, part: RandomBatch, network: Any) -> Tensor:
         """Each sample's loss, (b,), with a graph."""
         options, (x0, eps, labels) = self.options, self._data.tensors(part)
         given: dict[str, Any] = self._data.conditions_of(part)
@@ -177,7 +204,7 @@ class Trainer:
             given["class_labels"] = labels
         with torch.autocast(self.device.type, PRECISIONS[options.precision], enabled=options.precision != "fp32"):
             return losses(
-                self._network,
+                network,
                 self.schedule,
                 x0,
                 t=part.t,

@@ -1,20 +1,27 @@
 """The logged loss of runs as a plot."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from diffkit_trainer import Panel, RunError, is_run_folder, read_log, save_plot
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.reports.runs import Points, smoothed_loss
+from diffkit_cli.terminal.progress import Smoothed
 
-__all__ = ["plot_losses"]
+__all__ = ["plot_losses", "smoothed_loss"]
+
+Points: TypeAlias = list[tuple[float, float]]
 
 MAX_POINTS = 1000
+FIXED = {"held out": "loss_held_out", "trained": "loss_trained"}
+"""The curves of the losses of fixed samples, by the moving average, see `Trainer.held_out_losses`."""
 
 
 def plot_losses(runs: Sequence[Path], out: Path) -> None:
     """Write the loss of runs over the steps as a PNG, on a logarithmic axis: of one as logged and smoothed, of several smoothed.
+
+    Of one, the losses of held-out images and of as many others too.
 
     Raises UsageError for anything but run folders, RunError where no loss was logged.
     """
@@ -27,6 +34,9 @@ def plot_losses(runs: Sequence[Path], out: Path) -> None:
         (log,), (smoothed,) = logs.values(), curves.values()
         curves = {"logged": [(entry["step"], entry["loss"]) for entry in log if entry.get("loss") is not None]}
         curves["smoothed"] = smoothed
+        for name, key in FIXED.items():
+            if points := [(entry["step"], entry[key]) for entry in log if key in entry]:
+                curves[name] = points
     curves = {name: _thinned([(step, loss) for step, loss in points if loss > 0]) for name, points in curves.items()}
     values = [loss for points in curves.values() for _, loss in points]
     if not values:
@@ -34,6 +44,16 @@ def plot_losses(runs: Sequence[Path], out: Path) -> None:
     last = max(step for points in curves.values() for step, _ in points)
     drawn = {name: points for name, points in curves.items() if points}
     save_plot([Panel("loss", drawn, 0.95 * min(values), 1.05 * max(values), 0, last, "step", log=True)], out, {"command": "info"})
+
+
+def smoothed_loss(log: Sequence[Mapping[str, Any]]) -> Points:
+    """(step, loss), smoothed as it is shown during a training; entries without a loss are left out."""
+    mean, points, before = Smoothed(), Points(), 0
+    for entry in log:
+        if entry.get("loss") is not None:
+            points.append((entry["step"], mean.add(entry["loss"], max(entry["step"] - before, 1))))
+            before = entry["step"]
+    return points
 
 
 def _thinned(points: Points) -> Points:
