@@ -44,8 +44,8 @@ def test_the_samples_of_a_class_are_compared_with_the_data_of_it(digit_classes, 
     assert (found["options"]["classes"], found["options"]["guidance"]) == (["3", "5"], 2.0)
     images = open_images("digits")
     compared = split_dataset(images).of_classes(images, [3, 5])
-    assert found["images"] == len(compared.reference) < 150
-    assert f"-n 200 is more than a quarter of digits: {found['images']} samples are compared" in said
+    assert found["images"] == len(compared.real) < 150
+    assert f"-n 200 is more than the {found['images']} real images that are scored beside the samples" in said
 
 
 def test_a_class_that_the_data_does_not_have_is_refused(with_classes, diffkit):
@@ -73,13 +73,15 @@ def test_evaluate_prints_a_table(blank, diffkit):
     rows = [line.split() for line in out.splitlines()]
     samples, data = (next(row for row in rows if row[: len(name)] == name) for name in (["samples"], ["the", "data"]))
     assert samples[1:4] == data[2:5] == ["50", ":", "50"]
-    assert "a small classifier trained on half of the 1797 images" in " ".join(out.split())
+    assert "a small classifier trained on a part of the 1797 images" in " ".join(out.split())
 
 
 def test_at_most_a_quarter_of_the_data_is_sampled_with_a_warning(blank, diffkit):
     code, out, said = diffkit("evaluate", blank, "digits", "-n", 450, "--steps", 1, "--json")
     assert (code, json.loads(out)["images"]) == (0, 449)
-    assert said == "warning: -n 450 is more than a quarter of digits: 449 samples are compared\n"
+    assert (
+        said == "warning: -n 450 is more than the 449 real images that are scored beside the samples: 449 samples are compared\n"
+    )
     code, out, said = diffkit("evaluate", blank, "digits", "--steps", 1, "--json")
     assert (code, json.loads(out)["images"], said) == (0, 449, "")
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from diffkit_trainer import DataError, Images, evaluate, open_images, split_dataset
+from diffkit_trainer import DataError, Images, evaluate, held_out, open_images, split_dataset
 
 
 def test_scores_tell_copies_noise_and_real_images_apart():
@@ -38,3 +38,16 @@ def test_samples_of_a_class_are_compared_with_images_of_it():
 def test_too_few_images_are_refused():
     with pytest.raises(DataError, match="too few images to compare with, expected at least 40, found 39"):
         split_dataset(Images(torch.zeros(39, 1, 2, 2, dtype=torch.uint8)))
+
+
+def test_held_out_images_are_the_reference_where_they_are_200():
+    images = open_images("digits")
+    apart = held_out(images, 0.2)
+    split = split_dataset(images, fraction=0.2)
+    assert split.held_out
+    assert torch.equal(split.reference.sort().values, apart.nonzero()[:, 0])
+    assert len(torch.cat([split.training, split.real]).unique()) == len(images) - len(split.reference)
+    found = evaluate(images.pixels[split.real[:500]], images, split)
+    assert (found.images, found.reference) == (500, len(split.reference))
+    assert found.samples["fd"] == pytest.approx(found.real["fd"])
+    assert not split_dataset(images, fraction=0.1).held_out, "189 of 1,797 images"

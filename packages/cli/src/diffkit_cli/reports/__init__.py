@@ -1,1 +1,1 @@
-"""What commands report of data, runs, schedules and evaluations: tables, JSON, images. Imports training, sampling and terminal."""
+"""What commands report of data, runs, schedules and evaluations, as tables, JSON and images. Imports those below."""
