@@ -26,7 +26,7 @@ DIST = Path("dist").resolve()
 CONSTRAINTS = str(DIST / "constraints.txt")
 PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal", "--durations", "5")
 CHEAP = ("lint", "build", "install", "types", "tests(schedules)", "tests(samplers)", "lowest", "tests(unet)")
-COSTLY = ("plugin", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
+COSTLY = ("plugin", "examples", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.10.16"
@@ -113,6 +113,13 @@ def plugin(session: nox.Session) -> None:
 
 
 @nox.session(requires=["build"])
+def examples(session: nox.Session) -> None:
+    """The examples that sample from the bundled digits network."""
+    session.install("-c", CONSTRAINTS, "diffkit-cli", *TOOLS)
+    session.run("pytest", "examples/test_inverse_problems.py", *session.posargs)
+
+
+@nox.session(requires=["build"])
 def lowest(session: nox.Session) -> None:
     """The schedules and samplers on the oldest versions they declare."""
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "numpy==1.26.0", "array-api-compat==1.14", "lazy-loader==0.6", *TOOLS)
@@ -124,7 +131,7 @@ def backends(session: nox.Session) -> None:
     """The schedules and samplers on torch and JAX as well as on NumPy; device waits on the oldest array-api-compat too."""
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", *TOOLS)
     either = ("packages/schedules/tests/extra/test_tracing.py", "packages/samplers/tests/extra/test_waits.py")
-    newest = (f"packages/samplers/tests/extra/test_{name}.py" for name in ("backends", "tracing"))
+    newest = (f"packages/samplers/tests/extra/test_{name}.py" for name in ("backends", "inverse_problems", "tracing"))
     session.run(*PYTEST, *either, *newest, *session.posargs)
     session.install("array-api-compat==1.14")
     session.run(*PYTEST, *either, *session.posargs)

@@ -8,6 +8,8 @@ from .guidance import Scale as Scale
 from .guidance import Transform as Transform
 from .guidance import guide as guide
 from .guidance import interval as interval
+from .inverse_problems import dps as dps
+from .inverse_problems import pigdm as pigdm
 from .inversion import encode as encode
 from .loop import Evaluation as Evaluation
 from .loop import State as State

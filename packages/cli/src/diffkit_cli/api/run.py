@@ -3,9 +3,11 @@
 import html
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from diffkit_samplers import Denoise
 
 from diffkit_cli.api.images import GeneratedImages
 from diffkit_cli.api.keywords import named_as_keywords, parse_keywords, with_keywords
@@ -25,7 +27,8 @@ class Run:
     """A network of a run with all that sampling needs; `open_run` opens it.
 
     network: the module. name: "runs/flowers@3000", the run and its training step. step: the training step. shape: (C, H, W) of
-    its images. classes: their names, none for an unconditional network.
+    its images. classes: their names, none for an unconditional network. schedule, normalisation: of its training, for samplers of
+    your own on `denoiser`.
 
     >>> from diffkit_cli import open_run
     >>> open_run(device="cpu")
@@ -35,7 +38,7 @@ class Run:
     def __init__(self, loaded: LoadedModel) -> None:
         model = loaded.model
         self._loaded, self.name, self.step, self.network = loaded, loaded.name, loaded.step, model.network
-        self.shape = model.shape
+        self.shape, self.schedule, self.normalisation = model.shape, model.schedule, model.normalisation
         self.classes = tuple(model.config.data.classes[: model.config.num_classes or 0])
 
     @with_keywords
@@ -72,6 +75,22 @@ class Run:
             report = on_progress or (lambda done, total: None)
             batches = generate(plan, batch_size=given.get("batch_size"), on_progress=report)
             return GeneratedImages(plan, concatenated([batch.pixels for batch in batches]))
+
+    def denoiser(self, labels: Sequence[int] | None = None) -> Denoise:
+        """denoise(x_t, t) -> x0 of the network, for the methods and wrappers of diffkit_samplers.
+
+        x_t: (B, *shape), normalised: `normalisation.to_network(pixels)` gives x0, `normalisation.to_pixels(x0)` pixels.
+        labels: B numbers of classes, for a network that has them; None for unconditional samples.
+
+        >>> from diffkit_cli import open_run
+        >>> from diffkit_samplers import ddim, seeded
+        >>> run = open_run(device="cpu")
+        >>> x = run.schedule(1.0).sigma * seeded([7], like=next(run.network.parameters()))((1, *run.shape))
+        >>> pixels = run.normalisation.to_pixels(ddim(run.denoiser(), run.schedule, x))
+        >>> bool((pixels == run.sample(1, seed=7).pixels).all())
+        True
+        """
+        return self._loaded.model.denoiser_of(labels)
 
     def __repr__(self) -> str:
         channels, height, width = self.shape

@@ -1,7 +1,7 @@
 """Exact denoisers of data that is Gaussian or a mixture of Gaussians: with them a sampler's exact result is known."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from diffkit_schedules import Array, Schedule, as_array_of, namespace
@@ -36,6 +36,12 @@ class GaussianOracle:
         alpha, sigma = self.schedule(t)
         total = alpha * alpha * self.variance + sigma * sigma
         return (alpha * self.variance / total) * x + sigma * sigma * self.mean / total
+
+    def vjp(self, x: Array, t: float) -> tuple[Array, Callable[[Array], Array]]:
+        """E[x0 | x_t], and its vector-Jacobian product as a function: u -> alpha v / (alpha^2 v + sigma^2) u."""
+        alpha, sigma = self.schedule(t)
+        slope = alpha * self.variance / (alpha * alpha * self.variance + sigma * sigma)
+        return self(x, t), lambda u: slope * u
 
     def probability_flow(self, x: Array, t: float, s: float) -> Array:
         """x at time s of the exact probability-flow ODE through x at time t: the limit of DDIM as the number of steps grows.
@@ -84,6 +90,10 @@ class MixtureOracle:
             raise ValueError(f"weights must be > 0 and sum to one, got {self.weights}")
 
     def __call__(self, x: Array, t: float) -> Array:
+        return self.vjp(x, t)[0]
+
+    def vjp(self, x: Array, t: float) -> tuple[Array, Callable[[Array], Array]]:
+        """E[x0 | x_t], and its vector-Jacobian product as a function: u -> (alpha / sigma^2) Var[x0 | x_t] u."""
         xp = namespace(x)
         alpha, sigma = self.schedule(t)
         means, variances, logs = (
@@ -94,4 +104,11 @@ class MixtureOracle:
         scores = logs - (x - alpha * means) ** 2 / (2 * total) - xp.log(total) / 2
         odds = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
         each = (alpha * variances * x + sigma * sigma * means) / total
-        return xp.sum(odds * each, axis=-1) / xp.sum(odds, axis=-1)
+        odds = odds / xp.sum(odds, axis=-1, keepdims=True)
+        x0 = xp.sum(odds * each, axis=-1)
+
+        def pullback(u: Array) -> Array:
+            between = (each - x0[..., None]) ** 2 * (alpha / sigma**2) if sigma else 0 * each
+            return xp.sum(odds * (alpha * variances / total + between), axis=-1) * u
+
+        return x0, pullback
