@@ -165,7 +165,9 @@ def without_torch(session: nox.Session) -> None:
 @nox.session(requires=["build"])
 def extras(session: nox.Session) -> None:
     """The trainer with its optional parts: the U-Net, TensorBoard, HEIC, and a C++ compiler for torch.compile."""
-    session.install("-c", CONSTRAINTS, "diffkit-trainer[heif]", "diffkit-unet", "diffkit-samplers", "tensorboard", *TOOLS)
+    session.install(
+        "-c", CONSTRAINTS, "diffkit-trainer[datasets,heif]", "diffkit-unet", "diffkit-samplers", "tensorboard", *TOOLS
+    )
     session.run(*PYTEST, "packages/trainer/tests/extra", *session.posargs)
 
 

@@ -60,5 +60,5 @@ def test_sixteen_bits_of_grey_are_kept(folder):
 def test_colour_has_no_16_bits_and_other_data_no_mode(folder):
     with pytest.raises(DataError, match=r"a.png \(of mode RGBA, expected grey of 8 or 16 bits for mode L16\)"):
         open_images(folder("RGBA", RGBA), mode="L16")
-    with pytest.raises(ValueError, match="mode is for data of the kind folder or archive, got digits"):
+    with pytest.raises(ValueError, match="mode is for data of the kind folder or archive or saved, got digits"):
         open_images("digits", mode="RGBA")

@@ -14,7 +14,7 @@ from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.pixels import image_to_tensor, tensor_to_image
 
-__all__ = ["is_dataset", "open_dataset"]
+__all__ = ["IMAGE_KEYS", "LABEL_KEYS", "is_dataset", "open_dataset"]
 
 IMAGE_KEYS, LABEL_KEYS = ("image", "img"), ("label", "labels", "fine_label")
 

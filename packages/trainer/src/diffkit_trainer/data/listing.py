@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diffkit_trainer.data.archives.archive import Archive, is_archive
+from diffkit_trainer.data.archives.saved_dataset import SavedDataset, is_saved_dataset
 from diffkit_trainer.data.decode import FORMATS, failure_reason, missing_decoders
 from diffkit_trainer.data.folder_walk import walk
 from diffkit_trainer.data.folder_warnings import folder_warnings, kind_of
@@ -33,7 +34,7 @@ class Listing(NamedTuple):
     bad: list[tuple[str, str]]
     left_out: Counter[str]
     generated: bool = False
-    archive: Archive | None = None
+    archive: Archive | SavedDataset | None = None
     prefix: str = ""
 
     def open(self, name: str) -> BufferedReader:
@@ -44,7 +45,7 @@ class Listing(NamedTuple):
 
 
 def list_images(root: Path) -> Listing:
-    """The image files below a folder, or in an archive, see `Archive`.
+    """The image files below a folder, in an archive, see `Archive`, or in a data set on disk, see `SavedDataset`.
 
     A file is an image if its name ends in a suffix of `FORMATS` that this installation reads, in any case; names that begin with
     a dot are left out. Sorted by relative path, whatever order the file system lists them in. Links are followed, and each real
@@ -53,6 +54,11 @@ def list_images(root: Path) -> Listing:
     Raises DataError if there is no such folder, if it is empty, and if it holds no images, with a message for each.
     """
     suffixes = tuple(suffix for name in FORMATS if name not in missing_decoders() for suffix in FORMATS[name])
+    if is_saved_dataset(root):
+        rows = SavedDataset(root)
+        if not rows.files:
+            raise DataError(f"{printable(root)}: the data set is empty; expected images in it")
+        return Listing(root, sorted(rows.files), [], Counter(), archive=rows)
     archive = Archive(root) if is_archive(root) else None
     if archive is None:
         _require_files(root)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.data.archives.archive import is_archive
+from diffkit_trainer.data.archives.saved_dataset import is_saved_dataset
 from diffkit_trainer.data.arrays.array_file import is_array_file
 from diffkit_trainer.data.arrays.open_array import open_array
 from diffkit_trainer.data.colour_and_crop import Size, height_and_width
@@ -22,6 +23,7 @@ SOURCES: dict[str, tuple[Callable[[Any], bool], Callable[..., Images]]] = {
     "digits": (is_digits, open_digits),
     "array": (is_array_file, open_array),
     "archive": (is_archive, open_folder),
+    "saved": (is_saved_dataset, open_folder),
     "idx": (is_idx_folder, open_idx_folder),
     "folder": (is_folder, open_folder),  # last: it takes any path, and reports what is wrong with it
 }
@@ -30,7 +32,7 @@ SOURCES: dict[str, tuple[Callable[[Any], bool], Callable[..., Images]]] = {
 A reader is called as open(source, size, skip_bad=..., on_progress=...), size: (height, width) or None; see `open_images`.
 """
 
-IMAGE_FILES = ("folder", "archive")
+IMAGE_FILES = ("folder", "archive", "saved")
 """The kinds whose images are files, of any size; they can be packed."""
 
 OWN_OPTIONS = {"axes": ("array",), "mode": IMAGE_FILES}
@@ -51,8 +53,9 @@ def open_images(
     source: "digits", the bundled 1,797 handwritten digits of 8 x 8 (unless a folder has that name); a folder of IDX files
     (MNIST and its relatives; of several pairs the one named "train"); a folder of images, searched through all its subfolders,
     of which the first level names the classes if every image is in one; a zip or tar file of such a folder, which is not
-    unpacked; a file of arrays, .npy, .npz or .safetensors, which stays where it is, see `open_array`; or a data set object:
-    torch's, Hugging Face's, or any iterable of images, see `open_dataset`. For a large folder or archive see `pack`.
+    unpacked; a folder that Hugging Face's `save_to_disk` wrote, with images; a file of arrays, .npy, .npz or .safetensors, which
+    stays where it is, see `open_array`; or a data set object: torch's, Hugging Face's, or any iterable of images, see
+    `open_dataset`. For a large folder or archive see `pack`.
     size: the side of a square, or (height, width), each from 1 to 4096: every image is cropped about its centre to these
     proportions and resized, smaller ones are enlarged. With None the images stay as they are, and must all have the same size.
     axes: of an array, such as "NHWC" or "NDHW". Without it, the second axis is the channels if there are 4 or 5, see

@@ -1,1 +1,1 @@
-"""Images in a zip or tar file, read without unpacking it: nothing is written. Imports errors and files."""
+"""Images in a zip or tar, or in a data set of Hugging Face, read one by one, never unpacked. Imports errors and files."""
