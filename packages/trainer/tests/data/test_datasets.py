@@ -56,7 +56,7 @@ def test_labels_may_be_integers_of_any_type():
         ([(IMAGE, -1)], r"item 0 of the data set has the label -1; expected 0 \.\.\. "),
         (Named([(IMAGE, "cow")]), "item 0 of the data set has the label 'cow'; its classes are dog, cat, emu"),
         (Named([(IMAGE, 3)]), r"item 0 of the data set has the label 3; expected 0 \.\.\. 2, one a class"),
-        ([(IMAGE, "dog"), ("image.png", "dog")], "item 1 of the data set: expected a Pillow image or a uint8 tensor"),
+        ([(IMAGE, "dog"), ("image.png", "dog")], "item 1 of the data set: expected a Pillow image or a tensor"),
     ],
 )
 def test_other_items_are_refused_by_number(items, message):
@@ -111,7 +111,9 @@ def test_every_kind_of_data_set_is_read():
     ("source", "message"),
     [
         ([], "the data set is empty"),
-        ([torch.rand(3, 4, 4)], "item 0 of the data set: expected a Pillow image or a uint8 tensor"),
+        ([torch.rand(4)], r"item 0 of the data set: expected a Pillow image or a tensor \(C, \*space\)"),
+        ([torch.rand(1, 4), torch.rand(1, 5)], "item 1 of the data set is 1 x 5 of float32, the first is 1 x 4 of float32; exp"),
+        ([torch.rand(2, 4), torch.zeros(2, 4)[None]], "item 1 of the data set is 1 x 2 x 4 of float32, the first is 2 x 4 of"),
         ([Image.new("L", (2, 2)), "a.png"], "item 1 of the data set: expected a Pillow image"),
         ([Image.new("L", (2, 3)), Image.new("L", (4, 5))], "item 1 of the data set is 4 x 5, the first is 2 x 3; pass a size"),
     ],
@@ -119,3 +121,13 @@ def test_every_kind_of_data_set_is_read():
 def test_other_images_are_refused_by_number(source, message):
     with pytest.raises(DataError, match=message):
         open_images(source)
+
+
+@pytest.mark.parametrize("shape", [(2, 9), (4, 5, 6), (1, 3, 4, 5)])
+def test_tensors_of_any_space_keep_their_numbers(shape):
+    values = torch.randn(6, *shape)
+    images = open_images(torch.utils.data.TensorDataset(values, torch.arange(6)))
+    assert torch.equal(images.pixels, values)
+    assert images.labels.tolist() == list(range(6))
+    with pytest.raises(DataError, match="item 0 of the data set: expected a Pillow image or a uint8 tensor to resize"):
+        open_images(list(values), size=4)

@@ -33,24 +33,19 @@ def open_dataset(
 ) -> Images:
     """The images, labels and classes of everything in a data set; see `open_images`. skip_bad has no effect.
 
-    An item is an image, a pair (image, label), or a mapping with one of `IMAGE_KEYS` and optionally one of `LABEL_KEYS`. An image
-    is a Pillow image or a uint8 tensor (1 or 3, H, W). A label is an integer or the name of a class; all items have the
-    same kind of label, or none. The classes are the data set's own names (`.classes`, or Hugging Face's `.features`), else the
-    names that occur, sorted, or "0" to the largest label. Raises DataError, with the item's number, for anything else.
+    An item is a sample, a pair (sample, label), or a mapping with one of `IMAGE_KEYS` and optionally one of `LABEL_KEYS`. A
+    sample is a Pillow image or a tensor of real numbers (C, *space); for a size a uint8 tensor (1 or 3, H, W). A label is an
+    integer or the name of a class; all items have the same kind of label, or none. The classes are the data set's own names
+    (`.classes`, or Hugging Face's `.features`), else the names that occur, sorted, or "0" to the largest label. Raises DataError,
+    with the item's number, for anything else.
     """
     images: list[Tensor] = []
     labels: list[int | str | None] = []
     total = len(dataset) if isinstance(dataset, Sized) else 0
     for i, item in enumerate(_items(dataset)):
         value, label = _image_and_label(item, i)
-        try:
-            image = to_grey_or_rgb(value) if isinstance(value, Image.Image) else tensor_to_image(value)
-        except (ValueError, AttributeError, OSError) as error:
-            raise DataError(f"item {i} of the data set: expected a Pillow image or a uint8 tensor ({error})") from None
-        images.append(image_to_tensor(image if size is None else crop(image, size)))
-        if images[-1].shape[1:] != images[0].shape[1:]:
-            first, other = (f"{each.shape[2]} x {each.shape[1]}" for each in (images[0], images[-1]))
-            raise DataError(f"item {i} of the data set is {other}, the first is {first}; pass a size to resize them")
+        images.append(_sample(value, size, i))
+        _require_same_shape(images[0], images[-1], i)
         labels.append(_label(label, i))
         if type(labels[-1]) is not type(labels[0]):
             first, other = (f"{each!r:.60}" for each in (labels[0], labels[-1]))
@@ -61,9 +56,30 @@ def open_dataset(
             on_progress(i + 1, max(total, i + 1))
     if not images:
         raise DataError("the data set is empty; expected images in it")
-    channels = max(image.shape[0] for image in images)
-    pixels = torch.stack([image.expand(channels, -1, -1) for image in images])
+    channels = max(image.shape[0] for image in images)  # grey images among colour ones become RGB
+    pixels = torch.stack([image.expand(channels, *image.shape[1:]) for image in images])
     return Images(pixels, *_labels_and_classes(labels, _class_names(dataset)))
+
+
+def _sample(value: Any, size: tuple[int, int] | None, i: int) -> Tensor:
+    if isinstance(value, Tensor) and size is None and 2 <= value.ndim <= 4:
+        return value.detach().cpu()
+    try:
+        image = to_grey_or_rgb(value) if isinstance(value, Image.Image) else tensor_to_image(value)
+    except (ValueError, AttributeError, OSError) as error:
+        expected = "a Pillow image or a tensor (C, *space)" if size is None else "a Pillow image or a uint8 tensor to resize"
+        raise DataError(f"item {i} of the data set: expected {expected} ({error})") from None
+    return image_to_tensor(image if size is None else crop(image, size))
+
+
+def _require_same_shape(first: Tensor, other: Tensor, i: int) -> None:
+    images = first.dtype == other.dtype == torch.uint8 and first.ndim == other.ndim == 3
+    if images and {len(first), len(other)} <= {1, 3} and first.shape[1:] != other.shape[1:]:
+        sizes = (f"{each.shape[2]} x {each.shape[1]}" for each in (other, first))
+        raise DataError(f"item {i} of the data set is {', the first is '.join(sizes)}; pass a size to resize them")
+    if (first.shape, first.dtype) != (other.shape, other.dtype) and not (images and {len(first), len(other)} == {1, 3}):
+        kinds = (f"{' x '.join(map(str, each.shape))} of {str(each.dtype).removeprefix('torch.')}" for each in (other, first))
+        raise DataError(f"item {i} of the data set is {', the first is '.join(kinds)}; expected all alike")
 
 
 def _items(dataset: Any) -> Iterator[Any]:
