@@ -131,7 +131,9 @@ def backends(session: nox.Session) -> None:
     """The schedules and samplers on torch and JAX as well as on NumPy; device waits on the oldest array-api-compat too."""
     session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", *TOOLS)
     either = ("packages/schedules/tests/extra/test_tracing.py", "packages/samplers/tests/extra/test_waits.py")
-    newest = (f"packages/samplers/tests/extra/test_{name}.py" for name in ("backends", "inverse_problems", "tracing"))
+    newest = (
+        f"packages/samplers/tests/extra/test_{name}.py" for name in ("backends", "inverse_problems", "likelihood", "tracing")
+    )
     session.run(*PYTEST, *either, *newest, *session.posargs)
     session.install("array-api-compat==1.14")
     session.run(*PYTEST, *either, *session.posargs)

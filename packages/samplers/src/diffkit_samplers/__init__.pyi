@@ -11,6 +11,8 @@ from .guidance import interval as interval
 from .inverse_problems import dps as dps
 from .inverse_problems import pigdm as pigdm
 from .inversion import encode as encode
+from .likelihood import bits_per_dimension as bits_per_dimension
+from .likelihood import log_likelihood as log_likelihood
 from .loop import Evaluation as Evaluation
 from .loop import State as State
 from .loop import Step as Step

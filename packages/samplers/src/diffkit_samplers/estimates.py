@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from diffkit_schedules import Array, Rates, combine, namespace
 
-__all__ = ["Denoise", "Estimate", "as_dtype_of", "describe", "evaluate", "x0_or_estimate"]
+__all__ = ["Denoise", "Estimate", "as_dtype_of", "describe", "evaluate", "widened", "x0_or_estimate"]
 
 
 class Estimate(NamedTuple):
@@ -71,6 +71,17 @@ def as_dtype_of(values: Array, like: Array) -> Array:
     dtype('float32')
     """
     return values if values.dtype == like.dtype else namespace(values).astype(values, like.dtype)
+
+
+def widened(x: Array) -> Array:
+    """x in float32 where its dtype is narrower, for sums over a sample.
+
+    >>> import numpy as np
+    >>> widened(np.ones(1, np.float16)).dtype, widened(np.ones(1)).dtype
+    (dtype('float32'), dtype('float64'))
+    """
+    xp = namespace(x)
+    return x if xp.finfo(x.dtype).bits >= 32 else xp.astype(x, xp.float32)
 
 
 def describe(value: Any) -> str:

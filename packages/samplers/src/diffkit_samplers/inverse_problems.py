@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
-from diffkit_schedules import Array, Schedule, as_array_of, namespace, rates_at
+from diffkit_schedules import Array, Schedule, as_array_of, rates_at
 
 from diffkit_samplers.conjugate_gradients import conjugate_gradients, dot, ratio, scaled
-from diffkit_samplers.estimates import Denoise, Estimate, as_dtype_of, evaluate, x0_or_estimate
+from diffkit_samplers.estimates import Denoise, Estimate, as_dtype_of, evaluate, widened, x0_or_estimate
 from diffkit_samplers.pullbacks import Pullback, estimate_and_pullback, value_and_pullback
 
 __all__ = ["dps", "pigdm"]
@@ -62,7 +62,7 @@ def pigdm(
         raise ValueError(f"iterations must be at least 1, got {iterations}")
 
     def solve(residual: Array, back: Pullback, r2: float) -> Array:
-        return conjugate_gradients(lambda p: r2 * _wide(A(back(p))) + sigma_y**2 * p, residual, iterations)
+        return conjugate_gradients(lambda p: r2 * widened(A(back(p))) + sigma_y**2 * p, residual, iterations)
 
     return _given(denoise, schedule, A, y, variance, transpose, solve)
 
@@ -100,7 +100,7 @@ def dps(
         raise ValueError(f"scale must be > 0, got {scale}")
 
     def solve(residual: Array, back: Pullback, r2: float) -> Array:
-        square, gradient = dot(residual, residual), _wide(back(residual))
+        square, gradient = dot(residual, residual), widened(back(residual))
         return scaled(ratio(scale * square, sigma_y**2 * square + r2 * dot(gradient, gradient)), residual)
 
     return _given(denoise, schedule, A, y, variance, None, solve)
@@ -127,7 +127,7 @@ def _given(
             raise ValueError(f"A must keep the batch axis of {tuple(x0.shape)}, got {shape}")
         if given_y.ndim > len(shape) or any(n not in (1, m) for n, m in zip(given_y.shape[::-1], shape[::-1], strict=False)):
             raise ValueError(f"y must fit A(x0)'s shape {shape}, got {tuple(given_y.shape)}")
-        residual = _wide(given_y) - _wide(measured)
+        residual = widened(given_y) - widened(measured)
 
         def back_wide(u: Array) -> Array:
             return back(as_dtype_of(u, measured))
@@ -144,9 +144,3 @@ def _check(sigma_y: float, variance: float) -> None:
         raise ValueError(f"sigma_y, the standard deviation of y's noise, must be a number >= 0, got {sigma_y}")
     if not 0 < variance < math.inf:
         raise ValueError(f"variance, that of the data, must be a number > 0, got {variance}")
-
-
-def _wide(x: Array) -> Array:
-    """x in float32 or wider."""
-    xp = namespace(x)
-    return x if xp.finfo(x.dtype).bits >= 32 else xp.astype(x, xp.float32)

@@ -2,6 +2,7 @@
 
 from diffkit_schedules import Array, namespace
 
+from diffkit_samplers.estimates import as_dtype_of, widened
 from diffkit_samplers.guidance import Transform
 
 __all__ = ["apg"]
@@ -29,14 +30,12 @@ def apg(parallel: float = 0.0, max_norm: float | None = None) -> Transform:
         raise ValueError(f"max_norm must be > 0, got {max_norm}")
 
     def transform(difference: Array, x0_cond: Array) -> Array:
-        xp, axes, dtype = namespace(difference), tuple(range(1, difference.ndim)), difference.dtype
-        wide = dtype if xp.finfo(dtype).bits >= 32 else xp.float32
-        d, x0 = xp.astype(difference, wide), xp.astype(x0_cond, wide)
+        xp, axes, d, x0 = namespace(difference), tuple(range(1, difference.ndim)), widened(difference), widened(x0_cond)
         if max_norm is not None:
             norm = xp.sqrt(xp.sum(d * d, axis=axes, keepdims=True))
             d = d * (max_norm / xp.where(norm > max_norm, norm, xp.full_like(norm, max_norm)))
         square = xp.sum(x0 * x0, axis=axes, keepdims=True)
         along = xp.sum(d * x0, axis=axes, keepdims=True) / xp.where(square == 0, xp.ones_like(square), square)
-        return xp.astype(d - (1 - parallel) * along * x0, dtype)
+        return as_dtype_of(d - (1 - parallel) * along * x0, difference)
 
     return transform
