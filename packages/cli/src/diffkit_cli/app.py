@@ -18,6 +18,7 @@ from diffkit_cli.commands.schedules import schedules
 from diffkit_cli.commands.steps import steps
 from diffkit_cli.commands.train import train
 from diffkit_cli.errors import UsageError, nearest
+from diffkit_cli.synonyms import command_meant
 from diffkit_cli.unknown_flags import Command
 
 __all__ = ["app"]
@@ -37,7 +38,7 @@ class _Commands(TyperGroup):
 
     def _require_command(self, ctx: Any, name: str) -> None:
         if name not in self.commands and not ctx.resilient_parsing:
-            raise UsageError(f"no command {name!r}: {nearest(name, self.commands, 'commands')}")
+            raise UsageError(f"no command {name!r}: {command_meant(name) or nearest(name, self.commands, 'commands')}")
 
 
 app = typer.Typer(

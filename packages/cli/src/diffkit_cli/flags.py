@@ -11,7 +11,7 @@ import typer
 from diffkit_trainer.options import Option
 from msgspec.inspect import VarTupleType
 
-from diffkit_cli.paths import ending_in, png_or_folder
+from diffkit_cli.paths import at_step, ending_in, png_or_folder
 from diffkit_cli.sampling.options import DEFAULTS, OPTIONS, choices, flags_of
 from diffkit_cli.sampling.parse import parse_flags
 
@@ -52,6 +52,8 @@ def sampling_flags(
 ) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
     """Gives a command the flags of these options of sampling, where its parameter `given` is; that gets the values, parsed.
 
+    Its RUN may be RUN@STEP, which is as --step STEP.
+
     defaults, help: what the command's help says of an option, where it differs from the option's own.
     """
     shown, texts = {**DEFAULTS, **(defaults or {})}, help or {}
@@ -59,8 +61,9 @@ def sampling_flags(
     def with_flags(command: Callable[..., Work]) -> Callable[..., Work]:
         @wraps(command)
         def parsed(**values: Any) -> Work:
-            flags = {name: values.pop(name) for name in names}
-            return command(given=parse_flags(flags), **values)
+            given = parse_flags({name: values.pop(name) for name in names})
+            values["run"], step = at_step(values["run"], given.get("step"))
+            return command(given=given if step is None else given | {"step": step}, **values)
 
         options = [OPTIONS[name] for name in names]
         flags = [_flag(each, shown.get(each.name, each.default), texts.get(each.name, each.help)) for each in options]
@@ -89,7 +92,7 @@ Run = Annotated[
     typer.Argument(
         metavar="RUN",
         show_default=False,
-        help="Run folder, or a file of diffkit export. Default: the bundled digits network.",
+        help="Run folder, RUN@STEP, or a file of diffkit export. Default: the bundled digits network.",
     ),
 ]
 Raw = Annotated[bool, typer.Option("--raw", help="Use the raw weights instead of the moving average (EMA).")]

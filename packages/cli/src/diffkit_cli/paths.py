@@ -1,12 +1,15 @@
 """The paths that commands write to, checked while options are parsed, before anything is computed; and exports that they read."""
 
 import errno
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+from diffkit_trainer import RunError
+
 from diffkit_cli.errors import UsageError
 
-__all__ = ["ending_in", "export_file", "png_or_folder"]
+__all__ = ["at_step", "ending_in", "export_file", "png_or_folder"]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".apng", ".svg", ".pdf")
 """Suffixes of other image formats, which a folder's name does not have."""
@@ -47,9 +50,31 @@ def png_or_folder(path: Path) -> Path:
 
 
 def export_file(run: Path) -> Path | None:
-    """The file of `diffkit export` or `diffkit import`, given it or its folder; None for a run folder."""
+    """The file of `diffkit export` or `diffkit import`, given it or its folder; None for a run folder.
+
+    Raises RunError for an ONNX file, which is for other programs.
+    """
+    if run.suffix.lower() == ".onnx" and run.is_file():
+        way_out = "sample from it by examples/onnx_numpy.py, or export the run as .safetensors, which is a RUN"
+        raise RunError(f"{run}: is an ONNX network, which diffkit writes and does not read: {way_out}")
     inside = run / "model.safetensors"
     return inside if inside.is_file() else run if run.suffix.lower() == ".safetensors" and run.is_file() else None
+
+
+def at_step(run: Path, step: int | None = None) -> tuple[Path, int | None]:
+    """The run and the training step of RUN, or of RUN@STEP, as messages name them; step: that of --step.
+
+    Raises UsageError where the two steps differ.
+
+    >>> at_step(Path("runs/flowers"), 60)
+    (PosixPath('runs/flowers'), 60)
+    """
+    found = re.fullmatch(r"(.+)@([0-9]{1,18})", str(run))
+    if found is None or run.exists() or not Path(found[1]).exists():
+        return run, step
+    if step not in (None, int(found[2])):
+        raise UsageError(f"--step {step}: {run} has another step: leave one of them out")
+    return Path(found[1]), int(found[2])
 
 
 def _file(path: Path) -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-__all__ = ["hint"]
+__all__ = ["command_meant", "hint"]
 
 MAX_NEAR = 3
 EPOCH = ": an epoch is the number of images / the batch size, in steps; diffkit train --dry-run prints both"
@@ -74,6 +74,29 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "weight_decay": ("wd", "adam_weight_decay"),
 }
 """Our name: theirs, with underscores. Of a name with two meanings, the first that a command has is meant."""
+
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "sample": ("generate", "gen", "create", "infer", "inference", "predict", "samples", "txt2img", "img2img"),
+    "train": ("fit", "finetune", "fine_tune", "resume"),
+    "evaluate": ("eval", "fid", "kid", "metrics", "score", "test"),
+    "interpolate": ("slerp", "morph"),
+    "inpaint": ("inpainting", "repaint", "fill"),
+    "info": ("show", "describe", "inspect", "list", "ls", "status"),
+    "doctor": ("check", "validate", "lint"),
+    "export": ("convert", "onnx"),
+}
+"""Our command: theirs, with underscores."""
+
+
+def command_meant(theirs: str) -> str:
+    """The command that other tools call so; "" for none.
+
+    >>> command_meant("generate"), command_meant("fine-tune"), command_meant("x")
+    ('use sample', 'use train', '')
+    """
+    word = theirs.replace("-", "_").lower()
+    return next((f"use {own}" for own, names in COMMANDS.items() if word in names), "")
 
 
 def hint(theirs: str, forms: Mapping[str, str]) -> str:

@@ -20,6 +20,7 @@ def place(blank, tmp_path_factory):
     (folder / "run").symlink_to(blank)
     (folder / "text.txt").write_text("neither image nor network")
     (folder / "taken").touch()
+    (folder / "net.onnx").write_bytes(b"\x08\x0a")
     Image.new("L", (8, 8), 200).save(folder / "picture.png")
     for name in ("empty", "texts", "no-config", "damaged", "unsaved", "cut", "gzipped", "two", "folder.png"):
         (folder / name).mkdir()
@@ -59,6 +60,8 @@ REFUSED = {
     "sample run --seed 9223372036854775807": (2, "--seed must be at most 9223372036854775792 for 16 images, got"),
     "sample run -n 1000001": (2, "-n must be an integer from 1 to 1000000, got 1000001"),
     "sample run --raw=yes": (2, "--raw"),
+    "generate run": (2, "no command 'generate': use sample"),
+    "sample run@3 --step 0": (2, "--step 0: run@3 has another step: leave one of them out"),
     "sample run run": (2, "Got unexpected extra argument"),
     "sample always.safetensors --class none": (2, "a null class, which this run does not have: give a class by --class"),
     "sample always.safetensors --class 0 --guidance 2": (2, "--guidance needs a null class, which this run does not have"),
@@ -136,6 +139,12 @@ REFUSED = {
     "train two": (3, "two: several IDX files of images: a-images-idx3-ubyte, b-images-idx3-ubyte; keep one"),
     # runs, and places to write to
     "sample unsaved": (4, "unsaved has no checkpoint yet"),
+    "sample run@3": (4, "run has no checkpoint of step 3"),
+    "sample nowhere@3": (4, "nowhere@3: no such run folder: the runs here are damaged, run, unsaved"),
+    "info run@0": (4, "run@0: no such run folder: did you mean 'run'?"),
+    "train --resume --out rum": (4, "rum: no such run folder: did you mean 'run'?"),
+    "sample net.onnx": (4, "net.onnx: is an ONNX network, which diffkit writes and does not read: sample from it by examples/"),
+    "info net.onnx": (4, "net.onnx: is an ONNX network, which diffkit writes and does not read: sample from it by examples/"),
     "sample clip.safetensors": (4, "clip.safetensors: clip_x0: expected float > 0.0, found -1"),
     "sample run -n 1 --steps 1 --out taken/a.png": (4, "taken: a file is where a folder is needed; use another path"),
     "sample run --out folder.png": (4, "folder.png: is a folder; use another path"),

@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import pytest
 import torch
+from diffkit_cli import open_run
 from diffkit_cli.terminal import progress
 from diffkit_trainer import grid, load, read_metadata, weights_hash
 from PIL import Image
@@ -85,6 +86,13 @@ def test_png_metadata_holds_the_options(trained, tmp_path, diffkit):
     for line in (("seed", "4"), ("n", "3"), ("raw", "true"), ("sampler", "ddim"), ("grid", "true")):
         assert list(line) in [row.split() for row in out.splitlines()]
     assert read_metadata(tmp_path / "all.png")["weights"] == weights_hash(load(trained, "model").weights) != expected["weights"]
+
+
+def test_a_run_at_a_step_is_given_as_every_report_names_it(trained, tmp_path, diffkit):
+    code, _, said = diffkit("sample", f"{trained}@4", "-n", 1, "--steps", 1, "--out", tmp_path / "a.png")
+    assert (code, read_metadata(tmp_path / "a.png")["step"]) == (0, 4)
+    assert f"1 image from {trained}@4, " in said
+    assert open_run(f"{trained}@4").step == 4
 
 
 def test_like_reproduces_a_png(trained, tmp_path, diffkit):
@@ -222,6 +230,7 @@ def note(path, content):
     ("options", "message"),
     [
         (["--class", "rose"], "no class 'rose': the classes are digit0, digit1"),
+        (["--class", "digit3, 5"], "--class takes one class, got 'digit3, 5': repeat --class for several"),
         (["--class", "digit30"], "no class 'digit30': did you mean 'digit3' or "),
         (["--class", "rose"], "the classes are digit0, digit1"),
         (["--class", "none", "--guidance", 2], "--guidance 2 needs a class: give one by --class"),

@@ -11,6 +11,7 @@ from diffkit_samplers import Denoise
 
 from diffkit_cli.api.images import GeneratedImages
 from diffkit_cli.api.keywords import named_as_keywords, parse_keywords, with_keywords
+from diffkit_cli.paths import at_step
 from diffkit_cli.reports.run import describe
 from diffkit_cli.sampling.generate import concatenated, generate
 from diffkit_cli.sampling.limits import require_memory
@@ -107,7 +108,7 @@ class Run:
 
 
 def open_run(run: str | Path | None = None, *, step: int | None = None, raw: bool = False, device: str = "auto") -> Run:
-    """Open a run folder, or a file of `diffkit export`; by default the bundled network of digits.
+    """Open a run folder, RUN@STEP, or a file of `diffkit export`; by default the bundled network of digits.
 
     step: of the checkpoint, by default the newest that verifies. raw: the raw weights, not their moving average. device: "auto",
     "cpu", "cuda", "cuda:1", "mps". Raises RunError for a run or checkpoint that is missing or damaged, ValueError for a file
@@ -119,7 +120,8 @@ def open_run(run: str | Path | None = None, *, step: int | None = None, raw: boo
     torch.Size([2, 1, 16, 16])
     """
     with named_as_keywords():
-        loaded = load_model(DIGITS if run is None else Path(run), raw=raw, device=device, step=step)
+        path, step = at_step(DIGITS if run is None else Path(run), step)
+        loaded = load_model(path, raw=raw, device=device, step=step)
     for warning in loaded.warnings:
         warnings.warn(f"{warning}; using step {loaded.step}", stacklevel=2)
     return Run(loaded)

@@ -20,7 +20,7 @@ DEFAULTS: dict[str, Any] = {"n": 8, "sampler": "ddim", "steps": 20, "eta": 1.0, 
     help={"classes": "Class, by name or number; repeat the flag for several in turn. Default: none, the null class."},
 )
 def inpaint(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or a file of diffkit export.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, RUN@STEP, or a file of diffkit export.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image, resized and cropped to the run's size.")],
     *,
     mask: Annotated[Path, typer.Option(metavar="MASK", help="Image of the same size: white is generated, black is kept.")],

@@ -38,6 +38,8 @@ def class_labels(config: RunConfig, names: Sequence[str], images: int, guidance:
     known = {NULL: count} | {str(i): i for i in range(count)} | {name: i for i, name in enumerate(classes[:count])}
     for name in names:
         if name not in known:
+            if "," in name and all(part.strip() in known for part in name.split(",")):
+                raise UsageError(f"--class takes one class, got {name!r}: repeat --class for several")
             raise UsageError(f"--class: this run has no class {name!r}: {nearest(name, classes or known, 'classes')}")
     used = {known[name] for name in names} or {count}
     _require_learned(config, count, used, guidance)

@@ -9,6 +9,7 @@ from typing import Any
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.typed_json import read_document, with_format
+from diffkit_trainer.options import nearest
 
 __all__ = ["is_run_folder", "read_config", "remove_unused_run", "require_writable", "write_config"]
 
@@ -32,10 +33,13 @@ def write_config(run: Path | str, config: dict[str, Any]) -> None:
 
 
 def read_config(run: Path | str) -> dict[str, Any]:
-    """The config of a run; RunError for a folder that is not a run, and for a config of a newer format."""
+    """The config of a run; RunError for a folder that is not a run, and for a config of a newer format.
+
+    Where there is none, the error names the nearest runs in its parent folder.
+    """
     run = Path(run)
     if not is_run_folder(run):
-        raise RunError(f"{run} is not a run folder: it has no config.json" if run.is_dir() else f"{run}: no such run folder")
+        raise RunError(f"{run} is not a run folder: it has no config.json" if run.is_dir() else _no_such(run))
     return read_document(run / "config.json")
 
 
@@ -60,3 +64,12 @@ def remove_unused_run(run: Path | str) -> None:
             (run / "checkpoints").rmdir()
             (run / "lock").unlink()
             run.rmdir()
+
+
+def _no_such(run: Path) -> str:
+    """The message for a run that is missing."""
+    runs: list[str] = []
+    with suppress(OSError):  # no parent folder either
+        runs = sorted(path.name for path in run.parent.iterdir() if is_run_folder(path))
+    there = "here" if run.parent == Path() else f"in {run.parent}"
+    return f"{run}: no such run folder" + (f": {nearest(run.name, runs, f'runs {there}')}" if runs else "")

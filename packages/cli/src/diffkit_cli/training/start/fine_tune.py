@@ -7,6 +7,7 @@ from diffkit_trainer import Images
 from diffkit_trainer.data import Size
 
 from diffkit_cli.errors import UsageError
+from diffkit_cli.paths import at_step
 from diffkit_cli.run_config import Origin, RunConfig
 from diffkit_cli.sampling.loading import open_model
 from diffkit_cli.terminal.console import console, listed, plural, warn
@@ -70,8 +71,9 @@ class Source(NamedTuple):
 
 
 def open_source(path: Path) -> Source:
-    """The network of --from: the average of a run, or that of an export or an import. Raises as `open_model`."""
-    loaded = open_model(path, raw=False, device="cpu")
+    """The network of --from: the average of a run, RUN or RUN@STEP, or that of an export or an import. Raises as `open_model`."""
+    path, step = at_step(path)
+    loaded = open_model(path, raw=False, device="cpu", step=step)
     console.print(f"fine-tuning {path}, step {loaded.step}: its network, schedule, prediction and normalisation; a new optimiser")
     origin = Origin(str(path.resolve()), loaded.step, loaded.weights)
     return Source(str(path), loaded.model.config, loaded.model.network.state_dict(), origin)
