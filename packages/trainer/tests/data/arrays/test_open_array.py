@@ -187,3 +187,9 @@ def test_samples_that_are_not_finite_are_all_named(tmp_path):
     np.save(tmp_path / "speech.npy", values)
     with pytest.raises(DataError, match="speech: NaN or infinity in samples 1, 4: remove them"):
         open_images(tmp_path / "speech.npy").statistics()
+
+
+def test_an_exported_network_is_no_data(tmp_path):
+    save_file({"weight": torch.zeros(2, 3)}, tmp_path / "net.safetensors", {"diffkit": "{}"})
+    with pytest.raises(DataError, match=r"net.safetensors: an exported network, not data: to fine-tune it, give DATA --from"):
+        open_images(tmp_path / "net.safetensors")

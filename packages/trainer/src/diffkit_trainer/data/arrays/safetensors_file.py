@@ -7,6 +7,7 @@ from torch import Tensor
 
 from diffkit_trainer.checkpoint_limits import DTYPES
 from diffkit_trainer.data.arrays.mapped import map_array
+from diffkit_trainer.data.generated import KEY
 from diffkit_trainer.errors import RefusedError, RunError
 from diffkit_trainer.files.header import Header, read_header
 from diffkit_trainer.files.regular_file import open_regular
@@ -32,6 +33,9 @@ def read_safetensors(path: Path, name: str) -> Tensor:
 
 def _header(path: Path) -> Header:
     try:
-        return read_header(path, links=True)
+        header = read_header(path, links=True)
     except RunError as error:
         raise RefusedError(str(error).removeprefix(f"{path}: ")) from None
+    if KEY in header.metadata:
+        raise RefusedError("an exported network, not data: to fine-tune it, give DATA --from this file")
+    return header
