@@ -128,8 +128,8 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(requires=["build"])
 def backends(session: nox.Session) -> None:
-    """The schedules and samplers on torch and JAX as well as on NumPy; device waits on the oldest array-api-compat too."""
-    session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", *TOOLS)
+    """The schedules and samplers on torch, JAX and array-api-strict too; device waits on the oldest array-api-compat."""
+    session.install("-c", CONSTRAINTS, "diffkit-samplers", "torch", "jax", "array-api-strict>=2.3", *TOOLS)
     either = ("packages/schedules/tests/extra/test_tracing.py", "packages/samplers/tests/extra/test_waits.py")
     newest = (
         f"packages/samplers/tests/extra/test_{name}.py" for name in ("backends", "inverse_problems", "likelihood", "tracing")

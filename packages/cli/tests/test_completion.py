@@ -41,7 +41,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["train", "--set", "lr_s"], ["lr_schedule=constant", "lr_schedule=cosine"]),
         (["export", "--format", "d"], ["diffusers"]),
         (["schedules", "cosine", "k"], ["karras"]),
-        (["sample", "run", "--sampler", "dpmpp"], ["dpmpp_2m", "dpmpp_2m_sde", "dpmpp_3m", "dpmpp_3m_sde"]),
+        (["sample", "run", "--sampler", "dpmpp"], ["dpmpp_2m", "dpmpp_2m_sde", "dpmpp_3m", "dpmpp_3m_sde", "dpmpp_2s_ancestral"]),
         (["steps", "run", "--spacing", "k"], ["karras", "karras_160"]),
     ],
 )

@@ -43,7 +43,7 @@ def test_the_signature_has_the_defaults_of_the_sampler(name):
     defaults = {each.name: each.default for each in signature.parameters.values() if each.kind == each.KEYWORD_ONLY}
     assert defaults == {
         "steps": None if name == "ddpm" else 20,
-        "eta": 1.0 if name in ("ddpm", "euler_ancestral") or name.endswith("_sde") else 0.0,
+        "eta": 1.0 if name in ("ddpm", "heun_churn") or name.endswith(("_sde", "_ancestral")) else 0.0,
         "spacing": "uniform",
         "noise": None,
     }

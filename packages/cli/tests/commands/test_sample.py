@@ -13,7 +13,7 @@ from PIL import Image
 from ..helpers import frames, near, one_line, pixels, size_of
 
 
-@pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m", "dpmpp-3m-sde", "unipc_2", "euler_ancestral", "ddim"])
+@pytest.mark.parametrize("sampler", ["heun", "dpmpp-3m-sde", "dpmpp_2s_ancestral", "unipc_2", "euler_ancestral", "ddim"])
 def test_every_sampler_gives_images_that_depend_on_their_seed_only(trained, tmp_path, diffkit, sampler):
     for name, options in {"all": ["-n", 3], "by2": ["-n", 3, "--batch-size", 2], "from2": ["-n", 1, "--seed", 2]}.items():
         drawn = ["--sampler", sampler, "--steps", 3, "--out", tmp_path / name, *options]
@@ -182,7 +182,7 @@ def test_progress_counts_sampling_steps(trained, tmp_path, diffkit, monkeypatch)
         (
             ["--sampler", "ddin"],
             2,
-            "euler_ancestral, heun, dpmpp_2m, dpmpp_2m_sde, ",
+            "euler_ancestral, heun, heun_churn, dpmpp_2m, ",
         ),
         (["--spacing", "even"], 2, "--spacing must be one of uniform, leading"),
         (["--size", "0"], 2, "--size must be N or HEIGHTxWIDTH, each from 1 to 4096, got '0'"),

@@ -1,5 +1,6 @@
 # The public names of diffkit_samplers: `__init__.py` loads a name of this list when it is first used.
 
+from .brownian import brownian as brownian
 from .denoiser import Denoiser as Denoiser
 from .denoiser import denoiser as denoiser
 from .estimates import Denoise as Denoise
@@ -21,11 +22,14 @@ from .methods import METHODS as METHODS
 from .methods.ddim import ddim as ddim
 from .methods.ddim import ddpm as ddpm
 from .methods.ddim import euler_ancestral as euler_ancestral
+from .methods.deis import deis as deis
 from .methods.dpmpp import dpmpp_2m as dpmpp_2m
 from .methods.dpmpp import dpmpp_2m_sde as dpmpp_2m_sde
 from .methods.dpmpp import dpmpp_3m as dpmpp_3m
 from .methods.dpmpp import dpmpp_3m_sde as dpmpp_3m_sde
+from .methods.dpmpp_2s import dpmpp_2s_ancestral as dpmpp_2s_ancestral
 from .methods.heun import heun as heun
+from .methods.heun import heun_churn as heun_churn
 from .methods.unipc import unipc_2 as unipc_2
 from .methods.unipc import unipc_3 as unipc_3
 from .noise import Source as Source

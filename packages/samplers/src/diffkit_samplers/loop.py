@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
-from diffkit_schedules import Array, Rates, Schedule, is_torch, rates_at
+from diffkit_schedules import Array, Rates, Schedule, as_array_of, is_torch, rates_at
 
 from diffkit_samplers.estimates import Denoise, Estimate, evaluate
-from diffkit_samplers.noise import Source
+from diffkit_samplers.noise import Source, noise_between
 from diffkit_samplers.not_finite import refuse_not_finite, sample_sums
 from diffkit_samplers.steps import step
 
@@ -29,22 +29,23 @@ class State(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """An evaluation of denoise in an earlier step: its time, the rates there, and the estimate.
+    """An evaluation of denoise in an earlier step: its time, the rates there, the estimate, and the x that it was made from.
 
-    >>> Evaluation(0.5, Rates(0.5, 0.5), Estimate(x0=1.0)).estimate.x0
+    >>> Evaluation(0.5, Rates(0.5, 0.5), Estimate(x0=1.0), 2.0).estimate.x0
     1.0
     """
 
     t: float
     rates: Rates
     estimate: Estimate
+    x: Array
 
 
 class Step(NamedTuple):
     """One step of a sampler, from time t to time s < t, as an update sees it.
 
     now, then: the rates at t and s. estimate: denoise at t. history: the evaluations of earlier steps, the latest first; as
-    many as the sampler keeps. noise: the source of z, for an array of x's kind; `z = step.noise(x.shape)`.
+    many as the sampler keeps. noise: the source of z, for an array of x's kind; `z = step.z(x)` is the noise of this step.
 
     >>> import numpy as np
     >>> from diffkit_samplers import sampler, trajectory
@@ -79,7 +80,11 @@ class Step(NamedTuple):
         else:
             x, eps = estimate.state(x, self.now), None
         eta, v = self.eta if eta is None else eta, estimate.variance_interpolation
-        return step(x, x0, self.now, self.then, eta=eta, noise=self.noise, eps=eps, variance_interpolation=v)
+        return step(x, x0, self.now, self.then, eta=eta, noise=lambda _: self.z(x), eps=eps, variance_interpolation=v)
+
+    def z(self, x: Array) -> Array:
+        """The standard normal noise between t and s, of x's kind: what `advance` adds. See `brownian`."""
+        return as_array_of(noise_between(self.noise, self.now, self.then)(tuple(x.shape)), x)
 
     def evaluate(self, x: Array, t: float) -> Estimate:
         """denoise at another x or time: one more evaluation."""
@@ -119,10 +124,11 @@ def states(
     for t, s in pairwise(times):
         with no_graph(x):
             estimate, then = evaluate(denoise, x, t), rates_at(schedule, s)
+            evaluation = Evaluation(t, now, estimate, x)
             x = update(x, Step(schedule, denoise, t, s, now, then, estimate, earlier, eta, noise))
             sums.append(sample_sums(estimate.x0))
         yield State(s, x, estimate.x0)
-        earlier = (Evaluation(t, now, estimate), *earlier)[:history]
+        earlier = (evaluation, *earlier)[:history]
         now = then
     refuse_not_finite(times, sums, estimate.x0)
 

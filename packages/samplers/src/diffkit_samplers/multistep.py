@@ -39,7 +39,7 @@ def multistep(x: Array, step: Step, order: int, *, corrected: bool = False) -> A
         if before > 0:
             predicted = [0.0, *_predicted(levels[1:], levels[0], before, order)]
             ratio = math.expm1(-before) / math.expm1(-decay) * math.exp(-decay)
-            again = mean_weights([1.0, *nodes(levels[1:], levels[0], order)], before)
+            again = _weights([1.0, *nodes(levels[1:], levels[0], order)], before)
             weights = _sum(weights, [ratio * w for w in _sum(again, [-w for w in predicted])])
     return step.advance(x, mixed(weights, [step.estimate.x0, *(each.estimate.x0 for each in step.history)]))
 
@@ -81,15 +81,11 @@ def nodes(levels: Sequence[float], end: float, order: int) -> list[float]:
 def mean_weights(at: Sequence[float], decay: float) -> list[float]:
     """The weights of values at nodes in the mean over u in [0, 1] of the polynomial through them, density exp(decay u).
 
-    Two nodes have the value in the middle, u = 1/2: the choice of DPM-Solver++(2M), and of UniPC with B_2.
-
-    >>> mean_weights([0.0, -1.0], 0.5)
-    [1.5, -0.5]
     >>> bool(abs(sum(w * u**2 for w, u in zip(mean_weights([0.0, -1.0, -2.0], 1e-6), (0, -1, -2))) - 1 / 3) < 1e-6)
     True
     """
-    moments = [1.0, 0.5] if len(at) < 3 else _moments(len(at), decay)
-    return [sum(c * m for c, m in zip(_basis(at, i), moments, strict=False)) for i in range(len(at))]
+    moments = _moments(len(at), decay)
+    return [sum(c * m for c, m in zip(_basis(at, i), moments, strict=True)) for i in range(len(at))]
 
 
 def mixed(weights: Sequence[float], arrays: Sequence[Array]) -> Array:
@@ -108,7 +104,15 @@ def mixed(weights: Sequence[float], arrays: Sequence[Array]) -> Array:
 
 
 def _predicted(levels: Sequence[float], end: float, decay: float, order: int) -> list[float]:
-    return mean_weights(nodes(levels, end, order), decay) if math.isfinite(decay) else [1.0]
+    return _weights(nodes(levels, end, order), decay) if math.isfinite(decay) else [1.0]
+
+
+def _weights(at: Sequence[float], decay: float) -> list[float]:
+    """`mean_weights`; of two nodes the value in the middle of the step, as DPM-Solver++(2M) and UniPC with B_2 have it."""
+    if len(at) != 2:
+        return mean_weights(at, decay) if len(at) > 1 else [1.0]
+    share = (0.5 - at[0]) / (at[1] - at[0])
+    return [1 - share, share]
 
 
 def _moments(count: int, decay: float) -> list[float]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TypeAlias
 
-from diffkit_schedules import Array, as_array_of, is_torch, normal
+from diffkit_schedules import Array, Rates, as_array_of, is_torch, normal
 
-__all__ = ["Source", "seeded", "source_for", "step_noise"]
+__all__ = ["Seeded", "Source", "noise_between", "seeded", "source_for", "step_noise"]
 
 Source: TypeAlias = Callable[[tuple[int, ...]], Array]
 """source(shape) -> a standard normal array of that shape; each call returns new numbers."""
@@ -85,10 +85,30 @@ def source_for(x: Array, noise: Source | None) -> Source:
             return lambda shape: torch.randn(shape, dtype=x.dtype, device=x.device)
         return seeded([secrets.randbits(64) for _ in range(x.shape[0])], like=x)
 
-    def source(shape: tuple[int, ...]) -> Array:
-        z = step_noise(noise, shape)
+    return _Converted(noise, x)
+
+
+def noise_between(noise: Source, now: Rates, then: Rates) -> Source:
+    """The source of the noise of a step between two levels: of a source that depends on them, such as `brownian`, this part.
+
+    >>> noise_between(print, Rates(0.0, 1.0), Rates(0.6, 0.8))
+    <built-in function print>
+    """
+    return noise.between(now, then) if isinstance(noise, _Converted) else noise
+
+
+class _Converted:
+    """A source for steps of a state `like`: its shape is checked, its library, dtype and device are the state's."""
+
+    def __init__(self, noise: Source, like: Array) -> None:
+        self.noise, self.like = noise, like
+
+    def __call__(self, shape: tuple[int, ...]) -> Array:
+        z = step_noise(self.noise, shape)
         if tuple(z.shape) != shape:
             raise ValueError(f"noise must return an array of shape {shape}, got {tuple(z.shape)}")
-        return as_array_of(z, x)
+        return as_array_of(z, self.like)
 
-    return source
+    def between(self, now: Rates, then: Rates) -> "_Converted":
+        between = getattr(self.noise, "between", None)
+        return self if between is None else _Converted(between(now, then), self.like)

@@ -1,5 +1,6 @@
 """Resampling (RePaint): each step of a method several times, with the state noised back to t in between."""
 
+import functools
 import math
 
 from diffkit_schedules import Array, as_array_of, combine
@@ -43,6 +44,7 @@ def resample(method: str | Sampler, rounds: int = 10) -> Sampler:
     def resampled(x: Array, step: Step) -> Array:
         ratio = step.now.alpha / step.then.alpha
         z_rate = math.sqrt(max(step.now.sigma**2 - (ratio * step.then.sigma) ** 2, 0.0))
+        step = step._replace(noise=functools.partial(step.noise))  # each round's noise is new, of whatever source
         for _ in range(rounds - 1 if step.s > 0 else 0):  # the last step's estimate is the sample
             x = combine(ratio, repeated.update(x, step), z_rate, as_array_of(step.noise(tuple(x.shape)), x))
             step = step.starting(x, step.t)

@@ -1,10 +1,26 @@
 """Whether an array has values. While a program is traced, and on torch's meta device, it has only a shape."""
 
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from diffkit_schedules import Array, is_torch
 
-__all__ = ["compiled_by_torch", "readable"]
+__all__ = ["compiled_by_torch", "constant_when_traced", "readable"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def constant_when_traced(function: _F) -> _F:
+    """The function, of numbers and schedules alone: torch's compilers take its result as a constant and do not trace it.
+
+    It is torch.compiler.assume_constant_result without an import of torch.
+
+    >>> constant_when_traced(lambda t: 2 * t)(1.5)
+    3.0
+    """
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
+    return function
 
 
 def compiled_by_torch(x: Array) -> bool:

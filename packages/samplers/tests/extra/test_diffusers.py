@@ -11,7 +11,12 @@ import diffkit_samplers as dk
 import diffkit_schedules as ds
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, EulerAncestralDiscreteScheduler, UNet2DModel, UniPCMultistepScheduler
+from diffusers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    DEISMultistepScheduler,
+    UniPCMultistepScheduler,
+)
 
 DIVISORS = [n for n in range(1, 1001) if 1000 % n == 0]
 BETAS = ["linear", "scaled_linear", "squaredcos_cap_v2"]
@@ -147,66 +152,18 @@ def test_ddpm_with_a_learned_range():
         close(state.x, x, 1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # theirs, on this NumPy
-def test_euler_ancestral_with_the_same_noises():
-    theirs = EulerAncestralDiscreteScheduler(timestep_spacing="trailing")
-    schedule = ds.linear_betas()
-    theirs.set_timesteps(25)
-    denoise = dk.denoiser(network, schedule, "eps", "index")
-    x, draws = X.float(), Draws(torch.float32)
-    scaled = x / schedule(1.0).alpha  # they keep x / alpha
-    states = dk.trajectory(denoise, schedule, x, steps=25, eta=1.0, noise=draws)
-    for state, index in zip(states, theirs.timesteps, strict=True):
-        out = network(theirs.scale_model_input(scaled, index), index)
-        scaled = theirs.step(out, index, scaled, generator=draws.theirs).prev_sample
-        close(state.x / schedule(state.t).alpha, scaled, 1e-3)
-
-
-def off_their_grid(spacing, steps):
-    """How many of diffusers' DDIM steps do not lead to the next entry of its own list."""
-    theirs = DDIMScheduler(timestep_spacing=spacing)
-    theirs.set_timesteps(steps)
-    indices = theirs.timesteps.tolist()
-    return sum(now - 1000 // steps != then for now, then in pairwise(indices))
-
-
-@pytest.mark.parametrize(
-    ("spacing", "steps", "off"), [("linspace", 10, 9), ("trailing", 30, 10), ("leading", 50, 0), ("trailing", 50, 0)]
-)
-def test_where_the_steps_of_diffusers_leave_its_grid(spacing, steps, off):
-    assert off_their_grid(spacing, steps) == off
-    ours = [round(1000 * t) - 1 for t in dk.grid(ds.linear_betas(), steps, spacing)[:-1]]
-    theirs = DDIMScheduler(timestep_spacing=spacing)
-    theirs.set_timesteps(steps)
-    assert ours == theirs.timesteps.tolist(), "the grids themselves are equal"
-
-
-def test_a_unet_of_diffusers_is_sampled_by_condition_and_prediction_alone():
-    torch.manual_seed(0)
-    unet = UNet2DModel(
-        8, 3, 3, block_out_channels=(32, 32), down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2
-    )
-    schedule = ds.linear_betas()
-    denoise = dk.denoiser(unet.eval(), schedule, "epsilon", "index")
-    x = torch.randn(2, 3, 8, 8)
-    theirs = DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
-    theirs.set_timesteps(5)
-    expected = x
-    with torch.no_grad():
-        for index in theirs.timesteps:
-            expected = theirs.step(unet(expected, index).sample, index, expected).prev_sample
-    close(dk.ddim(denoise, schedule, x, steps=5), expected, 1e-4)
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in their set_timesteps
+@pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")  # in their set_timesteps
 @pytest.mark.parametrize("betas", BETAS)
-@pytest.mark.parametrize("order", [2, 3])
-def test_unipc_step_by_step(order, betas):
+@pytest.mark.parametrize(
+    ("method", "kind", "order"),
+    [("unipc_2", UniPCMultistepScheduler, 2), ("unipc_3", UniPCMultistepScheduler, 3), ("deis", DEISMultistepScheduler, 3)],
+)
+def test_multistep_methods_step_by_step(method, kind, order, betas):
     options = {"solver_order": order, "lower_order_final": False, "timestep_spacing": "trailing"}
-    theirs, schedule, denoise = ours_and_theirs(UniPCMultistepScheduler, betas, "epsilon", **options)
+    theirs, schedule, denoise = ours_and_theirs(kind, betas, "epsilon", **options)
     theirs.set_timesteps(10)
     x = expected = X.float()
-    states = dk.trajectory(denoise, schedule, x, method=f"unipc_{order}", steps=10)
+    states = dk.trajectory(denoise, schedule, x, method=method, steps=10)
     for state, index in zip(list(states)[:-1], theirs.timesteps, strict=False):  # they have no lambda at the last level, 0
         expected = theirs.step(network(expected, index), index, expected).prev_sample
         close(state.x, expected, 1e-3)

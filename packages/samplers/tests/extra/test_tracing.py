@@ -44,10 +44,11 @@ def close(found, expected):
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), atol=2e-5)
 
 
+UPDATES = ("heun", "unipc_3", "deis", "heun_churn", "dpmpp_2s_ancestral")
 EACH = pytest.mark.parametrize(
     ("method", "schedule"),
-    [("ddim", ds.cosine()), ("ddim", ds.linear_betas()), ("heun", ds.cosine()), ("unipc_3", ds.rectified())],
-    ids=["ddim", "ddim on a table", "heun", "unipc_3"],
+    [("ddim", ds.cosine()), ("ddim", ds.linear_betas()), *((name, ds.rectified()) for name in UPDATES)],
+    ids=["ddim", "ddim on a table", *UPDATES],
 )
 """Each update there is, the first within every wrapper."""
 

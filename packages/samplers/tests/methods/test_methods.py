@@ -8,8 +8,10 @@ from diffkit_samplers import (
     METHODS,
     Estimate,
     ddim,
+    deis,
     denoiser,
     dpmpp_2m,
+    dpmpp_2s_ancestral,
     dpmpp_3m,
     euler_ancestral,
     heun,
@@ -21,11 +23,13 @@ from diffkit_samplers import (
 from diffkit_samplers.testing import GaussianOracle
 from diffkit_schedules import Rates, cosine, cosine_betas, linear_betas, offset_cosine, rectified
 
+STOCHASTIC = ("ddpm", "euler_ancestral", "heun_churn", "dpmpp_2m_sde", "dpmpp_3m_sde", "dpmpp_2s_ancestral")
+
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_returns_the_last_x0_of_its_trajectory_by_its_defaults(name, initial):
     method = METHODS[name]
-    steps, eta = {"ddpm": 30}.get(name, 20), 1.0 if name in ("ddpm", "euler_ancestral") or name.endswith("_sde") else 0.0
+    steps, eta = {"ddpm": 30}.get(name, 20), 1.0 if name in STOCHASTIC else 0.0
     schedule = linear_betas(30, end=0.5) if name == "ddpm" else cosine()
     evaluated = []
 
@@ -34,7 +38,7 @@ def test_a_method_returns_the_last_x0_of_its_trajectory_by_its_defaults(name, in
         return 0.3 * x * t
 
     found = method(denoise, schedule, initial, noise=seeded([1, 2]))
-    assert len(evaluated) == (39 if name == "heun" else steps)
+    assert len(evaluated) == {"heun": 39, "heun_churn": 39, "dpmpp_2s_ancestral": 38}.get(name, steps)
     options = {"eta": eta, "steps": steps, "spacing": "uniform"}
     for each in ({}, options):
         *_, last = trajectory(denoise, schedule, initial, method=name, noise=seeded([1, 2]), **each)
@@ -72,7 +76,7 @@ ENDS = [cosine(), rectified(), cosine_betas(), angle]
 
 
 @pytest.mark.parametrize("schedule", ENDS, ids=["cosine", "rectified", "cosine_betas", "angle"])
-@pytest.mark.parametrize("method", [heun, dpmpp_2m, dpmpp_3m, unipc_2, unipc_3])
+@pytest.mark.parametrize("method", [heun, dpmpp_2m, dpmpp_3m, deis, unipc_2, unipc_3])
 def test_on_a_grid_from_pure_noise_to_clean_data_second_order_beats_ddim(method, schedule):
     oracle = GaussianOracle(schedule, mean=0.3, variance=0.5)
     x = np.linspace(-2, 2, 9)[:, None]
@@ -85,7 +89,7 @@ def test_eps_at_pure_noise_is_refused_in_the_first_step():
         ddim(denoiser(lambda x, c: x, cosine(), "eps"), cosine(), np.ones((1, 2)))
 
 
-@pytest.mark.parametrize("method", [heun, dpmpp_2m, dpmpp_3m, unipc_3, ddim])
+@pytest.mark.parametrize("method", [heun, dpmpp_2m, dpmpp_3m, deis, unipc_3, ddim])
 def test_every_method_uses_a_kept_eps(method):
     schedule, x = cosine(), np.full((1, 2), 0.5)
 
@@ -96,7 +100,7 @@ def test_every_method_uses_a_kept_eps(method):
     np.testing.assert_allclose(state.x, schedule(0.4).alpha, rtol=1e-12)
 
 
-@pytest.mark.parametrize("method", ["ddim", "heun", "dpmpp_2m", "dpmpp_3m", "unipc_3"])
+@pytest.mark.parametrize("method", ["ddim", "heun", "dpmpp_2m", "dpmpp_3m", "deis", "unipc_3"])
 def test_the_noise_of_every_method_has_the_variance_of_the_estimate(method, new_noise, initial):
     def denoise(x, t):
         return Estimate(0 * x, variance_interpolation=1.0)
@@ -110,7 +114,7 @@ def test_the_noise_of_every_method_has_the_variance_of_the_estimate(method, new_
 @pytest.mark.parametrize("schedule", [angle, lambda t: Rates(1, 80 * t), lambda t: (1 - t, t)], ids=["angle", "int", "tuple"])
 @pytest.mark.parametrize("spacing", ["uniform", "karras", "log_snr"])
 def test_any_function_can_be_the_schedule(schedule, spacing):
-    for method in (ddim, heun, dpmpp_2m, dpmpp_3m, unipc_3):
+    for method in (ddim, heun, dpmpp_2m, dpmpp_3m, deis, dpmpp_2s_ancestral, unipc_3):
         assert np.isfinite(method(lambda x, t: 0.1 * x, schedule, np.ones((1, 2)), steps=5, spacing=spacing)).all()
 
 

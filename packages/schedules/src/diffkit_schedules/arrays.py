@@ -91,9 +91,10 @@ def combine(p: float, x: Array, q: float, y: Array) -> Array:
     """
     if p == 0 or q == 0:
         return q * y if p == 0 else p * x
+    scaled = x if p == 1 else p * x
     if is_torch(x):
-        return (p * x).add(y, alpha=q)  # not in place: under vmap y may have an axis that x does not have
-    return p * x + q * y
+        return scaled.add(y, alpha=q)  # not in place: under vmap y may have an axis that x does not have
+    return scaled + q * y
 
 
 def normal(seeds: Sequence[int], draw: int, shape: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.float64]]":

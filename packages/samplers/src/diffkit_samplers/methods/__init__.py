@@ -1,6 +1,6 @@
 """Sampling methods, one file for each update.
 
-A method imports `sampler`, `Step`, `multistep` and array functions, and no other method's file.
+A method imports `sampler`, `Step`, `multistep`, `ancestral` and array functions, and no other method's file.
 To add a method, write its file here and add its line to METHODS.
 """
 
@@ -15,10 +15,13 @@ METHODS = Registry(
         "ddpm": "diffkit_samplers.methods.ddim:ddpm",
         "euler_ancestral": "diffkit_samplers.methods.ddim:euler_ancestral",
         "heun": "diffkit_samplers.methods.heun:heun",
+        "heun_churn": "diffkit_samplers.methods.heun:heun_churn",
         "dpmpp_2m": "diffkit_samplers.methods.dpmpp:dpmpp_2m",
         "dpmpp_2m_sde": "diffkit_samplers.methods.dpmpp:dpmpp_2m_sde",
         "dpmpp_3m": "diffkit_samplers.methods.dpmpp:dpmpp_3m",
         "dpmpp_3m_sde": "diffkit_samplers.methods.dpmpp:dpmpp_3m_sde",
+        "dpmpp_2s_ancestral": "diffkit_samplers.methods.dpmpp_2s:dpmpp_2s_ancestral",
+        "deis": "diffkit_samplers.methods.deis:deis",
         "unipc_2": "diffkit_samplers.methods.unipc:unipc_2",
         "unipc_3": "diffkit_samplers.methods.unipc:unipc_3",
     },

@@ -1,0 +1,46 @@
+"""DEIS: a step with the noise eps as a polynomial in log(alpha / sigma) through the last estimates."""
+
+import math
+
+from diffkit_schedules import Array
+
+from diffkit_samplers.loop import Step
+from diffkit_samplers.multistep import level, mean_weights, mixed, nodes
+from diffkit_samplers.sampler import sampler
+
+__all__ = ["deis"]
+
+
+@sampler(eta=0.0, history=2)
+def deis(x: Array, step: Step) -> Array:
+    """Samples by DEIS of third order, with eps interpolated in the logarithm of rho = sigma / alpha.
+
+        x_s / alpha_s = x_t / alpha_t + (rho_s - rho_t) E[P(l)],   P through the last three eps,   l = log(alpha / sigma)
+
+    with l distributed over the step with density proportional to exp(-l). eps changes less than x0 over long steps close to
+    pure noise: the method for few steps of "karras" and "log_snr". One evaluation per step. The first step is DDIM's and decides
+    the order, 2, on a grid of short steps, as for `dpmpp_3m`. At eta > 0 `step` adds its noise.
+    Arguments, result and errors are those of `ddim`.
+    Source: Zhang and Chen 2023 (DEIS), equations 14 and 15 with their polynomials in log rho: its variant of diffusers.
+
+    >>> import numpy as np
+    >>> from diffkit_schedules import cosine
+    >>> deis(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
+    array([[3.]])
+    """
+    levels, end = [level(step.now), *(level(each.rates) for each in step.history)], level(step.then)
+    length = end - levels[0]
+    if not 0 < length < math.inf:
+        return step.advance(x)
+    weights = mean_weights(nodes(levels, end, 3), -length)
+    # as an x0: D = x0 - rho (E - eps), a sum of what the estimates of eps are made of
+    rho, arrays, factors = step.now.sigma / step.now.alpha, [step.estimate.x0], [1.0]
+    evaluations = [(step.now, step.estimate, x), *((each.rates, each.estimate, each.x) for each in step.history)]
+    for k, (weight, (rates, estimate, state)) in enumerate(zip(weights, evaluations, strict=False)):
+        factor = -rho * (weight - (k == 0))
+        if estimate.eps is not None:
+            arrays, factors = [*arrays, estimate.eps], [*factors, factor]
+        else:
+            arrays = [*arrays, state, estimate.x0]
+            factors = [*factors, factor / rates.sigma, -factor * rates.alpha / rates.sigma]
+    return step.advance(x, mixed(factors, arrays))
