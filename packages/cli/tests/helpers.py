@@ -27,7 +27,7 @@ def keys(*assignments):
 
 TINY = [
     *("--no-classes", "--steps", "6", "--batch-size", "8", "--preset", "small"),
-    *keys("log_every=2", "save_every=4", "sample_every=3"),
+    *keys("log_every=2", "save_every=4", "sample_every=3", "held_out=0"),
 ]
 
 

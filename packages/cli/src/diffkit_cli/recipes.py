@@ -6,7 +6,7 @@ from typing import Any
 from diffkit_schedules.registry import Registry
 from diffkit_unet import PRESETS as UNETS
 
-__all__ = ["PRESETS", "UNETS", "recipe_of", "sampling_of"]
+__all__ = ["PRESETS", "UNETS", "default_preset", "recipe_of", "sampling_of"]
 
 PRESETS = Registry("diffkit.networks", dict.fromkeys(UNETS, "diffkit_unet.presets:PRESETS"))
 """Every preset by name: the U-Nets of `diffkit_unet.PRESETS`, and those that other distributions register.
@@ -58,6 +58,19 @@ _SAMPLING: dict[str, dict[str, Any]] = {
     "images-32": _GUIDED,
     "images-64": _GUIDED | {"start": "gaussian"},
 }
+
+
+PRESET_OF_SIDE = ((16, "images-16"), (36, "images-32"))
+"""The default preset of images up to a side; larger ones have "images-64"."""
+
+
+def default_preset(side: int) -> str:
+    """The preset of images whose shorter side this is, unless another one is given.
+
+    >>> default_preset(16), default_preset(28), default_preset(64)
+    ('images-16', 'images-32', 'images-64')
+    """
+    return next((name for most, name in PRESET_OF_SIDE if side <= most), "images-64")
 
 
 def sampling_of(preset: str) -> dict[str, Any]:

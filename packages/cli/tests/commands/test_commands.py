@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..helpers import TINY, images, keys, log_of, near, one_line, pixels, process, size_of, start, wait_for
 
-FILES = ["checkpoints", "config.json", "history.jsonl", "lock", "log.jsonl", "samples"]
+FILES = ["checkpoints", "config.json", "history.jsonl", "lock", "log.jsonl", "loss.png", "samples"]
 
 
 def test_train_writes_a_run_folder(trained):
@@ -171,6 +171,8 @@ def test_skip_bad_skips_bad_files(tmp_path, diffkit):
     assert code == 0
     assert "left out" in said
     assert "b.png" in said
+    code, _, said = diffkit("train", "--resume", "--out", tmp_path / "run", "--steps", 7)
+    assert (code, "left out" in said) == (0, True), "the run has the option"
 
 
 def test_resuming_with_other_images_is_refused(tmp_path, diffkit):

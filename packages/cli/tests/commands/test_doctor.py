@@ -54,7 +54,11 @@ def test_doctor_counts_sizes_modes_and_classes(folder, diffkit):
     )
     assert [each.startswith(beginning) for each, beginning in zip(said, beginnings, strict=True)] == [True] * 8
     assert "--skip-bad" in said[0]
-    assert "try --size 40" in said[1]
+    assert said[1].endswith("remove them, or train at a smaller --size"), "one small image is no reason for small images"
+    most = json.loads(diffkit("doctor", folder, "--size", 75, "--json")[1])["suggestions"][1]
+    assert (most[:6], most[-13:]) == ("6 of 6", "try --size 40")
+    assert "flip" not in said[-1], "the recipe of 64x64 mirrors already"
+    assert "--set flip=true" in json.loads(diffkit("doctor", folder, "--size", 32, "--json")[1])["suggestions"][-1]
 
 
 def test_grey_and_transparent_mean_the_same_as_in_training(tmp_path, diffkit):
@@ -130,8 +134,13 @@ def test_doctor_reports_arrays(tmp_path, diffkit, monkeypatch):
     assert (found["classes"], found["duplicates"], found["small"]) == ({"0": 2, "1": 2}, [["1", "3"]], [])
     assert found["warnings"] == ["taken: x, 4 x 2 x 9 of float32, axes NCL; labels y"]
     np.save("bytes.npy", np.zeros((4, 6, 5, 3), np.uint8))
-    assert ["sizes", "5x6", "(4)"] in [line.split() for line in diffkit("doctor", "bytes.npy")[1].splitlines()]
+    assert ["sizes", "6x5", "(4)"] in [line.split() for line in diffkit("doctor", "bytes.npy")[1].splitlines()]
     values[2, 0, 3] = np.nan
     np.save("bad.npy", values)
     code, out, said = diffkit("doctor", "bad.npy")
     assert (code, out, one_line(said)) == (3, "", "diffkit: bad: NaN or infinity in sample 2: remove them\n")
+
+
+def test_a_run_is_no_data(trained, diffkit):
+    code, _, said = diffkit("doctor", trained)
+    assert (code, said.startswith(f"diffkit: {trained} is a run, not data: ")) == (2, True)

@@ -54,6 +54,16 @@ def test_a_class_that_the_data_does_not_have_is_refused(with_classes, diffkit):
     assert diffkit("evaluate", with_classes, "--class", "none", "-n", 20, "--steps", 1)[0] == 0
 
 
+def test_data_without_the_classes_of_the_run_is_told(digit_classes, tmp_path, diffkit):
+    images = open_images("digits")
+    save_images(images.pixels[images.labels == 3][:60], tmp_path / "threes")
+    _, _, said = diffkit("evaluate", digit_classes, tmp_path / "threes", "--class", "3", "-n", 10, "--steps", 1)
+    way_out = "it has no class folders; give the folder above it, or leave --class out to compare with all of it"
+    assert one_line(said).endswith(f"{way_out}\n")
+    _, _, said = diffkit("evaluate", digit_classes, tmp_path / "threes", "-n", 10, "--steps", 1)
+    assert "warning: the samples are of all classes of the run, threes is not: give --class, or data with all of them" in said
+
+
 def test_samples_nearest_to_held_out_images_are_called_that(blank, tmp_path, diffkit):
     images = open_images("digits")
     held = tmp_path / "held"

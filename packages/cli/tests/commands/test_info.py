@@ -26,7 +26,7 @@ def test_a_run(trained):
     assert rows["prediction"] == "eps, conditioned on the variance"
     assert rows["training"] == "batch size 8, lr 0.001, EMA 0.999, seed 0"
     assert rows["class dropout"] == "none: not conditioned on classes"
-    assert re.fullmatch(r"saved at step 6 of 6; logged to step 6, loss \d\.\d{4}", rows["progress"])
+    assert re.fullmatch(r"saved at step 6 of 6; logged to step 6, smoothed loss \d\.\d{4}", rows["progress"])
     assert rows["checkpoints"] == "6, 4"
     assert "diffkit-cli 0." in rows["versions"]
     assert re.fullmatch(rf"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC on {re.escape(socket.gethostname())}, cpu", rows["started"])

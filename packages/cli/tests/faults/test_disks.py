@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from ..helpers import DIFFKIT, one_line
+from ..helpers import DIFFKIT, TINY, one_line
 
 FULL = "No space left on device"
 OLDER = b"older"
@@ -97,3 +97,12 @@ def test_a_read_only_disk_is_refused(disk, mapped, diffkit, command):
     code, out, said = diffkit(*command.format(run=mapped).split())
     assert (code, out) == (4, "")
     assert one_line(said) == f"diffkit: {command.split()[-1]}: Read-only file system\n"
+
+
+def test_a_disk_without_room_for_a_checkpoint_is_refused_before_the_first_step(disk):
+    done = subprocess.run([DIFFKIT, "train", "--out", "run", *TINY], capture_output=True, text=True, check=False)
+    *_, said = done.stderr.splitlines()
+    assert (done.returncode, "step 1/" in done.stderr) == (4, False)
+    assert said.startswith("diffkit: run: ")
+    assert " bytes are needed, " in said
+    assert not (disk / "run").exists()

@@ -216,7 +216,7 @@ def test_a_damaged_log_is_named_itself_or_its_lines_are_skipped(network, config,
     log, good = tmp_path / "run" / "log.jsonl", '{"step": 3, "loss": 0.5}'
     for line in ("\x00\xff", "{", "[]", '{"step": 4, "loss": 1e999}', '{"step": 4, "loss": ' + "9" * 9999 + "}", '{"step": "4"}'):
         log.write_bytes(f"{good}\n{line}\n".encode("latin-1"))
-        assert "logged to step 3, loss 0.5000" in " ".join(process("info", "run", cwd=tmp_path).stdout.split())
+        assert "logged to step 3, smoothed loss 0.5000" in " ".join(process("info", "run", cwd=tmp_path).stdout.split())
     log.unlink()
     log.mkdir()
     assert "run/log.jsonl: expected a regular file, found a folder" in refusal(process("info", "run", cwd=tmp_path), 4)

@@ -40,7 +40,7 @@ def test_arrays_are_read_and_what_was_taken_is_said(dry):
     np.savez("images.npz", x=np.zeros((8, 6, 5, 3), np.uint8), y=np.arange(8) % 2, v=np.ones((8, 4)))
     code, found, said = dry("images.npz")
     assert (code, found["images"], found["shape"], found["conditions"]) == (0, 8, [3, 6, 5], {}), said
-    assert "8 images of 5x6 (width x height), 3 channels, from images.npz\ntaken: x, 8 x 6 x 5 x 3 of uint8, axes NHWC;" in said
+    assert "8 images of 6x5 (height x width), 3 channels, from images.npz\ntaken: x, 8 x 6 x 5 x 3 of uint8, axes NHWC;" in said
     assert "left out: v\n2 classes found: 0, 1\n" in said
 
 

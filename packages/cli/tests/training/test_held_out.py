@@ -1,12 +1,10 @@
 """The held-out part of a run's data: its fraction, its loss in the log, and the warning of memorising."""
 
-from types import SimpleNamespace
-
 import pytest
-from diffkit_cli.training.held_out import log_held_out_losses, with_held_out
+from diffkit_cli.training.held_out import held_out_losses, with_held_out
 from diffkit_cli.training.options import TrainOptions
 from diffkit_schedules import offset_cosine
-from diffkit_trainer import Trainer, append_log, open_images, read_log
+from diffkit_trainer import Trainer, append_log, open_images
 from torch import nn
 
 from ..helpers import TINY, keys, log_of, process, refusal
@@ -39,21 +37,17 @@ class Network(nn.Conv2d):
 def test_memorising_is_warned_of_once(tmp_path, capsys):
     """The loss of held-out images is lowest at step 1, and that of the others falls after it."""
     trainer = Trainer(Network(1, 1, 1), open_images("digits"), offset_cosine(), held_out=0.1)
-    entries = []
-    logger = SimpleNamespace(log=entries.append)
     now = trainer.held_out_losses()
     for step, held_out, trained in ((1, 0.5, 2.0), (2, 0.501, 1.9)):
-        append_log(
-            tmp_path,
-            {"step": step, "loss_held_out": held_out * now["loss_held_out"], "loss_trained": trained * now["loss_trained"]},
-        )
-    log_held_out_losses(tmp_path, trainer, [logger])
+        losses = {"loss_held_out": held_out * now["loss_held_out"], "loss_trained": trained * now["loss_trained"]}
+        append_log(tmp_path, {"step": step, **losses})
+    assert held_out_losses(tmp_path, trainer) == now
     said = " ".join(capsys.readouterr().err.split())
     assert f"step 0: loss of held-out images {now['loss_held_out']:.4f}, of as many others {now['loss_trained']:.4f}" in said
     lowest = f"{0.5 * now['loss_held_out']:.4f} at step 1"
     assert f"warning: the loss of held-out images is {now['loss_held_out']:.4f} at step 0 and was {lowest}" in said
-    assert read_log(tmp_path)[-1] == entries[0] == {"step": 0, **now}
-    log_held_out_losses(tmp_path, trainer, [logger])
+    append_log(tmp_path, {"step": 3, **now})
+    held_out_losses(tmp_path, trainer)
     assert "warning" not in capsys.readouterr().err
 
 
@@ -69,6 +63,8 @@ def run(tmp_path_factory):
 def test_a_run_logs_plots_and_shows_the_loss_of_its_held_out_part(run, diffkit):
     found = [entry for entry in log_of(run) if "loss_held_out" in entry]
     assert [entry["step"] for entry in found] == [1, 2, 3]
+    assert all(entry["loss"] > 0 for entry in log_of(run)), "every entry has the loss of the training too"
+    assert not any(entry.get("last") for entry in found)
     assert (run / "loss.png").stat().st_size > 1000
     last = found[-1]
     said = f"held-out images loss {last['loss_held_out']:.4f}, of as many others {last['loss_trained']:.4f}, at step 3"

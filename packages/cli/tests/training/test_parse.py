@@ -126,6 +126,13 @@ def test_an_invalid_config_file_is_refused(file, text, message):
     assert len(str(said.value)) < 1000
 
 
+@pytest.mark.parametrize(("key", "value"), [("out", '"x"'), ("resume", "true"), ("dry_run", "true")])
+def test_what_is_a_flag_alone_is_no_option_of_a_file(file, key, value):
+    with pytest.raises(UsageError, match=f"{key} is no option of a file: give --{key.replace('_', '-')} on the command line"):
+        read_toml(file(f"{key} = {value}"))
+    assert read_toml(file("skip_bad = true")) == {"skip_bad": True}
+
+
 def test_set_requires_an_assignment():
     with pytest.raises(UsageError, match="--set takes KEY=VALUE, got 'lr'"):
         parse_set(["lr"])

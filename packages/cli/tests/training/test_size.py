@@ -21,7 +21,7 @@ def wide(tmp_path_factory):
     images(folder / "data", [(30, 20), (20, 30), (9, 6), (64, 48)])
     done = process("train", "data", "--size", "6x9", "--out", "run", *FEW, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("4 images of 9x6 (width x height), 3 channels, from data\n")
+    assert done.stderr.startswith("4 images of 6x9 (height x width), 3 channels, from data\n")
     return folder
 
 
@@ -31,7 +31,7 @@ def test_the_run_has_the_size_and_samples_have_it(wide):
     assert config["data"]["fingerprint"] == open_images(wide / "data", (6, 9)).fingerprint
     assert process("sample", wide / "run", "-n", 2, "--steps", 2, "--out", wide / "samples").returncode == 0
     assert size_of(wide / "samples" / "00001.png") == (9, 6)
-    assert "4 of 9x6 (width x height), 3 channels" in process("info", wide / "run").stdout
+    assert "4 of 6x9 (height x width), 3 channels" in process("info", wide / "run").stdout
     assert real_images(str(wide / "data"), (3, 6, 9)).shape == (3, 6, 9)
 
 

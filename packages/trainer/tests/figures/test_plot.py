@@ -38,3 +38,9 @@ def test_other_ranges_and_a_logarithmic_axis(tmp_path):
         x = 44 + round(0.5 * (420 - 16 - 44))
         rows = [y for y in range(320) if plot.getpixel((x, y)) == (0x44, 0x77, 0xAA)]
     assert any(abs(y - (276 - 0.5 * (276 - 44))) <= 2 for y in rows), "a straight line where y falls by a constant factor"
+
+
+def test_a_curve_of_one_point_is_a_dot(tmp_path):
+    save_plot([Panel("p", {"one": [(0.5, 0.5)]}, 0, 1)], tmp_path / "p.png")
+    with Image.open(tmp_path / "p.png") as plot:
+        assert plot.getpixel((44 + 180, 44 + 116)) == (0x44, 0x77, 0xAA)

@@ -31,8 +31,10 @@ def doctor(
     from diffkit_cli.terminal.console import answer
     from diffkit_cli.terminal.progress import counting
     from diffkit_cli.training.data import SIZE, is_image_folder
+    from diffkit_cli.training.start.folder import refuse_run_as_data
 
     def work() -> int:
+        refuse_run_as_data(data, resuming=False)
         with counting(f"reading {data}") as on_progress:
             report = inspect_images(data, on_progress=on_progress)
         width, height = (*report.images[0].size, SIZE)[:2] if report.images else (SIZE, SIZE)  # of an array all have one size

@@ -54,7 +54,7 @@ def train(
         Path | None,
         typer.Option("--from", metavar="RUN", help="Fine-tune the network of this run, export or import on DATA, in a new run."),
     ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip files that cannot be read as images.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help=OPTIONS["skip_bad"].help)] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options from a file; flags override them.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -71,7 +71,8 @@ def train(
     """Train a network on DATA into a run folder."""
     if json and not dry_run:
         raise UsageError("--json needs --dry-run")
-    flags = parse_flags({name: ctx.params[name] for name in ("data", *FLAGS)})
+    flags = parse_flags({name: ctx.params[name] for name in ("data", *FLAGS) if name != "skip_bad"})
+    flags |= {"skip_bad": True} if skip_bad else {}
     below, above = read_toml(config) if config else {}, parse_set(settings or [])
     options = below | parse_classes(classes, below, above) | flags | above
     seconds = None if time is None else parse_time(time)
@@ -88,4 +89,4 @@ def train(
     from diffkit_cli.training.session import run_training
 
     run = partial(run_training, options, out, resuming=resume, start_from=start_from, seconds=seconds)
-    return partial(run, skip_bad=skip_bad, dry=dry_run, as_json=json)
+    return partial(run, dry=dry_run, as_json=json)

@@ -8,6 +8,7 @@ from diffkit_trainer import DatasetReport, ImageReport
 from diffkit_trainer.data import Size, height_and_width
 from diffkit_trainer.options import shown
 
+from diffkit_cli.recipes import default_preset, recipe_of
 from diffkit_cli.terminal.console import listed, plural, show, table
 
 __all__ = ["as_document", "print_document", "suggestions"]
@@ -47,7 +48,8 @@ def suggestions(report: DatasetReport, size: Size) -> list[str]:
     small = [scale for image in images if (scale := _scale(image, size)) < 1]
     if small:
         smaller = tuple(max(1, int(side * min(small))) for side in height_and_width(size))
-        way_out = f"try --size {smaller[0] if isinstance(size, int) else shown(smaller)}"
+        fewer = f"try --size {smaller[0] if isinstance(size, int) else shown(smaller)}"
+        way_out = fewer if 2 * len(small) > len(images) else "remove them, or train at a smaller --size"
         found.append(f"{len(small)} of {plural(len(images), 'image')} would be enlarged to {shown(size)}: {way_out}")
     label = {image.name: image.label for image in images}
     groups = report.duplicates()
@@ -71,14 +73,16 @@ def suggestions(report: DatasetReport, size: Size) -> list[str]:
         rarest, smallest = min(counts.items(), key=lambda item: item[1])
         found.append(f"classes are uneven: {rarest} has {smallest} images, the largest {max(counts.values())}")
     if len(images) < SMALL_DATASET:
-        found.append(f"{plural(len(images), 'image')} may be memorised: add more, or mirror with --set flip=true")
+        flips = recipe_of(default_preset(min(height_and_width(size)))).get("flip", False)
+        mirror = "" if flips else ", or mirror them with --set flip=true where that is harmless"
+        found.append(f"{plural(len(images), 'image')} may be memorised: add more{mirror}")
     return found
 
 
 def print_document(document: dict[str, Any], size: Size) -> None:
     """Print what `as_document` gives as a table."""
     found_table = table("", "")
-    sizes = [f"{'x'.join(str(side[name]) for name in side if name != 'images')} ({side['images']})" for side in document["sizes"]]
+    sizes = [f"{_extent(side)} ({side['images']})" for side in document["sizes"]]
     rows = {
         "images": str(document["images"]),
         "sizes": listed(sizes),
@@ -96,6 +100,11 @@ def print_document(document: dict[str, Any], size: Size) -> None:
         found_table.add_row("suggestion", suggestion)
     found_table.add_row("trains", "yes" if document["trains"] else "no: diffkit train would end with exit code 3")
     show(document["data"], found_table)
+
+
+def _extent(side: dict[str, int]) -> str:
+    """A size as --size takes it, height first."""
+    return "x".join(str(side[name]) for name in ("depth", "height", "width", "length") if name in side)
 
 
 def _scale(image: ImageReport, size: Size) -> Fraction:

@@ -59,8 +59,11 @@ def classes_to_compare(images: Images, config: RunConfig, classes: Sequence[str]
     names = class_names(config, class_labels(config, classes, len(classes)) or ()) if classes else []
     for name in names:
         if name not in (*images.classes, NULL):
-            hint = nearest(name, images.classes, "classes") if images.classes else "it has no classes, leave --class out"
+            none = "it has no class folders; give the folder above it, or leave --class out to compare with all of it"
+            hint = nearest(name, images.classes, "classes") if images.classes else none
             raise UsageError(f"--class: {images.name} has no class {name!r}: {hint}")
+    if config.num_classes and not classes and not set(images.classes) >= set(config.data.classes):
+        warn(f"the samples are of all classes of the run, {images.name} is not: give --class, or data with all of them")
     return None if not names or NULL in names else [images.classes.index(name) for name in names]
 
 

@@ -22,6 +22,7 @@ from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig, Trained
 from diffkit_cli.sampling.pretrained import name_of
 from diffkit_cli.terminal.console import Table, dimensions, plural, table
+from diffkit_cli.training.loss_curve import Points, smoothed_loss
 
 __all__ = ["Rows", "describe", "started", "table_of"]
 
@@ -67,8 +68,9 @@ def _run(path: Path) -> tuple[Rows, dict[str, Any]]:
     saved = [step for step, _ in checkpoints(path)]
     folder, step, warnings = latest_checkpoint(path) if saved else (None, None, [])
     shapes = _shapes(folder / "ema.safetensors") if folder else None
-    last = next((entry for entry in reversed(log) if "loss" in entry), None)
-    rows = [*_rows(config, shapes), ("progress", _progress(step, last, config.trained.steps)), *_held_out(log)]
+    last = log[-1] if log else None
+    losses = smoothed_loss(log)
+    rows = [*_rows(config, shapes), ("progress", _progress(step, losses[-1:], config.trained.steps)), *_held_out(log)]
     rows += [("checkpoints", ", ".join(map(str, saved)) or "none"), *_starts(history)]
     rows += [("warning", warning) for warning in warnings]
     return rows, {"config": document, "step": step, "last": last, "checkpoints": saved, "history": history, "warnings": warnings}
@@ -89,12 +91,10 @@ def _shapes(file: Path) -> Shapes:
     return {name: entry.shape for name, entry in read_header(file).tensors.items()}
 
 
-def _progress(saved: int | None, last: Mapping[str, Any] | None, steps: int) -> str:
-    """The newest checkpoint, from which the run would resume, and the last log entry."""
+def _progress(saved: int | None, losses: Points, steps: int) -> str:
+    """The newest checkpoint, from which the run would resume, and the last smoothed loss."""
     progress = f"saved at step {saved} of {steps}" if saved is not None else f"no checkpoint of {plural(steps, 'step')}"
-    if last is None:
-        return progress
-    return f"{progress}; logged to step {last['step']}" + (f", loss {last['loss']:.4f}" if last.get("loss") is not None else "")
+    return progress + "".join(f"; logged to step {step}, smoothed loss {loss:.4f}" for step, loss in losses)
 
 
 def _held_out(log: Sequence[Mapping[str, Any]]) -> Rows:
@@ -123,7 +123,7 @@ def _date_and_host(start: Mapping[str, Any]) -> str:
 def _rows(config: RunConfig, shapes: Shapes | None) -> Rows:
     """shapes: of the network's tensors, None where they are not known."""
     data, image, trained = config.data, config.image, config.trained
-    size = f"{dimensions(image.width, image.height)}, {plural(image.channels, 'channel')}"
+    size = f"{dimensions(image.height, image.width)}, {plural(image.channels, 'channel')}"
     schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config.schedule.items() if key != "name")
     rows = [
         ("images", f"{data.images} of {size}, from {data.source}" if data.source else f"{size}; training data unknown"),

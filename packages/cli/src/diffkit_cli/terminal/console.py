@@ -127,13 +127,13 @@ def listed(values: Sequence[str]) -> str:
     return ", ".join(values[:MAX_LISTED]) + more or "none"
 
 
-def dimensions(width: int, height: int) -> str:
-    """The size of an image: width first, as image viewers show it, and said where the order matters.
+def dimensions(height: int, width: int) -> str:
+    """The size of an image: height first, as in --size, and said where the order matters.
 
-    >>> dimensions(8, 8), dimensions(64, 48)
-    ('8x8', '64x48 (width x height)')
+    >>> dimensions(8, 8), dimensions(48, 64)
+    ('8x8', '48x64 (height x width)')
     """
-    return f"{width}x{height}{'' if width == height else ' (width x height)'}"
+    return f"{height}x{width}{'' if width == height else ' (height x width)'}"
 
 
 def extent(space: Sequence[int]) -> str:
@@ -143,7 +143,7 @@ def extent(space: Sequence[int]) -> str:
     ('length 100', '8x8', '4x8x9 (depth x height x width)')
     """
     if len(space) == 2:
-        return dimensions(space[1], space[0])
+        return dimensions(*space)
     return f"length {space[0]}" if len(space) == 1 else f"{'x'.join(map(str, space))} (depth x height x width)"
 
 

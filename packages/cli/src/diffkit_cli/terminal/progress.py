@@ -11,7 +11,7 @@ from rich.table import Column
 from diffkit_cli.terminal.console import console, plural
 from diffkit_cli.terminal.streams import visible
 
-__all__ = ["Smoothed", "TrainingProgress", "counting", "duration", "training_progress"]
+__all__ = ["Smoothed", "TrainingProgress", "counting", "counting_lines", "duration", "training_progress"]
 
 SMOOTHING = 0.98
 LINE_SECONDS = 5.0
@@ -136,6 +136,11 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(visible(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def counting_lines(what: str) -> Callable[[int, int], None]:
+    """on_progress(done, total) within a training, whose bar stays on a terminal; elsewhere a line every few seconds."""
+    return (lambda done, total: None) if _redraws() else _lines(what)
 
 
 def duration(seconds: float) -> str:

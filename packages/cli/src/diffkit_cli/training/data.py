@@ -17,11 +17,11 @@ __all__ = ["DATA_OPTIONS", "SIZE", "is_image_folder", "open_data", "require_apar
 SIZE = 64
 """The default size of a folder of images."""
 
-DATA_OPTIONS = ("data", "size", "axes", "mode", "table", "columns", "given", "given_size", "pack")
+DATA_OPTIONS = ("data", "size", "axes", "mode", "table", "columns", "given", "given_size", "skip_bad", "pack")
 """The options that `open_data` takes."""
 
 
-def open_data(given: Given, *, skip_bad: bool) -> tuple[Images, Size | None]:
+def open_data(given: Given) -> tuple[Images, Size | None]:
     """The samples of the data, and the size that they were resized to, None where they were not; prints what was left out.
 
     given: of `DATA_OPTIONS`, None where they were not given. A folder of images is resized, to `SIZE` by default, and packed; IDX
@@ -29,7 +29,7 @@ def open_data(given: Given, *, skip_bad: bool) -> tuple[Images, Size | None]:
     `diffkit_trainer.open_images`, `with_columns` and `with_given` do.
     """
     data, packed = given.get("data") or "digits", given.get("pack")
-    packed = OPTIONS["pack"].default if packed is None else packed
+    packed, skip_bad = OPTIONS["pack"].default if packed is None else packed, bool(given.get("skip_bad"))
     table, columns, pairs = (given.get(name) for name in ("table", "columns", "given"))
     if table and not columns:
         raise UsageError(f"--table needs --columns: the columns of {table} to condition the network on, such as age,weight")

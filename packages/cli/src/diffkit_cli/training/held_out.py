@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import Logger, Trainer, append_log, read_log
+from diffkit_trainer import Trainer, read_log
 from msgspec.structs import replace
 
 from diffkit_cli.recipes import recipe_of
 from diffkit_cli.terminal.console import console, warn
 from diffkit_cli.training.options import Given, TrainOptions
 
-__all__ = ["log_held_out_losses", "with_held_out"]
+__all__ = ["held_out_losses", "with_held_out"]
 
 FRACTION, MOST, MIN_IMAGES = 0.1, 2_000, 1_000
 RISE = 1.01
@@ -29,24 +29,26 @@ def with_held_out(options: TrainOptions, given: Given, images: int) -> TrainOpti
     return replace(options, held_out=min(FRACTION, MOST / images) if images >= MIN_IMAGES else 0.0)
 
 
-def log_held_out_losses(run: Path, trainer: Trainer, loggers: Sequence[Logger]) -> None:
-    """Log the losses of `Trainer.held_out_losses`, and warn once where that of held-out images rises while the other falls."""
+def held_out_losses(run: Path, trainer: Trainer) -> dict[str, float]:
+    """The losses of `Trainer.held_out_losses` for the log; warns once where that of held-out images rises and the other falls.
+
+    Those of the first process, {} for the others.
+    """
+    if not (trainer.world.first or trainer.options.shard):
+        return {}
     found = trainer.held_out_losses()
-    if not found or not trainer.world.first:
-        return
-    entry = {"step": trainer.step, **found}
+    if not trainer.world.first:
+        return {}
     losses = f"{found['loss_held_out']:.4f}, of as many others {found['loss_trained']:.4f}"
     console.print(f"step {trainer.step}: loss of held-out images {losses}")
-    before = [each for each in read_log(run) if "loss_held_out" in each]
-    append_log(run, entry)
-    for logger in loggers:
-        logger.log(entry)
+    before, entry = [each for each in read_log(run) if "loss_held_out" in each], {"step": trainer.step, **found}
     if (best := _risen([*before, entry])) is not None and _risen(before) is None:
         now, lowest = (f"{each['loss_held_out']:.4f} at step {each['step']}" for each in (entry, best))
         warn(
             f"the loss of held-out images is {now} and was {lowest}, while that of the others falls: the network begins to "
             "memorise; give more images, or fewer --steps"
         )
+    return found
 
 
 def _risen(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -22,7 +22,7 @@ from diffkit_trainer import (
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.progress import training_progress
-from diffkit_cli.training.held_out import log_held_out_losses
+from diffkit_cli.training.held_out import held_out_losses
 from diffkit_cli.training.options import TrainOptions
 from diffkit_cli.training.preview import preview
 
@@ -68,10 +68,13 @@ def _loop(
     ):
         for step, _ in trainer.run(steps):
             progress.at(step)
-            interval = step % options.log_every == 0
-            if interval or step == steps:
+            interval, previewed = step % options.log_every == 0, step % options.sample_every == 0
+            scored = options.held_out > 0 and (previewed or step == steps)
+            if interval or scored or step == steps:
                 # off the interval the sums are kept: a run that is resumed from here logs as one that never stopped
-                entry = {"step": step} | trainer.metrics(keep=not interval) | ({} if interval else {"last": True})
+                entry = {"step": step} | trainer.metrics(keep=not interval)
+                entry |= {} if interval or (scored and previewed) else {"last": True}
+                entry |= held_out_losses(run, trainer) if scored else {}
                 seconds = time.monotonic() - begun
                 rate = (step - first) * options.batch_size / seconds
                 entry |= {"images_per_second": round(rate, 1), "seconds": round(seconds, 2)}
@@ -85,8 +88,7 @@ def _loop(
                 saver.save(trainer, document)
                 saved, saved_at = step, time.monotonic()
             sampling = world.first or options.shard  # every process holds a part of a sharded network
-            if sampling and not stop and (step % options.sample_every == 0 or step == steps):
-                log_held_out_losses(run, trainer, loggers)
+            if sampling and not stop and (previewed or step == steps):
                 preview(run, trainer, config, loggers)
             if stop:
                 break

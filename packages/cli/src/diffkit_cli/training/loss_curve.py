@@ -9,7 +9,7 @@ from diffkit_trainer import Panel, RunError, is_run_folder, read_log, save_plot
 from diffkit_cli.errors import UsageError
 from diffkit_cli.terminal.progress import Smoothed
 
-__all__ = ["plot_losses", "smoothed_loss"]
+__all__ = ["Points", "plot_losses", "smoothed_loss"]
 
 Points: TypeAlias = list[tuple[float, float]]
 
@@ -43,7 +43,8 @@ def plot_losses(runs: Sequence[Path], out: Path) -> None:
         raise RunError(f"{', '.join(map(str, runs))}: no loss was logged yet, so there is none to plot")
     last = max(step for points in curves.values() for step, _ in points)
     drawn = {name: points for name, points in curves.items() if points}
-    save_plot([Panel("loss", drawn, 0.95 * min(values), 1.05 * max(values), 0, last, "step", log=True)], out, {"command": "info"})
+    panel = Panel("loss, on a logarithmic axis", drawn, 0.95 * min(values), 1.05 * max(values), 0, last, "step", log=True)
+    save_plot([panel], out, {"command": "info"})
 
 
 def smoothed_loss(log: Sequence[Mapping[str, Any]]) -> Points:

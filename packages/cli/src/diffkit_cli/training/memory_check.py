@@ -1,17 +1,19 @@
-"""The memory of a training run, compared with what is free before it begins."""
+"""The memory and the disk that a training run needs, compared with what is free before it begins."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
 from diffkit_trainer import activations
+from diffkit_trainer.files import require_free_space
 from torch import nn
 
 from diffkit_cli.sampling.limits import require_memory
 from diffkit_cli.terminal.console import plural
 from diffkit_cli.training.options import TrainOptions
 
-__all__ = ["require_training_memory"]
+__all__ = ["require_checkpoint_space", "require_training_memory"]
 
 STATES = {"adamw": 5, "muon": 4}
 """Numbers for each weight: itself, its average, its gradient, and AdamW's two moments or Muon's momentum."""
@@ -34,3 +36,10 @@ def require_training_memory(
     needed = states + images * kept // (1 if options.precision == "fp32" else 2)
     what = f"{plural(images, 'image')} of {shape[2]}x{shape[1]} at a time, of a batch of {options.batch_size},"
     require_memory(what, needed, "take a smaller --batch-size or --size, or more parts by --set accumulate=N", device)
+
+
+def require_checkpoint_space(run: Path, network: nn.Module, options: TrainOptions) -> None:
+    """Raises RunError where the disk of a run folder has no room for one checkpoint. network: its outline."""
+    averages = len(options.ema) if isinstance(options.ema, tuple) else 1
+    kept = STATES[options.optimiser] - 2 + averages  # without the gradient
+    require_free_space(run, kept * sum(parameter.nbytes for parameter in network.parameters()))

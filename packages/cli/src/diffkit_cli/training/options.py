@@ -82,6 +82,7 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     keep_every: Annotated[PositiveInt | None, Help("Also keep checkpoints whose step is a multiple of this.")] = None
     process_timeout: Annotated[Minutes, Help("Seconds until a process that does not answer ends the run.")] = 600.0
     pack: Annotated[bool, Help("Cache a folder's decoded images in $DIFFKIT_CACHE or ~/.cache/diffkit.")] = True
+    skip_bad: Annotated[bool, Help("Skip files that cannot be read as images.")] = False
     log_to: Annotated[tuple[str, ...], Help("Further loggers, such as tensorboard.")] = ()
 
 
@@ -90,7 +91,7 @@ OPTIONS: Mapping[str, Option] = {name: option for name, option in options_of(Tra
 
 FLAGS = (
     *("size", "table", "columns", "given", "steps", "batch_size", "preset", "schedule", "prediction", "lr", "ema", "seed"),
-    "device",
+    *("device", "skip_bad"),
 )
 """The options that have a flag; any other is given by --set."""
 
@@ -101,6 +102,7 @@ RESUMABLE = (
         "given",
         "steps",
         "device",
+        "skip_bad",
         "process_timeout",
         "pack",
         "log_to",

@@ -10,13 +10,16 @@ from typing import Any
 from diffkit_trainer.options import shown
 from msgspec import inspect
 
-from diffkit_cli.errors import UsageError
+from diffkit_cli.errors import UsageError, flag
 from diffkit_cli.terminal.streams import visible
 from diffkit_cli.training.options import CLASS_DROPOUT, OPTIONS, Given, TrainOptions, check
 
 __all__ = ["parse_classes", "parse_flags", "parse_set", "parse_time", "read_toml", "to_toml"]
 
 MAX_BYTES = 2**20
+
+FLAG_ONLY = ("out", "time", "classes", "resume", "from", "config", "set", "dry_run", "json")
+"""What stands on the command line alone."""
 
 
 def read_toml(path: Path) -> Given:
@@ -38,6 +41,8 @@ def read_toml(path: Path) -> Given:
     for key, value in values.items():
         if isinstance(value, dict):
             raise UsageError(f"{where}: [{key}] is a table: write the options without one, as size = 64")
+        if key in FLAG_ONLY:
+            raise UsageError(f"{where}: {key} is no option of a file: give {flag(key)} on the command line")
     return {key: check(key, value, where=where) for key, value in values.items()}
 
 

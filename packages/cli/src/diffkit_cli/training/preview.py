@@ -16,6 +16,7 @@ from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.options import resolve
 from diffkit_cli.sampling.plan import times_of
 from diffkit_cli.terminal.console import warn
+from diffkit_cli.terminal.progress import counting_lines
 from diffkit_cli.training.loss_curve import plot_losses
 
 __all__ = ["preview"]
@@ -56,7 +57,10 @@ def _samples(network: Any, trainer: Trainer, config: RunConfig) -> tuple[Any, li
     options = resolve(given, model.schedule, model.shape[1:], config.sampling)
     labels = class_labels(config, options.classes, IMAGES, options.guidance)
     seeds = range(options.seed, options.seed + IMAGES)
-    *_, last = model.states(seeds, options, times_of(model.schedule, options), labels=labels)
+    on_progress = counting_lines(f"preview at step {trainer.step}, sampling steps")
+    for done, state in enumerate(model.states(seeds, options, times_of(model.schedule, options), labels=labels), 1):
+        on_progress(done, STEPS)
+        last = state
     return model.pixels(last.x0), class_captions(config, labels)
 
 

@@ -24,7 +24,7 @@ from diffkit_cli.training.dry_run import dry_run
 from diffkit_cli.training.duration import steps_until
 from diffkit_cli.training.held_out import with_held_out
 from diffkit_cli.training.loop import training_loop
-from diffkit_cli.training.memory_check import require_training_memory
+from diffkit_cli.training.memory_check import require_checkpoint_space, require_training_memory
 from diffkit_cli.training.options import Given, TrainOptions
 from diffkit_cli.training.start.classes import print_classes, with_classes
 from diffkit_cli.training.start.fine_tune import Source, open_source
@@ -45,7 +45,6 @@ def run_training(
     *,
     resuming: bool,
     start_from: Path | None = None,
-    skip_bad: bool,
     seconds: float | None = None,
     dry: bool = False,
     as_json: bool = False,
@@ -81,7 +80,7 @@ def run_training(
         early = {name: getattr(resumed.options, name) if resumed else given.get(name) for name in EARLY}
         early["size"] = early["size"] or (source and source.size)
         device = pick_device(early["device"] or "auto")
-        images, size = _open(early, run, skip_bad=skip_bad, resuming=resuming)
+        images, size = _open(early, run, resuming=resuming)
         if resumed is not None and images.fingerprint != resumed.config.data.fingerprint:
             way_out = f"give these, or fine-tune it: {fine_tune_command(early['data'], run)}"
             raise UsageError(f"{early['data']}: not the images that {run} was trained on: {way_out}")
@@ -93,6 +92,8 @@ def run_training(
         require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
         if first and not dry and not resuming:
             enter_new(run, held)  # after the data was read: without data no folder is made
+        if first and not dry:
+            require_checkpoint_space(run, outline_of(network), options)
         with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
             world, device = held.enter_context(process_group(device, options.process_timeout))
         stopped = None if dry else held.enter_context(caught_signals(silent=not first))
@@ -132,10 +133,10 @@ def _new_options(given: Given, source: Source | None, images: Images, size: Size
     return options, unused
 
 
-def _open(early: Given, run: Path, *, skip_bad: bool, resuming: bool) -> tuple[Images, Size | None]:
+def _open(early: Given, run: Path, *, resuming: bool) -> tuple[Images, Size | None]:
     data = early["data"] or "digits"
     try:
-        return open_data(early, skip_bad=skip_bad)
+        return open_data(early)
     except DataError as error:
         if resuming and not Path(data).exists():
             error.add_note(f"if the data has moved: {command('train', 'NEW_PLACE', '--resume', '--out', run)}")
@@ -148,7 +149,7 @@ def _run(run: Path, options: TrainOptions, trainer: Trainer, config: RunConfig, 
     if signum or trainer.step < options.steps:
         signum = signum or signal.SIGTERM  # another process received it
         name = signal.Signals(signum).name
-        again = command("train", "--resume", "--out", run, *["--skip-bad"] * bool(trainer.images.skipped))
+        again = command("train", "--resume", "--out", run)
         console.print(f"{name}: saved step {trainer.step} of {options.steps}. Resume with: {again}")
         return 128 + signum
     console.print(f"done: {plural(trainer.step, 'step')} in {run}. Sample with: {command('sample', run)}")

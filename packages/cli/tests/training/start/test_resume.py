@@ -221,7 +221,7 @@ def test_a_changed_default_does_not_change_a_resumed_run(tmp_path, monkeypatch, 
 def test_info_distinguishes_saved_and_logged_steps(run, diffkit):
     shutil.rmtree(run / "checkpoints" / "6")
     said = " ".join(diffkit("info", run)[1].split())
-    assert "saved at step 4 of 6; logged to step 6, loss 0." in said
+    assert "saved at step 4 of 6; logged to step 6, smoothed loss 0." in said
     found = json.loads(diffkit("info", run, "--json")[1])
     assert (found["step"], found["last"]["step"], found["checkpoints"]) == (4, 6, [4])
     shutil.rmtree(run / "checkpoints")

@@ -19,6 +19,7 @@ COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#7
 
 SUPERSAMPLING = 3  # Pillow's lines are not antialiased: the plot is drawn larger and reduced
 WIDTH, HEIGHT, MARGIN = 420, 320, 44  # of a panel
+DOT = 3  # radius of a curve of one point
 LEGEND_ROW, LEGEND_NAME, LEGEND_GAP = 18, 30, 24  # height of a row, from a line's start to its name, space after the name
 
 
@@ -91,6 +92,9 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, left: int, colours: Map
     for name, points in panel.curves.items():
         line = [position(panel.across(x), panel.up(y)) for x, y in points]
         draw.line(_scaled(*line), fill=colours[name], width=2 * SUPERSAMPLING, joint="curve")
+        if len(line) == 1:  # which is no line
+            (x, y), radius = line[0], DOT
+            draw.ellipse(_scaled((x - radius, y - radius), (x + radius, y + radius)), fill=colours[name])
 
 
 def _legend(names: Sequence[str], width: int) -> tuple[dict[str, tuple[float, float]], int]:

@@ -1,6 +1,7 @@
+from .atomic import require_free_space
 from .header import read_header
 from .regular_file import read_file
 from .text import printable
 from .typed_json import NonNegativeInt, Text, as_type, convert
 
-__all__ = ["NonNegativeInt", "Text", "as_type", "convert", "printable", "read_file", "read_header"]
+__all__ = ["NonNegativeInt", "Text", "as_type", "convert", "printable", "read_file", "read_header", "require_free_space"]

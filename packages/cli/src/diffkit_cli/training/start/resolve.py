@@ -11,7 +11,7 @@ from diffkit_trainer.data import Size
 from diffkit_trainer.options import ROUNDING, shown
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.recipes import recipe_of
+from diffkit_cli.recipes import default_preset, recipe_of
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import command
 from diffkit_cli.training.options import CHANGEABLE, OPTIONS, RESUMABLE, Given, TrainOptions, check
@@ -22,9 +22,6 @@ NOT_RESUMABLE = "the run's config.json cannot be resumed"
 
 MIN_WARMUPS = 10
 """A recipe's warm-up takes at most one in so many steps of a run whose learning rate falls to 0: a short run has a short one."""
-
-PRESET_OF_SIDE = ((16, "images-16"), (36, "images-32"))
-"""The default preset of images up to a side; larger ones have "images-64"."""
 
 NETWORK = ("preset", "linear", "schedule", "prediction", "normalise")
 """The options that belong to a trained network."""
@@ -39,7 +36,7 @@ def resolve(given: Given, side: int, size: Size | None) -> TrainOptions:
     >>> resolve({"lr": 0.5}, side=8, size=None).steps, resolve({"lr": None}, side=64, size=64).lr
     (1200, 0.003)
     """
-    preset = given.get("preset") or next((name for most, name in PRESET_OF_SIDE if side <= most), "images-64")
+    preset = given.get("preset") or default_preset(side)
     values = {**recipe_of(preset), **_set(given), "preset": preset, "size": size}
     values.setdefault("prediction", _prediction_for(_schedule(values)))
     return _with_decay(values, given)
