@@ -5,6 +5,9 @@ from .denoiser import Denoiser as Denoiser
 from .denoiser import denoiser as denoiser
 from .estimates import Denoise as Denoise
 from .estimates import Estimate as Estimate
+from .exact_inversion import Latent as Latent
+from .exact_inversion import bdia_decode as bdia_decode
+from .exact_inversion import bdia_encode as bdia_encode
 from .guidance import Scale as Scale
 from .guidance import Transform as Transform
 from .guidance import guide as guide
