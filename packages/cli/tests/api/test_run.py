@@ -50,6 +50,22 @@ def test_the_files_are_those_of_the_command_byte_for_byte(with_classes, tmp_path
     assert images.metadata.items() <= read_metadata(tmp_path / "python" / "grid.png").items()
 
 
+def test_what_diffkit_did_not_make_is_replaced_with_force_only(tmp_path):
+    images, photos = open_run().sample(2, steps=1), [tmp_path / "album" / "00001.png", tmp_path / "photo.png"]
+    photos[0].parent.mkdir()
+    for photo, out in ((photos[0], photos[0].parent), (photos[1], photos[1])):
+        Image.new("L", (8, 8), 200).save(photo)
+        before = photo.read_bytes()
+        with pytest.raises(ValueError, match=f"{photo.name} was not made by diffkit: give another path, or force=True "):
+            images.save(out)
+        assert photo.read_bytes() == before
+        images.save(out, force=True)
+        images.save(out)
+        assert read_metadata(photo)["command"] == "sample"
+    with pytest.raises(ValueError, match=r"00000\.png \(and 1 more\) was made with seed 0, not 5: .* force=True"):
+        open_run().sample(2, steps=1, seed=5).save(photos[0].parent)
+
+
 def test_an_image_of_the_command_is_reproduced_in_python(trained, with_classes, tmp_path, diffkit):
     start, two = tmp_path / "start.png", tmp_path / "two"
     Image.linear_gradient("L").save(start)

@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from diffkit_cli import open_run
 from diffkit_trainer import read_metadata
 from PIL import Image
 
@@ -38,7 +39,15 @@ def test_inpainting_keeps_the_known_part_and_generates_the_rest(trained, picture
     assert len(frames(tmp_path / "two.gif")) == 4
     note = read_metadata(tmp_path / "two" / "00001.png")
     assert (note["seed"], note["rounds"]) == (1, 5)
-    assert diffkit("inpaint", trained, image, *arguments, "--rounds", 1)[0] == 0
+    hashes = {key: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for key, path in (("image", image), ("mask", mask))}
+    assert hashes.items() <= note.items()
+    assert note["names"] == {"run": "run", "image": "image.png", "mask": "mask.png"}
+    shown = " ".join(diffkit("info", tmp_path / "two" / "00001.png")[1].split())
+    assert f" run run weights {note['weights']} " in shown
+    assert f" image image.png, sha256 {hashes['image']}... mask mask.png, sha256 {hashes['mask']}..." in shown
+    code, _, said = diffkit("sample", trained, "--like", tmp_path / "two" / "00001.png")
+    assert "repeat diffkit inpaint RUN image.png --mask mask.png, with the options that diffkit info " in one_line(said)
+    assert diffkit("inpaint", trained, image, *arguments, "--rounds", 1, "--force")[0] == 0
     once = [halves(each) for each in pixels(tmp_path / "two")]
     assert [known for known, _ in once] == [kept, kept]
     assert once[0][1] != drawn[0][1]
@@ -91,13 +100,27 @@ def test_an_edit_is_reproduced_from_the_same_image_only(trained, picture, tmp_pa
     first, again = tmp_path / "first.png", tmp_path / "again.png"
     assert diffkit("sample", trained, "-n", 2, "--steps", 5, "--init", image, "--strength", 0.4, "--out", first)[0] == 0
     digest = hashlib.sha256(image.read_bytes()).hexdigest()[:16]
+    assert read_metadata(first)["names"] == {"run": "run", "init": "image.png"}
     assert (read_metadata(first)["init"], read_metadata(first)["strength"]) == (digest, 0.4)
     assert diffkit("sample", trained, "--like", first, "--init", image, "--out", again)[0] == 0
     assert near(pixels(first), pixels(again))
-    for options, message in (([], "give it by --init"), (["--init", mask], "was generated from another image")):
+    for options, message in (
+        ([], f"from image.png with sha256 {digest}...: give it by --init"),
+        (["--init", mask], "was generated from another image"),
+    ):
         code, _, said = diffkit("sample", trained, "--like", first, *options, "--out", again)
         assert message in one_line(said)
         assert code == 2
+
+
+def test_an_edit_has_no_class_unless_one_is_given(with_classes, picture, tmp_path, diffkit):
+    options = ["--init", picture[0], "-n", 2, "--steps", 3, "--strength", 0.9]
+    for name, more in {"default": [], "none": ["--class", "none"], "given": ["--class", "3", "--class", "digit5"]}.items():
+        code, _, said = diffkit("sample", with_classes, *options, *more, "--out", tmp_path / name)
+        classes = "digit3 and digit5" if name == "given" else "none"
+        assert (code, f", init {picture[0]}, strength 0.9, class {classes}, 3 steps of" in said) == (0, True)
+    assert pixels(tmp_path / "default") == pixels(tmp_path / "none") != pixels(tmp_path / "given")
+    assert "strength 0.6, class none, 3 steps of ddim" in repr(open_run(with_classes).sample(1, steps=3, init=picture[0]))
 
 
 @pytest.mark.parametrize(

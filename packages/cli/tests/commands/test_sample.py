@@ -36,8 +36,9 @@ def test_batch_size_and_file_format_do_not_change_the_images(mapped, tmp_path, d
     assert len({tuple(image) for image in drawn["all"]}) == 16
     assert all(near(drawn["all"], images) for images in drawn.values())
     for run in (tmp_path / "net.safetensors", again):
-        assert diffkit("sample", run, "-n", 16, "--steps", 4, "--eta", 0.5, "--out", tmp_path / "same")[0] == 0
-        assert pixels(tmp_path / "same") == drawn["all"]
+        same = tmp_path / f"same {run.stem}"
+        assert diffkit("sample", run, "-n", 16, "--steps", 4, "--eta", 0.5, "--out", same)[0] == 0
+        assert pixels(same) == drawn["all"]
 
 
 def test_ddpm_is_ddim_with_eta_1(trained, tmp_path, diffkit):
@@ -74,7 +75,7 @@ def test_png_metadata_holds_the_options(trained, tmp_path, diffkit):
     options = ["-n", 3, "--steps", 2, "--seed", 4, "--eta", 0.5, "--spacing", "trailing"]
     assert diffkit("sample", trained, *options, "--out", tmp_path / "all")[0] == 0
     expected = {
-        **{"command": "sample", "weights": weights_hash(load(trained).weights), "step": 6, "raw": False},
+        **{"command": "sample", "names": {"run": "run"}, "weights": weights_hash(load(trained).weights), "step": 6, "raw": False},
         **{"sampler": "ddim", "steps": 2, "eta": 0.5, "spacing": "trailing", "guidance": 1.0, "start": "noise", "size": [8, 8]},
         **{"seed": 5, "n": 1, "grid": False, "classes": [], "versions": {"diffkit-samplers": version("diffkit-samplers")}},
     }
@@ -198,7 +199,11 @@ def test_progress_counts_sampling_steps(trained, tmp_path, diffkit, monkeypatch)
         (["--like", "nowhere.png"], 3, "nowhere.png: no such file"),
         (["--like", "plain.png"], 3, "plain.png: has no diffkit metadata"),
         (["--like", "text.png"], 3, "text.png: not an image"),
-        (["--like", "interpolated.png"], 3, "was made by diffkit 'interpolate'"),
+        (
+            ["--like", "interpolated.png"],
+            3,
+            "was made by diffkit 'interpolate', and --like is for images of diffkit sample: repeat",
+        ),
         (["--like", "odd.png"], 3, "odd.png: its metadata: steps: expected int, got str"),
         (["--like", "own.png", "--out", "own.png"], 2, "own.png would replace an image that this command reads"),
         (["--out", "text.png/a"], 4, "diffkit: text.png: a file is where a folder is needed; use another path"),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from diffkit_cli.errors import UsageError
-from diffkit_cli.sampling.outputs import output_path, require_replaceable
+from diffkit_cli.sampling.metadata import image_metadata
+from diffkit_cli.sampling.outputs import output_of, output_path, require_replaceable
 from diffkit_trainer.figures.metadata import png_info
 from PIL import Image
 
@@ -40,10 +41,32 @@ def test_what_diffkit_did_not_make_and_what_is_read_is_not_replaced():
     for name in ("00001", "00003", "100", "00004"):
         image(f"folder/{name}.png", None)
     require_replaceable([Path("ours.png"), Path("new.gif"), Path("new"), Path("folder")])
+    metadata = {"seed": 1, "classes": []}
     with pytest.raises(UsageError, match=r"^photo\.png was not made by diffkit: give another path, or --force to replace it$"):
         require_replaceable([Path("ours.png"), Path("photo.png")])
     with pytest.raises(UsageError, match=r"^folder/00001\.png was not made by diffkit, and 1 more: "):
-        require_replaceable([Path("folder")], images=4)
-    require_replaceable([Path("photo.png"), Path("folder")], images=10, force=True)
+        output_of(Path("folder"), "", metadata, 4)
+    require_replaceable([Path("photo.png"), Path("folder")], force=True)
+    assert output_of(Path("folder"), "", metadata, 10, force=True).kept == set()
     with pytest.raises(UsageError, match=r"^ours\.png would replace an image that this command reads"):
         require_replaceable([Path("ours.png")], inputs=[Path("folder/../ours.png")], force=True)
+
+
+def test_of_a_folder_the_same_images_are_kept_and_others_are_not_replaced():
+    metadata = {"names": {"run": "flowers"}, "weights": "a1", "seed": 3, "n": 9, "classes": ["cat", "dog"]}
+    for i in (0, 1, 5):
+        image(f"folder/{i:05d}.png", image_metadata(metadata | {"names": {"run": "renamed"}}, i))
+    image("folder/000002.png")
+    assert output_of(Path("folder"), "", metadata, 5).kept == {0, 1}
+    assert str(output_of(Path("folder"), "", metadata, 9)) == "folder (3 of them were there)"
+    assert output_of(Path("folder"), "", metadata, 9, also=[Path("a.gif")]).kept == set(), "its frames are needed"
+    assert output_of(Path("folder"), "", metadata, 9, inputs=[Path("folder/00005.png")]).kept == {0, 1, 5}
+    for changed, message in (
+        ({"seed": 4}, r"^folder/00000\.png \(and 2 more\) was made with seed 3, not 4: give another folder, or --force to"),
+        ({"weights": "b2"}, "was made with weights a1, not b2: "),
+        ({"classes": ["cat"]}, r"^folder/00001\.png \(and 1 more\) was made with classes \['dog'\], not \['cat'\]: "),
+        ({"strength": 0.5}, "was made with strength none, not 0.5: "),
+    ):
+        with pytest.raises(UsageError, match=message):
+            output_of(Path("folder"), "", metadata | changed, 9)
+    assert output_of(Path("folder"), "", metadata | {"classes": ["cat"]}, 9, force=True).kept == {0}

@@ -15,6 +15,7 @@ from diffkit_cli.api.keywords import named_as_keywords
 from diffkit_cli.paths import png_or_folder
 from diffkit_cli.sampling.generate import Samples
 from diffkit_cli.sampling.limits import require_image
+from diffkit_cli.sampling.outputs import output_of
 from diffkit_cli.sampling.plan import Plan
 from diffkit_cli.sampling.writer import write_samples
 
@@ -48,16 +49,19 @@ class GeneratedImages:
         """The images in one grid, with the names of their classes where there are several, see `diffkit_trainer.grid`."""
         return grid(self.pixels, columns, captions=self._plan.captions)
 
-    def save(self, out: str | Path) -> None:
+    def save(self, out: str | Path, *, force: bool = False) -> None:
         """Write the files of `diffkit sample --out`: NAME.png is one grid, a folder has a PNG for each image.
 
-        Raises ValueError for another image format and for too many images in one grid, OSError if the files cannot be written.
+        force: replace what the command replaces with --force only: files that diffkit did not make, and in a folder images that
+        were made with other options. Raises ValueError for such a file without it, for another image format and for too many
+        images in one grid; OSError if the files cannot be written.
         """
         with named_as_keywords():
             path, captions = png_or_folder(Path(out)), self._plan.captions
             require_image(path, len(self), self._plan.shape, captioned=bool(captions))
-            batches = [Samples(self.pixels, [])]
-            write_samples(batches, path, self.metadata, captions=captions, single=self._plan.single)
+            single = self._plan.single
+            output = output_of(path, "", self.metadata, len(self), single=single, force=force)
+            write_samples([Samples(self.pixels, [])], output, captions=captions, single=single)
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -20,7 +20,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _FLAG = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 _NAMES = {flag: name for name in OF_SAMPLE for flag in flags_of(name)}
-_NAMES |= {f"--{name}": name for name in ("init", "like", "raw", "out")}
+_NAMES |= {f"--{name}": name for name in ("init", "like", "raw", "out")} | {"--force": "force=True"}
 
 
 def parse_keywords(keywords: Mapping[str, Any]) -> Given:

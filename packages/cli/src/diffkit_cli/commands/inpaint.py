@@ -46,9 +46,9 @@ def inpaint(
     from diffkit_cli.sampling.init_image import clean_image
     from diffkit_cli.sampling.limits import require_animations, require_image
     from diffkit_cli.sampling.loading import open_model
-    from diffkit_cli.sampling.outputs import output_path
+    from diffkit_cli.sampling.outputs import output_of
     from diffkit_cli.sampling.plan import make_plan
-    from diffkit_cli.sampling.writer import file_metadata, write_samples
+    from diffkit_cli.sampling.writer import write_samples
     from diffkit_cli.terminal.console import console, plural, warn
     from diffkit_cli.terminal.progress import counting
 
@@ -62,20 +62,21 @@ def inpaint(
         if fraction in (0, 1):
             warn(f"{mask} is all {'white: nothing of the image is kept' if fraction else 'black: nothing is generated'}")
         known = as_array_of(~white, model.like)
-        captions, metadata = plan.captions, plan.metadata("inpaint") | {"rounds": rounds}
-        note, inputs = file_metadata(metadata), (image, mask)
-        path = output_path(out, "inpainted.png", note, images=options.n, also=animations, inputs=inputs, force=force)
-        require_image(path, options.n, plan.shape, captioned=bool(captions))
+        captions, metadata = plan.captions, plan.metadata("inpaint", image=image, mask=mask) | {"rounds": rounds}
+        inputs = image, mask
+        output = output_of(out, "inpainted.png", metadata, options.n, also=animations, inputs=inputs, force=force)
+        require_image(output.path, options.n, plan.shape, captioned=bool(captions))
         frames = len(frame_steps(len(plan.times) - 1))
         require_animations(animations, frames, options.n, plan.shape, captioned=bool(captions))
         wrap = partial(keep_known, known=x0, mask=known)
         with counting("sampling steps") as on_progress:
-            samples = generate(plan, wrap=wrap, rounds=rounds, frames=bool(animations), on_progress=on_progress)
-            pixels = write_samples(samples, path, metadata, captions=captions)
+            shown, kept = bool(animations), output.kept
+            samples = generate(plan, wrap=wrap, rounds=rounds, frames=shown, kept=kept, on_progress=on_progress)
+            pixels = write_samples(samples, output, captions=captions)
         for film in animations:
-            save_animation(pixels, film, note, captions=captions)
+            save_animation(pixels, film, output.metadata, captions=captions)
         how = f"{fraction:.0%} generated, {options}, {plural(rounds, 'round')} each, seed {options.seed}"
-        files = ", ".join(map(str, (path, *animations)))
+        files = ", ".join(map(str, (output, *animations)))
         console.print(f"{plural(options.n, 'image')} from {loaded.name}, {how}: {files}")
 
     return work

@@ -52,13 +52,13 @@ def interpolate(
     from diffkit_trainer import save_animation
 
     from diffkit_cli.sampling.class_labels import null_class
-    from diffkit_cli.sampling.init_image import clean_image, file_hash
+    from diffkit_cli.sampling.init_image import clean_image
     from diffkit_cli.sampling.interpolation import between, encoded_images, noise_pairs
     from diffkit_cli.sampling.limits import require_animations, require_image
     from diffkit_cli.sampling.loading import open_model
-    from diffkit_cli.sampling.outputs import output_path
+    from diffkit_cli.sampling.outputs import output_of
     from diffkit_cli.sampling.plan import make_plan
-    from diffkit_cli.sampling.writer import file_metadata, write_samples
+    from diffkit_cli.sampling.writer import write_samples
     from diffkit_cli.terminal.console import console, plural
     from diffkit_cli.terminal.progress import counting
 
@@ -69,16 +69,25 @@ def interpolate(
             defaults |= {"steps": STEPS_BETWEEN_IMAGES, "spacing": "uniform", "classes": null_class(loaded.model.config)}
         plan = make_plan(loaded, defaults | given | {"n": rows})
         clean = [clean_image(plan.model, image, plan.options.size) for image in images]
-        metadata = plan.metadata("interpolate") | {"columns": columns}
+        ends_of_row = dict(zip(("from", "to"), images, strict=False))
+        metadata = plan.metadata("interpolate", **ends_of_row) | {"columns": columns}
         del metadata["n"]
         if images:
             del metadata["seed"]
-            metadata |= zip(("from", "to"), map(file_hash, images), strict=True)
         else:
             metadata["rows"] = rows
-        captions, count, note = plan.captions, rows * columns, file_metadata(metadata)
-        path = output_path(out, "interpolation.png", note, images=count, also=animations, inputs=images, force=force)
-        require_image(path, count, plan.shape, columns=columns, captioned=bool(captions))
+        captions, count = plan.captions, rows * columns
+        output = output_of(
+            out,
+            "interpolation.png",
+            metadata,
+            count,
+            of_image=lambda metadata, i: metadata,
+            also=animations,
+            inputs=images,
+            force=force,
+        )
+        require_image(output.path, count, plan.shape, columns=columns, captioned=bool(captions))
         frames = max(1, 2 * columns - 2)
         require_animations(animations, frames, rows, plan.shape, columns=1, captioned=bool(captions))
         if clean:
@@ -87,17 +96,15 @@ def interpolate(
         else:
             ends = noise_pairs(plan)
         with counting("images") as on_progress:
-            samples = between(plan, ends, columns, frames=bool(animations), on_progress=on_progress)
+            samples = between(plan, ends, columns, frames=bool(animations), kept=output.kept, on_progress=on_progress)
             of_images = [word for caption in captions for word in (caption, *[""] * (columns - 1))]
-            kept = write_samples(
-                samples, path, metadata, of_image=lambda metadata, i: metadata, columns=columns, captions=of_images
-            )
+            pixels = write_samples(samples, output, columns=columns, captions=of_images)
         if animations:
-            there = [kept[0][column::columns] for column in range(columns)]
+            there = [pixels[0][column::columns] for column in range(columns)]
             for film in animations:
-                save_animation(there + there[-2:0:-1], film, note, columns=1, captions=captions, hold_last=False)
+                save_animation(there + there[-2:0:-1], film, output.metadata, columns=1, captions=captions, hold_last=False)
         ends_named = f"{images[0]} and {images[1]}" if images else "two noises"
         what = f"{plural(rows, 'row')} of {plural(columns, 'image')} from {loaded.name}, between {ends_named}"
-        console.print(f"{what}: {', '.join(map(str, (path, *animations)))}")
+        console.print(f"{what}: {', '.join(map(str, (output, *animations)))}")
 
     return work

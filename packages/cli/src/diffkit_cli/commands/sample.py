@@ -12,7 +12,13 @@ from diffkit_cli.sampling.pretrained import DIGITS
 __all__ = ["sample"]
 
 
-@sampling_flags(*OF_SAMPLE)
+@sampling_flags(
+    *OF_SAMPLE,
+    help={
+        "classes": "Class, by name or number, or none; repeat the flag for several in turn. "
+        "Default: every class in turn; with --init none, the null class."
+    },
+)
 def sample(
     run: Run = DIGITS,
     *,
@@ -37,10 +43,10 @@ def sample(
     from diffkit_cli.sampling.generate import frame_steps, generate
     from diffkit_cli.sampling.limits import require_animations, require_image
     from diffkit_cli.sampling.loading import open_model
-    from diffkit_cli.sampling.metadata import read_sample_metadata
-    from diffkit_cli.sampling.outputs import output_path
+    from diffkit_cli.sampling.metadata import file_metadata, read_sample_metadata
+    from diffkit_cli.sampling.outputs import output_of
     from diffkit_cli.sampling.plan import make_plan, other_weights
-    from diffkit_cli.sampling.writer import file_metadata, write_samples
+    from diffkit_cli.sampling.writer import write_samples
     from diffkit_cli.terminal.console import console, warn
     from diffkit_cli.terminal.progress import counting
 
@@ -54,16 +60,17 @@ def sample(
             warn(other_weights(like, before, loaded))
         plan = make_plan(loaded, given, init=init, like=before)
         captions, metadata, images = plan.captions, plan.metadata("sample"), plan.options.n
-        note, inputs = file_metadata(metadata, single=plan.single), (like, init)
-        path = output_path(out, "samples.png", note, images=images, also=animations, inputs=inputs, force=force)
-        require_image(path, images, plan.shape, captioned=bool(captions))
+        inputs, single = (like, init), plan.single
+        output = output_of(out, "samples.png", metadata, images, single=single, also=animations, inputs=inputs, force=force)
+        require_image(output.path, images, plan.shape, captioned=bool(captions))
         frames = len(frame_steps(len(plan.times) - 1))
         require_animations(animations, frames, images, plan.shape, captioned=bool(captions))
         with counting("sampling steps") as on_progress:
-            samples = generate(plan, batch_size=given.get("batch_size"), frames=bool(animations), on_progress=on_progress)
-            pixels = write_samples(samples, path, metadata, captions=captions, single=plan.single)
+            batch_size, shown = given.get("batch_size"), bool(animations)
+            samples = generate(plan, batch_size=batch_size, frames=shown, kept=output.kept, on_progress=on_progress)
+            pixels = write_samples(samples, output, captions=captions, single=single)
         for film in animations:
             save_animation(pixels, film, file_metadata(metadata), captions=captions)
-        console.print(f"{plan}: {', '.join(map(str, (path, *animations)))}")
+        console.print(f"{plan}: {', '.join(map(str, (output, *animations)))}")
 
     return work

@@ -42,8 +42,7 @@ def describe(path: Path) -> tuple[str, Rows, dict[str, Any]]:
         return name_of(path), *_exported(file)
     if path.exists() and not path.is_dir():
         metadata = read_metadata(path)
-        rows = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in metadata.items()]
-        return str(path), rows, metadata
+        return str(path), _of_image(metadata), metadata
     return str(path), *_run(path)
 
 
@@ -58,6 +57,20 @@ def table_of(rows: Rows) -> Table:
 def started(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The start of a run: the last one at step 0, for those before it failed; None where it is not known."""
     return next((each for each in reversed(history) if each["step"] == 0), None)
+
+
+def _of_image(metadata: Mapping[str, Any]) -> Rows:
+    """The metadata of an image; the hashes of what was read have the names."""
+    found = metadata.get("names")
+    names = {key: str(name) for key, name in found.items()} if isinstance(found, dict) else {}
+    rows = Rows()
+    for key, value in metadata.items():
+        if key == "names" and names:
+            rows.append(("run", names.get("run", "unknown")))
+        else:
+            text = value if isinstance(value, str) else json.dumps(value)
+            rows.append((key, f"{names[key]}, sha256 {text}..." if key in names else text))
+    return rows
 
 
 def _run(path: Path) -> tuple[Rows, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Samples of many seeds in batches, with the x0 estimates of their steps."""
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from diffkit_samplers import Denoise
@@ -14,10 +15,14 @@ MAX_FRAMES = 100
 
 
 class Samples(NamedTuple):
-    """A batch of samples: uint8 pixels (B, C, H, W) on the CPU; frames: the same of the x0 estimates, the last are the pixels."""
+    """A batch of samples: uint8 pixels (B, C, H, W) on the CPU; frames: the same of the x0 estimates, the last are the pixels.
+
+    first: the number of the first image.
+    """
 
     pixels: Any
     frames: list[Any]
+    first: int = 0
 
 
 def generate(
@@ -27,18 +32,20 @@ def generate(
     wrap: Callable[[Denoise], Denoise] | None = None,
     rounds: int = 1,
     frames: bool = False,
+    kept: AbstractSet[int] = frozenset(),
     on_progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Iterator[Samples]:
     """The n images of a plan, image i from seed + i only, in batches of batch_size, by default as many as fit.
 
-    wrap, rounds: see `DiffusionModel.states`. frames: keep the x0 estimates of at most 100 steps. on_progress(done, total) is
-    called at the start and after each sampling step. Raises UsageError where not even one batch fits the memory.
+    wrap, rounds: see `DiffusionModel.states`. frames: keep the x0 estimates of at most 100 steps. kept: the numbers of images
+    that are not needed; a batch of these alone is left out. on_progress(done, total) is called at the start and after each
+    sampling step. Raises UsageError where not even one batch fits the memory.
     """
     model, options, times = plan.model, plan.options, plan.times
     seeds, steps = range(options.seed, options.seed + options.n), len(times) - 1
     batch_size = model.batch_size(options.size, batch_size and min(batch_size, options.n))
-    kept = frame_steps(steps) if frames else {steps - 1}
-    starts = range(0, options.n, batch_size)
+    shown = frame_steps(steps) if frames else {steps - 1}
+    starts = [i for i in range(0, options.n, batch_size) if not kept >= {*range(i, min(i + batch_size, options.n))}]
     on_progress(0, len(starts) * steps)
     for done, start in enumerate(starts):
         batch = list(seeds[start : start + batch_size])
@@ -46,10 +53,10 @@ def generate(
         states = model.states(batch, options, times, labels=labels, x0=plan.init and plan.init.x0, wrap=wrap, rounds=rounds)
         pixels = list[Any]()
         for k, state in enumerate(states):
-            if k in kept:
+            if k in shown:
                 pixels.append(model.pixels(state.x0))
             on_progress(done * steps + k + 1, len(starts) * steps)
-        yield Samples(pixels[-1], pixels if frames else [])
+        yield Samples(pixels[-1], pixels if frames else [], start)
 
 
 def concatenated(batches: Sequence[Any]) -> Any:

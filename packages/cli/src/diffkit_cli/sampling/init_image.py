@@ -16,11 +16,11 @@ __all__ = ["InitImage", "clean_image", "file_hash", "open_init"]
 
 
 class InitImage(NamedTuple):
-    """The clean image x0 (C, H, W) that SDEdit starts from; strength: the largest t that is sampled; sha256: see `file_hash`."""
+    """The clean image x0 (C, H, W) that SDEdit starts from; strength: the largest t that is sampled; path: of its file."""
 
     x0: Any
     strength: float
-    sha256: str
+    path: Path
 
 
 def open_init(
@@ -37,9 +37,10 @@ def open_init(
     Source: Meng et al. 2022 (SDEdit), algorithm 1.
     """
     before = like.init if like else None
+    theirs = f"{like.names.get('init', 'an image')} with sha256 {before}..." if like else ""
     if init is None:
         if before is not None:
-            raise UsageError(f"the image of --like was generated from an image with sha256 {before}...: give it by --init")
+            raise UsageError(f"the image of --like was generated from {theirs}: give it by --init")
         if strength is not None:
             raise UsageError("--strength needs an image to start from: give one by --init")
         return None
@@ -47,9 +48,8 @@ def open_init(
         strength = like.strength if like and like.strength is not None else OPTIONS["strength"].default
     x0, found = clean_image(model, init, size), file_hash(init)
     if before not in (None, found):
-        theirs = f"the image of --like was generated from another image, with sha256 {before}..."
-        raise UsageError(f"{theirs}; that of {init} is {found}...")
-    return InitImage(x0, strength, found)
+        raise UsageError(f"the image of --like was generated from another image, {theirs}; that of {init} is {found}...")
+    return InitImage(x0, strength, init)
 
 
 def file_hash(path: Path) -> str:

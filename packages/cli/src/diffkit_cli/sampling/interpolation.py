@@ -1,6 +1,7 @@
 """Images between the noises of a row: spherical interpolation (slerp), then DDIM."""
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 from diffkit_samplers import encode, slerp
@@ -41,11 +42,18 @@ def encoded_images(plan: Plan, images: Sequence[Any]) -> Ends:
 
 
 def between(
-    plan: Plan, ends: Ends, columns: int, *, frames: bool, on_progress: Callable[[int, int], object] = lambda done, total: None
+    plan: Plan,
+    ends: Ends,
+    columns: int,
+    *,
+    frames: bool,
+    kept: AbstractSet[int] = frozenset(),
+    on_progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Iterator[Samples]:
     """The images of the n rows of a plan, as many at a time as fit in memory.
 
-    frames: keep the images as the one frame of each batch. on_progress(done, total) is called at the start and after each batch.
+    frames: keep the images as the one frame of each batch. kept: see `generate`. on_progress(done, total) is called at the start
+    and after each batch.
     """
     model, options, rows = plan.model, plan.options, plan.options.n
     batch_size = model.batch_size(options.size)
@@ -54,9 +62,11 @@ def between(
         start, stop = ends(row)
         for first in range(0, columns, batch_size):
             batch = range(first, min(first + batch_size, columns))
+            if kept >= {row * columns + i for i in batch}:
+                continue
             x = slerp(start, stop, [i / max(columns - 1, 1) for i in batch])[:, 0]  # (B, C, H, W)
             labels = plan.labels and [plan.labels[row]] * len(batch)
             steps = len(plan.times) - 1
             pixels = model.from_noise(x, steps=steps, spacing=plan.times, labels=labels, guidance=options.guidance)
             on_progress(row * columns + batch.stop, rows * columns)
-            yield Samples(pixels, [pixels] if frames else [])
+            yield Samples(pixels, [pixels] if frames else [], row * columns + first)

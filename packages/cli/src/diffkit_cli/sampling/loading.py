@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from diffkit_schedules import Schedule
 from diffkit_trainer import load, pick_device, read_export, read_schedule, weights_hash
+from diffkit_trainer.files import printable
 from diffkit_unet import keep_memory
 
 from diffkit_cli.errors import UsageError
@@ -33,6 +34,11 @@ class LoadedModel(NamedTuple):
         """The name of the network in messages: "the bundled digits network", or "runs/flowers@3000", a run and its step."""
         without_steps = self.run == DIGITS or self.model.config.imported is not None
         return name_of(self.run) if without_steps else f"{self.run}@{self.step}"
+
+    @property
+    def short_name(self) -> str:
+        """The name of the run's folder or file, without the folders above it."""
+        return name_of(self.run) if self.run == DIGITS else printable(self.run.resolve().name)
 
     def metadata(self) -> dict[str, Any]:
         """The metadata of an image that describe the model that generated it."""

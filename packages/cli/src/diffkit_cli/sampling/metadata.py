@@ -11,8 +11,18 @@ from diffkit_trainer.files import NonNegativeInt, Text, convert
 from msgspec import Meta
 
 from diffkit_cli.sampling.options import SamplingOptions
+from diffkit_cli.terminal.console import command
 
-__all__ = ["SampleMetadata", "image_metadata", "options_metadata", "options_to_reproduce", "read_sample_metadata"]
+__all__ = [
+    *("NAMES", "SampleMetadata", "file_metadata", "image_metadata"),
+    *("options_metadata", "options_to_reproduce", "read_sample_metadata"),
+]
+
+NAMES = "names"
+"""The key of the names of the run and of the images that were read. They say where from; the hashes say what."""
+
+READ = {"inpaint": {"image": "", "mask": "--mask"}, "interpolate": {"from": "--from", "to": "--to"}}
+"""The images that other commands read, by their key in the metadata, and their flags."""
 
 
 class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
@@ -25,6 +35,7 @@ class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
     grid: bool
     init: Text | None = None
     strength: Annotated[float, Meta(gt=0, le=1)] | None = None
+    names: dict[str, Text] = msgspec.field(default_factory=dict)
 
 
 def options_metadata(options: SamplingOptions) -> dict[str, Any]:
@@ -33,6 +44,11 @@ def options_metadata(options: SamplingOptions) -> dict[str, Any]:
     versions = dict([METHODS.origin(options.sampler)])
     classes = list(options.classes[: options.n])
     return document | {"size": list(options.size), "classes": classes, "versions": versions}
+
+
+def file_metadata(metadata: Mapping[str, Any], *, single: bool = False) -> dict[str, Any]:
+    """The metadata of a file, from those of all images: of a grid, or of a single image."""
+    return image_metadata(metadata, 0) if single else {**metadata, "grid": True}
 
 
 def image_metadata(metadata: Mapping[str, Any], i: int) -> dict[str, Any]:
@@ -53,7 +69,8 @@ def read_sample_metadata(path: Path) -> SampleMetadata:
     """
     document = read_metadata(path)
     if document.get("command") != "sample":
-        raise DataError(f"{path}: was made by diffkit {document.get('command')!r:.60}, expected an image of diffkit sample")
+        made = f"{path}: was made by diffkit {document.get('command')!r:.60}, and --like is for images of diffkit sample"
+        raise DataError(f"{made}: repeat {_command_of(document)}, with the options that {command('info', path)} shows")
     try:
         return convert(document, SampleMetadata)
     except ValueError as error:
@@ -72,3 +89,13 @@ def options_to_reproduce(metadata: SampleMetadata, given: Mapping[str, Any]) -> 
         if "ddpm" in (sampler, metadata.sampler):
             del options["steps"]
     return options | dict(given)
+
+
+def _command_of(document: Mapping[str, Any]) -> str:
+    """The command that made an image, with the images that it read; it was not `sample`."""
+    made_by, names = str(document.get("command")), document.get(NAMES)
+    words = ["RUN"]
+    for key, flag in READ.get(made_by, {}).items():
+        if key in document or not flag:
+            words += [word for word in (flag, str((names if isinstance(names, dict) else {}).get(key, key.upper()))) if word]
+    return command(made_by, *words)

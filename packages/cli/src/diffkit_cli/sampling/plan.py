@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from diffkit_samplers import grid
 from diffkit_schedules import Schedule
+from diffkit_trainer.files import printable
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.sampling.class_labels import class_captions, class_labels, classes_in_turn
-from diffkit_cli.sampling.init_image import InitImage, open_init
+from diffkit_cli.sampling.class_labels import NULL, class_captions, class_labels, class_names, classes_in_turn, null_class
+from diffkit_cli.sampling.init_image import InitImage, file_hash, open_init
 from diffkit_cli.sampling.loading import LoadedModel
-from diffkit_cli.sampling.metadata import SampleMetadata, options_metadata, options_to_reproduce
+from diffkit_cli.sampling.metadata import NAMES, SampleMetadata, options_metadata, options_to_reproduce
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.options import SamplingOptions, check_seeds, resolve
 from diffkit_cli.terminal.console import plural
@@ -36,7 +37,7 @@ class Plan(NamedTuple):
 
     def __str__(self) -> str:
         number, options = plural(self.options.n, "image"), self.options
-        return f"{number} from {self.loaded.name}, {options}, seed {options.seed}"
+        return f"{number} from {self.loaded.name}, {self._start}{options}, seed {options.seed}"
 
     @property
     def model(self) -> DiffusionModel:
@@ -53,10 +54,27 @@ class Plan(NamedTuple):
         """The class of each image, see `class_captions`."""
         return class_captions(self.model.config, self.labels)
 
-    def metadata(self, command: str) -> dict[str, Any]:
-        """The metadata of all images that a command generates by this plan."""
-        init = {} if self.init is None else {"init": self.init.sha256, "strength": self.init.strength}
-        return {"command": command, **self.loaded.metadata(), **options_metadata(self.options), **init}
+    def metadata(self, command: str, **images: Path) -> dict[str, Any]:
+        """The metadata of all images that a command generates by this plan.
+
+        images: those that it reads, by their keys: each has its hash there, and its name under `NAMES`, as the run has.
+        """
+        strength = {} if self.init is None else {"strength": self.init.strength}
+        read = images if self.init is None else {"init": self.init.path, **images}
+        names = {"run": self.loaded.short_name} | {key: printable(path.name) for key, path in read.items()}
+        hashes = {key: file_hash(path) for key, path in read.items()}
+        made = {"command": command, NAMES: names, **self.loaded.metadata()}
+        return {**made, **options_metadata(self.options), **hashes, **strength}
+
+    @property
+    def _start(self) -> str:
+        """The image that sampling starts from, and the classes that it becomes."""
+        if self.init is None:
+            return ""
+        known = self.model.config.num_classes is not None
+        names = dict.fromkeys(class_names(self.model.config, self.labels or [])) or [NULL]
+        classes = f"class {' and '.join(names)}, " if known else ""
+        return f"init {self.init.path}, strength {self.init.strength:g}, {classes}"
 
 
 def make_plan(
@@ -64,11 +82,13 @@ def make_plan(
 ) -> Plan:
     """The plan of the options that were given, see `parse_flags`, over those of the image to reproduce, over the run's own.
 
-    init: the image that sampling starts from. like: the metadata of the image to reproduce. Raises UsageError as `resolve`,
-    `check_seeds`, `class_labels` and `open_init` do, and where no step is left.
+    init: the image that sampling starts from, unconditionally where no class is given, so that it stays what it is. like: the
+    metadata of the image to reproduce. Raises UsageError as `resolve`, `check_seeds`, `class_labels` and `open_init` do, and
+    where no step is left.
     """
     model = loaded.model
-    chosen = {"classes": classes_in_turn(model.config)} | (dict(given) if like is None else options_to_reproduce(like, given))
+    classes = classes_in_turn(model.config) if init is None else null_class(model.config)
+    chosen = {"classes": classes} | (dict(given) if like is None else options_to_reproduce(like, given))
     options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling)
     check_seeds(options.seed, options.n)
     labels = class_labels(model.config, options.classes, options.n, options.guidance)

@@ -26,5 +26,5 @@ def timed_samples(plans: Sequence[Plan], on_progress: Callable[[int, int], objec
 
 
 def _pixels(plan: Plan, on_progress: Callable[[int, int], object]) -> Any:
-    ((pixels, _),) = generate(plan, batch_size=plan.options.n, on_progress=on_progress)
-    return pixels
+    (samples,) = generate(plan, batch_size=plan.options.n, on_progress=on_progress)
+    return samples.pixels

@@ -26,6 +26,7 @@ def explain(error: BaseException, *, debug: bool = False) -> tuple[str, int]:
     message, code = ("", 1) if debug else _line(error)
     if not message:
         return "".join(traceback.format_exception(error)).rstrip("\n"), 1
+    message = "; ".join([message, *getattr(error, "__notes__", [])])
     return message if message.startswith("Usage: ") else f"diffkit: {visible(message)}", code
 
 
@@ -36,7 +37,7 @@ def _line(error: Any) -> tuple[str, int]:
         return _with_help(error, str(error.format_message())), int(error.exit_code)
     code = next((CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in CODES), None)
     if code is not None:
-        return "; ".join([str(error), *getattr(error, "__notes__", [])]), code
+        return str(error), code
     if message := out_of_memory(error):
         return message, 4
     if isinstance(error, FileExistsError | NotADirectoryError):
