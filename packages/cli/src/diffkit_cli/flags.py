@@ -80,7 +80,7 @@ def _flag(option: Option, default: object, text: str) -> Parameter:
     text = f"{text.rstrip('.')}: {', '.join(words)}." if words else text
     if default not in (None, ()):
         text += f" Default: {default:g}." if isinstance(default, int | float) else f" Default: {default}."
-    metavar = {"size": "N or HxW", "classes": "CLASS"}.get(option.name, option.metavar)
+    metavar = {"size": "N or HxW", "classes": "CLASS", "guide_by": "RUN[@STEP]"}.get(option.name, option.metavar)
     repeated = any(isinstance(each, VarTupleType) for each in option.alternatives)
     kind = list[str] | None if repeated else Text
     typed = typer.Option(*flags_of(option.name), help=text, metavar=metavar, autocompletion=one_of(words))

@@ -7,6 +7,7 @@ import pytest
 import torch
 from diffkit_cli import open_run
 from diffkit_cli.terminal import progress
+from diffkit_samplers import ddim, guide, seeded
 from diffkit_trainer import grid, load, read_metadata, weights_hash
 from PIL import Image
 
@@ -255,3 +256,41 @@ def test_info_of_a_run_is_printed_as_json(trained, diffkit):
     assert code == 0
     assert (found["checkpoints"], found["last"]["step"], found["warnings"]) == ([6, 4], 6, [])
     assert found["config"]["image"] == {"channels": 1, "height": 8, "width": 8}
+
+
+def test_a_worse_network_guides_the_samples(trained, blank, tmp_path, diffkit):
+    given = ["-n", 2, "--steps", 3, "--guidance", 3]
+    assert diffkit("sample", trained, *given, "--guide-by", f"{trained}@4", "--out", tmp_path / "a")[0] == 0
+    run, worse = open_run(trained), open_run(trained, step=4)
+    guided = guide(run.denoiser(), worse.denoiser(), 3.0)
+    x = run.schedule(1.0).sigma * seeded(range(2), like=next(run.network.parameters()))((2, *run.shape))
+    expected = run.normalisation.to_pixels(ddim(guided, run.schedule, x, steps=3))
+    assert near(pixels(tmp_path / "a"), expected.flatten(1).tolist())
+    assert (run.sample(2, steps=3, guidance=3, guide_by=f"{trained}@4").pixels == expected).all()
+    assert (run.sample(2, steps=3).pixels != expected).any()
+    like = ["--like", tmp_path / "a" / "00001.png"]
+    assert diffkit("sample", trained, *like, "--guide-by", f"{trained}@4", "--out", tmp_path / "b")[0] == 0
+    assert pixels(tmp_path / "b") == pixels(tmp_path / "a")[1:]
+    code, _, said = diffkit("sample", trained, *like)
+    assert code == 2
+    assert "the image of --like was guided by run@4: give it by --guide-by" in one_line(said)
+    code, _, said = diffkit("sample", trained, *like, "--guide-by", blank)
+    assert code == 2
+    assert "the image of --like was guided by another network, with weights" in one_line(said)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--guide-by", "RUN@4"], 2, "--guide-by needs a scale: give one above 1 by --guidance"),
+        (["--guide-by", "RUN", "--guidance", 2], 2, "is the network to guide itself: give an earlier checkpoint"),
+        (["--guide-by", "RUN@5", "--guidance", 2], 4, "5"),
+        (["--guide-by", "nowhere", "--guidance", 2], 4, "nowhere"),
+        (["--guide-by", "CLASSES", "--guidance", 2], 2, "it needs the data, schedule and classes of"),
+    ],
+)
+def test_a_network_that_cannot_guide_is_refused(trained, with_classes, tmp_path, diffkit, options, code, message):
+    named = [str(each).replace("RUN", str(trained)).replace("CLASSES", str(with_classes)) for each in options]
+    ended, _, said = diffkit("sample", trained, "-n", 1, "--steps", 1, "--out", tmp_path / "a.png", *named)
+    assert message in one_line(said)
+    assert ended == code

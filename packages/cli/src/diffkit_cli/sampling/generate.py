@@ -50,7 +50,16 @@ def generate(
     for done, start in enumerate(starts):
         batch = list(seeds[start : start + batch_size])
         labels = None if plan.labels is None else plan.labels[start : start + batch_size]
-        states = model.states(batch, options, times, labels=labels, x0=plan.init and plan.init.x0, wrap=wrap, rounds=rounds)
+        states = model.states(
+            batch,
+            options,
+            times,
+            labels=labels,
+            x0=plan.init and plan.init.x0,
+            wrap=wrap,
+            rounds=rounds,
+            worse=plan.worse and plan.worse.model,
+        )
         pixels = list[Any]()
         for k, state in enumerate(states):
             if k in shown:

@@ -10,13 +10,13 @@ from diffkit_unet import keep_memory
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import network_of, outline_of
-from diffkit_cli.paths import export_file
+from diffkit_cli.paths import at_step, export_file
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.pretrained import DIGITS, name_of
 from diffkit_cli.terminal.console import console, warn
 
-__all__ = ["LoadedModel", "load_model", "open_model"]
+__all__ = ["LoadedModel", "load_model", "load_worse", "open_model"]
 
 
 class LoadedModel(NamedTuple):
@@ -87,3 +87,21 @@ def load_model(run: Path, *, raw: bool, device: str, step: int | None = None) ->
     network.load_state_dict(weights)
     model = DiffusionModel(network.to(where).eval(), schedule, config)
     return LoadedModel(model, run, at, weights_hash(weights), has_raw, warnings)
+
+
+def load_worse(name: str, loaded: LoadedModel) -> LoadedModel:
+    """The network of --guide-by, RUN or RUN@STEP, to guide one that is loaded.
+
+    Raises RunError as `load_model` does, and UsageError for a network with other data, another schedule or other classes, and for
+    the one that is loaded.
+    """
+    run, step = at_step(Path(name))
+    worse = load_model(run, raw=loaded.raw, device=str(loaded.model.like.device), step=step)
+    ours, theirs = loaded.model.config, worse.model.config
+    alike = ours.image.channels == theirs.image.channels and ours.num_classes == theirs.num_classes
+    if not alike or ours.normalisation != theirs.normalisation or ours.schedule != theirs.schedule:
+        way_out = f"it needs the data, schedule and classes of {loaded.name}, as an earlier checkpoint of it has them"
+        raise UsageError(f"--guide-by {name}: {way_out}")
+    if worse.weights == loaded.weights:
+        raise UsageError(f"--guide-by {name} is the network to guide itself: give an earlier checkpoint, {run}@STEP")
+    return worse

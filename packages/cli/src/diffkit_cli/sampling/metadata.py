@@ -34,6 +34,7 @@ class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
     raw: bool
     grid: bool
     init: Text | None = None
+    guide_by: Text | None = None
     strength: Annotated[float, Meta(gt=0, le=1)] | None = None
     names: dict[str, Text] = msgspec.field(default_factory=dict)
 

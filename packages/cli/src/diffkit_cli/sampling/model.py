@@ -58,11 +58,14 @@ class DiffusionModel:
         denoise = self._clipped(self.denoiser_of(labels, guidance), "ddim")
         return self.pixels(ddim(denoise, self.schedule, x, steps=steps, spacing=spacing))
 
-    def denoiser_of(self, labels: Sequence[int] | None, guidance: float = 1.0) -> Denoise:
+    def denoiser_of(self, labels: Sequence[int] | None, guidance: float = 1.0, worse: "DiffusionModel | None" = None) -> Denoise:
         """denoise(x_t, t) -> x0, not clipped, for a batch of these classes; None for unconditional samples.
 
-        guidance: the scale of classifier-free guidance by the null class; 1 is off.
+        guidance: the scale of guidance, 1 is off: by a worse network with the same classes (autoguidance), by default by the null
+        class (classifier-free guidance).
         """
+        if worse is not None:
+            return guide(self._denoiser(labels), worse._denoiser(labels), guidance)  # noqa: SLF001
         if labels is None:
             return self._denoiser(None)
         return guide(self._denoiser(labels), self._denoiser([self.config.num_classes or 0] * len(labels)), guidance)
@@ -77,18 +80,19 @@ class DiffusionModel:
         x0: Any = None,
         wrap: Callable[[Denoise], Denoise] | None = None,
         rounds: int = 1,
+        worse: "DiffusionModel | None" = None,
     ) -> Iterator[State]:
         """The states of the sampler, an image for each seed; see `diffkit_samplers.trajectory`.
 
         labels: a class for each image. x0: the clean image (C, H, W) that is noised to the first time (SDEdit). wrap: applied to
-        the denoiser. rounds: of each step, see `diffkit_samplers.resample`.
+        the denoiser. rounds: of each step, see `diffkit_samplers.resample`. worse: see `denoiser_of`.
         """
         noise = seeded(seeds, like=self.like)
         z = noise((len(seeds), self.shape[0], *options.size))
         x = self.start(z, times[0], options)
         if x0 is not None:
             x = add_noise(x0 + 0 * z, z, self.schedule(times[0]))
-        denoise = self._clipped(self.denoiser_of(labels, options.guidance), "" if wrap else options.sampler)
+        denoise = self._clipped(self.denoiser_of(labels, options.guidance, worse), "" if wrap else options.sampler)
         return trajectory(
             wrap(denoise) if wrap else denoise,
             self.schedule,

@@ -77,6 +77,9 @@ _SAMPLE = (
         0.6,
         "Noise added to --init, in (0, 1]; at 1 hardly anything of it is left.",
     ),
+    Option(
+        "guide_by", Text, None, "Worse network to move away from by --guidance (autoguidance), such as an earlier checkpoint."
+    ),
 )
 _OTHERS = (
     Option("number", Annotated[int, Meta(ge=2, le=10**6)], 1000, "Number of samples, at most a quarter of the data."),

@@ -12,7 +12,7 @@ from diffkit_trainer.files import printable
 from diffkit_cli.errors import UsageError
 from diffkit_cli.sampling.class_labels import NULL, class_captions, class_labels, class_names, classes_in_turn, null_class
 from diffkit_cli.sampling.init_image import InitImage, file_hash, open_init
-from diffkit_cli.sampling.loading import LoadedModel
+from diffkit_cli.sampling.loading import LoadedModel, load_worse
 from diffkit_cli.sampling.metadata import NAMES, SampleMetadata, options_metadata, options_to_reproduce
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.options import SamplingOptions, check_seeds, resolve
@@ -25,7 +25,7 @@ class Plan(NamedTuple):
     """The options of a command, resolved for a model, and what follows from them.
 
     times: see `times_of`. labels: a class for each of the n images; None for unconditional samples.
-    single: whether one image is reproduced that was in a folder, not in a grid.
+    single: whether one image is reproduced that was in a folder, not in a grid. worse: the network of --guide-by.
     """
 
     loaded: LoadedModel
@@ -34,10 +34,12 @@ class Plan(NamedTuple):
     labels: Sequence[int] | None = None
     init: InitImage | None = None
     single: bool = False
+    worse: LoadedModel | None = None
 
     def __str__(self) -> str:
         number, options = plural(self.options.n, "image"), self.options
-        return f"{number} from {self.loaded.name}, {self._start}{options}, seed {options.seed}"
+        worse = f" by {self.worse.name}" if self.worse else ""
+        return f"{number} from {self.loaded.name}, {self._start}{options}{worse}, seed {options.seed}"
 
     @property
     def model(self) -> DiffusionModel:
@@ -64,7 +66,10 @@ class Plan(NamedTuple):
         names = {"run": self.loaded.short_name} | {key: printable(path.name) for key, path in read.items()}
         hashes = {key: file_hash(path) for key, path in read.items()}
         made = {"command": command, NAMES: names, **self.loaded.metadata()}
-        return {**made, **options_metadata(self.options), **hashes, **strength}
+        worse = {}
+        if self.worse is not None:
+            names["guide_by"], worse["guide_by"] = f"{self.worse.short_name}@{self.worse.step}", self.worse.weights
+        return {**made, **options_metadata(self.options), **hashes, **strength, **worse}
 
     @property
     def _start(self) -> str:
@@ -91,10 +96,27 @@ def make_plan(
     chosen = {"classes": classes} | (dict(given) if like is None else options_to_reproduce(like, given))
     options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling)
     check_seeds(options.seed, options.n)
-    labels = class_labels(model.config, options.classes, options.n, options.guidance)
+    worse = _open_worse(loaded, given.get("guide_by"), options.guidance, like)
+    labels = class_labels(model.config, options.classes, options.n, 1.0 if worse else options.guidance)
     start = open_init(model, options.size, init, given.get("strength"), like)
     single = like is not None and not like.grid and options.n == 1
-    return Plan(loaded, options, times_of(model.schedule, options, start), labels, start, single)
+    return Plan(loaded, options, times_of(model.schedule, options, start), labels, start, single, worse)
+
+
+def _open_worse(loaded: LoadedModel, name: str | None, guidance: float, like: SampleMetadata | None) -> LoadedModel | None:
+    """The network of --guide-by. Raises UsageError without a scale, and for another one than the image to reproduce had."""
+    before = like.guide_by if like else None
+    if name is None:
+        if like is not None and before is not None:
+            raise UsageError(f"the image of --like was guided by {like.names.get('guide_by', before)}: give it by --guide-by")
+        return None
+    if guidance == 1:
+        raise UsageError("--guide-by needs a scale: give one above 1 by --guidance")
+    worse = load_worse(name, loaded)
+    if before not in (None, worse.weights):
+        theirs = f"the image of --like was guided by another network, with weights {before}"
+        raise UsageError(f"{theirs}; {worse.name} has {worse.weights}")
+    return worse
 
 
 def other_weights(path: Path, like: SampleMetadata, loaded: LoadedModel) -> str:
