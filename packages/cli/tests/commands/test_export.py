@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 import torch
@@ -42,6 +43,41 @@ def test_an_export_folder_has_the_config_and_the_weights(trained, tmp_path, diff
     assert diffkit("export", trained, "--out", tmp_path / "net")[0] == 0
     assert json.loads((tmp_path / "net" / "config.json").read_text()) == json.loads((trained / "config.json").read_text())
     assert diffkit("sample", tmp_path / "net", "-n", 1, "--steps", 1, "--out", tmp_path / "one")[0] == 0
+
+
+FOREIGN = {
+    "net.safetensors": "",
+    "net.onnx": "",
+    "net/model.safetensors": "",
+    "net/config.json": "",
+    "net/unet/config.json": "diffusers",
+}
+"""Files that are there, and the format that would replace them."""
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_file_that_diffkit_did_not_export_is_not_replaced(mapped, tmp_path, monkeypatch, diffkit, name):
+    monkeypatch.chdir(tmp_path)
+    path, text = Path(name), '{"architectures": ["theirs"]}'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    formats = ["--format", FOREIGN[name]] if FOREIGN[name] else []
+    code, _, said = diffkit("export", mapped, "--out", path.parts[0], *formats)
+    assert (code, path.read_text(), [each for each in tmp_path.rglob("*") if each.is_file()]) == (2, text, [tmp_path / path])
+    assert one_line(said) == f"diffkit: {name} was not made by diffkit: give another path, or --force to replace it\n"
+    if path.suffix != ".onnx":
+        for more in (["--force"], []):
+            assert diffkit("export", mapped, "--out", path.parts[0], *formats, *more)[0] == 0, "its own is replaced"
+
+
+def test_an_import_replaces_no_foreign_file(mapped, tmp_path, diffkit):
+    assert diffkit("export", mapped, "--out", tmp_path / "theirs", "--format", "diffusers")[0] == 0
+    (tmp_path / "mine.safetensors").write_text("precious")
+    words = ["import", tmp_path / "theirs", "--out", tmp_path / "mine.safetensors"]
+    code, _, said = diffkit(*words)
+    assert (code, "mine.safetensors was not made by diffkit" in one_line(said)) == (2, True)
+    assert (tmp_path / "mine.safetensors").read_text() == "precious"
+    assert [diffkit(*words, *more)[0] for more in (["--force"], [])] == [0, 0]
 
 
 def test_an_export_holds_weights_config_and_step(trained, tmp_path, diffkit):

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
-from diffkit_trainer import load_feature_network
+from diffkit_trainer import is_own_export, load_feature_network
 from diffkit_unet import UNet
 
 from ..helpers import TINY, keys, near, one_line, pixels, process, untrained
@@ -63,6 +63,7 @@ def test_numpy_and_onnx_generate_the_same_images(
         path = tmp_path_factory.mktemp("exports") / "net.onnx"
         code, _, error = diffkit("export", run, "--out", path)
         assert code == 0, error
+        assert is_own_export(path), "it is replaced without --force"
         exports[kind] = path
     images = example.sample(exports[kind], range(5, 8), steps=3, size=size, label=label)
     named = ["--class", "none" if label is None else label] if kind == "with_classes" else []
@@ -102,7 +103,7 @@ def test_a_disk_that_fills_up_during_an_export_is_named(blank, small_disk):
     disk = small_disk("256k")
     (disk / "net.onnx").write_bytes(b"older")
     (disk / "other").write_bytes(bytes(shutil.disk_usage(disk).free - 2**13))
-    done = process("export", blank, "--out", disk / "net.onnx")
+    done = process("export", blank, "--out", disk / "net.onnx", "--force")
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr == f"diffkit: {disk}/net.onnx: No space left on device\n"
     (disk / "other").unlink()

@@ -49,7 +49,7 @@ def test_an_export_is_complete_or_absent(disk, mapped, pipeline, command):
     """Half of it fits."""
     name = NETWORKS[command]
     older(disk / name)
-    words = command.format(run=mapped, pipeline=pipeline).split()
+    words = [*command.format(run=mapped, pipeline=pipeline).split(), "--force"]
     done = subprocess.run([DIFFKIT, *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (4, "", f"diffkit: {name}: {FULL}\n")
     assert files(disk) == {name: OLDER}
@@ -61,7 +61,7 @@ def test_a_config_that_does_not_fit_on_the_disk_leaves_no_file(small_disk, mappe
     pages = -(-len(whole["model.safetensors"]) // 4096)
     disk = small_disk(f"{4 * pages + 4}k")
     older(disk / "net" / "config.json")
-    code, _, said = diffkit("export", mapped, "--out", disk / "net")
+    code, _, said = diffkit("export", mapped, "--out", disk / "net", "--force")
     assert (code, said) == (4, f"diffkit: {disk}/net: cannot be written ({FULL})\n")
     assert files(disk / "net") == whole | {"config.json": OLDER}
 

@@ -15,8 +15,9 @@ from .evaluation.evaluate import Evaluation, Split, evaluate, learned_features, 
 from .evaluation.feature_file import FeatureNetwork, load_feature_network
 from .evaluation.metrics import Scores
 from .export.description import ExportDescription, describe_export
-from .export.diffusers import Pipeline, read_pipeline, write_pipeline
+from .export.diffusers import PIPELINE_FILES, Pipeline, read_pipeline, write_pipeline
 from .export.onnx import write_onnx
+from .export.own_files import is_own_export
 from .export.single_file import ExportedNetwork, read_export, write_export
 from .figures.animation import ANIMATION_FORMATS, animation_size, save_animation
 from .figures.captions import labelled_grid, side_by_side
@@ -53,6 +54,7 @@ __all__ = [
     "LOSSES",
     "LR_SCHEDULES",
     "NORMALISATIONS",
+    "PIPELINE_FILES",
     "PRECISIONS",
     "TIMES",
     "Activations",
@@ -102,6 +104,7 @@ __all__ = [
     "has_checkpoint",
     "held_out",
     "inspect_images",
+    "is_own_export",
     "is_run_folder",
     "labelled_grid",
     "latest_checkpoint",

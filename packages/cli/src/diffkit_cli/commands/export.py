@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Raw, Run, Work, one_of, sampling_flags
+from diffkit_cli.flags import Force, Raw, Run, Work, one_of, sampling_flags
 from diffkit_cli.sampling.options import Given
 from diffkit_cli.sampling.pretrained import DIGITS, name_of
 
@@ -39,6 +39,7 @@ def export(
     given: Given,
     half: Annotated[bool, typer.Option("--half", help="Write float16 (safetensors): half the size.")] = False,
     raw: Raw = False,
+    force: Force = False,
 ) -> Work:
     """Export a network: safetensors, ONNX or diffusers."""
     kind = format or ("onnx" if out.suffix.lower() == ".onnx" else "safetensors")
@@ -54,7 +55,7 @@ def export(
     from diffkit_cli.terminal.console import command, console
 
     def work() -> None:
-        check_network_path(out, FORMATS[kind])
+        check_network_path(out, FORMATS[kind], pipeline=kind == "diffusers", force=force)
         loaded = open_model(run, raw=raw, step=given.get("step"), device="cpu")
         network, config = loaded.model.network, loaded.model.config
         usage = f". Sample with: {command('sample', out)}"

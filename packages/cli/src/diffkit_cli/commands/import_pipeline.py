@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from diffkit_cli.flags import Work
+from diffkit_cli.flags import Force, Work
 
 __all__ = ["import_pipeline"]
 
@@ -15,6 +15,7 @@ def import_pipeline(
     out: Annotated[
         Path, typer.Option(metavar="RUN", help="Folder or FILE.safetensors to write: a RUN, which train takes by --from.")
     ],
+    force: Force = False,
 ) -> Work:
     """Import a diffusers pipeline as a run."""
     from diffkit_trainer import ExportedNetwork, RunError, read_pipeline
@@ -24,7 +25,7 @@ def import_pipeline(
     from diffkit_cli.terminal.console import command, console, plural, warn
 
     def work() -> None:
-        check_network_path(out, ("", ".safetensors"))
+        check_network_path(out, ("", ".safetensors"), force=force)
         with console.status(f"reading {folder}"):
             pipeline = read_pipeline(folder)
             try:

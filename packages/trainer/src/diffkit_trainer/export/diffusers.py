@@ -10,16 +10,19 @@ from safetensors.torch import save
 from torch import Tensor
 
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.export.own_files import MARK
 from diffkit_trainer.files.atomic import atomic_write_bytes, atomic_write_text
 from diffkit_trainer.files.noise_schedule import MAX_TIMESTEPS
 from diffkit_trainer.files.strict_json import read_json
 from diffkit_trainer.files.tensors import read_tensors
-from diffkit_trainer.files.typed_json import Text, as_type
+from diffkit_trainer.files.typed_json import FORMAT, Text, as_type
 
-__all__ = ["Pipeline", "read_pipeline", "write_pipeline"]
+__all__ = ["PIPELINE_FILES", "Pipeline", "read_pipeline", "write_pipeline"]
 
 INDEX, WEIGHTS = "model_index.json", "diffusion_pytorch_model"
 COMPONENTS = {"unet", "scheduler"}
+PIPELINE_FILES = (INDEX, f"unet/{WEIGHTS}.safetensors", "unet/config.json", "scheduler/scheduler_config.json")
+"""The files of `write_pipeline`; `is_own_export` of the first tells whether diffkit wrote them."""
 
 
 class Component(Struct):
@@ -80,14 +83,16 @@ def write_pipeline(folder: Path, pipeline: Pipeline) -> None:
     """Write a folder that diffusers' DiffusionPipeline.from_pretrained reads. Raises OSError if it cannot be written."""
     index = {
         "_class_name": pipeline.name,
+        MARK: FORMAT,
         "unet": ["diffusers", pipeline.network["_class_name"]],
         "scheduler": ["diffusers", pipeline.scheduler["_class_name"]],
     }
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in pipeline.weights.items()}
-    atomic_write_bytes(folder / "unet" / f"{WEIGHTS}.safetensors", save(weights, {"format": "pt"}))
-    _write(folder / "unet" / "config.json", pipeline.network)
-    _write(folder / "scheduler" / "scheduler_config.json", pipeline.scheduler)
-    _write(folder / INDEX, index)  # last: without it the folder is not a pipeline yet
+    first, tensors, network, scheduler = (folder / name for name in PIPELINE_FILES)
+    atomic_write_bytes(tensors, save(weights, {"format": "pt"}))
+    _write(network, pipeline.network)
+    _write(scheduler, pipeline.scheduler)
+    _write(first, index)  # last: without it the folder is not a pipeline yet
 
 
 def _json(path: Path) -> dict[str, Any]:
