@@ -51,3 +51,17 @@ def test_held_out_images_are_the_reference_where_they_are_200():
     assert (found.images, found.reference) == (500, len(split.reference))
     assert found.samples["fd"] == pytest.approx(found.real["fd"])
     assert not split_dataset(images, fraction=0.1).held_out, "189 of 1,797 images"
+
+
+def test_the_share_that_is_recognised_is_that_of_the_class_asked_for():
+    images = open_images("digits")
+    split = split_dataset(images)
+    real, asked = images.pixels[split.reference[:300]], images.labels[split.reference[:300]]
+    right, shifted = (evaluate(real, images, split, labels=labels) for labels in (asked, (asked + 1) % 10))
+    assert right.samples["recognised"] == pytest.approx(right.feature_quality, abs=0.03)
+    assert right.feature_quality > 0.9
+    assert right.real["recognised"] == shifted.real["recognised"] > 0.9
+    assert shifted.samples["recognised"] < 0.05
+    assert "recognised" not in evaluate(real, images, split).samples
+    unlabelled = Images(images.pixels)
+    assert "recognised" not in evaluate(real, unlabelled, split, labels=asked).samples

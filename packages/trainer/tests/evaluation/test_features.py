@@ -21,7 +21,8 @@ class Largest(TorchDispatchMode):
 
 def test_images_are_converted_in_chunks(monkeypatch):
     """Half of 2,000 images of 64 x 64 would take 16 MB in float32."""
-    monkeypatch.setattr(learning, "STEPS", 2)
+    monkeypatch.setattr(learning, "MIN_STEPS", 2)
+    monkeypatch.setattr(learning, "MAX_STEPS", 2)
     images = Images(torch.randint(256, (2000, 1, 64, 64), dtype=torch.uint8))
     with Largest() as largest:
         result = evaluate(images.pixels[:64], images, split_dataset(images))

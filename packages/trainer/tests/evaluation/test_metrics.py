@@ -4,14 +4,17 @@ import torch
 from diffkit_trainer.evaluation.metrics import METRICS, Comparison, Metric, Scores
 
 
-def comparison(distances):
+def comparison(distances, recognised=None):
     x = torch.tensor([[0.0], [2.0]], dtype=torch.float64)
-    return Comparison(x, x + 3, torch.tensor(distances))
+    return Comparison(x, x + 3, torch.tensor(distances), recognised)
 
 
-def test_scores_hold_every_metric():
+def test_scores_hold_every_metric_that_has_a_value():
     scores = Scores.of(comparison([5.0, 1.0, 3.0, 4.0]))
-    assert list(scores) == list(METRICS) == ["kid", "fd", "nearest_median", "nearest_smallest"]
+    assert list(scores) == ["kid", "fd", "nearest_median", "nearest_smallest"]
+    known = Scores.of(comparison([5.0, 1.0, 3.0, 4.0], 0.875))
+    assert list(known) == list(METRICS) == ["kid", "fd", "recognised", "nearest_median", "nearest_smallest"]
+    assert known.texts()["recognised"] == "87.5%"
     assert round(scores["fd"], 9) == 9
     assert (scores["nearest_median"], scores["nearest_smallest"]) == (4, 1)
 

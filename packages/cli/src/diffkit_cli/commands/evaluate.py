@@ -54,6 +54,7 @@ def evaluate(
         as_document,
         classes_to_compare,
         feature_network,
+        labels_asked_for,
         nearest_figure,
         number_of_samples,
         print_checkpoints,
@@ -98,7 +99,8 @@ def evaluate(
             with counting(f"samples of step {step}" if checkpoints else "sampling steps") as on_progress:
                 samples = concatenated([batch.pixels for batch in generate(plan, on_progress=on_progress)])
             with console.status("comparing"):
-                scored.append((at, compare(samples, images, split, features=features, classes=classes)))
+                labels = labels_asked_for(images, config, plan.labels)
+                scored.append((at, compare(samples, images, split, features=features, classes=classes, labels=labels)))
         _, found = scored[-1]
         if json and checkpoints:
             answer({"checkpoints": [as_document(each, images) | at.metadata() for at, each in scored]})

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffkit_schedules import namespace
 from diffkit_trainer import (
     DataError,
@@ -25,6 +26,7 @@ __all__ = [
     "as_document",
     "classes_to_compare",
     "feature_network",
+    "labels_asked_for",
     "nearest_figure",
     "number_of_samples",
     "print_checkpoints",
@@ -49,6 +51,13 @@ def real_images(data: str, shape: tuple[int, int, int]) -> Images:
         real, samples = (f"{h} x {w} with {plural(c, 'channel')}" for c, h, w in (images.shape, shape))
         raise DataError(f"{data}: its images are {real}, the samples are {samples}: they cannot be compared")
     return images
+
+
+def labels_asked_for(images: Images, config: RunConfig, labels: Sequence[int] | None) -> Any:
+    """The class of the data that each sample was asked to be of, int64 (N,); None where one is none of the data's."""
+    if labels is None or config.num_classes in labels or not {config.data.classes[k] for k in labels} <= set(images.classes):
+        return None
+    return torch.tensor([images.classes.index(config.data.classes[k]) for k in labels])
 
 
 def classes_to_compare(images: Images, config: RunConfig, classes: Sequence[str]) -> list[int] | None:

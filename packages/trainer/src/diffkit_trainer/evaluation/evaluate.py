@@ -112,24 +112,30 @@ def evaluate(
     seed: int = 0,
     features: Features | FeatureNetwork | None = None,
     classes: Collection[int] | None = None,
+    labels: Tensor | None = None,
 ) -> Evaluation:
     """Compare samples, uint8 (N, C, H, W), with images of the same shape; N is at most the size of split.real.
 
     Both the samples and N real images are compared with N reference images, or all where they are fewer; classes: with those of
     these classes, see `Split.of_classes`. features: by default `learned_features`. The nearest image is searched in all of the
-    data, for a real image among the others.
+    data, for a real image among the others. labels: the class asked for, of each sample, int64 (N,): then a learned classifier gives
+    the share that it recognises.
     """
     pixels, features = images.pixels, features or learned_features(images, split, seed)
     count, compared = len(samples), split if classes is None else split.of_classes(images, classes)
     reference, real = compared.reference[:count], compared.real[:count]
     of_samples, of_real, of_reference = features(samples), features(pixels[real]), features(pixels[reference])
+    recognised = real_recognised = None
+    if labels is not None and images.labels is not None and isinstance(features, Features):
+        recognised = features.recognised(samples, labels)
+        real_recognised = features.recognised(pixels[real], images.labels[real])
     index, distances = nearest_images(samples, pixels)
     _, real_distances = nearest_images(pixels[real], pixels, excluded=real)
     return Evaluation(
         count,
         len(reference),
-        Scores.of(Comparison(of_samples, of_reference, distances)),
-        Scores.of(Comparison(of_real, of_reference, real_distances)),
+        Scores.of(Comparison(of_samples, of_reference, distances, recognised)),
+        Scores.of(Comparison(of_real, of_reference, real_distances, real_recognised)),
         features.kind,
         features.quality,
         index,

@@ -11,17 +11,21 @@ __all__ = ["METRICS", "Comparison", "Metric", "Scores"]
 
 
 class Comparison(NamedTuple):
-    """A set of images to score: its features (N, D), the reference's (N, D), and each image's distance (N,) to the data."""
+    """A set of images to score: its features (N, D), the reference's (M, D), and each image's distance (N,) to the data.
+
+    recognised: the fraction that a classifier finds to be of the class asked for, None where there are no classes.
+    """
 
     features: Tensor
     reference: Tensor
     distances: Tensor
+    recognised: float | None = None
 
 
 class Metric(NamedTuple):
-    """A metric: its value for a comparison, its heading and number format in a table, and an explanation of the heading."""
+    """A metric: its value for a comparison, if it has one, and its heading, number format and explanation in a table."""
 
-    value: Callable[[Comparison], float]
+    value: Callable[[Comparison], float | None]
     heading: str
     text: Callable[[float], str]
     explanation: str = ""
@@ -43,9 +47,14 @@ def _nearest_smallest(sets: Comparison) -> float:
     return float(sets.distances.min())
 
 
+def _recognised(sets: Comparison) -> float | None:
+    return sets.recognised
+
+
 METRICS = {
     "kid": Metric(_kid, "KID x 1000", lambda value: f"{1000 * value:.2f}"),
     "fd": Metric(_fd, "FD", "{:.3f}".format),
+    "recognised": Metric(_recognised, "recognised", "{:.1%}".format, "the share that the classifier finds to be of its class"),
     "nearest_median": Metric(
         _nearest_median,
         "nearest",
@@ -58,12 +67,13 @@ METRICS = {
 
 
 class Scores(dict[str, float]):
-    """The value of every metric for one set of images, by the metric's name."""
+    """The value of every metric that one set of images has, by the metric's name."""
 
     @classmethod
     def of(cls, sets: Comparison) -> "Scores":
         """The scores of a set of images."""
-        return cls({name: metric.value(sets) for name, metric in METRICS.items()})
+        values = {name: metric.value(sets) for name, metric in METRICS.items()}
+        return cls({name: value for name, value in values.items() if value is not None})
 
     def texts(self) -> dict[str, str]:
         """The values as text, by their headings.
