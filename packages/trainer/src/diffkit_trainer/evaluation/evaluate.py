@@ -118,7 +118,7 @@ def evaluate(
 
     Both the samples and N real images are compared with N reference images, or all where they are fewer; classes: with those of
     these classes, see `Split.of_classes`. features: by default `learned_features`. The nearest image is searched in all of the
-    data, for a real image among the others. labels: the class asked for, of each sample, int64 (N,): then a learned classifier gives
+    data, for a real image among the others. labels: the class asked for, of each sample, int64 (N,): a learned classifier gives
     the share that it recognises.
     """
     pixels, features = images.pixels, features or learned_features(images, split, seed)
