@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 
 import torch
-from diffkit_samplers import Source, ddim, denoiser, seeded
+from diffkit_samplers import METHODS, Source, ddim, denoiser, seeded
 from diffkit_schedules import linear_betas
 
 STEPS, ROUNDS, REPEATS, SHAPE = 50, 8, 5, (16, 3, 64, 64)
@@ -63,6 +63,9 @@ def main() -> None:
     torch.set_num_threads(2)
     both = {"sampler": ours, "from eps": lambda: ours(from_eps=True), "diffusers from eps": lambda: theirs(0.0)}
     measure("eta 0", {"bare": bare} | both)
+    multistep = ("dpmpp_2m", "dpmpp_3m", "unipc_2", "unipc_3", "deis_2", "deis")
+    others = {name: lambda name=name: METHODS[name](lambda x, t: EPS, linear_betas(), X, steps=STEPS) for name in multistep}
+    measure("multistep, eta 0", {"bare": bare} | others)
     draw = lambda: torch.randn(SHAPE)  # noqa: E731
     both = {"sampler": lambda: ours(1.0), "from eps": lambda: ours(1.0, from_eps=True), "diffusers from eps": lambda: theirs(1.0)}
     measure("eta 1, torch's noise", {"bare": lambda: bare(draw)} | both)

@@ -26,6 +26,7 @@ from .methods.ddim import ddim as ddim
 from .methods.ddim import ddpm as ddpm
 from .methods.ddim import euler_ancestral as euler_ancestral
 from .methods.deis import deis as deis
+from .methods.deis import deis_2 as deis_2
 from .methods.dpmpp import dpmpp_2m as dpmpp_2m
 from .methods.dpmpp import dpmpp_2m_sde as dpmpp_2m_sde
 from .methods.dpmpp import dpmpp_3m as dpmpp_3m

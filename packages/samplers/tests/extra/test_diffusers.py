@@ -156,7 +156,12 @@ def test_ddpm_with_a_learned_range():
 @pytest.mark.parametrize("betas", BETAS)
 @pytest.mark.parametrize(
     ("method", "kind", "order"),
-    [("unipc_2", UniPCMultistepScheduler, 2), ("unipc_3", UniPCMultistepScheduler, 3), ("deis", DEISMultistepScheduler, 3)],
+    [
+        ("deis_2", DEISMultistepScheduler, 2),
+        ("unipc_2", UniPCMultistepScheduler, 2),
+        ("unipc_3", UniPCMultistepScheduler, 3),
+        ("deis", DEISMultistepScheduler, 3),
+    ],
 )
 def test_multistep_methods_step_by_step(method, kind, order, betas):
     options = {"solver_order": order, "lower_order_final": False, "timestep_spacing": "trailing"}

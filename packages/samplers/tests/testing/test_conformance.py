@@ -6,6 +6,7 @@ from diffkit_samplers import (
     ddim,
     ddpm,
     deis,
+    deis_2,
     dpmpp_2m,
     dpmpp_2m_sde,
     dpmpp_2s_ancestral,
@@ -22,7 +23,7 @@ from diffkit_samplers.testing import check_sampler
 from diffkit_schedules import cosine, linear, linear_betas, offset_cosine, rectified
 
 METHODS = [(ddim, 1), (ddpm, 1), (euler_ancestral, 1), (heun, 2), (dpmpp_2m, 2), (dpmpp_2m_sde, 2)]
-METHODS += [(dpmpp_3m, 2), (dpmpp_3m_sde, 2), (unipc_2, 3), (unipc_3, 3), (deis, 2)]
+METHODS += [(dpmpp_3m, 2), (dpmpp_3m_sde, 2), (unipc_2, 3), (unipc_3, 3), (deis, 2), (deis_2, 2)]
 METHODS += [(heun_churn, 2), (dpmpp_2s_ancestral, 2)]
 
 

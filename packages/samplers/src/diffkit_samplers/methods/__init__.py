@@ -22,6 +22,7 @@ METHODS = Registry(
         "dpmpp_3m_sde": "diffkit_samplers.methods.dpmpp:dpmpp_3m_sde",
         "dpmpp_2s_ancestral": "diffkit_samplers.methods.dpmpp_2s:dpmpp_2s_ancestral",
         "deis": "diffkit_samplers.methods.deis:deis",
+        "deis_2": "diffkit_samplers.methods.deis:deis_2",
         "unipc_2": "diffkit_samplers.methods.unipc:unipc_2",
         "unipc_3": "diffkit_samplers.methods.unipc:unipc_3",
     },

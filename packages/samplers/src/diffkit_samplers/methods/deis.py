@@ -8,7 +8,7 @@ from diffkit_samplers.loop import Step
 from diffkit_samplers.multistep import level, mean_weights, mixed, nodes
 from diffkit_samplers.sampler import sampler
 
-__all__ = ["deis"]
+__all__ = ["deis", "deis_2"]
 
 
 @sampler(eta=0.0, history=2)
@@ -28,11 +28,29 @@ def deis(x: Array, step: Step) -> Array:
     >>> deis(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
     array([[3.]])
     """
+    return _extrapolated(x, step, 3)
+
+
+@sampler(eta=0.0, history=1)
+def deis_2(x: Array, step: Step) -> Array:
+    """Samples by DEIS of second order: `deis` through the last two eps, for few steps of equal length in t.
+
+    Arguments, result, errors and source are those of `deis`.
+
+    >>> import numpy as np
+    >>> from diffkit_schedules import cosine
+    >>> deis_2(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
+    array([[3.]])
+    """
+    return _extrapolated(x, step, 2)
+
+
+def _extrapolated(x: Array, step: Step, order: int) -> Array:
     levels, end = [level(step.now), *(level(each.rates) for each in step.history)], level(step.then)
     length = end - levels[0]
     if not 0 < length < math.inf:
         return step.advance(x)
-    weights = mean_weights(nodes(levels, end, 3), -length)
+    weights = mean_weights(nodes(levels, end, order), -length)
     # as an x0: D = x0 - rho (E - eps), a sum of what the estimates of eps are made of
     rho, arrays, factors = step.now.sigma / step.now.alpha, [step.estimate.x0], [1.0]
     evaluations = [(step.now, step.estimate, x), *((each.rates, each.estimate, each.x) for each in step.history)]
