@@ -10,6 +10,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from diffkit_samplers import METHODS, Source, ddim, denoiser, seeded
@@ -64,8 +65,8 @@ def main() -> None:
     both = {"sampler": ours, "from eps": lambda: ours(from_eps=True), "diffusers from eps": lambda: theirs(0.0)}
     measure("eta 0", {"bare": bare} | both)
     multistep = ("dpmpp_2m", "dpmpp_3m", "unipc_2", "unipc_3", "deis_2", "deis")
-    others = {name: lambda name=name: METHODS[name](lambda x, t: EPS, linear_betas(), X, steps=STEPS) for name in multistep}
-    measure("multistep, eta 0", {"bare": bare} | others)
+    others = {name: partial(METHODS[name], lambda x, t: EPS, linear_betas(), X, steps=STEPS) for name in multistep}
+    measure("multistep, eta 0", {"bare": bare, **others})
     draw = lambda: torch.randn(SHAPE)  # noqa: E731
     both = {"sampler": lambda: ours(1.0), "from eps": lambda: ours(1.0, from_eps=True), "diffusers from eps": lambda: theirs(1.0)}
     measure("eta 1, torch's noise", {"bare": lambda: bare(draw)} | both)

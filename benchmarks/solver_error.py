@@ -8,8 +8,9 @@ digits network that comes with `diffkit`; all are run from t = 1 to t = 0.01 at 
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
-import sampler_error as peers
+import sampler_error as peers  # type: ignore[import-not-found]  # beside this script
 import torch
 from diffkit_samplers import METHODS, Sampler, trajectory
 from diffkit_schedules import rates_at, times_of
@@ -77,7 +78,7 @@ def azula(method: str, order: int, grid: list[float]) -> Tensor:
             super().__init__()
 
         def schedule(self, t: Tensor) -> tuple[Tensor, Tensor]:
-            return tuple(peers.SCHEDULE(t))  # type: ignore[return-value]
+            return tuple(peers.SCHEDULE(t))
 
         def forward(self, x_t: Tensor, t: Tensor) -> DiracPosterior:
             return DiracPosterior(peers.ORACLE(x_t, t.item()))
@@ -106,15 +107,12 @@ def rows() -> dict[str, list[tuple[str, Callable[[list[float]], Tensor]]]]:
     kinds += [("DEISMultistepScheduler", order) for order in (2, 3)] + [
         ("DPMSolverMultistepScheduler", order) for order in (2, 3)
     ]
+    adams = [(name, order) for name in AZULA for order in ((2, 3) if "AB" in name else (1,))]
     return {
-        "diffkit": [(name, lambda grid, name=name: ours(METHODS[name], grid)) for name in OURS],
-        "diffusers": [(f"{kind[:6]} {order}", lambda grid, k=kind, o=order: diffusers(k, o, grid)) for kind, order in kinds],
-        "k-diffusion": [(name, lambda grid, name=name: k_diffusion(name, grid)) for name in K_DIFFUSION],
-        "azula": [
-            (f"{name} {order}", lambda grid, name=name, order=order: azula(name, order, grid))
-            for name in AZULA
-            for order in ((2, 3) if "AB" in name else (1,))
-        ],
+        "diffkit": [(name, partial(ours, METHODS[name])) for name in OURS],
+        "diffusers": [(f"{kind[:6]} {order}", partial(diffusers, kind, order)) for kind, order in kinds],
+        "k-diffusion": [(name, partial(k_diffusion, name)) for name in K_DIFFUSION],
+        "azula": [(f"{name} {order}", partial(azula, name, order)) for name, order in adams],
     }
 
 
