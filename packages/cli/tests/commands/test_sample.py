@@ -205,6 +205,11 @@ def test_progress_counts_sampling_steps(trained, tmp_path, diffkit, monkeypatch)
             3,
             "was made by diffkit 'interpolate', and --like is for images of diffkit sample: repeat",
         ),
+        (
+            ["--like", "inpainted.png"],
+            3,
+            ": repeat diffkit inpaint RUN IMAGE --mask MASK, with the options that diffkit info ",
+        ),
         (["--like", "odd.png"], 3, "odd.png: its metadata: steps: expected int, got str"),
         (["--like", "own.png", "--out", "own.png"], 2, "own.png would replace an image that this command reads"),
         (["--out", "text.png/a"], 4, "diffkit: text.png: a file is where a folder is needed; use another path"),
@@ -220,6 +225,7 @@ def test_wrong_options_are_refused_in_one_line(trained, tmp_path, monkeypatch, d
     if "--like" in options:
         assert diffkit("sample", trained, "-n", 1, "--steps", 1, "--out", "own.png")[0] == 0
         note(tmp_path / "interpolated.png", {"command": "interpolate"})
+        note(tmp_path / "inpainted.png", {"command": "inpaint", "names": 3})
         note(tmp_path / "odd.png", {**read_metadata("own.png"), "steps": "many"})
     ended, _, said = diffkit("sample", trained, "-n", 1, "--steps", 1, *options)
     assert message in one_line(said)

@@ -76,3 +76,14 @@ def test_a_run_that_never_began_leaves_no_folder(tmp_path, config):
     assert not empty.exists()
     assert sorted(path.name for path in kept.iterdir()) == ["checkpoints", "lock", "mine"]
     assert sorted(path.name for path in begun.iterdir()) == ["checkpoints", "config.json", "lock"]
+
+
+def test_a_missing_run_is_answered_by_the_runs_of_its_folder(tmp_path, config):
+    for name in ("flowers", "a", "b", "c", "d", "e"):
+        write_config(tmp_path / name, config)
+    for name, hint in (("flower", "did you mean 'flowers'?"), ("z9", f"the runs in {tmp_path} are a, b, c, d, e and 1 more")):
+        with pytest.raises(RunError) as caught:
+            read_config(tmp_path / name)
+        assert str(caught.value) == f"{tmp_path / name}: no such run folder: {hint}"
+    with pytest.raises(RunError, match="no such run folder$"):
+        read_config(tmp_path / "nowhere" / "run")

@@ -22,7 +22,7 @@ NAMES = "names"
 """The key of the names of the run and of the images that were read. They say where from; the hashes say what."""
 
 READ = {"inpaint": {"image": "", "mask": "--mask"}, "interpolate": {"from": "--from", "to": "--to"}}
-"""The images that other commands read, by their key in the metadata, and their flags."""
+"""The images that other commands read, by their key in the metadata, and their flags; `interpolate` may read none."""
 
 
 class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
@@ -97,6 +97,6 @@ def _command_of(document: Mapping[str, Any]) -> str:
     made_by, names = str(document.get("command")), document.get(NAMES)
     words = ["RUN"]
     for key, flag in READ.get(made_by, {}).items():
-        if key in document or not flag:
+        if key in document or made_by == "inpaint":
             words += [word for word in (flag, str((names if isinstance(names, dict) else {}).get(key, key.upper()))) if word]
     return command(made_by, *words)

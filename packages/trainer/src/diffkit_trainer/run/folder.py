@@ -9,9 +9,12 @@ from typing import Any
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.typed_json import read_document, with_format
-from diffkit_trainer.options import nearest
+from diffkit_trainer.options import suggestion
 
 __all__ = ["is_run_folder", "read_config", "remove_unused_run", "require_writable", "write_config"]
+
+MAX_LISTED = 5
+"""Runs that are named where another is missing."""
 
 
 def is_run_folder(run: Path | str) -> bool:
@@ -72,4 +75,6 @@ def _no_such(run: Path) -> str:
     with suppress(OSError):  # no parent folder either
         runs = sorted(path.name for path in run.parent.iterdir() if is_run_folder(path))
     there = "here" if run.parent == Path() else f"in {run.parent}"
-    return f"{run}: no such run folder" + (f": {nearest(run.name, runs, f'runs {there}')}" if runs else "")
+    more = f" and {len(runs) - MAX_LISTED} more" if len(runs) > MAX_LISTED else ""
+    hint = suggestion(run.name, runs) or f"the runs {there} are {', '.join(runs[:MAX_LISTED])}{more}"
+    return f"{run}: no such run folder" + (f": {hint}" if runs else "")
