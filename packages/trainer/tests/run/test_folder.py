@@ -85,5 +85,5 @@ def test_a_missing_run_is_answered_by_the_runs_of_its_folder(tmp_path, config):
         with pytest.raises(RunError) as caught:
             read_config(tmp_path / name)
         assert str(caught.value) == f"{tmp_path / name}: no such run folder: {hint}"
-    with pytest.raises(RunError, match="no such run folder$"):
+    with pytest.raises(RunError, match=r"no such run folder$"):
         read_config(tmp_path / "nowhere" / "run")
