@@ -1,5 +1,7 @@
 """The flags that several commands share, and the completion of their values. Imports neither NumPy nor torch."""
 
+import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -11,12 +13,14 @@ import typer
 from diffkit_trainer.options import Option
 from msgspec.inspect import VarTupleType
 
+from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import at_step, ending_in, png_or_folder
+from diffkit_cli.recipes import PRESETS
 from diffkit_cli.sampling.options import DEFAULTS, OPTIONS, choices, flags_of
 from diffkit_cli.sampling.parse import parse_flags
 
 __all__ = [
-    *("Device", "Force", "Gif", "Json", "Raw", "Run", "Text", "WebP", "Work"),
+    *("Device", "Force", "Gif", "Json", "Network", "Raw", "Run", "Text", "WebP", "Work"),
     *("one_of", "out_flag", "sampling_flags"),
 ]
 
@@ -61,12 +65,14 @@ def sampling_flags(
     def with_flags(command: Callable[..., Work]) -> Callable[..., Work]:
         @wraps(command)
         def parsed(**values: Any) -> Work:
+            values.pop("network")  # its callback has registered it
             given = parse_flags({name: values.pop(name) for name in names})
             values["run"], step = at_step(values["run"], given.get("step"))
             return command(given=given if step is None else given | {"step": step}, **values)
 
         options = [OPTIONS[name] for name in names]
         flags = [_flag(each, shown.get(each.name, each.default), texts.get(each.name, each.help)) for each in options]
+        flags.append(Parameter("network", Parameter.KEYWORD_ONLY, default=None, annotation=Network))
         parameters = (flags if each.name == "given" else [each] for each in signature(command).parameters.values())
         parsed.__signature__ = Signature(list(chain.from_iterable(parameters)))  # type: ignore[attr-defined]
         return parsed
@@ -80,13 +86,34 @@ def _flag(option: Option, default: object, text: str) -> Parameter:
     text = f"{text.rstrip('.')}: {', '.join(words)}." if words else text
     if default not in (None, ()):
         text += f" Default: {default:g}." if isinstance(default, int | float) else f" Default: {default}."
-    metavar = {"size": "N or HxW", "classes": "CLASS", "guide_by": "RUN[@STEP]"}.get(option.name, option.metavar)
-    repeated = any(isinstance(each, VarTupleType) for each in option.alternatives)
+    metavars = {"size": "N or HxW", "classes": "CLASS", "conditions": "NAME=VALUE", "given": "FILE", "guide_by": "RUN[@STEP]"}
+    metavar = metavars.get(option.name, option.metavar)
+    repeated = option.name != "size" and any(isinstance(each, VarTupleType) for each in option.alternatives)
     kind = list[str] | None if repeated else Text
     typed = typer.Option(*flags_of(option.name), help=text, metavar=metavar, autocompletion=one_of(words))
     return Parameter(option.name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, typed])
 
 
+def _registered(network: str | None) -> str | None:
+    """The network "module:function", registered in this process; its module may be in the working directory."""
+    if network is not None:
+        if not re.fullmatch(r"[\w.]+:[\w.]+", network):
+            raise UsageError(f"--network must be MODULE:FUNCTION, got {network!r:.60}")
+        if str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))
+        PRESETS.add(network)
+    return network
+
+
+Network = Annotated[
+    Text,
+    typer.Option(
+        "--network",
+        metavar="MODULE:FUNCTION",
+        help="Network of your own: a function (in_channels, num_classes) -> torch.nn.Module, imported because you name it here.",
+        callback=_registered,
+    ),
+]
 Run = Annotated[
     Path,
     typer.Argument(

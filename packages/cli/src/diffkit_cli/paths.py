@@ -1,6 +1,7 @@
 """The paths that commands write to, checked while options are parsed, before anything is computed; and exports that they read."""
 
 import errno
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from diffkit_trainer import RunError
 
 from diffkit_cli.errors import UsageError
 
-__all__ = ["at_step", "ending_in", "export_file", "png_or_folder"]
+__all__ = ["at_step", "ending_in", "export_file", "file_hash", "png_or_folder"]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".apng", ".svg", ".pdf")
 """Suffixes of other image formats, which a folder's name does not have."""
@@ -81,3 +82,8 @@ def _file(path: Path) -> Path:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
     return path
+
+
+def file_hash(path: Path) -> str:
+    """The first 16 digits of the sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

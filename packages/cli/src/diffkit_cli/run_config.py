@@ -10,16 +10,23 @@ from diffkit_trainer.files import NonNegativeInt, Text, as_type, convert
 from msgspec import Meta, Struct
 
 __all__ = [
-    *("REGISTERED", "Change", "Data", "ImageShape", "Normalised", "Origin", "RunConfig", "Sampling", "Side", "Start", "Trained"),
+    *("REGISTERED", "Change", "Condition", "Data", "ImageShape", "Normalised", "Origin", "RunConfig", "SampleShape", "Sampling"),
+    *("Side", "Size", "Start", "Trained"),
     "require_registered",
 ]
 
 Side: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
+Size: TypeAlias = Annotated[tuple[Annotated[int, Meta(ge=1, le=2**24)], ...], Meta(min_length=1, max_length=3)]
+"""Of a space: (length,), (height, width) or (depth, height, width)."""
+
+Type: TypeAlias = Literal["uint8", "float32"]
+"""Of values: bytes, where 255 is 1, or numbers in any unit."""
+
 Start: TypeAlias = Literal["noise", "gaussian"]
 """What sampling starts from: noise alone, or noisy images of the Gaussian of the linear part."""
 
-Level: TypeAlias = Annotated[float, Meta(ge=-1e6, le=1e6)]
-"""A pixel value, where 255 is 1."""
+Level: TypeAlias = Annotated[float, Meta(ge=-1e30, le=1e30)]
+"""A value; of bytes, where 255 is 1."""
 
 
 class Data(Struct, frozen=True):
@@ -32,18 +39,40 @@ class Data(Struct, frozen=True):
 
 
 class ImageShape(Struct, frozen=True):
-    """The shape of the images."""
+    """The shape of 8-bit images with 1 or 3 channels."""
 
     channels: Side
     height: Side
     width: Side
 
 
+class SampleShape(Struct, frozen=True):
+    """The shape of other samples, (channels, *space), and the type of their values."""
+
+    channels: Side
+    space: Size
+    type: Type = "float32"
+
+
 class Normalised(Struct, frozen=True):
     """One number per channel, see `diffkit_trainer.Normalisation`."""
 
     mean: list[Level]
-    std: list[Annotated[float, Meta(gt=0, le=1e6)]]
+    std: list[Annotated[float, Meta(gt=0, le=1e30)]]
+
+
+class Condition(Struct, frozen=True):
+    """A condition of the network: the shape for one sample, (), (n,) or (channels, *space), the type and the normalisation."""
+
+    shape: Annotated[tuple[Annotated[int, Meta(ge=1, le=2**24)], ...], Meta(max_length=4)]
+    mean: list[Level]
+    std: list[Annotated[float, Meta(gt=0, le=1e30)]]
+    type: Type = "float32"
+
+    def __post_init__(self) -> None:
+        channels = self.shape[0] if self.shape else 1
+        if not len(self.mean) == len(self.std) == channels:
+            raise ValueError(f"mean and std: expected {channels} numbers each, found {len(self.mean)} and {len(self.std)}")
 
 
 class Change(Struct, frozen=True):
@@ -101,6 +130,7 @@ def require_registered(options: Struct) -> None:
 class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The resolved config of a run, in its config.json and in each checkpoint and export.
 
+    image: the shape of 8-bit images; samples: that of anything else; one of the two. conditions: of the network, by name.
     network: see `networks.network_of`. schedule: see `diffkit_trainer.read_schedule`. training: `TrainOptions` without data.
     sampling: None for the defaults. clip_x0: x0 is clipped to [-clip_x0, clip_x0] at each step. imported: the library and
     pipeline that it was imported from. versions: of the distributions that trained it. changes: to options of the training, when
@@ -108,7 +138,9 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     data: Data
-    image: ImageShape
+    image: ImageShape | None = None
+    samples: SampleShape | None = None
+    conditions: dict[Text, Condition] = {}
     normalisation: Normalised
     network: dict[str, Any]
     schedule: dict[str, Any]
@@ -123,12 +155,16 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fine_tuned_from: Origin | None = None
 
     def __post_init__(self) -> None:
-        channels = self.image.channels
+        if (self.image is None) == (self.samples is None):
+            raise ValueError(f"expected image or samples, found {'neither' if self.image is None else 'both'}")
+        channels = self.shape[0]
         of = {"mean": len(self.normalisation.mean), "std": len(self.normalisation.std)}
         of |= {key: self.network[key] for key in ("in_channels", "out_channels") if self.network.get(key) is not None}
         for key, found in of.items():
             if found != channels:
                 raise ValueError(f"{key}: expected {channels} channels, as of image, found {found!r:.60}")
+        if "dims" in self.network and self.network["dims"] != len(self.shape) - 1:
+            raise ValueError(f"dims: expected {len(self.shape) - 1}, as of samples, found {self.network['dims']!r:.60}")
         if self.sampling is not None and self.sampling.start == "gaussian" and "network" not in self.network:
             raise ValueError("sampling.start: 'gaussian' is for a network with a linear part, which this one does not have")
         if self.training is not None:
@@ -165,6 +201,13 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def trained(self) -> Trained | None:
         """The options of the training; None for an imported network."""
         return None if self.training is None else msgspec.convert(self.training, Trained)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(channels, *space) of a sample, for images (channels, height, width)."""
+        if self.image is not None:
+            return self.image.channels, self.image.height, self.image.width
+        return (self.samples.channels, *self.samples.space) if self.samples else ()
 
     @property
     def num_classes(self) -> int | None:

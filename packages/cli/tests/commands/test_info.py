@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from diffkit_cli.networks import network_config, outline_of
+from diffkit_cli.networks import Inputs, network_config, outline_of
 from diffkit_cli.recipes import PRESETS
 from diffkit_cli.reports.run import BUFFERS
 from PIL import Image
@@ -119,7 +119,7 @@ except SystemExit as ended:
 @pytest.mark.parametrize("name", [*(name for name in PRESETS if PRESETS.origin(name)[0] == "diffkit-unet"), "linear"])
 def test_the_parameters_are_the_tensors_that_are_no_buffers(name):
     linear = {"size": [8, 8], "prediction": "v", "path": "vp"} if name == "linear" else None
-    network = outline_of(network_config("tiny" if linear else name, 3, 10, linear))
+    network = outline_of(network_config("tiny" if linear else name, Inputs((3, 8, 8), 10), linear))
     expected = {key for key, _ in network.named_parameters()}
     assert {key for key in network.state_dict() if key.rpartition(".")[2] not in BUFFERS} == expected
 

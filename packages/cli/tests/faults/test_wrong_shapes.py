@@ -142,7 +142,7 @@ def test_wrong_values_in_png_metadata_are_refused(tmp_path):
 
     def door():
         options = options_to_reproduce(read_sample_metadata(path), {})
-        assert 1 <= resolve_sampling(options, cosine(), (8, 8)).n <= 10**6
+        assert 1 <= resolve_sampling(options, cosine(), options["size"]).n <= 10**6
 
     with limited_memory():
         for what, document in invalid_fields(note):

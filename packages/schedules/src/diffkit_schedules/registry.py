@@ -65,6 +65,18 @@ class Registry(Mapping[str, Any]):
         """The object of this name, or the default where no distribution registers it."""
         return super().get(name) if name in self else default
 
+    def add(self, value: str) -> None:
+        """Register the object of "module:attribute" under that name, in this process alone.
+
+        >>> registry = Registry("diffkit.numbers", {})
+        >>> registry.add("math:pi")
+        >>> list(registry), round(registry["math:pi"], 2)
+        (['math:pi'], 3.14)
+        """
+        from importlib.metadata import EntryPoint
+
+        self._entries[value] = [EntryPoint(value, value, self.group)]
+
     def load_builtin(self) -> None:
         """Import our own objects now, those without a conflict: code that a compiler traces cannot import.
 

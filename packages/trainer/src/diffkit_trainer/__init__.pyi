@@ -25,6 +25,7 @@ from .figures.grid import grid, grid_size
 from .figures.metadata import read_metadata
 from .figures.plot import Panel, save_plot
 from .figures.png import save_images, save_png
+from .figures.samples import as_pixels, pixels_shape, save_arrays
 from .files.atomic import require_creatable
 from .files.lock import locked
 from .files.noise_schedule import read_schedule
@@ -42,6 +43,7 @@ from .run.weights_hash import weights_hash
 from .training.cost_estimate import CostEstimate, estimate_cost
 from .training.ema import EMA
 from .training.losses import LOSSES, loss, losses
+from .training.network_check import check_network
 from .training.optimisation.lr_schedules import LR_SCHEDULES
 from .training.precision import PRECISIONS, fastest_precision
 from .training.timesteps import TIMES
@@ -91,8 +93,10 @@ __all__ = [
     "animation_size",
     "append_log",
     "append_start",
+    "as_pixels",
     "auto_batch_size",
     "cache_folder",
+    "check_network",
     "checkpoints",
     "describe_export",
     "estimate_cost",
@@ -118,6 +122,7 @@ __all__ = [
     "open_loggers",
     "pack",
     "pick_device",
+    "pixels_shape",
     "process_group",
     "read_config",
     "read_export",
@@ -135,6 +140,7 @@ __all__ = [
     "resume",
     "save",
     "save_animation",
+    "save_arrays",
     "save_images",
     "save_plot",
     "save_png",

@@ -40,16 +40,17 @@ class Activations(NamedTuple):
         return max(1, min(int(available / self.most), MAX_BATCH_CPU if device.type == "cpu" else MAX_BATCH))
 
 
-def activations(network: nn.Module, *inputs: Tensor) -> Activations:
+def activations(network: nn.Module, *positional: Tensor, **named: Tensor) -> Activations:
     """The memory that the layers take for these inputs.
 
-    network: called as network(*inputs), on the device "meta", without computation or memory. It is called on its own device if it
-    reads the value of a tensor, and in evaluation mode for inputs of at most `MAX_EVALUATED` numbers: torch's first use of "meta"
-    takes two seconds.
+    network: called as network(*positional, **named), on the device "meta", without computation or memory. It is called on its own
+    device if it reads the value of a tensor, and in evaluation mode for inputs of at most `MAX_EVALUATED` numbers: torch's first
+    use of "meta" takes two seconds.
 
     >>> activations(nn.Linear(2, 3), torch.zeros(1, 2))
     Activations(least=20, kept=8, most=20)
     """
+    inputs = (*positional, *named.values())
     least, kept, most = 0, dict[int, Tensor](), sum(each.nbytes for each in inputs)
 
     def count(module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
@@ -64,14 +65,14 @@ def activations(network: nn.Module, *inputs: Tensor) -> Activations:
     try:
         with torch.no_grad():
             if not network.training and sum(each.numel() for each in inputs) <= MAX_EVALUATED:
-                network(*inputs)
+                network(*positional, **named)
             else:
                 try:
-                    _call_on_meta(network, inputs)
+                    _call_on_meta(network, positional, named)
                 except (NotImplementedError, RuntimeError):  # the network reads a value, which "meta" does not have
                     least, most = 0, sum(each.nbytes for each in inputs)
                     kept.clear()
-                    network(*inputs)
+                    network(*positional, **named)
     finally:
         for hook in hooks:
             hook.remove()
@@ -89,6 +90,7 @@ def auto_batch_size(network: nn.Module, *inputs: Tensor) -> int:
     return activations(network, *inputs).batch_size(inputs[0].device)
 
 
-def _call_on_meta(network: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+def _call_on_meta(network: nn.Module, positional: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
     tensors = {name: tensor.to("meta") for name, tensor in (*network.named_parameters(), *network.named_buffers())}
-    functional_call(network, tensors, tuple(each.to("meta") for each in inputs))
+    on_meta = {name: each.to("meta") for name, each in named.items()}
+    functional_call(network, tensors, tuple(each.to("meta") for each in positional), on_meta)

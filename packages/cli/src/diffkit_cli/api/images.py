@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import grid
+from diffkit_trainer import as_pixels, grid
 from PIL.Image import Image
 from torch import Tensor
 
@@ -28,8 +28,8 @@ MAX_SHOWN = 100
 class GeneratedImages:
     """The images of `Run.sample`; a notebook shows them as a grid.
 
-    pixels: uint8 (N, C, H, W) on the CPU. metadata: how they were generated, as their PNG has it. images[i] is image i, a
-    `PIL.Image`.
+    pixels: uint8 (N, C, H, W) on the CPU; of a run of other samples, float32 (N, C, *space). metadata: how they were generated,
+    as their PNG has it. images[i] is image i, a `PIL.Image`.
 
     >>> from diffkit_cli import open_run
     >>> images = open_run(device="cpu").sample(3, steps=2, seed=7)
@@ -47,7 +47,7 @@ class GeneratedImages:
 
     def grid(self, columns: int | None = None) -> Image:
         """The images in one grid, with the names of their classes where there are several, see `diffkit_trainer.grid`."""
-        return grid(self.pixels, columns, captions=self._plan.captions)
+        return grid(as_pixels(self.pixels), columns, captions=self._plan.captions)
 
     def save(self, out: str | Path, *, force: bool = False) -> None:
         """Write the files of `diffkit sample --out`: NAME.png is one grid, a folder has a PNG for each image.
@@ -67,7 +67,7 @@ class GeneratedImages:
         return len(self.pixels)
 
     def __getitem__(self, i: int) -> Image:
-        return grid(self.pixels[i][None], padding=0, scale=1)
+        return grid(as_pixels(self.pixels[i][None]), padding=0, scale=1)
 
     def __iter__(self) -> Iterator[Image]:
         return map(self.__getitem__, range(len(self)))
@@ -76,7 +76,7 @@ class GeneratedImages:
         return f"<{self._plan}>"
 
     def _repr_html_(self) -> str:
-        shown = grid(self.pixels[:MAX_SHOWN], captions=self._plan.captions[:MAX_SHOWN])
+        shown = grid(as_pixels(self.pixels[:MAX_SHOWN]), captions=self._plan.captions[:MAX_SHOWN])
         file = io.BytesIO()
         shown.save(file, format="PNG")
         source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

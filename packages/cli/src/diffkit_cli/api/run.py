@@ -17,6 +17,7 @@ from diffkit_cli.sampling.generate import concatenated, generate
 from diffkit_cli.sampling.limits import require_memory
 from diffkit_cli.sampling.loading import LoadedModel, load_model
 from diffkit_cli.sampling.metadata import read_sample_metadata
+from diffkit_cli.sampling.model import Conditioning
 from diffkit_cli.sampling.plan import make_plan, other_weights
 from diffkit_cli.sampling.pretrained import DIGITS
 from diffkit_cli.terminal.console import plural
@@ -77,11 +78,12 @@ class Run:
             batches = generate(plan, batch_size=given.get("batch_size"), on_progress=report)
             return GeneratedImages(plan, concatenated([batch.pixels for batch in batches]))
 
-    def denoiser(self, labels: Sequence[int] | None = None) -> Denoise:
+    def denoiser(self, labels: Sequence[int] | None = None, **conditions: Any) -> Denoise:
         """denoise(x_t, t) -> x0 of the network, for the methods and wrappers of diffkit_samplers.
 
         x_t: (B, *shape), normalised: `normalisation.to_network(pixels)` gives x0, `normalisation.to_pixels(x0)` pixels.
-        labels: B numbers of classes, for a network that has them; None for unconditional samples.
+        labels: B numbers of classes, for a network that has them; None for unconditional samples. conditions: by name, arrays
+        (B, ...) as the network gets them: of mean 0 and variance 1, NaN where they are missing.
 
         >>> from diffkit_cli import open_run
         >>> from diffkit_samplers import ddim, seeded
@@ -91,14 +93,15 @@ class Run:
         >>> bool((pixels == run.sample(1, seed=7).pixels).all())
         True
         """
-        return self._loaded.model.denoiser_of(labels)
+        return self._loaded.model.denoiser_of(Conditioning(labels, conditions))
 
     def __repr__(self) -> str:
-        channels, height, width = self.shape
+        channels, *space = self.shape
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
         classes = [f"{len(self.classes)} classes"] if self.classes else []
         device = self._loaded.model.like.device
-        facts = [f"{width}x{height}", plural(channels, "channel"), *classes, f"{parameters:,} parameters", f"on {device}"]
+        size = "x".join(map(str, reversed(space)))
+        facts = [size, plural(channels, "channel"), *classes, f"{parameters:,} parameters", f"on {device}"]
         return f"<{self.name}: {', '.join(facts)}>"
 
     def _repr_html_(self) -> str:

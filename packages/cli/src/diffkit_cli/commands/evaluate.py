@@ -1,5 +1,6 @@
 """diffkit evaluate: compare samples with data."""
 
+import math
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -81,14 +82,16 @@ def evaluate(
         source = data or config.data.source
         if not source:
             raise UsageError(f"{run} does not name its training data: give DATA to compare with")
+        if config.conditions:
+            raise UsageError(f"{run} is conditioned on {', '.join(config.conditions)}: evaluate compares samples of images alone")
         images = real_images(source, loaded.model.shape)
         given_features = None if feature_file is None else feature_network(feature_file, images)
         classes = classes_to_compare(images, config, given.get("classes", ()))
         split = split_dataset(images, fraction=config.held_out if source == config.data.source else 0.0)
         compared = split if classes is None else split.of_classes(images, classes)
         n = number_of_samples(given.get("number"), OPTIONS["number"].default, len(compared.real), source)
-        channels, height, width = make_plan(loaded, given | {"n": n}).shape
-        require_memory(plural(n, "image"), n * channels * height * width, "use a smaller -n")
+        shape = make_plan(loaded, given | {"n": n}).shape
+        require_memory(plural(n, "image"), n * math.prod(shape), "use a smaller -n")
         with console.status("training a feature network") if given_features is None else nullcontext():
             features = given_features or learned_features(images, split)
         steps = sorted(step for step, _ in checkpoints_of(run)) if checkpoints else [loaded.step]
@@ -99,7 +102,7 @@ def evaluate(
             with counting(f"samples of step {step}" if checkpoints else "sampling steps") as on_progress:
                 samples = concatenated([batch.pixels for batch in generate(plan, on_progress=on_progress)])
             with console.status("comparing"):
-                labels = labels_asked_for(images, config, plan.labels)
+                labels = labels_asked_for(images, config, plan.given.labels)
                 scored.append((at, compare(samples, images, split, features=features, classes=classes, labels=labels)))
         _, found = scored[-1]
         if json and checkpoints:

@@ -36,7 +36,8 @@ def import_pipeline(
             warn(f"ignored in its scheduler: {names}")
         write_network(out, ExportedNetwork(network.state_dict(), config.document(), 0, raw=True))
         parameters = sum(parameter.numel() for parameter in network.parameters())
-        image = f"{config.image.width}x{config.image.height}, {plural(config.image.channels, 'channel')}"
+        channels, height, width = config.shape
+        image = f"{width}x{height}, {plural(channels, 'channel')}"
         usage = command("sample", out, "--spacing", spacing_of(pipeline))
         usage += f". Fine-tune with: {command('train', 'DATA', '--from', out)}"
         console.print(f"{config.imported}: {parameters:,} parameters, {image}: {out}. Sample with: {usage}")

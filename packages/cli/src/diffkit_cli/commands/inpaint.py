@@ -15,7 +15,7 @@ DEFAULTS: dict[str, Any] = {"n": 8, "sampler": "ddim", "steps": 20, "eta": 1.0, 
 
 
 @sampling_flags(
-    *("n", "sampler", "steps", "rounds", "eta", "spacing", "seed", "size", "classes", "guidance", "step"),
+    *("n", "sampler", "steps", "rounds", "eta", "spacing", "seed", "size", "classes", "conditions", "guidance", "step"),
     defaults=DEFAULTS,
     help={"classes": "Class, by name or number; repeat the flag for several in turn. Default: none, the null class."},
 )
@@ -57,7 +57,7 @@ def inpaint(
         plan = make_plan(loaded, {"classes": null_class(loaded.model.config)} | DEFAULTS | given)
         model, options = plan.model, plan.options
         x0 = clean_image(model, image, options.size)
-        white = read_mask(mask, image, options.size)
+        white = read_mask(mask, image, (x0.shape[1], x0.shape[2]))
         fraction = float(namespace(white).mean(as_array_of(white, model.like)))
         if fraction in (0, 1):
             warn(f"{mask} is all {'white: nothing of the image is kept' if fraction else 'black: nothing is generated'}")

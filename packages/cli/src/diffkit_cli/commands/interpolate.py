@@ -16,7 +16,7 @@ STEPS_BETWEEN_IMAGES = 50
 
 
 @sampling_flags(
-    *("rows", "columns", "steps", "spacing", "seed", "size", "classes", "guidance", "step"),
+    *("rows", "columns", "steps", "spacing", "seed", "size", "classes", "conditions", "guidance", "step"),
     defaults={"steps": f"20; between images {STEPS_BETWEEN_IMAGES}"},
     help={
         "seed": "Row i interpolates from seed + 2i to seed + 2i + 1.",

@@ -60,7 +60,7 @@ def sample(
             warn(other_weights(like, before, loaded))
         plan = make_plan(loaded, given, init=init, like=before)
         captions, metadata, images = plan.captions, plan.metadata("sample"), plan.options.n
-        inputs, single = (like, init), plan.single
+        inputs, single = (like, init, *map(Path, given.get("given", ()))), plan.single
         output = output_of(out, "samples.png", metadata, images, single=single, also=animations, inputs=inputs, force=force)
         require_image(output.path, images, plan.shape, captioned=bool(captions))
         frames = len(frame_steps(len(plan.times) - 1))

@@ -20,7 +20,7 @@ COLUMNS = 10
 
 
 @sampling_flags(
-    *("n", "sampler", "eta", "spacing", "seed", "size", "classes", "guidance", "step"),
+    *("n", "sampler", "eta", "spacing", "seed", "size", "classes", "conditions", "guidance", "step"),
     defaults={"n": COLUMNS},
     help={"n": "Images in each row."},
 )
@@ -46,7 +46,7 @@ def steps(
     The figure has one row for each number of steps, and its sampling time.
     """
     counts = [parse_flags({"steps": count})["steps"] for count in _split(steps)]
-    from diffkit_trainer import labelled_grid, save_png
+    from diffkit_trainer import as_pixels, labelled_grid, save_png
 
     from diffkit_cli.sampling.generate import concatenated
     from diffkit_cli.sampling.limits import require_image
@@ -72,7 +72,7 @@ def steps(
             for pixels, seconds, count in timed_samples(plans, on_progress):
                 rows.append(pixels)
                 labels.append(f"{plural(count, 'step')}\n{duration(seconds)}")
-        figure = labelled_grid(concatenated(rows), labels, columns=options.n, captions=captions)
+        figure = labelled_grid(as_pixels(concatenated(rows)), labels, columns=options.n, captions=captions)
         save_png(figure, path, metadata)
         what = f"{plural(len(counts), 'row')} of {plural(options.n, 'image')} from {loaded.name}, of the same noise"
         console.print(f"{what}, {options.sampler}, seed {options.seed}: {path}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Text, Work, one_of
+from diffkit_cli.flags import Network, Text, Work, one_of
 from diffkit_cli.training.options import FLAGS, OPTIONS, choices
 from diffkit_cli.training.parse import parse_classes, parse_flags, parse_set, parse_time, read_toml
 
@@ -39,6 +39,7 @@ def train(
     columns: Annotated[Text, _flag("columns")] = None,
     given: Annotated[Text, _flag("given")] = None,
     preset: Annotated[Text, _flag("preset")] = None,
+    network: Network = None,
     schedule: Annotated[Text, _flag("schedule")] = None,
     prediction: Annotated[Text, _flag("prediction")] = None,
     lr: Annotated[Text, _flag("lr")] = None,
@@ -73,6 +74,10 @@ def train(
         raise UsageError("--json needs --dry-run")
     flags = parse_flags({name: ctx.params[name] for name in ("data", *FLAGS) if name != "skip_bad"})
     flags |= {"skip_bad": True} if skip_bad else {}
+    if network is not None:
+        if preset not in (None, network):
+            raise UsageError(f"--network {network} and --preset {preset} contradict each other: leave one of them out")
+        flags["preset"] = network
     below, above = read_toml(config) if config else {}, parse_set(settings or [])
     options = below | parse_classes(classes, below, above) | flags | above
     seconds = None if time is None else parse_time(time)

@@ -35,6 +35,8 @@ def pipeline_of(network: UNet, config: RunConfig) -> Pipeline:
         raise ValueError(f"its networks are conditioned on the index, that of this run on the {config.condition}")
     if config.num_classes:
         raise ValueError("its unconditional pipelines have no classes, this run has classes")
+    if config.image is None:
+        raise ValueError("its unconditional pipelines generate 8-bit images, this run other samples")
     height, width = config.image.height, config.image.width
     layers, weights = network_to_diffusers(network)
     scheduler = to_diffusers(from_config(config.schedule), config.prediction)

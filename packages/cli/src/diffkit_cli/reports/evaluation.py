@@ -39,8 +39,10 @@ FEW_SAMPLES = 200
 """Of the digits' 449, KID x 1000 scatters by 25 from seed to seed; of 200 by 60, of 50 by 130."""
 
 
-def real_images(data: str, shape: tuple[int, int, int]) -> Images:
+def real_images(data: str, shape: tuple[int, ...]) -> Images:
     """The data at the size of the run's images; grey images as RGB where the run's are. Raises DataError for another shape."""
+    if len(shape) != 3:
+        raise DataError(f"{data}: images cannot be compared with samples of {' x '.join(map(str, shape))}")
     channels, height, width = shape
     with console.status(f"reading {data}"):
         images = open_images(data, (height, width), skip_bad=True)

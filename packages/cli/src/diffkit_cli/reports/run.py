@@ -135,12 +135,13 @@ def _date_and_host(start: Mapping[str, Any]) -> str:
 
 def _rows(config: RunConfig, shapes: Shapes | None) -> Rows:
     """shapes: of the network's tensors, None where they are not known."""
-    data, image, trained = config.data, config.image, config.trained
-    size = f"{dimensions(image.height, image.width)}, {plural(image.channels, 'channel')}"
+    data, trained, (channels, *space) = config.data, config.trained, config.shape
+    size = f"{dimensions(space[0], space[1]) if len(space) == 2 else 'x'.join(map(str, space))}, {plural(channels, 'channel')}"
     schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config.schedule.items() if key != "name")
     rows = [
         ("images", f"{data.images} of {size}, from {data.source}" if data.source else f"{size}; training data unknown"),
         ("classes", ", ".join(data.classes) or "none"),
+        *([("conditions", ", ".join(config.conditions))] if config.conditions else []),
         ("network", f"{config.imported or (trained and trained.preset)}{_parameters(shapes)}"),
         ("schedule", f"{config.schedule.get('name')} ({schedule})"),
         ("prediction", f"{config.prediction}, conditioned on the {config.condition}"),

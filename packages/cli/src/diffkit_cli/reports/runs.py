@@ -57,7 +57,7 @@ def _summary(run: Path) -> dict[str, Any]:
     losses = smoothed_loss(read_log(run))
     return {
         **{"run": str(run), "source": config.data.source, "images": config.data.images},
-        **{"width": config.image.width, "height": config.image.height, "network": trained.preset},
+        **{"width": config.shape[-1], "height": config.shape[-2] if len(config.shape) > 2 else 1, "network": trained.preset},
         **{"prediction": config.prediction, "batch_size": trained.batch_size, "lr": trained.lr, "ema": trained.ema},
         **{"class_dropout": config.class_dropout, "step": next((step for step, _ in checkpoints(run)), None)},
         **{"steps": trained.steps, "loss": losses[-1][1] if losses else None},

@@ -31,9 +31,11 @@ def class_labels(config: RunConfig, names: Sequence[str], images: int, guidance:
     """
     count, classes = config.num_classes, config.data.classes
     if count is None:
-        if names or guidance != 1:
+        if names or (guidance != 1 and not config.conditions):
             option = "--class" if names else "--guidance"
             raise UsageError(f"{option} needs a class-conditional network; this run's is not: train one with --classes")
+        if guidance != 1 and not config.class_dropout:
+            raise UsageError("--guidance needs missing conditions, which this run has not learned (class_dropout 0)")
         return None
     known = {NULL: count} | {str(i): i for i in range(count)} | {name: i for i, name in enumerate(classes[:count])}
     for name in names:
@@ -43,7 +45,7 @@ def class_labels(config: RunConfig, names: Sequence[str], images: int, guidance:
             raise UsageError(f"--class: this run has no class {name!r}: {nearest(name, classes or known, 'classes')}")
     used = {known[name] for name in names} or {count}
     _require_learned(config, count, used, guidance)
-    if guidance != 1 and used == {count}:
+    if guidance != 1 and used == {count} and not config.conditions:
         raise UsageError(f"--guidance {guidance:g} needs a class: give one by --class")
     return [known[names[i % len(names)]] for i in range(images)] if names else None
 

@@ -15,9 +15,9 @@ MAX_FRAMES = 100
 
 
 class Samples(NamedTuple):
-    """A batch of samples: uint8 pixels (B, C, H, W) on the CPU; frames: the same of the x0 estimates, the last are the pixels.
+    """A batch of samples on the CPU, (B, C, *space), see `DiffusionModel.values`; frames: the same of the x0 estimates.
 
-    first: the number of the first image.
+    first: the number of the first sample.
     """
 
     pixels: Any
@@ -49,12 +49,12 @@ def generate(
     on_progress(0, len(starts) * steps)
     for done, start in enumerate(starts):
         batch = list(seeds[start : start + batch_size])
-        labels = None if plan.labels is None else plan.labels[start : start + batch_size]
+        given = plan.given.rows(range(start, start + len(batch)))
         states = model.states(
             batch,
             options,
             times,
-            labels=labels,
+            given=given,
             x0=plan.init and plan.init.x0,
             wrap=wrap,
             rounds=rounds,
@@ -63,7 +63,7 @@ def generate(
         pixels = list[Any]()
         for k, state in enumerate(states):
             if k in shown:
-                pixels.append(model.pixels(state.x0))
+                pixels.append(model.values(state.x0))
             on_progress(done * steps + k + 1, len(starts) * steps)
         yield Samples(pixels[-1], pixels if frames else [], start)
 

@@ -1,6 +1,6 @@
 """Images that sampling starts from (SDEdit), normalised as the network's input."""
 
-import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,11 +8,12 @@ from diffkit_schedules import as_array_of, namespace
 from diffkit_trainer import read_image
 
 from diffkit_cli.errors import UsageError
+from diffkit_cli.paths import file_hash
 from diffkit_cli.sampling.metadata import SampleMetadata
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.options import OPTIONS
 
-__all__ = ["InitImage", "clean_image", "file_hash", "open_init"]
+__all__ = ["InitImage", "clean_image", "open_init"]
 
 
 class InitImage(NamedTuple):
@@ -25,7 +26,7 @@ class InitImage(NamedTuple):
 
 def open_init(
     model: DiffusionModel,
-    size: tuple[int, int],
+    size: Sequence[int],
     init: Path | None,
     strength: float | None,
     like: SampleMetadata | None = None,
@@ -52,13 +53,14 @@ def open_init(
     return InitImage(x0, strength, init)
 
 
-def file_hash(path: Path) -> str:
-    """The first 16 digits of the sha256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+def clean_image(model: DiffusionModel, path: Path, size: Sequence[int]) -> Any:
+    """The image, resized and normalised as the network's training images, (C, H, W).
 
-
-def clean_image(model: DiffusionModel, path: Path, size: tuple[int, int]) -> Any:
-    """The image, resized and normalised as the network's training images, (C, H, W)."""
-    pixels = read_image(path, (model.shape[0], *size))
+    Raises UsageError for a network of anything but images.
+    """
+    if model.config.image is None:
+        raise UsageError(f"{path}: this run's samples are {' x '.join(map(str, model.shape))} numbers, not 8-bit images")
+    height, width = size
+    pixels = read_image(path, (model.shape[0], height, width))
     xp = namespace(pixels)
     return as_array_of(model.normalisation.to_network(xp.stack([pixels])), model.like)[0]

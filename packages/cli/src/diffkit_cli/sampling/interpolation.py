@@ -35,7 +35,7 @@ def encoded_images(plan: Plan, images: Sequence[Any]) -> Ends:
     model, size, steps = plan.model, plan.options.size, len(plan.times) - 1
     model.batch_size(size, len(images))
     x0 = namespace(model.like).stack(list(images))
-    denoise = model.denoiser_of(plan.labels and [plan.labels[0]] * len(images), plan.options.guidance)
+    denoise = model.denoiser_of(plan.given.rows([0] * len(images)), plan.options.guidance)
     rounds = MANY_ROUNDS if steps >= MANY_STEPS else ROUNDS
     x = encode(denoise, model.schedule, x0, steps=steps, spacing=plan.times, rounds=rounds)
     return lambda row: (x[:1], x[1:])
@@ -65,8 +65,8 @@ def between(
             if kept >= {row * columns + i for i in batch}:
                 continue
             x = slerp(start, stop, [i / max(columns - 1, 1) for i in batch])[:, 0]  # (B, C, H, W)
-            labels = plan.labels and [plan.labels[row]] * len(batch)
+            given = plan.given.rows([row] * len(batch))
             steps = len(plan.times) - 1
-            pixels = model.from_noise(x, steps=steps, spacing=plan.times, labels=labels, guidance=options.guidance)
+            pixels = model.from_noise(x, steps=steps, spacing=plan.times, given=given, guidance=options.guidance)
             on_progress(row * columns + batch.stop, rows * columns)
             yield Samples(pixels, [pixels] if frames else [], row * columns + first)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import animation_size, free_memory, grid_size, require_creatable
+from diffkit_trainer import animation_size, free_memory, grid_size, pixels_shape, require_creatable
 
 from diffkit_cli.errors import UsageError
 
@@ -30,7 +30,7 @@ def require_memory(what: str, needed: int, way_out: str, device: Any = "cpu") ->
 def require_image(
     out: Path,
     count: int,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     *,
     columns: int | None = None,
     captioned: bool = False,
@@ -39,13 +39,13 @@ def require_image(
 ) -> None:
     """Raises OSError where `out` cannot be written, UsageError where the images are too many for one grid, or for the memory.
 
-    shape: of each image, (C, H, W). captioned: whether the images of a grid have captions. copies: of the grid in memory.
-    folder: whether the command can write a folder instead.
+    shape: of each sample, for images (C, H, W). captioned: whether the images of a grid have captions. copies: of the grid in
+    memory. folder: whether the command can write a folder instead.
     """
     grid = out.suffix.lower() == ".png"
     require_creatable(out if grid else out / "00000.png")
     if grid:
-        channels, height, width = shape
+        channels, height, width = pixels_shape(shape)
         way_out = f"use fewer images, a smaller --size{' or --out FOLDER' if folder else ''}"
         try:
             grid_width, grid_height = grid_size(count, (height, width), columns, captioned=captioned)
@@ -59,13 +59,13 @@ def require_animations(
     paths: Sequence[Path],
     frames: int,
     count: int,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     *,
     columns: int | None = None,
     captioned: bool = False,
 ) -> None:
     """Raises OSError where a path cannot be written, UsageError where the frames are too large for the format or the memory."""
-    channels, height, width = shape
+    channels, height, width = pixels_shape(shape)
     way_out = "use fewer images or a smaller --size"
     for path in paths:
         require_creatable(path)

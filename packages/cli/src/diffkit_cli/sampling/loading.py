@@ -98,7 +98,8 @@ def load_worse(name: str, loaded: LoadedModel) -> LoadedModel:
     run, step = at_step(Path(name))
     worse = load_model(run, raw=loaded.raw, device=str(loaded.model.like.device), step=step)
     ours, theirs = loaded.model.config, worse.model.config
-    alike = ours.image.channels == theirs.image.channels and ours.num_classes == theirs.num_classes
+    alike = len(ours.shape) == len(theirs.shape) and ours.shape[0] == theirs.shape[0]
+    alike = alike and ours.num_classes == theirs.num_classes and ours.conditions == theirs.conditions
     if not alike or ours.normalisation != theirs.normalisation or ours.schedule != theirs.schedule:
         way_out = f"it needs the data, schedule and classes of {loaded.name}, as an earlier checkpoint of it has them"
         raise UsageError(f"--guide-by {name}: {way_out}")

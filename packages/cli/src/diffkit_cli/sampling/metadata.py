@@ -10,6 +10,7 @@ from diffkit_trainer import DataError, read_metadata
 from diffkit_trainer.files import NonNegativeInt, Text, convert
 from msgspec import Meta
 
+from diffkit_cli.sampling.condition_texts import conditions_of_image, without_folders
 from diffkit_cli.sampling.options import SamplingOptions
 from diffkit_cli.terminal.console import command
 
@@ -35,6 +36,7 @@ class SampleMetadata(SamplingOptions, frozen=True, kw_only=True):
     grid: bool
     init: Text | None = None
     guide_by: Text | None = None
+    condition_files: Mapping[Text, Text] = msgspec.field(default_factory=dict)
     strength: Annotated[float, Meta(gt=0, le=1)] | None = None
     names: dict[str, Text] = msgspec.field(default_factory=dict)
 
@@ -44,7 +46,9 @@ def options_metadata(options: SamplingOptions) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(options)
     versions = dict([METHODS.origin(options.sampler)])
     classes = list(options.classes[: options.n])
-    return document | {"size": list(options.size), "classes": classes, "versions": versions}
+    del document["conditions"]
+    conditions = {"conditions": [without_folders(text) for text in options.conditions]} if options.conditions else {}
+    return document | {"size": list(options.size), "classes": classes, "versions": versions} | conditions
 
 
 def file_metadata(metadata: Mapping[str, Any], *, single: bool = False) -> dict[str, Any]:
@@ -53,14 +57,16 @@ def file_metadata(metadata: Mapping[str, Any], *, single: bool = False) -> dict[
 
 
 def image_metadata(metadata: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """The metadata of image i, from those of all images: with its own seed and class.
+    """The metadata of image i, from those of all images: with its own seed, class and conditions.
 
     >>> image_metadata({"seed": 4, "n": 3, "classes": ["cat", "dog"]}, 1)
     {'seed': 5, 'n': 1, 'classes': ['dog'], 'grid': False}
     """
     classes = metadata["classes"]
-    own = [classes[i % len(classes)]] if classes else []
-    return {**metadata, "seed": metadata["seed"] + i, "n": 1, "classes": own, "grid": False}
+    own = {"classes": [classes[i % len(classes)]] if classes else []}
+    if "conditions" in metadata:
+        own["conditions"] = conditions_of_image(metadata["conditions"], i)
+    return {**metadata, "seed": metadata["seed"] + i, "n": 1, **own, "grid": False}
 
 
 def read_sample_metadata(path: Path) -> SampleMetadata:

@@ -1,7 +1,8 @@
 """A trained diffusion model: a network with the schedule, prediction type and normalisation that it was trained with."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, resample, seeded, trajectory
 from diffkit_schedules import Schedule, add_noise, as_array_of, namespace
@@ -13,7 +14,30 @@ from diffkit_cli.sampling.limits import require_memory
 from diffkit_cli.sampling.options import SamplingOptions
 from diffkit_cli.terminal.console import plural
 
-__all__ = ["DiffusionModel"]
+__all__ = ["UNCONDITIONAL", "Conditioning", "DiffusionModel"]
+
+
+class Conditioning(NamedTuple):
+    """What samples are conditioned on: a class for each, None for unconditional ones, and conditions (n, ...) by name.
+
+    The conditions are as the network gets them, NaN where they are missing.
+    """
+
+    labels: Sequence[int] | None = None
+    conditions: Mapping[str, Any] = {}
+
+    def rows(self, chosen: Sequence[int]) -> "Conditioning":
+        """Those of some samples."""
+        labels = None if self.labels is None else [self.labels[i] for i in chosen]
+        return Conditioning(labels, {name: each[list(chosen)] for name, each in self.conditions.items()})
+
+    def null(self, null_class: int) -> "Conditioning":
+        """The null of as many samples: the null class, and missing conditions."""
+        labels = None if self.labels is None else [null_class] * len(self.labels)
+        return Conditioning(labels, {name: each * math.nan for name, each in self.conditions.items()})
+
+
+UNCONDITIONAL = Conditioning()
 
 
 class DiffusionModel:
@@ -25,11 +49,11 @@ class DiffusionModel:
     def __init__(self, network: Any, schedule: Schedule, config: RunConfig) -> None:
         self.network, self.schedule, self.config = network, schedule, config
         self.normalisation = Normalisation(tuple(config.normalisation.mean), tuple(config.normalisation.std))
-        self.shape = (config.image.channels, config.image.height, config.image.width)
+        self.shape = config.shape
         self.like = next(network.parameters())
 
-    def noise(self, seeds: list[int], size: tuple[int, int] | None = None) -> Any:
-        """The noise of each seed at t = 1, (len(seeds), C, H, W); size: (H, W), by default the run's."""
+    def noise(self, seeds: list[int], size: Sequence[int] | None = None) -> Any:
+        """The noise of each seed at t = 1, (len(seeds), C, *space); size: the space, by default the run's."""
         shape = (len(seeds), self.shape[0], *(size or self.shape[1:]))
         return self.schedule(1.0).sigma * seeded(seeds, like=self.like)(shape)
 
@@ -51,24 +75,24 @@ class DiffusionModel:
         *,
         steps: int,
         spacing: str | Sequence[float] = "uniform",
-        labels: Sequence[int] | None = None,
+        given: Conditioning = UNCONDITIONAL,
         guidance: float = 1.0,
     ) -> Any:
-        """uint8 pixels from noise at t = 1, both (B, C, H, W), by DDIM; labels, guidance: see `denoiser_of`."""
-        denoise = self._clipped(self.denoiser_of(labels, guidance), "ddim")
-        return self.pixels(ddim(denoise, self.schedule, x, steps=steps, spacing=spacing))
+        """Values from noise at t = 1, both (B, C, *space), by DDIM, see `values`; given, guidance: see `denoiser_of`."""
+        denoise = self._clipped(self.denoiser_of(given, guidance), "ddim")
+        return self.values(ddim(denoise, self.schedule, x, steps=steps, spacing=spacing))
 
-    def denoiser_of(self, labels: Sequence[int] | None, guidance: float = 1.0, worse: "DiffusionModel | None" = None) -> Denoise:
-        """denoise(x_t, t) -> x0, not clipped, for a batch of these classes; None for unconditional samples.
+    def denoiser_of(self, given: Conditioning, guidance: float = 1.0, worse: "DiffusionModel | None" = None) -> Denoise:
+        """denoise(x_t, t) -> x0, not clipped, for a batch with these classes and conditions.
 
-        guidance: the scale of guidance, 1 is off: by a worse network with the same classes (autoguidance), by default by the null
-        class (classifier-free guidance).
+        guidance: the scale of guidance, 1 is off: by a worse network with the same classes and conditions (autoguidance), by
+        default by the null class and missing conditions (classifier-free guidance).
         """
         if worse is not None:
-            return guide(self._denoiser(labels), worse._denoiser(labels), guidance)  # noqa: SLF001
-        if labels is None:
-            return self._denoiser(None)
-        return guide(self._denoiser(labels), self._denoiser([self.config.num_classes or 0] * len(labels)), guidance)
+            return guide(self._denoiser(given), worse._denoiser(given), guidance)  # noqa: SLF001
+        if given == UNCONDITIONAL:
+            return self._denoiser(given)
+        return guide(self._denoiser(given), self._denoiser(given.null(self.config.num_classes or 0)), guidance)
 
     def states(
         self,
@@ -76,23 +100,23 @@ class DiffusionModel:
         options: SamplingOptions,
         times: Sequence[float],
         *,
-        labels: Sequence[int] | None = None,
+        given: Conditioning = UNCONDITIONAL,
         x0: Any = None,
         wrap: Callable[[Denoise], Denoise] | None = None,
         rounds: int = 1,
         worse: "DiffusionModel | None" = None,
     ) -> Iterator[State]:
-        """The states of the sampler, an image for each seed; see `diffkit_samplers.trajectory`.
+        """The states of the sampler, a sample for each seed; see `diffkit_samplers.trajectory`.
 
-        labels: a class for each image. x0: the clean image (C, H, W) that is noised to the first time (SDEdit). wrap: applied to
-        the denoiser. rounds: of each step, see `diffkit_samplers.resample`. worse: see `denoiser_of`.
+        given: the class and conditions of each. x0: the clean image (C, H, W) that is noised to the first time (SDEdit). wrap:
+        applied to the denoiser. rounds: of each step, see `diffkit_samplers.resample`. worse: see `denoiser_of`.
         """
         noise = seeded(seeds, like=self.like)
         z = noise((len(seeds), self.shape[0], *options.size))
         x = self.start(z, times[0], options)
         if x0 is not None:
             x = add_noise(x0 + 0 * z, z, self.schedule(times[0]))
-        denoise = self._clipped(self.denoiser_of(labels, options.guidance, worse), "" if wrap else options.sampler)
+        denoise = self._clipped(self.denoiser_of(given, options.guidance, worse), "" if wrap else options.sampler)
         return trajectory(
             wrap(denoise) if wrap else denoise,
             self.schedule,
@@ -104,24 +128,26 @@ class DiffusionModel:
             noise=noise,
         )
 
-    def pixels(self, x0: Any) -> Any:
-        """Clean data as uint8 pixels on the CPU."""
-        pixels = self.normalisation.to_pixels(x0)
-        return namespace(pixels).asarray(pixels, device="cpu")
+    def values(self, x0: Any) -> Any:
+        """Clean data in the data's type on the CPU: uint8 pixels, or float32 in the data's unit."""
+        other = self.config.samples is not None and self.config.samples.type != "uint8"
+        values = (self.normalisation.to_values if other else self.normalisation.to_pixels)(x0)
+        return namespace(values).asarray(values, device="cpu")
 
-    def batch_size(self, size: tuple[int, int], given: int | None = None) -> int:
-        """The number of images of a size to generate at a time: as given, or as many as fit, see `Activations.batch_size`.
+    def batch_size(self, size: Sequence[int], given: int | None = None) -> int:
+        """The number of samples of a size to generate at a time: as given, or as many as fit, see `Activations.batch_size`.
 
         Raises UsageError where even a lower bound of their memory does not fit.
         """
         xp = namespace(self.like)
         kind = {"dtype": self.like.dtype, "device": self.like.device}
         inputs = [xp.zeros((1, self.shape[0], *size), **kind), xp.ones((1,), **kind)]
+        more = {name: xp.zeros((1, *each.shape), **kind) for name, each in self.config.conditions.items()}
         if self.config.num_classes:
-            inputs.append(xp.zeros((1,), dtype=xp.int64, device=self.like.device))
-        found, images = activations(self.network, *inputs), given or 1
+            more["class_labels"] = xp.zeros((1,), dtype=xp.int64, device=self.like.device)
+        found, images = activations(self.network, *inputs, **more), given or 1
         smaller = "use a smaller --size" if images == 1 else "use fewer images at a time or a smaller --size"
-        what = f"{plural(images, 'image')} of {size[1]}x{size[0]} at a time"
+        what = f"{plural(images, 'image')} of {'x'.join(map(str, size[::-1]))} at a time"
         require_memory(what, images * found.least, smaller, self.like.device)
         return given or found.batch_size(self.like.device)
 
@@ -130,8 +156,8 @@ class DiffusionModel:
         bound = self.config.clip_x0
         return denoise if bound is None else clip(denoise, -bound, bound, keep_eps=self.schedule if sampler == "ddim" else None)
 
-    def _denoiser(self, labels: Sequence[int] | None) -> Denoise:
-        conditions: dict[str, Any] = {}
-        if labels is not None:
-            conditions["class_labels"] = as_array_of(list(labels), self.like, dtype=namespace(self.like).int64)
+    def _denoiser(self, given: Conditioning) -> Denoise:
+        conditions = {name: as_array_of(each, self.like) for name, each in given.conditions.items()}
+        if given.labels is not None:
+            conditions["class_labels"] = as_array_of(list(given.labels), self.like, dtype=namespace(self.like).int64)
         return denoiser(self.network, self.schedule, self.config.prediction, self.config.condition, **conditions)

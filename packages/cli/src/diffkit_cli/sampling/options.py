@@ -4,7 +4,7 @@ To add an option to `diffkit sample`, add a field to `SamplingOptions`: the flag
 follow. Use it where samples are generated, in generate.py or model.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from diffkit_samplers import METHODS
@@ -13,7 +13,7 @@ from diffkit_trainer.options import MAX_STEPS, Help, Option, options_of
 from msgspec import Meta, Struct, to_builtins
 
 from diffkit_cli.errors import UsageError, flag
-from diffkit_cli.run_config import REGISTERED, Sampling, Side, Start, require_registered
+from diffkit_cli.run_config import REGISTERED, Sampling, Size, Start, require_registered
 from diffkit_cli.sampling.class_labels import NULL
 
 if TYPE_CHECKING:
@@ -29,12 +29,14 @@ Given: TypeAlias = dict[str, Any]
 
 UpToMillion: TypeAlias = Annotated[int, Meta(ge=1, le=10**6)]
 MAX_SEED = 2**63 - 1
+MAX_SIDE = 4096
 
 
 class SamplingOptions(Struct, frozen=True, kw_only=True):
     """The options that determine the samples of a network, resolved: what `resolve` makes of those that were given.
 
-    size: (height, width). Raises ValueError for a sampler that is not installed and for an unknown spacing.
+    size: (height, width), or that of another space. Raises ValueError for a sampler that is not installed and for an unknown
+    spacing.
 
     >>> str(SamplingOptions(size=(8, 8)))
     '20 steps of ddim, eta 0'
@@ -46,6 +48,10 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
         tuple[Text, ...],
         Help("Class, by name or number, or none; repeat the flag for several in turn. Default: every class in turn."),
     ] = ()
+    conditions: Annotated[
+        tuple[Text, ...],
+        Help("Condition: a number, several with commas, or a file; repeat the flag for each, and for several values in turn."),
+    ] = ()
     sampler: Annotated[Text, Help("Sampling method.")] = "ddim"
     steps: Annotated[UpToMillion, Help("Sampling steps.")] = 20
     eta: Annotated[
@@ -53,7 +59,7 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
     ] = 0.0
     spacing: Annotated[Text, Help("Spacing of the timesteps.")] = "uniform"
     start: Annotated[Start, Help("What sampling starts from: noise, or noisy images of the linear part's Gaussian.")] = "noise"
-    size: Annotated[tuple[Side, Side], Help("Size of the images.")]
+    size: Annotated[Size, Help("Size of the images.")]
     guidance: Annotated[Annotated[float, Meta(ge=-1e30, le=1e30)], Help("Classifier-free guidance scale; 1 is off.")] = 1.0
 
     def __post_init__(self) -> None:
@@ -80,6 +86,7 @@ _SAMPLE = (
     Option(
         "guide_by", Text, None, "Worse network to move away from by --guidance (autoguidance), such as an earlier checkpoint."
     ),
+    Option("given", tuple[Text, ...], (), "Image or array file that the samples are conditioned on, of a run of pairs."),
 )
 _OTHERS = (
     Option("number", Annotated[int, Meta(ge=2, le=10**6)], 1000, "Number of samples, at most a quarter of the data."),
@@ -105,7 +112,7 @@ DEFAULTS: Mapping[str, str] = {
 }
 """The defaults that depend on the sampler or the run, as the help names them."""
 
-_FLAGS = {"n": ("-n", "--number"), "number": ("-n", "--number"), "classes": ("--class",)}
+_FLAGS = {"n": ("-n", "--number"), "number": ("-n", "--number"), "classes": ("--class",), "conditions": ("--condition",)}
 """The flags that are not called as their options are."""
 
 
@@ -127,9 +134,7 @@ def choices(name: str) -> tuple[str, ...]:
     return tuple(REGISTERED.get(name, OPTIONS[name].choices))
 
 
-def resolve(
-    given: Mapping[str, Any], schedule: "Schedule", size: tuple[int, int], own: Sampling | None = None
-) -> SamplingOptions:
+def resolve(given: Mapping[str, Any], schedule: "Schedule", size: Sequence[int], own: Sampling | None = None) -> SamplingOptions:
     """The options of a command: those that were given, over the run's own, over the sampler's steps and eta, over the defaults.
 
     size: of the run's images. own: its guidance counts for images of a class. Raises UsageError for a sampler of another
@@ -143,7 +148,7 @@ def resolve(
     from diffkit_schedules import timesteps_of
 
     ours = {} if own is None else to_builtins(own)
-    if set(given.get("classes", ())) <= {NULL}:
+    if set(given.get("classes", ())) <= {NULL} and all(text.endswith(f"={NULL}") for text in given.get("conditions", ())):
         ours.pop("guidance", None)
     name = given.get("sampler", ours.get("sampler", "ddim"))
     try:
@@ -153,8 +158,21 @@ def resolve(
     if not isinstance(sampler, Sampler):
         raise UsageError(f"--sampler: {name!r} of {' '.join(METHODS.origin(name))} must be a Sampler, got {sampler!r:.60}")
     steps = timesteps_of(schedule) if sampler.steps is None else sampler.steps
-    values: dict[str, Any] = {"size": size, "steps": steps, "eta": sampler.eta, **ours, **given}
+    values: dict[str, Any] = {"steps": steps, "eta": sampler.eta, **ours, **given}
+    values["size"] = _size_of(given["size"], size) if "size" in given else tuple(size)
     return SamplingOptions(**{name: value for name, value in values.items() if name in SamplingOptions.__struct_fields__})
+
+
+def _size_of(given: Sequence[int], own: Sequence[int]) -> tuple[int, ...]:
+    """A size with as many axes as the run's samples: N stands for all axes. Raises UsageError for another number of axes."""
+    if len(given) == 2 and len(own) != 2 and given[0] == given[1]:
+        given = [given[0]] * len(own)
+    if len(given) != len(own):
+        expected = {1: "the length N", 2: "HEIGHTxWIDTH", 3: "DEPTHxHEIGHTxWIDTH"}[len(own)]
+        raise UsageError(f"--size must be {expected} for this run, got {'x'.join(map(str, given))}")
+    if len(own) > 1 and max(given) > MAX_SIDE:
+        raise UsageError(f"--size must be N or HEIGHTxWIDTH, each from 1 to {MAX_SIDE}, got '{max(given)}'")
+    return tuple(given)
 
 
 def check_seeds(seed: int, images: int) -> None:

@@ -16,8 +16,8 @@ from diffkit_cli.sampling.metadata import NAMES, file_metadata, image_metadata
 
 __all__ = ["Output", "output_of", "output_path", "require_replaceable"]
 
-NUMBERED = re.compile(r"([0-9]{5,})\.png")
-"""An image in a folder of `diffkit_trainer.save_images`."""
+NUMBERED = re.compile(r"([0-9]{5,})\.(?:png|npy)")
+"""A file in a folder of `diffkit_trainer.save_images` or `save_arrays`."""
 
 MAX_DIFFERENCES = 3
 
@@ -111,7 +111,7 @@ def _kept(
 ) -> frozenset[int]:
     """The numbers of the images that are in the folder already. Raises UsageError where another file has the number of one."""
     numbered = {int(name[1]): file for file in folder.iterdir() if (name := NUMBERED.fullmatch(file.name))}
-    files = {i: file for i, file in sorted(numbered.items()) if i < images and file.name == f"{i:05d}.png"}
+    files = {i: file for i, file in sorted(numbered.items()) if i < images and file.stem == f"{i:05d}"}
     found = {i: _metadata(file) for i, file in files.items()}
     kept = frozenset(i for i, metadata in found.items() if metadata is not None and _plain(metadata) == _plain(of_image(i)))
     others = [i for i in files if i not in kept]

@@ -24,15 +24,19 @@ def parse_flags(flags: Mapping[str, Any]) -> Given:
     return {name: check(name, value) for name, value in flags.items() if name in OPTIONS and value not in (None, [], ())}
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """HxW or N as (height, width). Raises UsageError for anything else, and for a side outside 1 ... 4096.
+def parse_size(text: str) -> tuple[int, ...]:
+    """HxW or N as (height, width), DxHxW as (depth, height, width). Raises UsageError for anything else.
 
-    >>> parse_size("32x48"), parse_size("64")
-    ((32, 48), (64, 64))
+    A side is from 1 to 4096; that of N, which may be a length, to 2^24.
+
+    >>> parse_size("32x48"), parse_size("64"), parse_size("8x16x16")
+    ((32, 48), (64, 64), (8, 16, 16))
     """
-    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text.strip().lower(), re.ASCII)
-    size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not all(1 <= side <= 4096 for side in size):
+    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?(?:x(\d{1,9}))?", text.strip().lower(), re.ASCII)
+    size = tuple(int(side) for side in match.groups() if side) if match else (0,)
+    most = 2**24 if len(size) == 1 else 4096
+    size = size * 2 if len(size) == 1 else size
+    if not all(1 <= side <= most for side in size):
         raise UsageError(f"--size must be N or HEIGHTxWIDTH, each from 1 to 4096, got {text!r:.60}")
     return size
 

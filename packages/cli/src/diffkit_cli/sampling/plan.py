@@ -10,11 +10,14 @@ from diffkit_schedules import Schedule
 from diffkit_trainer.files import printable
 
 from diffkit_cli.errors import UsageError
+from diffkit_cli.paths import file_hash
 from diffkit_cli.sampling.class_labels import NULL, class_captions, class_labels, class_names, classes_in_turn, null_class
-from diffkit_cli.sampling.init_image import InitImage, file_hash, open_init
+from diffkit_cli.sampling.condition_texts import all_texts, condition_files
+from diffkit_cli.sampling.conditions import read_conditions
+from diffkit_cli.sampling.init_image import InitImage, open_init
 from diffkit_cli.sampling.loading import LoadedModel, load_worse
 from diffkit_cli.sampling.metadata import NAMES, SampleMetadata, options_metadata, options_to_reproduce
-from diffkit_cli.sampling.model import DiffusionModel
+from diffkit_cli.sampling.model import UNCONDITIONAL, Conditioning, DiffusionModel
 from diffkit_cli.sampling.options import SamplingOptions, check_seeds, resolve
 from diffkit_cli.terminal.console import plural
 
@@ -24,14 +27,14 @@ __all__ = ["Plan", "make_plan", "other_weights", "times_of"]
 class Plan(NamedTuple):
     """The options of a command, resolved for a model, and what follows from them.
 
-    times: see `times_of`. labels: a class for each of the n images; None for unconditional samples.
+    times: see `times_of`. given: the class and the conditions of each of the n samples.
     single: whether one image is reproduced that was in a folder, not in a grid. worse: the network of --guide-by.
     """
 
     loaded: LoadedModel
     options: SamplingOptions
     times: Sequence[float]
-    labels: Sequence[int] | None = None
+    given: Conditioning = UNCONDITIONAL
     init: InitImage | None = None
     single: bool = False
     worse: LoadedModel | None = None
@@ -47,14 +50,14 @@ class Plan(NamedTuple):
         return self.loaded.model
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """The shape of each image, (C, H, W)."""
+    def shape(self) -> tuple[int, ...]:
+        """The shape of each sample, for images (C, H, W)."""
         return self.model.shape[0], *self.options.size
 
     @property
     def captions(self) -> list[str]:
         """The class of each image, see `class_captions`."""
-        return class_captions(self.model.config, self.labels)
+        return class_captions(self.model.config, self.given.labels)
 
     def metadata(self, command: str, **images: Path) -> dict[str, Any]:
         """The metadata of all images that a command generates by this plan.
@@ -69,7 +72,12 @@ class Plan(NamedTuple):
         worse = {}
         if self.worse is not None:
             names["guide_by"], worse["guide_by"] = f"{self.worse.short_name}@{self.worse.step}", self.worse.weights
-        return {**made, **options_metadata(self.options), **hashes, **strength, **worse}
+        return {**made, **options_metadata(self.options), **hashes, **strength, **worse, **self._condition_files}
+
+    @property
+    def _condition_files(self) -> dict[str, Any]:
+        files = condition_files(self.options.conditions)
+        return {"condition_files": files} if files else {}
 
     @property
     def _start(self) -> str:
@@ -77,7 +85,7 @@ class Plan(NamedTuple):
         if self.init is None:
             return ""
         known = self.model.config.num_classes is not None
-        names = dict.fromkeys(class_names(self.model.config, self.labels or [])) or [NULL]
+        names = dict.fromkeys(class_names(self.model.config, self.given.labels or [])) or [NULL]
         classes = f"class {' and '.join(names)}, " if known else ""
         return f"init {self.init.path}, strength {self.init.strength:g}, {classes}"
 
@@ -94,13 +102,19 @@ def make_plan(
     model = loaded.model
     classes = classes_in_turn(model.config) if init is None else null_class(model.config)
     chosen = {"classes": classes} | (dict(given) if like is None else options_to_reproduce(like, given))
+    if texts := all_texts(given):
+        chosen["conditions"] = texts
     options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling)
     check_seeds(options.seed, options.n)
     worse = _open_worse(loaded, given.get("guide_by"), options.guidance, like)
     labels = class_labels(model.config, options.classes, options.n, 1.0 if worse else options.guidance)
+    conditions = read_conditions(model.config, options.conditions, options.n)
+    if like is not None:
+        _require_same_files(like, options.conditions)
+    given_to = Conditioning(labels, {name: each.to(model.like.device) for name, each in conditions.items()})
     start = open_init(model, options.size, init, given.get("strength"), like)
     single = like is not None and not like.grid and options.n == 1
-    return Plan(loaded, options, times_of(model.schedule, options, start), labels, start, single, worse)
+    return Plan(loaded, options, times_of(model.schedule, options, start), given_to, start, single, worse)
 
 
 def _open_worse(loaded: LoadedModel, name: str | None, guidance: float, like: SampleMetadata | None) -> LoadedModel | None:
@@ -117,6 +131,14 @@ def _open_worse(loaded: LoadedModel, name: str | None, guidance: float, like: Sa
         theirs = f"the image of --like was guided by another network, with weights {before}"
         raise UsageError(f"{theirs}; {worse.name} has {worse.weights}")
     return worse
+
+
+def _require_same_files(like: SampleMetadata, texts: Sequence[str]) -> None:
+    """Raises UsageError where a condition is a file that has changed since the image to reproduce was generated from it."""
+    for text, found in condition_files(texts).items():
+        before = like.condition_files.get(text, found)
+        if before != found:
+            raise UsageError(f"--like: {text} has sha256 {found}..., the image was generated from {before}...: give that file")
 
 
 def other_weights(path: Path, like: SampleMetadata, loaded: LoadedModel) -> str:

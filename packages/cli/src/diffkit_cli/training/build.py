@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from diffkit_schedules import from_config, to_config
-from diffkit_trainer import LOGGERS, Images, Normalisation, RunError, Trainer, World, read_schedule, seed_weights
+from diffkit_schedules import from_config, namespace, to_config
+from diffkit_trainer import LOGGERS, Images, Normalisation, RunError, Trainer, World, check_network, read_schedule, seed_weights
 from diffkit_trainer.options import shown
 from diffkit_unet import LinearPreconditioner
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.networks import network_config, network_of
+from diffkit_cli.networks import Inputs, network_config, network_of
 from diffkit_cli.recipes import PRESETS, sampling_of
-from diffkit_cli.run_config import Data, ImageShape, Normalised, RunConfig, Sampling
+from diffkit_cli.run_config import Condition, Data, ImageShape, Normalised, RunConfig, SampleShape, Sampling
 from diffkit_cli.training.options import OPTIONS, TrainOptions
 from diffkit_cli.training.start.resolve import NOT_RESUMABLE
 
@@ -35,13 +35,14 @@ def network_config_of(options: TrainOptions, images: Images, stored: RunConfig |
     cannot have a linear part.
     """
     classes = (len(images.classes) or None) if options.class_dropout is not None else None
+    inputs = Inputs.of(images, classes)
     if stored is None:
         if not options.linear:
-            return network_config(options.preset, images.shape[0], classes)
+            return network_config(options.preset, inputs)
         path = getattr(from_config({"name": options.schedule}), "path", None)
         linear = {"size": list(images.shape[1:]), "prediction": options.prediction, "path": path}
         try:
-            return network_config(options.preset, images.shape[0], classes, linear)
+            return network_config(options.preset, inputs, linear)
         except ValueError as error:
             raise UsageError(f"linear: {error}") from None
     if stored.num_classes != classes:
@@ -68,7 +69,7 @@ def build_trainer(
     Raises RunError for a stored run without such a network or schedule.
     """
     seed_weights(options.seed)
-    normalisation = None
+    normalisation, of_conditions = None, None
     if stored is None:
         schedule, model = from_config({"name": options.schedule}), network_of(network)
     else:
@@ -79,13 +80,18 @@ def build_trainer(
         except ValueError as error:
             raise RunError(f"{NOT_RESUMABLE}: {error}") from None
         normalisation = Normalisation(tuple(stored.normalisation.mean), tuple(stored.normalisation.std))
+        stored_ones = stored.conditions.items()
+        of_conditions = {name: Normalisation(tuple(each.mean), tuple(each.std)) for name, each in stored_ones}
     if weights is not None:
         model.load_state_dict(weights)
     elif isinstance(model, LinearPreconditioner):
         to_network = (normalisation or Normalisation.of(images, options.normalise)).to_network
         model.fit(map(to_network, images.pixels.split(FIT_BATCH)), flip=options.flip)
     options = options.changed(condition=getattr(model, "condition", options.condition))
-    return Trainer(model, images, schedule, options, normalisation=normalisation, device=device, world=world)
+    if "name" in network:  # not ours
+        check_network(model, images, options)
+    normalisations: dict[str, Any] = {"normalisation": normalisation, "condition_normalisations": of_conditions}
+    return Trainer(model, images, schedule, options, **normalisations, device=device, world=world)
 
 
 def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any], stored: RunConfig | None = None) -> RunConfig:
@@ -101,7 +107,8 @@ def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any], 
             fingerprint=images.fingerprint,
             classes=list(images.classes),
         ),
-        image=ImageShape(*images.shape),
+        **_shape_of(images),
+        conditions=_conditions_of(trainer),
         normalisation=Normalised(list(trainer.normalisation.mean), list(trainer.normalisation.std)),
         network=network,
         schedule=to_config(trainer.schedule),
@@ -111,6 +118,28 @@ def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any], 
         versions=_versions(options),
         **({"sampling": _sampling(options)} if stored is None else {name: getattr(stored, name) for name in KEPT}),
     )
+
+
+def _shape_of(images: Images) -> dict[str, Any]:
+    """The shape of the samples, as config.json has it."""
+    channels, *space = images.shape
+    kind = _type_of(images.pixels)
+    if kind == "uint8" and len(space) == 2 and channels in (1, 3):
+        return {"image": ImageShape(channels, *space)}
+    return {"samples": SampleShape(channels, tuple(space), kind)}
+
+
+def _conditions_of(trainer: Trainer) -> dict[str, Condition]:
+    """The conditions of the network, with their normalisations."""
+    found = {}
+    for name, each in trainer.images.conditions.items():
+        mean, std = trainer.condition_normalisations[name]
+        found[name] = Condition(tuple(each.shape[1:]), list(mean), list(std), _type_of(each))
+    return found
+
+
+def _type_of(values: Any) -> Any:
+    return "uint8" if values.dtype == namespace(values).uint8 else "float32"
 
 
 def _sampling(options: TrainOptions) -> Sampling | None:

@@ -9,6 +9,7 @@ from diffkit_trainer import activations
 from diffkit_trainer.files import require_free_space
 from torch import nn
 
+from diffkit_cli.networks import Inputs
 from diffkit_cli.sampling.limits import require_memory
 from diffkit_cli.terminal.console import plural
 from diffkit_cli.training.options import TrainOptions
@@ -19,9 +20,7 @@ STATES = {"adamw": 5, "muon": 4}
 """Numbers for each weight: itself, its average, its gradient, and AdamW's two moments or Muon's momentum."""
 
 
-def require_training_memory(
-    network: nn.Module, options: TrainOptions, shape: tuple[int, ...], processes: int, device: Any
-) -> None:
+def require_training_memory(network: nn.Module, options: TrainOptions, inputs: Inputs, processes: int, device: Any) -> None:
     """Raises UsageError where training takes more memory than is free, by a lower bound for each process.
 
     network: its outline. Counted are the weights, the average, the gradients and the optimiser's moments, and the activations
@@ -29,12 +28,15 @@ def require_training_memory(
     """
     images = math.ceil(options.batch_size / options.accumulate / processes)
     like = next(network.parameters())
-    labels = [torch.zeros(1, dtype=torch.int64, device="meta")] if options.class_dropout is not None else []
-    kept = activations(network, like.new_zeros((1, *shape)), like.new_ones((1,)), *labels).kept
+    labels = [torch.zeros(1, dtype=torch.int64, device="meta")] if inputs.num_classes else []
+    conditions = {name: like.new_zeros((1, *shape)) for name, shape in inputs.conditions.items()}
+    kept = activations(network, like.new_zeros((1, *inputs.shape)), like.new_ones((1,)), *labels, **conditions).kept
     weights = sum(parameter.nbytes for parameter in network.parameters())
     states = STATES[options.optimiser] * weights // (processes if options.shard else 1)
     needed = states + images * kept // (1 if options.precision == "fp32" else 2)
-    what = f"{plural(images, 'image')} of {shape[2]}x{shape[1]} at a time, of a batch of {options.batch_size},"
+    what = (
+        f"{plural(images, 'image')} of {'x'.join(map(str, inputs.shape[:0:-1]))} at a time, of a batch of {options.batch_size},"
+    )
     require_memory(what, needed, "take a smaller --batch-size or --size, or more parts by --set accumulate=N", device)
 
 

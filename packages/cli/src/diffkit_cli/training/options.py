@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Mapping
-from functools import cache
 from typing import Annotated, Any, TypeAlias
 
 from diffkit_schedules import SCHEDULES
@@ -136,6 +135,8 @@ def check(name: str, value: Any, *, where: str) -> Any:
     if value is None or (value == "none" and name != "data"):
         return None
     words = choices(name)
+    if name == "preset" and isinstance(value, str) and ":" in value and value not in words:
+        raise UsageError(f"{prefix}network {value} is not installed: give it by --network {value}")
     if isinstance(value, str) and value not in words and value.replace("-", "_") in words:
         value = value.replace("-", "_")
     try:
@@ -149,7 +150,6 @@ def check(name: str, value: Any, *, where: str) -> Any:
     return value
 
 
-@cache
 def choices(name: str) -> tuple[str, ...]:
     """The words that the option takes, those that other distributions register included; none where it takes anything.
 

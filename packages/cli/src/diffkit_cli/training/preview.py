@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import Logger, RunError, Trainer, grid, read_log, save_images, save_png, side_by_side
+from diffkit_trainer import Logger, RunError, Trainer, as_pixels, grid, read_log, save_images, save_png, side_by_side
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.class_labels import class_captions, class_labels, classes_in_turn
-from diffkit_cli.sampling.model import DiffusionModel
+from diffkit_cli.sampling.model import Conditioning, DiffusionModel
 from diffkit_cli.sampling.options import resolve
 from diffkit_cli.sampling.plan import times_of
 from diffkit_cli.terminal.console import warn
@@ -57,11 +57,20 @@ def _samples(network: Any, trainer: Trainer, config: RunConfig) -> tuple[Any, li
     options = resolve(given, model.schedule, model.shape[1:], config.sampling)
     labels = class_labels(config, options.classes, IMAGES, options.guidance)
     seeds = range(options.seed, options.seed + IMAGES)
+    conditioning, times = Conditioning(labels, _conditions(trainer)), times_of(model.schedule, options)
     on_progress = counting_lines(f"preview at step {trainer.step}, sampling steps")
-    for done, state in enumerate(model.states(seeds, options, times_of(model.schedule, options), labels=labels), 1):
+    for done, state in enumerate(model.states(seeds, options, times, given=conditioning), 1):
         on_progress(done, STEPS)
         last = state
-    return model.pixels(last.x0), class_captions(config, labels)
+    return as_pixels(model.values(last.x0)), class_captions(config, labels)
+
+
+def _conditions(trainer: Trainer) -> dict[str, Any]:
+    """The conditions of the first samples of the data, as the network gets them."""
+    found, rows = {}, [i % len(trainer.images) for i in range(IMAGES)]
+    for name, each in trainer.images.conditions.items():
+        found[name] = trainer.condition_normalisations[name].to_network(each[rows]).to(trainer.device)
+    return found
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from diffkit_unet import keep_memory
 from msgspec.structs import replace
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.networks import outline_of
+from diffkit_cli.networks import Inputs, outline_of
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import command, console, plural, warn
 from diffkit_cli.terminal.signals import caught_signals, left_to_the_system
@@ -29,7 +29,7 @@ from diffkit_cli.training.options import Given, TrainOptions
 from diffkit_cli.training.start.classes import print_classes, with_classes
 from diffkit_cli.training.start.fine_tune import Source, open_source
 from diffkit_cli.training.start.folder import default_out, enter_new, refuse_run_as_data, require_new
-from diffkit_cli.training.start.resolve import check_together, fine_tune_command, resolve
+from diffkit_cli.training.start.resolve import check_together, defaults_for, fine_tune_command, resolve
 from diffkit_cli.training.start.resume import open_resumed
 from diffkit_cli.training.summary import print_summary
 
@@ -89,7 +89,8 @@ def run_training(
         if source is not None:
             source.warn_of_classes(images)
         network = network_config_of(options, images, stored)
-        require_training_memory(outline_of(network), options, images.shape, World.of_this_process().size, device)
+        inputs = Inputs.of(images, network.get("num_classes"))
+        require_training_memory(outline_of(network), options, inputs, World.of_this_process().size, device)
         if first and not dry and not resuming:
             enter_new(run, held)  # after the data was read: without data no folder is made
         if first and not dry:
@@ -126,6 +127,7 @@ def _new_options(given: Given, source: Source | None, images: Images, size: Size
     if source is not None:
         options, unused = source.resolve(given, images, size), f"the network of {source.name} takes none"
     else:
+        given = {**defaults_for(images.shape, images.conditions), **given}
         options, unused = with_classes(resolve(given, min(images.shape[1:]), size), given, images)
     options = with_held_out(options, given, len(images))
     if options.precision == "auto":

@@ -4,7 +4,7 @@ from diffkit_trainer import Images
 from msgspec.structs import replace
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.networks import network_config, outline_of
+from diffkit_cli.networks import Inputs, network_config, outline_of
 from diffkit_cli.recipes import UNETS, recipe_of
 from diffkit_cli.terminal.console import console, listed, plural
 from diffkit_cli.training.options import CLASS_DROPOUT, Given, TrainOptions
@@ -22,10 +22,13 @@ def with_classes(options: TrainOptions, given: Given, images: Images) -> tuple[T
     without a null class. Raises UsageError for a dropout that is given for data, or a network, without classes.
     """
     preset, chosen = options.preset, options.class_dropout
-    if chosen is None and ("class_dropout" in given or len(images.classes) < 2):
+    if chosen is None and ("class_dropout" in given or (len(images.classes) < 2 and not images.conditions)):
         return options, ""
     if chosen is None and "class_dropout" in recipe_of(preset):
         return options, UNCONDITIONAL.format(preset)
+    if images.conditions and len(images.classes) < 2:
+        dropout = chosen if chosen is not None else CLASS_DROPOUT if preset in UNETS else 0.0  # others may not take NaN
+        return replace(options, class_dropout=dropout), ""
     if not images.classes:
         raise UsageError("the data has no classes, a subfolder or a label for each: leave --classes and class_dropout out")
     default = _dropout_of(preset, images)
@@ -49,7 +52,7 @@ def _dropout_of(preset: str, images: Images) -> float | None:
         return CLASS_DROPOUT
     classes = len(images.classes)
     try:
-        network = outline_of(network_config(preset, images.shape[0], classes))
+        network = outline_of(network_config(preset, Inputs.of(images, classes)))
     except ValueError:  # a network that refuses classes
         return None
     if getattr(network, "num_classes", None) != classes:

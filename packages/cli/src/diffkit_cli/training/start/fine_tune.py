@@ -28,8 +28,8 @@ class Source(NamedTuple):
     @property
     def size(self) -> Size:
         """The size that images are resized to by default."""
-        image = self.config.image
-        return image.height if image.height == image.width else (image.height, image.width)
+        height, width = self.config.shape[-2:]
+        return height if height == width else (height, width)
 
     def resolve(self, given: Given, images: Images, size: Size | None) -> TrainOptions:
         """The options of the run: those that were given, over those of the network's run.
@@ -38,7 +38,7 @@ class Source(NamedTuple):
         network.
         """
         channels, *sides = images.shape
-        own = self.config.image.channels
+        own = self.config.shape[0]
         if channels != own:
             found = f"the images have {plural(channels, 'channel')}, the network of {self.name} {own}"
             raise UsageError(f"{found}: convert the images, or start a run without --from")

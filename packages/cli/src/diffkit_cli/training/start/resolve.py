@@ -1,6 +1,6 @@
 """From the options that were given to those of a run: defaults, over them the preset's, over them what was given."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import command
 from diffkit_cli.training.options import CHANGEABLE, OPTIONS, RESUMABLE, Given, TrainOptions, check
 
-__all__ = ["NOT_RESUMABLE", "check_together", "fine_tune_command", "resolve", "resolve_from", "resolve_resumed", "stored_options"]
+__all__ = [
+    *("NOT_RESUMABLE", "check_together", "defaults_for", "fine_tune_command"),
+    *("resolve", "resolve_from", "resolve_resumed", "stored_options"),
+]
 
 NOT_RESUMABLE = "the run's config.json cannot be resumed"
 
@@ -40,6 +43,18 @@ def resolve(given: Given, side: int, size: Size | None) -> TrainOptions:
     values = {**recipe_of(preset), **_set(given), "preset": preset, "size": size}
     values.setdefault("prediction", _prediction_for(_schedule(values)))
     return _with_decay(values, given)
+
+
+def defaults_for(shape: Sequence[int], conditions: Collection[str]) -> dict[str, Any]:
+    """The options that the samples of other spaces, and those with conditions, have in place of a recipe's.
+
+    >>> defaults_for((1, 8, 8), []), defaults_for((1, 100), [])
+    ({}, {'linear': False, 'channels_last': False, 'flip': False})
+    """
+    is_image = len(shape) == 3
+    return ({} if is_image and not conditions else {"linear": False}) | (
+        {} if is_image else {"channels_last": False, "flip": False}
+    )
 
 
 def resolve_from(stored: RunConfig, given: Given, size: Size | None, name: str) -> TrainOptions:
