@@ -35,7 +35,8 @@ def test_unipc_is_the_papers(order):
     schedule, times = cosine(), [0.95, 0.8, 0.72, 0.5, 0.4, 0.25]
     oracle, x = MixtureOracle(schedule), np.random.default_rng(0).standard_normal((4, 1))
     rates = [schedule(t) for t in times]
-    levels, outputs, start, predicted = [level(each) for each in rates], [], x, x
+    levels, start, predicted = [level(each) for each in rates], x, x
+    outputs = list[np.ndarray]()
     for k, state in enumerate(trajectory(oracle, schedule, x, method=f"unipc_{order}", spacing=times)):
         output = oracle(predicted, times[k])
         if k:

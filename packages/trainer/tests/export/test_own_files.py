@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 
 def test_an_export_is_recognised_by_what_it_holds(tmp_path):
-    config = {"network": {}, "schedule": {}, "normalisation": {}}
+    config: dict[str, dict[str, str]] = {"network": {}, "schedule": {}, "normalisation": {}}
     write_export(tmp_path / "net.safetensors", ExportedNetwork({"a": torch.ones(1)}, config, 0, raw=False))
     write_config(tmp_path, config)
     assert is_own_export(tmp_path / "net.safetensors")

@@ -35,9 +35,9 @@ def write(path, files, kind=zipfile.ZIP_STORED):
         return path
     with tarfile.open(path, "w") as archive:
         for name, content in files.items():
-            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
-            info.name, info.size = name, len(content) if isinstance(content, bytes) else 0
-            archive.addfile(info, io.BytesIO(content) if isinstance(content, bytes) else None)
+            member = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+            member.name, member.size = name, len(content) if isinstance(content, bytes) else 0
+            archive.addfile(member, io.BytesIO(content) if isinstance(content, bytes) else None)
     return path
 
 
@@ -148,9 +148,9 @@ def test_a_damaged_archive_and_a_missing_one_are_refused(tmp_path, name):
         with pytest.raises(DataError, match=f"{name}: .*"):
             open_images(path)
     write(path, {"1.png": png(), "notes.txt": b"text"})
-    content = bytearray(path.read_bytes())
-    content[content.index(b"IDAT") + 6] ^= 255
-    path.write_bytes(content)
+    damaged = bytearray(path.read_bytes())
+    damaged[damaged.index(b"IDAT") + 6] ^= 255
+    path.write_bytes(damaged)
     with pytest.raises(DataError, match=r"1 of 1 files cannot be read as images: 1.png \(damaged"):
         open_images(path)
     with pytest.raises(DataError, match="no images in it; left out: 1 TXT; looked for"):
