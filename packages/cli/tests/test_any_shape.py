@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from diffkit_cli import open_run
 from diffkit_cli.recipes import PRESETS
 from diffkit_trainer import read_metadata
 
@@ -121,6 +122,15 @@ def test_conditions_that_are_missing_or_do_not_fit_are_one_line(tones, folder, o
 def test_a_missing_condition_is_none(tones, tmp_path, diffkit):
     none = ["--condition", "pitch=none", "--condition", "low=none"]
     assert diffkit("sample", tones, "-n", 1, *none, "--steps", 2, "--out", tmp_path / "a.png")[0] == 0
+
+
+def test_python_gives_the_samples_of_the_command(tones, folder, tmp_path, diffkit):
+    low = folder / "low.npy"
+    words = ["--condition", "pitch=1", "--condition", "pitch=none", "--condition", f"low={low}", "-n", 2, "--steps", 2]
+    assert diffkit("sample", tones, *words, "--out", tmp_path / "a")[0] == 0
+    found = open_run(tones, device="cpu").sample(2, steps=2, conditions={"pitch": [1, None], "low": low})
+    assert (found.pixels.shape, found[0].size) == ((2, 1, 16), (64, 64))
+    assert np.array_equal(found.pixels, np.stack([np.load(tmp_path / "a" / f"0000{i}.npy") for i in range(2)]))
 
 
 def test_a_resumed_run_is_the_one_that_never_stopped(folder, tones, tmp_path, diffkit):

@@ -1,7 +1,5 @@
 """The flags that several commands share, and the completion of their values. Imports neither NumPy nor torch."""
 
-import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -13,9 +11,8 @@ import typer
 from diffkit_trainer.options import Option
 from msgspec.inspect import VarTupleType
 
-from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import at_step, ending_in, png_or_folder
-from diffkit_cli.recipes import PRESETS
+from diffkit_cli.recipes import register_network
 from diffkit_cli.sampling.options import DEFAULTS, OPTIONS, choices, flags_of
 from diffkit_cli.sampling.parse import parse_flags
 
@@ -94,24 +91,13 @@ def _flag(option: Option, default: object, text: str) -> Parameter:
     return Parameter(option.name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, typed])
 
 
-def _registered(network: str | None) -> str | None:
-    """The network "module:function", registered in this process; its module may be in the working directory."""
-    if network is not None:
-        if not re.fullmatch(r"[\w.]+:[\w.]+", network):
-            raise UsageError(f"--network must be MODULE:FUNCTION, got {network!r:.60}")
-        if str(Path.cwd()) not in sys.path:
-            sys.path.append(str(Path.cwd()))
-        PRESETS.add(network)
-    return network
-
-
 Network = Annotated[
     Text,
     typer.Option(
         "--network",
         metavar="MODULE:FUNCTION",
         help="Network of your own: a function (in_channels, num_classes) -> torch.nn.Module, imported because you name it here.",
-        callback=_registered,
+        callback=lambda network: network and register_network(network),
     ),
 ]
 Run = Annotated[

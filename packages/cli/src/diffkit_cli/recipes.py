@@ -1,18 +1,23 @@
 """Recipes: the options that a preset, a network by its name, is trained with unless they are given."""
 
+import re
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from diffkit_schedules.registry import Registry
 from diffkit_unet import PRESETS as UNETS
 
-__all__ = ["PRESETS", "UNETS", "default_preset", "recipe_of", "sampling_of"]
+from diffkit_cli.errors import UsageError
+
+__all__ = ["PRESETS", "UNETS", "default_preset", "recipe_of", "register_network", "sampling_of"]
 
 PRESETS = Registry("diffkit.networks", dict.fromkeys(UNETS, "diffkit_unet.presets:PRESETS"))
 """Every preset by name: the U-Nets of `diffkit_unet.PRESETS`, and those that other distributions register.
 
-Theirs is build(in_channels, num_classes) -> a module called as module(x, c[, class_labels=]), with the attribute `condition`.
-build.training_options, where it has them, is its recipe.
+Theirs is build(in_channels, num_classes[, space=][, conditions=]), see `networks.network_config`, -> a module with the attribute
+`condition`, called as module(x, c[, class_labels=][, NAME=]). build.training_options, where it has them, is its recipe.
 """
 
 _UNET: dict[str, Any] = {"channels_last": True}  # about 5% less time on a CPU, see benchmarks
@@ -71,6 +76,19 @@ def default_preset(side: int) -> str:
     ('images-16', 'images-32', 'images-64')
     """
     return next((name for most, name in PRESET_OF_SIDE if side <= most), "images-64")
+
+
+def register_network(network: str) -> str:
+    """Register the network "module:function" in this process, and give it back; its module may be in the working directory.
+
+    Raises UsageError for a text of another form. Nothing is imported before the network is built.
+    """
+    if not re.fullmatch(r"[\w.]+:[\w.]+", network):
+        raise UsageError(f"--network must be MODULE:FUNCTION, got {network!r:.60}")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    PRESETS.add(network)
+    return network
 
 
 def sampling_of(preset: str) -> dict[str, Any]:

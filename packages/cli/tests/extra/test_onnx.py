@@ -5,9 +5,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
+from diffkit_cli import open_run
 from diffkit_trainer import is_own_export, load_feature_network
 from diffkit_unet import UNet
 
@@ -146,3 +149,20 @@ def means(path, kind):
 def written(graph, path):
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8), path)
     return path
+
+
+def test_a_run_of_sequences_with_conditions(tmp_path):
+    samples, pitch = np.random.default_rng(0).standard_normal((20, 1, 16)).astype("f4"), np.arange(20, dtype="f4")
+    np.savez(tmp_path / "data.npz", samples=samples, pitch=pitch, low=samples[:, :, ::2])
+    data, run, out = tmp_path / "data.npz", tmp_path / "run", tmp_path / "net.onnx"
+    assert process("train", data, "--columns", "pitch,low", "--steps", 2, "--batch-size", 8, "--out", run).returncode == 0
+    assert process("export", run, "--out", out).returncode == 0
+    session, network = onnxruntime.InferenceSession(str(out)), open_run(run, device="cpu").network
+    assert [each.name for each in session.get_inputs()] == ["x", "condition", "pitch", "low"]
+    for count, length in ((3, 16), (1, 21)):
+        pitch, low = torch.randn(count), torch.randn(count, 1, 8)
+        pitch[0] = torch.nan
+        inputs = {"x": torch.randn(count, 1, length), "condition": torch.rand(count), "pitch": pitch, "low": low}
+        with torch.no_grad():
+            expected = network(**inputs).numpy()
+        assert np.abs(session.run(None, {name: each.numpy() for name, each in inputs.items()})[0] - expected).max() < 1e-4

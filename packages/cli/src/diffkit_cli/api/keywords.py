@@ -7,6 +7,7 @@ from inspect import Parameter, Signature, signature
 from typing import Any, TypeVar
 
 from diffkit_cli.errors import UsageError
+from diffkit_cli.sampling.class_labels import NULL
 from diffkit_cli.sampling.options import OF_SAMPLE, Given, flags_of
 from diffkit_cli.sampling.parse import parse_flags
 from diffkit_cli.synonyms import hint
@@ -26,7 +27,8 @@ _NAMES |= {f"--{name}": name for name in ("init", "like", "raw", "out")} | {"--f
 def parse_keywords(keywords: Mapping[str, Any]) -> Given:
     """The options among the keywords, each in its type and range; None is as if it was left out.
 
-    classes: a name or a number, or several. size: a side, or (height, width). Raises TypeError for an unknown name, with the
+    classes: a name or a number, or several. conditions: by name, a number, a tuple of them, a path, None where it is missing, or a
+    list of these in turn. given: a path, or several. size: a side, or (height, width). Raises TypeError for an unknown name, with the
     option that is meant, and UsageError as `diffkit_cli.sampling.parse.check` does.
 
     >>> parse_keywords({"steps": 5, "size": (6, 9), "classes": ["rose", 3], "seed": None})
@@ -59,10 +61,21 @@ def with_keywords(function: Function) -> Function:
 
 
 def _as_typed(name: str, value: Any) -> Any:
-    """A value as its flag has it: classes as a list of texts, a size as one text; a scalar of NumPy or torch as a number."""
+    """A value as its flag has it: classes and conditions as texts, a size as one; a scalar of NumPy or torch as a number."""
     if hasattr(value, "item") and not getattr(value, "ndim", 0):
         value = value.item()
+    if name == "conditions" and isinstance(value, Mapping):
+        return [
+            f"{key}={_as_text(each)}" for key, found in value.items() for each in (found if isinstance(found, list) else [found])
+        ]
+    if name == "given" and value is not None:
+        return [str(each) for each in (value if isinstance(value, list) else [value])]
     if value is None or name not in ("classes", "size"):
         return value
     parts = [value] if isinstance(value, str | int) else value
     return [str(each) for each in parts] if name == "classes" else "x".join(map(str, parts))
+
+
+def _as_text(value: Any) -> str:
+    """A condition as the text after NAME=."""
+    return NULL if value is None else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -12,6 +12,7 @@ from diffkit_samplers import Denoise
 from diffkit_cli.api.images import GeneratedImages
 from diffkit_cli.api.keywords import named_as_keywords, parse_keywords, with_keywords
 from diffkit_cli.paths import at_step
+from diffkit_cli.recipes import register_network
 from diffkit_cli.reports.run import describe
 from diffkit_cli.sampling.generate import concatenated, generate
 from diffkit_cli.sampling.limits import require_memory
@@ -110,12 +111,20 @@ class Run:
         return f"<b>{html.escape(self.name)}</b><table>{cells}</table>"
 
 
-def open_run(run: str | Path | None = None, *, step: int | None = None, raw: bool = False, device: str = "auto") -> Run:
+def open_run(
+    run: str | Path | None = None,
+    *,
+    step: int | None = None,
+    raw: bool = False,
+    device: str = "auto",
+    network: str | None = None,
+) -> Run:
     """Open a run folder, RUN@STEP, or a file of `diffkit export`; by default the bundled network of digits.
 
     step: of the checkpoint, by default the newest that verifies. raw: the raw weights, not their moving average. device: "auto",
-    "cpu", "cuda", "cuda:1", "mps". Raises RunError for a run or checkpoint that is missing or damaged, ValueError for a file
-    without the weights or the step, and for an unknown device. Warns of damaged checkpoints that are skipped.
+    "cpu", "cuda", "cuda:1", "mps". network: "module:function" of a network of your own, as `--network` takes it. Raises RunError
+    for a run or checkpoint that is missing or damaged, ValueError for a file without the weights or the step, and for an unknown
+    device. Warns of damaged checkpoints that are skipped.
 
     >>> run = open_run(device="cpu")
     >>> images = run.sample(2, steps=4, size=16)
@@ -123,6 +132,8 @@ def open_run(run: str | Path | None = None, *, step: int | None = None, raw: boo
     torch.Size([2, 1, 16, 16])
     """
     with named_as_keywords():
+        if network is not None:
+            register_network(network)
         path, step = at_step(DIGITS if run is None else Path(run), step)
         loaded = load_model(path, raw=raw, device=device, step=step)
     for warning in loaded.warnings:
