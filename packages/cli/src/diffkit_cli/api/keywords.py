@@ -27,9 +27,9 @@ _NAMES |= {f"--{name}": name for name in ("init", "like", "raw", "out")} | {"--f
 def parse_keywords(keywords: Mapping[str, Any]) -> Given:
     """The options among the keywords, each in its type and range; None is as if it was left out.
 
-    classes: a name or a number, or several. conditions: by name, a number, a tuple of them, a path, None where it is missing, or a
-    list of these in turn. given: a path, or several. size: a side, or (height, width). Raises TypeError for an unknown name, with the
-    option that is meant, and UsageError as `diffkit_cli.sampling.parse.check` does.
+    classes: a name or a number, or several. conditions: by name, a number, a tuple of them, a path, None where it is missing, or
+    a list of these in turn. given: a path, or several. size: a side, or (height, width). Raises TypeError for an unknown name,
+    with the option that is meant, and UsageError as `diffkit_cli.sampling.parse.check` does.
 
     >>> parse_keywords({"steps": 5, "size": (6, 9), "classes": ["rose", 3], "seed": None})
     {'steps': 5, 'size': (6, 9), 'classes': ('rose', '3')}
