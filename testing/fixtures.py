@@ -4,10 +4,10 @@ import copy
 import json
 import multiprocessing
 import os
-import resource
 import runpy
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,12 +24,14 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 FORKED_PYTHON = Path(__file__).with_name("forked_python.py")
-SERVER = multiprocessing.get_context("forkserver")
+FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+SERVER: Any = multiprocessing.get_context("forkserver" if FORKS else None)
 PRELOADED = """
 pytest torch._dynamo torch.distributed.fsdp diffkit_trainer diffkit_unet diffkit_samplers array_api_compat.torch numpy.random
 rich.progress rich.table typer.main PIL.GifImagePlugin
 """
-SERVER.set_forkserver_preload(PRELOADED.split())  # a module that is not installed is skipped
+if FORKS:
+    SERVER.set_forkserver_preload(PRELOADED.split())  # a module that is not installed is skipped
 
 
 class PythonProcess:
@@ -115,9 +117,12 @@ def start_python() -> type[PythonProcess]:
 
 @pytest.fixture(scope="session")
 def run_python() -> Callable[..., subprocess.CompletedProcess]:
-    """Like subprocess.run of a `PythonProcess`: a call has words, timeout=, cwd= and env=."""
+    """Like subprocess.run of a `PythonProcess`, or on Windows of a new one: a call has words, timeout=, cwd= and env=."""
 
     def run(*words: Any, timeout: float = 240, **options: Any) -> subprocess.CompletedProcess:
+        if not FORKS:
+            command = [sys.executable, *map(str, words)]
+            return subprocess.run(command, timeout=timeout, capture_output=True, text=True, check=False, **options)
         with PythonProcess(*words, **options) as process:
             output = process.communicate(timeout)
             return subprocess.CompletedProcess(words, process.wait(), *output)
@@ -188,6 +193,8 @@ def special_files(path):
 @contextmanager
 def limited_memory(max_bytes=300 * 2**20):
     """A context that fails where the peak memory of the process grows by more."""
+    import resource  # not on Windows
+
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield
     grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import pty
 import subprocess
 import sys
 import time
@@ -57,6 +56,8 @@ def process(*arguments, **options):
 
 def on_a_terminal(*arguments, **environment):
     """What a command writes to a terminal, and its exit code."""
+    import pty  # not on Windows
+
     ours, theirs = pty.openpty()
     variables = {**os.environ, "TERM": "xterm-256color", **environment}
     with start(*arguments, terminal=theirs, env=variables) as running:

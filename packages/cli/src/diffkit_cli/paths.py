@@ -21,8 +21,8 @@ def ending_in(flag: str, suffix: str) -> Callable[[Path | None], Path | None]:
 
     Raises UsageError for another suffix, IsADirectoryError where a folder has the name.
 
-    >>> ending_in("--gif", ".gif")(Path("a.gif"))
-    PosixPath('a.gif')
+    >>> print(ending_in("--gif", ".gif")(Path("a.gif")))
+    a.gif
     """
 
     def check(path: Path | None) -> Path | None:
@@ -38,8 +38,8 @@ def png_or_folder(path: Path) -> Path:
 
     Raises UsageError for another image format, IsADirectoryError and FileExistsError where the name is taken by the other kind.
 
-    >>> png_or_folder(Path("samples"))
-    PosixPath('samples')
+    >>> print(png_or_folder(Path("samples")))
+    samples
     """
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise UsageError(f"--out must end in .png, for one grid, or be a folder, got {path}")

@@ -1,4 +1,4 @@
-"""Signals that end a command: SIGINT (Ctrl-C), SIGTERM, and SIGHUP of a closed terminal.
+"""Signals that end a command: SIGINT (Ctrl-C), SIGTERM, and SIGHUP of a closed terminal, which is SIGBREAK on Windows.
 
 The exit code is 128 + the signal's number. While modules are imported the process exits at once: there is nothing to clean up,
 and half imported libraries lose exceptions. During the work the signal raises Stopped, so that no file stays half written. A
@@ -14,7 +14,7 @@ from diffkit_cli.terminal.streams import show_cursor, write_error
 
 __all__ = ["Stopped", "caught_signals", "code", "ignore", "leave_at_once", "left_to_the_system", "unwind"]
 
-WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
+WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up", "SIGBREAK": "hung up"}
 SIGNALS = [signal.Signals[name] for name in WORDS if hasattr(signal, name)]
 
 Handler = Callable[[int, object], object] | signal.Handlers

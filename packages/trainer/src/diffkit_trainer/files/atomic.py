@@ -23,6 +23,9 @@ __all__ = [
     "sha256",
 ]
 
+FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
+"""Whether the system opens folders as files: all but Windows."""
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -108,8 +111,13 @@ def sha256(path: Path) -> str:
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file or folder is on the disk.
+
+    Windows syncs only files that are open for writing. It opens no folder: its file system keeps the names by a journal.
+    """
+    if not FOLDERS_OPEN and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if FOLDERS_OPEN else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.regular_file import read_file
+from diffkit_trainer.files.regular_file import NONBLOCK, read_file
 from diffkit_trainer.files.strict_json import parse_object
 from diffkit_trainer.files.typed_json import as_type
 
@@ -42,4 +42,4 @@ def read_lines(path: Path, kind: type[Any]) -> list[dict[str, Any]]:
 
 def _without_waiting(path: str, flags: int) -> int:
     """Open without waiting: a FIFO that nobody reads is an error."""
-    return os.open(path, flags | os.O_NONBLOCK, 0o666)
+    return os.open(path, flags | NONBLOCK, 0o666)

@@ -1,6 +1,5 @@
 """Lock files that keep a second process out. The system releases them when the process ends, however it ends."""
 
-import errno
 import os
 import re
 import warnings
@@ -11,15 +10,10 @@ from typing import IO, Any
 
 from diffkit_trainer.errors import LockedError, RefusedError, RunError
 from diffkit_trainer.files.regular_file import regular_descriptor
+from diffkit_trainer.files.system_lock import HELD_BY_ANOTHER, lock_file
 
 __all__ = ["locked", "wait_for_lock"]
 
-try:
-    import fcntl
-except ImportError:  # this system has no flock: two runs in one folder are not kept apart
-    fcntl = None  # type: ignore[assignment]
-
-HELD_BY_ANOTHER = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 PROCESS_ID = re.compile(rb"[0-9]*")
 """The content of a lock file: the id of the process that held it last."""
 MAX_BYTES = 32
@@ -67,7 +61,8 @@ def wait_for_lock(path: Path) -> Iterator[None]:
         with suppress(OSError):
             os.utime(path)
         yield
-        path.unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows keeps the name of an open file
+            path.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -85,10 +80,8 @@ def _has_name(file: IO[Any], path: Path) -> bool:
 
 def _acquire(file: IO[Any], path: Path, *, wait: bool) -> bool:
     """Whether this process holds the lock now; False if another one does."""
-    if fcntl is None:
-        return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        lock_file(file, wait=wait)
     except OSError as error:
         if error.errno in HELD_BY_ANOTHER:
             return False

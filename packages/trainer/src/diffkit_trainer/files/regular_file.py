@@ -5,12 +5,17 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
+from threading import Lock
 
 from diffkit_trainer.errors import RefusedError, RunError
 
-__all__ = ["irregular_kind", "open_regular", "open_run_file", "read_file", "regular_descriptor"]
+__all__ = ["NONBLOCK", "irregular_kind", "open_regular", "open_run_file", "read_at", "read_file", "regular_descriptor"]
+
+NONBLOCK, NOFOLLOW, BINARY = (getattr(os, f"O_{name}", 0) for name in ("NONBLOCK", "NOFOLLOW", "BINARY"))
+"""Windows has neither of the first two, and it alone has the third, without which it translates line ends."""
+_seeking = Lock()
 
 
 def open_regular(path: str | os.PathLike[str], *, links: bool = True) -> BufferedReader:
@@ -23,8 +28,10 @@ def regular_descriptor(path: str | os.PathLike[str], flags: int, *, links: bool 
 
     Raises OSError as the system does, and RefusedError, whose text is the kind of file, for anything but a regular file.
     """
+    if not links and not NOFOLLOW and os.path.islink(path):  # noqa: PTH114 - the path may be a string
+        raise RefusedError("a link")
     try:
-        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW), 0o644)
+        descriptor = os.open(path, flags | NONBLOCK | BINARY | (0 if links else NOFOLLOW), 0o644)
     except OSError as error:
         if error.errno == errno.ELOOP and not links:
             raise RefusedError("a link") from None
@@ -59,6 +66,15 @@ def read_file(path: Path, max_bytes: int, *, links: bool = False) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > max_bytes:
             raise RunError(f"{path}: expected at most {max_bytes} bytes, found {size}")
+        return file.read(size)
+
+
+def read_at(file: BufferedReader | BufferedRandom, size: int, start: int) -> bytes:
+    """Up to `size` bytes of an open file. Several threads may read one file."""
+    if hasattr(os, "pread"):
+        return os.pread(file.fileno(), size, start)
+    with _seeking:
+        file.seek(start)
         return file.read(size)
 
 

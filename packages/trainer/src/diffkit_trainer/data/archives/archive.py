@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffkit_trainer.errors import DataError, RefusedError
-from diffkit_trainer.files.regular_file import irregular_kind, open_regular
+from diffkit_trainer.files.regular_file import irregular_kind, open_regular, read_at
 from diffkit_trainer.files.text import printable
 
 __all__ = ["Archive", "is_archive"]
@@ -56,10 +56,11 @@ class Archive:
         self._contents: dict[str, Content] = {}
         self.bad: list[tuple[str, str]] = []
         for name, read, reason in members:
-            if reason or name[start:] in self._contents:
-                self.bad.append((name[start:], reason or "a second file of this name"))
+            path_inside = name[start:].replace("/", os.sep)
+            if reason or path_inside in self._contents:
+                self.bad.append((path_inside, reason or "a second file of this name"))
             else:
-                self._contents[name[start:]] = read
+                self._contents[path_inside] = read
 
     @property
     def files(self) -> list[str]:
@@ -106,7 +107,7 @@ def _tar_members(file: BufferedReader) -> Iterator[Member]:
 
 
 def _tar_content(file: BufferedReader, start: int, size: int) -> bytes:
-    content = os.pread(file.fileno(), size, start)  # several threads read
+    content = read_at(file, size, start)
     if len(content) < size:
         raise EOFError
     return content

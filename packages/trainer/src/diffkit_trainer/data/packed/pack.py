@@ -94,10 +94,11 @@ def _existing_pack(open_pack: Callable[[], Pack], folder: Path, *, discard_damag
     try:
         return open_pack()
     except (DataError, RunError) as error:
-        if discard_damaged:
-            warnings.warn(f"{error}; packing these images again", stacklevel=3)
-            remove_folder(folder)
-        return None
+        reason = str(error)
+    if discard_damaged:  # here: the error holds the mapped files, and Windows removes none that is open
+        warnings.warn(f"{reason}; packing these images again", stacklevel=3)
+        remove_folder(folder)
+    return None
 
 
 def _require_writable(packed: Path, key: str) -> Path:
@@ -115,23 +116,26 @@ def _write_pack(folder: Path, listing: Listing, size: tuple[int, int], mode: Mod
     if _key(listing, size, mode) != folder.name:
         writer.discard()
         raise DataError(f"{printable(root)}: files changed while they were read; try again when nothing writes to this folder")
+    index = _finish(writer, names, unreadable)  # in a function, which keeps no file mapped: Windows renames none that is open
+    write_index(writer.folder, index)
+    commit_folder(writer.folder, folder)
+    if index.shape[0]:
+        write_index(folder, replace(index, states=file_states(folder, index.classes)))  # last: the commit changes the states
+
+
+def _finish(writer: PackWriter, names: list[str], unreadable: list[tuple[str, str]]) -> Index:
     pixels, good = writer.finish(names)
     count, channels, height, width = pixels.shape
     shape = count, channels, height, width
     generated = [name for name, reason in writer.bad if reason == GENERATED]
     bad = sorted([*unreadable, *((name, reason) for name, reason in writer.bad if reason != GENERATED)])
     if not good:
-        write_index(writer.folder, Index(shape, bad))
-        commit_folder(writer.folder, folder)
-        return
+        return Index(shape, bad)
     labels, classes = class_labels(good)
     if labels is not None:
         (writer.folder / "labels").write_bytes(raw_bytes(labels))
     images = Images(pixels, labels, classes)
-    index = Index(shape, bad, classes, images.fingerprint, *images.statistics(), generated)
-    write_index(writer.folder, index)
-    commit_folder(writer.folder, folder)
-    write_index(folder, replace(index, states=file_states(folder, classes)))  # last: the commit changes the files' states
+    return Index(shape, bad, classes, images.fingerprint, *images.statistics(), generated)
 
 
 def _key(listing: Listing, size: tuple[int, int], mode: Mode | None) -> str:

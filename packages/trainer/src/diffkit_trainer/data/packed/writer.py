@@ -18,6 +18,7 @@ from diffkit_trainer.data.packed.journal import BAD, COLOUR, GREY, append_entry,
 from diffkit_trainer.data.packed.memory_map import map_tensor
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.atomic import require_free_space
+from diffkit_trainer.files.regular_file import read_at
 from diffkit_trainer.options import Mode
 from diffkit_trainer.pixels import image_to_tensor, raw_bytes
 
@@ -88,10 +89,10 @@ class PackWriter:
                 if channels < self.planes:
                     with (self.folder / "grey").open("wb") as packed:
                         for i in range(len(good)):
-                            packed.write(os.pread(file.fileno(), plane, 3 * plane * i))
+                            packed.write(read_at(file, plane, 3 * plane * i))
                 else:
                     for i in compress(range(len(good)), greys):
-                        first = os.pread(file.fileno(), plane, 3 * plane * i)
+                        first = read_at(file, plane, 3 * plane * i)
                         file.seek(3 * plane * i + plane)
                         file.write(first + first)
             journal.unlink(missing_ok=True)  # first: with it, one-plane pixels would be read as three planes
