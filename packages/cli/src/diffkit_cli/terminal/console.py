@@ -171,4 +171,10 @@ def _shell_escape(letter: str) -> str:
     """A letter in $'...' quotes, which bash, zsh, ksh and POSIX 2024 read: bytes as three octal digits."""
     if letter in "\\'":
         return f"\\{letter}"
-    return letter if visible(letter) == letter else "".join(f"\\{byte:03o}" for byte in os.fsencode(letter))
+    if visible(letter) == letter:
+        return letter
+    try:
+        raw = os.fsencode(letter)
+    except UnicodeEncodeError:  # half of a surrogate pair, which no file name holds
+        raw = letter.encode("utf-8", "surrogatepass")
+    return "".join(f"\\{byte:03o}" for byte in raw)

@@ -11,9 +11,12 @@ from diffkit_cli.recipes import recipe_of
 from diffkit_cli.terminal.console import console, warn
 from diffkit_cli.training.options import Given, TrainOptions
 
-__all__ = ["held_out_losses", "with_held_out"]
+__all__ = ["HELD_OUT_LOSSES", "held_out_losses", "with_held_out"]
 
 FRACTION, MOST, MIN_IMAGES = 0.1, 2_000, 1_000
+HELD_OUT_LOSSES = ("loss_held_out", "loss_trained")
+"""Their keys in the log."""
+
 RISE = 1.01
 """A held-out loss above its lowest by this factor has risen."""
 

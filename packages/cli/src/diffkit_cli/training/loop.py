@@ -22,7 +22,7 @@ from diffkit_trainer import (
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.progress import training_progress
-from diffkit_cli.training.held_out import held_out_losses
+from diffkit_cli.training.held_out import HELD_OUT_LOSSES, held_out_losses
 from diffkit_cli.training.options import TrainOptions
 from diffkit_cli.training.preview import preview
 
@@ -40,7 +40,7 @@ def training_loop(run: Path, options: TrainOptions, trainer: Trainer, config: Ru
             names = options.log_to if trainer.world.first else ()
             loggers = held.enter_context(open_loggers(names, run, trainer.step))
             if trainer.world.first:  # after the loggers were opened: without them the run does not begin
-                truncate_log(run, trainer.step)
+                truncate_log(run, trainer.step, () if trainer.step % options.sample_every == 0 else HELD_OUT_LOSSES)
                 write_config(run, config.document())
                 changed = {each.option: [each.before, each.after] for each in config.changes if each.step == trainer.step}
                 append_start(run, trainer.step, device=str(trainer.device), **({"changed": changed} if changed else {}))

@@ -129,7 +129,8 @@ def _new_options(given: Given, source: Source | None, images: Images, size: Size
     else:
         given = {**defaults_for(images.shape, images.conditions), **given}
         options, unused = with_classes(resolve(given, min(images.shape[1:]), size), given, images)
-    options = with_held_out(options, given, len(images))
+    if source is None or options.held_out > 0:  # a network that learned from all of its images is fine-tuned so
+        options = with_held_out(options, given, len(images))
     if options.precision == "auto":
         options = replace(options, precision=fastest_precision(device))
     return options, unused

@@ -24,12 +24,11 @@ def run(trained, tmp_path):
 
 
 def test_the_command_refuses_to_change_what_the_trainer_does():
-    """The schedule, the size and the network are known to the trainer by other names."""
+    """The schedule, the network, and what the samples are read as are known to the trainer by other names."""
     fixed = set(OPTIONS) - set(RESUMABLE)
     assert set(CHANGEABLE) < fixed
-    assert fixed - {"size", "preset", "schedule", "linear", "precision"} == set(options_of(Options)) - set(ROUNDING) - {
-        "condition"
-    }
+    others = {"preset", "schedule", "linear", "precision", "size", "axes", "mode", "columns", "given_size"}
+    assert fixed - others == set(options_of(Options)) - set(ROUNDING) - {"condition"}
 
 
 def last_line(said):

@@ -1,6 +1,7 @@
 """log.jsonl: one JSON object per line."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,11 @@ def read_log(run: Path | str) -> list[dict[str, Any]]:
     return read_lines(Path(run) / "log.jsonl", Entry)
 
 
-def truncate_log(run: Path | str, step: int) -> None:
+def truncate_log(run: Path | str, step: int, drop: Collection[str] = ()) -> None:
     """Remove the entries after `step`, which the resumed run logs again.
 
-    The "last" entry is removed too: it was logged at the end of the run, between two intervals. Raises RunError where the disk
-    cannot be written.
+    The "last" entry is removed too: it was logged at the end of the run, between two intervals. drop: keys that are removed from
+    the entry at `step`, for the same reason. Raises RunError where the disk cannot be written.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as run:
@@ -51,6 +52,9 @@ def truncate_log(run: Path | str, step: int) -> None:
     """
     path = Path(run) / "log.jsonl"
     kept = [entry for entry in read_log(run) if entry["step"] <= step and not entry.get("last")]
+    for entry in kept:
+        for key in drop if entry["step"] == step else ():
+            entry.pop(key, None)
     try:
         atomic_write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
     except OSError as error:
