@@ -3,6 +3,8 @@
 nox                             every check but the long ones, the cheapest first
 nox -s faults                   the long ones
 nox -s "tests(samplers)"        one package with what it declares and nothing else
+nox -s release_check -- samplers
+                                the files of a release, and its tests with the lowest and highest siblings
 """
 
 import os
@@ -19,14 +21,24 @@ SCRIPTS = (
     "testing",
     "benchmarks",
     "examples",
+    "release",
     "packages/trainer/scripts",
     "packages/cli/scripts",
 )
 DIST = Path("dist").resolve()
 CONSTRAINTS = str(DIST / "constraints.txt")
 PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal", "--durations", "5")
-CHEAP = ("lint", "build", "install", "types", "tests(schedules)", "tests(samplers)", "lowest", "tests(unet)")
+SCHEMAS = {
+    "vendor.github-workflows": ".github/workflows/*.yml",
+    "custom.github-workflows-require-timeout": ".github/workflows/*.yml",
+    "vendor.github-issue-forms": ".github/ISSUE_TEMPLATE/[!c]*.yml",
+    "vendor.github-issue-config": ".github/ISSUE_TEMPLATE/config.yml",
+    "vendor.dependabot": ".github/dependabot.yml",
+    "vendor.citation-file-format": "CITATION.cff",
+}
+CHEAP = ("lint", "repository", "build", "install", "types", "tests(schedules)", "tests(samplers)", "lowest", "tests(unet)")
 COSTLY = ("plugin", "examples", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
+RELEASE_TOOLS = ("build>=1.3", "hatchling", "twine>=6", "griffe>=2,<3", "packaging>=24")
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.10.16"
@@ -40,6 +52,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' networks are too sma
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of the many processes would compile torch's modules again
 
 
+def tests_of(package: str) -> tuple[str, ...]:
+    """The tests of one package that are not long, the examples of its docstrings and of its README, for pytest."""
+    paths = (f"packages/{package}/tests", f"packages/{package}/README.md", "--doctest-modules", "--pyargs", f"diffkit_{package}")
+    return (*paths, "--ignore-glob=*/extra/*", "-m", "not long")
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and likely mistakes; who may import whom."""
@@ -49,10 +67,29 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports", env={"PYTHONPATH": os.pathsep.join(SOURCES)})
 
 
+@nox.session
+def repository(session: nox.Session) -> None:
+    """The schemas of workflows, forms and citation; what workflows may do; the tests of the release scripts."""
+    session.install("check-jsonschema>=0.36", "zizmor>=1.16", *RELEASE_TOOLS, "pytest>=8", "sybil>=6")
+    for schema, files in SCHEMAS.items():
+        session.run("check-jsonschema", "--builtin-schema", schema, *map(str, sorted(Path().glob(files))), silent=True)
+    session.run("zizmor", "--offline", "--quiet", ".github", silent=True)
+    session.run("pytest", "release", "--doctest-modules", *session.posargs)
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Whether each package that changed has a line in its changelog: `nox -s changelog -- origin/main`; not by default."""
+    session.install("packaging>=24")
+    session.run("python", "-m", "release.changelog", *(session.posargs or ["origin/main"]))
+
+
 @nox.session(requires=["build"])
 def types(session: nox.Session) -> None:
     """mypy: strict on every package at once; on tests and scripts what annotations they have."""
-    session.install("-c", CONSTRAINTS, "mypy>=1.18,<3", "nox", *TOOLS, *(f"diffkit-{package}" for package in PACKAGES))
+    session.install(
+        "-c", CONSTRAINTS, "mypy>=1.18,<3", "nox", *TOOLS, *RELEASE_TOOLS, *(f"diffkit-{package}" for package in PACKAGES)
+    )
     session.run("mypy", *SOURCES)
     session.run("mypy", "--explicit-package-bases", *SCRIPTS, *TESTS)
 
@@ -89,8 +126,7 @@ def tests(session: nox.Session, package: str) -> None:
     session.install("-c", CONSTRAINTS, f"diffkit-{package}", *TOOLS)
     with session.chdir(f"packages/{package}"):
         session.run("deptry", "src", silent=True)
-    paths = (f"packages/{package}/tests", f"packages/{package}/README.md", "--doctest-modules", "--pyargs", f"diffkit_{package}")
-    session.run(*PYTEST, *paths, "--ignore-glob=*/extra/*", "-m", "not long", *session.posargs)
+    session.run(*PYTEST, *tests_of(package), *session.posargs)
 
 
 @nox.session(requires=["build"])
@@ -100,6 +136,13 @@ def faults(session: nox.Session) -> None:
     session.run(
         *PYTEST, "packages/trainer/tests", "packages/cli/tests", "--ignore-glob=*/extra/*", "-m", "long", *session.posargs
     )
+
+
+@nox.session(requires=["build"])
+def windows(session: nox.Session) -> None:
+    """Locks, packed images and the command on Windows, or on Linux made like it; not by default: `tests` has them."""
+    session.install("-c", CONSTRAINTS, "diffkit-cli", *TOOLS)
+    session.run("pytest", "packages/trainer/tests/test_windows.py", "packages/cli/tests/test_windows.py", *session.posargs)
 
 
 @nox.session(requires=["build"])
@@ -180,3 +223,19 @@ def mutation(session: nox.Session) -> None:
         session.error("which package? nox -s mutation -- schedules, samplers, unet or trainer")
     session.install("-c", CONSTRAINTS, f"diffkit-{session.posargs[0]}", "torch", "jax", "mutmut==3.8.1", *TOOLS)
     session.run("python", "benchmarks/mutation_testing.py", *session.posargs)
+
+
+@nox.session
+def release_files(session: nox.Session) -> None:
+    """The files of a release, built twice and checked; the version that its changes call for; wheels of its siblings."""
+    session.install(*RELEASE_TOOLS)
+    session.run("python", "-m", "release", *session.posargs)
+
+
+@nox.session(requires=["release_files"])
+@nox.parametrize("siblings", ["lowest", "highest"], ids=["lowest", "highest"])
+def release_check(session: nox.Session, siblings: str) -> None:
+    """The tests of a release's wheel with the lowest or highest siblings: `nox -s release_check -- samplers`, or its tag."""
+    package = session.posargs[0].partition("-v")[0]
+    session.install("-c", f"dist/siblings/{siblings}.txt", f"diffkit-{package}", *TOOLS)
+    session.run(*PYTEST, *tests_of(package))
