@@ -69,7 +69,8 @@ def require_version(package: Package) -> None:
 
 def write_constraints(package: Package, wheel: Path, siblings: dict[str, Package], path: Path) -> None:
     """Write constraints with the wheel of the package and of each sibling, which is built, and the version of torch."""
-    wheels = {name: build(state, SIBLINGS / state.commit) for name, state in siblings.items()}
+    trees = {name: git("rev-parse", f"{state.commit}:packages/{name}").strip() for name, state in siblings.items()}
+    wheels = {name: build(state, SIBLINGS / trees[name]) for name, state in siblings.items()}  # one path for one content
     print(
         f"{path.stem} siblings:", ", ".join(f"{each.name} {each.version} ({each.commit})" for each in siblings.values()) or "none"
     )

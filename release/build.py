@@ -31,7 +31,9 @@ def build(package: Package, out: Path, *, sdist: bool = False) -> Path:
             *([] if sdist else ["--wheel"]),
         ]
         where = f"{folder}/packages/{package.name}"
-        subprocess.run([*command, where], check=True, env=os.environ | {"SOURCE_DATE_EPOCH": epoch})
+        subprocess.run(
+            [*command, where], check=True, capture_output=True, text=True, env=os.environ | {"SOURCE_DATE_EPOCH": epoch}
+        )
     return next(out.glob(f"diffkit_{package.name}-{package.version}-*.whl"))
 
 
