@@ -1,7 +1,7 @@
 """Sampling methods, one file for each update.
 
 A method imports `sampler`, `Step`, `multistep`, `ancestral` and array functions, and no other method's file.
-To add a method, write its file here and add its line to METHODS.
+To add a method, write its file here and add its line to METHODS and to the package's `__init__.pyi`.
 """
 
 from diffkit_schedules.registry import Registry
