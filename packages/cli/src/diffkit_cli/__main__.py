@@ -14,8 +14,8 @@ def main() -> None:
     """Run `diffkit` on sys.argv and exit with 0 or the code of the error.
 
     1 a bug in diffkit, and any error under --debug; 2 options or config; 3 data; 4 a run, a checkpoint, the disk or the memory;
-    5 diverged; 6 the run is locked; 129, 130, 143 stopped by SIGHUP, SIGINT, SIGTERM; 141 the output is a closed pipe, as of
-    `diffkit info RUN | head -1`.
+    5 diverged; 6 the run is locked; 129, 130, 143, 149 stopped by SIGHUP, SIGINT, SIGTERM, SIGBREAK; 141 the output is a
+    closed pipe, as of `diffkit info RUN | head -1`.
     """
     signals.leave_at_once()
     with streams():
