@@ -12,7 +12,7 @@ from functools import partial
 
 import sampler_error as peers  # type: ignore[import-not-found]  # beside this script
 import torch
-from diffkit_samplers import METHODS, Sampler, trajectory
+from diffkit_samplers import METHODS, Sampler, seeded, trajectory
 from diffkit_schedules import rates_at, times_of
 from torch import Tensor
 
@@ -95,11 +95,10 @@ def use_network() -> None:
     """The digits network in place of the mixture: its schedule, and 64 noises."""
     from diffkit_cli import open_run
 
-    model = open_run()._loaded.model  # noqa: SLF001
-    model.network.double()
-    model.like = next(model.network.parameters())
-    peers.SCHEDULE, peers.X = model.schedule, model.noise(list(range(16)))
-    peers.ORACLE = torch.no_grad()(model.denoiser_of(None))
+    run = open_run(device="cpu")
+    like = next(run.network.double().parameters())
+    peers.SCHEDULE, peers.X = run.schedule, run.schedule(1.0).sigma * seeded(range(16), like=like)((16, *run.shape))
+    peers.ORACLE = torch.no_grad()(run.denoiser())
 
 
 def rows() -> dict[str, list[tuple[str, Callable[[list[float]], Tensor]]]]:

@@ -160,9 +160,9 @@ def test_a_run_of_sequences_with_conditions(tmp_path):
     session, network = onnxruntime.InferenceSession(str(out)), open_run(run, device="cpu").network
     assert [each.name for each in session.get_inputs()] == ["x", "condition", "pitch", "low"]
     for count, length in ((3, 16), (1, 21)):
-        pitch, low = torch.randn(count), torch.randn(count, 1, 8)
-        pitch[0] = torch.nan
-        inputs = {"x": torch.randn(count, 1, length), "condition": torch.rand(count), "pitch": pitch, "low": low}
+        inputs = {"x": torch.randn(count, 1, length), "condition": torch.rand(count)}
+        inputs |= {"pitch": torch.randn(count), "low": torch.randn(count, 1, 8)}
+        inputs["pitch"][0] = torch.nan
         with torch.no_grad():
             expected = network(**inputs).numpy()
         assert np.abs(session.run(None, {name: each.numpy() for name, each in inputs.items()})[0] - expected).max() < 1e-4

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from diffkit_schedules import Array, Schedule, as_array_of, combine, filled, namespace, rates_at
 
-from diffkit_samplers.conjugate_gradients import dot
 from diffkit_samplers.estimates import Denoise, as_dtype_of, evaluate, widened
 from diffkit_samplers.loop import no_graph
 from diffkit_samplers.noise import Source, source_for
-from diffkit_samplers.pullbacks import Pullback, estimate_and_pullback
+from diffkit_samplers.posterior.conjugate_gradients import dot
+from diffkit_samplers.posterior.pullbacks import Pullback, estimate_and_pullback
 from diffkit_samplers.time_grids import grid
 
 __all__ = ["bits_per_dimension", "log_likelihood"]

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 import torch
-from diffkit_samplers.pullbacks import estimate_and_pullback
+from diffkit_samplers.posterior.pullbacks import estimate_and_pullback
 from diffkit_samplers.testing import GaussianOracle, MixtureOracle
 
 jax.config.update("jax_enable_x64", True)

@@ -9,15 +9,15 @@ from torch import nn
 DATA = Images(torch.randn(4, 2, 8), conditions={"age": torch.arange(4.0)})
 
 
-class Right(nn.Conv1d):
+class Right(nn.Module):
     """A convolution and a weight times the age."""
 
     def __init__(self):
-        super().__init__(2, 2, 1)
-        self.norm = nn.BatchNorm1d(2)
+        super().__init__()
+        self.layer, self.norm = nn.Conv1d(2, 2, 1), nn.BatchNorm1d(2)
 
     def forward(self, x, condition, class_labels=None, *, age):
-        return self.norm(super().forward(x) + self.weight.sum() * age.nan_to_num().reshape(-1, 1, 1))
+        return self.norm(self.layer(x) + self.layer.weight.sum() * age.nan_to_num().reshape(-1, 1, 1))
 
 
 def changed(forward):
@@ -45,7 +45,7 @@ def test_a_network_that_does_all_passes_and_stays_as_it_was():
         (changed(lambda self, x, condition, age: x / 0), "output, or its gradient, is not finite for an input of zeros"),
         (changed(lambda self, x, condition, age: x + age[:, None, None]), r"is NaN where age is missing \(NaN\): replace NaN"),
         (
-            changed(lambda self, x, condition, age: x + (self.weight.sum() * age).nan_to_num()[:, None, None]),
+            changed(lambda self, x, condition, age: x + (self.layer.weight.sum() * age).nan_to_num()[:, None, None]),
             r"gradient, is NaN where age is missing \(NaN\): replace NaN before the first layer, or set class_dropout to 0",
         ),
     ],

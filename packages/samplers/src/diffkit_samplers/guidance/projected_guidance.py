@@ -3,7 +3,7 @@
 from diffkit_schedules import Array, namespace
 
 from diffkit_samplers.estimates import as_dtype_of, widened
-from diffkit_samplers.guidance import Transform
+from diffkit_samplers.guidance.guide import Transform
 
 __all__ = ["apg"]
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from diffkit_schedules import Array, as_array_of, namespace
 
 from diffkit_samplers.estimates import Denoise, Estimate, x0_or_estimate
-from diffkit_samplers.joint_evaluation import evaluate_each
+from diffkit_samplers.guidance.joint_evaluation import evaluate_each
 
 __all__ = ["Scale", "Transform", "guide", "interval"]
 

@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 from diffkit_schedules import Array, Schedule, as_array_of, rates_at
 
-from diffkit_samplers.conjugate_gradients import conjugate_gradients, dot, ratio, scaled
 from diffkit_samplers.estimates import Denoise, Estimate, as_dtype_of, evaluate, widened, x0_or_estimate
-from diffkit_samplers.pullbacks import Pullback, estimate_and_pullback, value_and_pullback
+from diffkit_samplers.posterior.conjugate_gradients import conjugate_gradients, dot, ratio, scaled
+from diffkit_samplers.posterior.pullbacks import Pullback, estimate_and_pullback, value_and_pullback
 
 __all__ = ["dps", "pigdm"]
 
