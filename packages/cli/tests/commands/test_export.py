@@ -70,6 +70,19 @@ def test_a_file_that_diffkit_did_not_export_is_not_replaced(mapped, tmp_path, mo
             assert diffkit("export", mapped, "--out", path.parts[0], *formats, *more)[0] == 0, "its own is replaced"
 
 
+@pytest.mark.parametrize("formats", [[], ["--format", "diffusers"]])
+def test_a_folder_of_photographs_gets_no_network_unasked(mapped, tmp_path, diffkit, formats):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "rose.jpg").write_text("precious")
+    words = ["export", mapped, "--out", tmp_path / "photos", *formats]
+    code, _, said = diffkit(*words)
+    assert code == 2
+    assert one_line(said).endswith("photos holds other files: give a new folder, or --force to add the network to them\n")
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["rose.jpg"]
+    assert [diffkit(*words, *more)[0] for more in (["--force"], [])] == [0, 0]
+    assert (tmp_path / "photos" / "rose.jpg").read_text() == "precious"
+
+
 def test_an_import_replaces_no_foreign_file(mapped, tmp_path, diffkit):
     assert diffkit("export", mapped, "--out", tmp_path / "theirs", "--format", "diffusers")[0] == 0
     (tmp_path / "mine.safetensors").write_text("precious")

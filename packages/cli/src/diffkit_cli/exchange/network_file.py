@@ -23,8 +23,9 @@ def write_network(out: Path, network: ExportedNetwork, *, half: bool = False) ->
 
 
 def check_network_path(out: Path, suffixes: Sequence[str], *, pipeline: bool = False, force: bool = False) -> None:
-    """Raises UsageError unless the path has one of these suffixes, "" for a folder, and where a file would be replaced.
+    """Raises UsageError unless the path has one of these suffixes, "" for a folder.
 
+    It is raised too where a file would be replaced that diffkit did not make, or a network added to a folder of other files.
     pipeline: the folder is one of diffusers. force: replace files that diffkit did not make, too. Raises RunError where the path
     is taken by something of another kind, or by a run, whose config.json would be overwritten.
     """
@@ -37,6 +38,12 @@ def check_network_path(out: Path, suffixes: Sequence[str], *, pipeline: bool = F
         raise RunError(f"{out}: holds a run, whose config.json would be overwritten: give another name")
     if not force and (foreign := _foreign(out, pipeline=pipeline)):
         raise foreign_files(foreign)
+    if not force and out.is_dir() and any(out.iterdir()) and not _holds_network(out, pipeline=pipeline):
+        raise UsageError(f"{out} holds other files: give a new folder, or --force to add the network to them")
+
+
+def _holds_network(out: Path, *, pipeline: bool) -> bool:
+    return os.path.lexists(out / (PIPELINE_FILES[0] if pipeline else CONFIG))
 
 
 def _foreign(out: Path, *, pipeline: bool) -> list[Path]:
