@@ -182,7 +182,7 @@ def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("diffkit_trainer.files.lock.fcntl.flock", refuse)
+    monkeypatch.setattr("diffkit_trainer.files.system_lock.fcntl.flock", refuse)
     with (
         pytest.warns(UserWarning, match=r"run: this file system has no locks \(No locks available\)"),
         locked(tmp_path / "run"),

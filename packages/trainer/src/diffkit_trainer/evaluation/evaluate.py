@@ -79,7 +79,7 @@ def split_dataset(images: Images, seed: int = 0, fraction: float = 0.0) -> Split
     >>> for split in split_dataset(digits), split_dataset(digits, fraction=0.2):
     ...     print(len(split.training), len(split.reference), len(split.real), split.held_out)
     899 449 449 False
-    708 382 707 True
+    724 350 723 True
     """
     if len(images) < MIN_IMAGES:
         raise DataError(f"{images.name}: too few images to compare with, expected at least {MIN_IMAGES}, found {len(images)}")
