@@ -89,12 +89,12 @@ def run_training(
         if source is not None:
             source.warn_of_classes(images)
         network = network_config_of(options, images, stored)
-        inputs = Inputs.of(images, network.get("num_classes"))
-        require_training_memory(outline_of(network), options, inputs, World.of_this_process().size, device)
+        inputs, outline = Inputs.of(images, network.get("num_classes")), outline_of(network)
+        require_training_memory(outline, options, inputs, World.of_this_process().size, device)
         if first and not dry and not resuming:
             enter_new(run, held)  # after the data was read: without data no folder is made
         if first and not dry:
-            require_checkpoint_space(run, outline_of(network), options)
+            require_checkpoint_space(run, outline, options)
         with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
             world, device = held.enter_context(process_group(device, options.process_timeout))
         stopped = None if dry else held.enter_context(caught_signals(silent=not first))
