@@ -12,7 +12,7 @@ def table_row(name):
     option = OPTIONS[name]
     default = "none" if option.default in (None, ()) else shown(option.default).strip("'")
     words = [word for word in option.choices if word not in option.help]
-    text = f"{option.help.rstrip('.')}: {', '.join(words)}." if words else option.help
+    text = f"{option.help.rstrip('.:')}: {', '.join(words)}." if words else option.help
     return f"| `{name}` | {default} | {text} |"
 
 

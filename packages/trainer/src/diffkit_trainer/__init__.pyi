@@ -42,6 +42,7 @@ from .run.verify import Checkpoint, checkpoints, has_checkpoint, latest_checkpoi
 from .run.weights_hash import weights_hash
 from .training.cost_estimate import CostEstimate, estimate_cost
 from .training.ema import EMA
+from .training.freeze import freeze
 from .training.losses import LOSSES, loss, losses
 from .training.network_check import check_network
 from .training.optimisation.lr_schedules import LR_SCHEDULES
@@ -103,6 +104,7 @@ __all__ = [
     "evaluate",
     "fastest_precision",
     "free_memory",
+    "freeze",
     "grid",
     "grid_size",
     "has_checkpoint",

@@ -28,7 +28,7 @@ __all__ = [
 
 MAX_STEPS = 10**9
 MAX_SUGGESTIONS = 3
-MAX_LISTED = 25
+MAX_LISTED = 28
 
 PositiveInt: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, le=1e30)]
@@ -182,6 +182,10 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     warmup: Annotated[Annotated[int, Meta(ge=0, le=MAX_STEPS)], Help("Updates of linear warm-up of the learning rate.")] = 0
     decay_steps: Annotated[PositiveInt | None, Help("Updates until the cosine reaches 0.")] = None
     clip_grad_norm: Annotated[Positive | None, Help("Clip the gradient to this norm.")] = None
+    freeze: Annotated[
+        tuple[str, ...],
+        Help("Patterns of names of parameters that are not trained, such as down.*,embedding.*, for fine-tuning."),
+    ] = ()
     ema: Annotated[
         Decay | Annotated[tuple[Decay, ...], Meta(min_length=1)],
         Help("EMA decay. Several, such as 0.999,0.9999, give one average each; samples use the first."),
@@ -243,11 +247,13 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 def shown(value: Any) -> str:
     """A value as it is written on the command line; strings in quotes, at most 60 characters.
 
-    >>> shown(True), shown(None), shown("mae"), shown((48, 64))
-    ('true', 'none', "'mae'", '48x64')
+    >>> shown(True), shown(None), shown("mae"), shown((48, 64)), shown(("age", "weight"))
+    ('true', 'none', "'mae'", '48x64', 'age,weight')
     """
     if isinstance(value, tuple) and len(value) == 2 and all(type(each) is int for each in value):
         return "x".join(map(str, value))
+    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
+        return ",".join(value) or "none"
     text = "none" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
     return f"{text:.60}"
 

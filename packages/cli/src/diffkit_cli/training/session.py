@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import DataError, Images, Trainer, World, fastest_precision, pick_device, process_group
+from diffkit_trainer import DataError, Images, Trainer, World, fastest_precision, freeze, pick_device, process_group
 from diffkit_trainer.data import Size
 from diffkit_unet import keep_memory
 from msgspec.structs import replace
@@ -90,6 +90,8 @@ def run_training(
             source.warn_of_classes(images)
         network = network_config_of(options, images, stored)
         inputs, outline = Inputs.of(images, network.get("num_classes")), outline_of(network)
+        if frozen := freeze(outline, options.freeze):
+            console.print(f"frozen: {frozen:,} of {sum(each.numel() for each in outline.parameters()):,} parameters")
         require_training_memory(outline, options, inputs, World.of_this_process().size, device)
         if first and not dry and not resuming:
             enter_new(run, held)  # after the data was read: without data no folder is made

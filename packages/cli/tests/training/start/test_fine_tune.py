@@ -1,6 +1,7 @@
 """A new run from a trained network: what it takes over, and what it refuses."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -67,6 +68,23 @@ def test_a_fine_tuned_run_has_the_options_of_its_source_and_is_resumed_exactly(t
     assert now == before | {"lr": 1e-4, "steps": 5, "save_every": 3, "log_every": 1, "sample_every": 1000, "size": 8}
 
 
+def test_frozen_parameters_stay_those_of_the_source_and_the_run_is_resumed_exactly(trained, tmp_path):
+    for run, steps in (("straight", [3]), ("parts", [1, 3])):
+        words = ["digits", "--from", trained, "--out", tmp_path / run, *keys("freeze=down.*,*.bias", "held_out=0")]
+        done = process("train", *words, "--steps", steps[0])
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"^frozen: [\d,]+ of [\d,]+ parameters$", done.stderr, re.MULTILINE)
+        for step in steps[1:]:
+            assert process("train", "--resume", "--out", tmp_path / run, "--steps", step).returncode == 0
+    assert what_it_is(tmp_path / "parts")[1] == what_it_is(tmp_path / "straight")[1]
+    before = load(trained).weights
+    for file in ("model", "ema"):
+        now = load(tmp_path / "parts", file).weights
+        same = {name for name, value in now.items() if torch.equal(value, before[name])}
+        parameters = {name for name in before if name.endswith((".weight", ".bias"))}
+        assert same & parameters == {name for name in parameters if name.startswith("down.") or name.endswith(".bias")}
+
+
 def test_a_fine_tuned_run_without_a_checkpoint_is_started_again(trained, tmp_path):
     run = tmp_path / "run"
     command = ["train", "digits", "--from", trained, "--out", run, *TINY]
@@ -88,6 +106,9 @@ REFUSED = {
     "train digits --from classes --no-classes": (2, "the network of classes takes classes: leave --no-classes out"),
     "train digits --from run --prediction v": (2, "prediction is 'eps' in run, got 'v': leave it out, for --from takes over"),
     "train digits --from run --set normalise=data": (2, "normalise is 'range' in run, got 'data'"),
+    "train digits --from trained --set freeze=dwon.*,up.*": (2, "freeze: no parameter has a name like 'dwon.*': "),
+    "train digits --from trained --set freeze=*": (2, "freeze: '*' leaves no parameter to train"),
+    "train --resume --out trained --set freeze=up.*": (2, "freeze is none in the run to be resumed, got up.*"),
     "train --resume --out imported": (4, "cannot be resumed; fine-tune it: diffkit train DATA --from imported --out NEW"),
     "train GREY --resume --out trained": (2, "fine-tune it: diffkit train GREY --from trained --out NEW"),
     "train --resume --out trained --batch-size 5": (

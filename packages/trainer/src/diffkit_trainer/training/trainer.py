@@ -18,6 +18,7 @@ from diffkit_trainer.rng import global_randomness
 from diffkit_trainer.training.batch import BatchSpec, RandomBatch, part_bounds, random_batch
 from diffkit_trainer.training.buffers import Buffers
 from diffkit_trainer.training.experiment import experiment
+from diffkit_trainer.training.freeze import freeze
 from diffkit_trainer.training.held_out_loss import fixed_batches
 from diffkit_trainer.training.losses import losses
 from diffkit_trainer.training.optimisation.muon import matrices_of
@@ -105,6 +106,7 @@ class Trainer:
             options = options.changed(precision=fastest_precision(self.device))
         self.options = options
         validate_options(options, schedule, images, world.size)
+        freeze(model, options.freeze)
         validate_network(model, images, options)
         validate_preconditioner(model, options, schedule)
         self.model, self.ema, self._network = prepare_network(model, options, self.device, world)

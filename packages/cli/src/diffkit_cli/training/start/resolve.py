@@ -67,7 +67,7 @@ def resolve_from(stored: RunConfig, given: Given, size: Size | None, name: str) 
     if stored.training is not None:
         before = stored_options(stored)
         own = set(OPTIONS) - {*RESUMABLE, *ROUNDING} | {"steps"}
-        values = {**recipe_of(before.preset), **{each: getattr(before, each) for each in own}, "decay_steps": None}
+        values = {**recipe_of(before.preset), **{each: getattr(before, each) for each in own}, "decay_steps": None, "freeze": ()}
     half = {*stored.normalisation.mean, *stored.normalisation.std} == {0.5}
     values = {
         **values,
