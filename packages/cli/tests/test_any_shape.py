@@ -133,6 +133,17 @@ def test_python_gives_the_samples_of_the_command(tones, folder, tmp_path, diffki
     assert np.array_equal(found.pixels, np.stack([np.load(tmp_path / "a" / f"0000{i}.npy") for i in range(2)]))
 
 
+def test_columns_may_have_any_name_but_those_of_the_arguments_of_a_network(folder, tmp_path, diffkit):
+    tones = dict(np.load(folder / "tones.npz"))
+    np.savez(tmp_path / "tones.npz", x=tones["samples"], **dict.fromkeys(("prediction", "network", "condition"), tones["pitch"]))
+    words = [tmp_path / "tones.npz", *FEW, "--columns"]
+    assert diffkit("train", *words, "prediction,network", "--out", tmp_path / "run")[0] == 0
+    given = ["--condition", "prediction=1", "--condition", "network=2", "--guidance", 2, "--steps", 2]
+    assert diffkit("sample", tmp_path / "run", "-n", 1, *given, "--out", tmp_path / "a.png")[0] == 0
+    code, _, said = diffkit("train", *words, "condition", "--out", tmp_path / "other")
+    assert (code, "a condition cannot be called 'condition', as another argument" in said.splitlines()[-1]) == (2, True), said
+
+
 def test_a_resumed_run_is_the_one_that_never_stopped(folder, tones, tmp_path, diffkit):
     words = ["--columns", "pitch,low", "--batch-size", 8, *keys("sample_every=99", "decay_steps=3", "warmup=0")]
     for name, steps in (("whole", [3]), ("half", [2, 3])):

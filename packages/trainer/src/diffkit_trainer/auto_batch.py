@@ -40,7 +40,7 @@ class Activations(NamedTuple):
         return max(1, min(int(available / self.most), MAX_BATCH_CPU if device.type == "cpu" else MAX_BATCH))
 
 
-def activations(network: nn.Module, *positional: Tensor, **named: Tensor) -> Activations:
+def activations(network: nn.Module, /, *positional: Tensor, **named: Tensor) -> Activations:
     """The memory that the layers take for these inputs.
 
     network: called as network(*positional, **named), on the device "meta", without computation or memory. It is called on its own

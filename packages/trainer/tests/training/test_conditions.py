@@ -80,6 +80,20 @@ def test_a_resumed_trainer_is_the_one_that_never_stopped(tmp_path, config, train
     assert_same_state(state_of(resumed), state_of(whole))
 
 
+def test_conditions_may_have_the_names_of_options_and_not_those_of_arguments_of_the_network():
+    class Kwargs(Conditional):
+        def forward(self, x, condition, **given):
+            return super().forward(x, condition, number=given["kind"], pose=given["eps"], low=given["network"])
+
+    images = volumes()
+    renamed = dict(zip(("kind", "eps", "network"), images.conditions.values(), strict=True))
+    one, other = trainer_of(), trainer_of(Images(images.pixels, conditions=renamed), Kwargs())
+    assert [step.loss for step in one.run(3)] == [step.loss for step in other.run(3)]
+    for name in ("x", "condition", "class_labels", "self"):
+        with pytest.raises(ValueError, match=f"^a condition cannot be called '{name}', as another argument of the network is"):
+            Images(images.pixels, conditions={name: images.pixels})
+
+
 def test_given_normalisations_take_the_place_of_those_of_the_conditions():
     given = {name: Normalisation((0.0,), (1.0,)) for name in ("number", "pose", "low")}
     trainer = trainer_of(condition_normalisations=given, class_dropout=None)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, resample, seeded, trajectory
@@ -160,4 +161,5 @@ class DiffusionModel:
         conditions = {name: as_array_of(each, self.like) for name, each in given.conditions.items()}
         if given.labels is not None:
             conditions["class_labels"] = as_array_of(list(given.labels), self.like, dtype=namespace(self.like).int64)
-        return denoiser(self.network, self.schedule, self.config.prediction, self.config.condition, **conditions)
+        unconditional = denoiser(self.network, self.schedule, self.config.prediction, self.config.condition)
+        return replace(unconditional, model_kwargs=conditions)  # whatever the names of the conditions

@@ -16,6 +16,9 @@ from diffkit_trainer.pixels import raw_bytes
 
 __all__ = ["Images", "Progress"]
 
+RESERVED = ("self", "x", "condition", "class_labels")
+"""The names of a network's other arguments, which no condition may have."""
+
 NOT_REAL = (torch.bool, torch.complex32, torch.complex64, torch.complex128)
 
 Progress: TypeAlias = Callable[[int, int], object]
@@ -55,6 +58,8 @@ class Images:
             expected = "real numbers of shape (N, C, *space), space of 1 to 3 axes, none of them 0"
             raise ValueError(f"pixels must be {expected}; got {p.dtype} {tuple(p.shape)}")
         for name, given in self.conditions.items():
+            if name in RESERVED:
+                raise ValueError(f"a condition cannot be called {name!r}, as another argument of the network is: rename it")
             if given.dtype in NOT_REAL or not given.numel() or given.shape[:1] != p.shape[:1]:
                 found = f"{given.dtype} {tuple(given.shape)}"
                 raise ValueError(

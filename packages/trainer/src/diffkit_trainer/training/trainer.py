@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -206,7 +206,7 @@ class Trainer:
             given["class_labels"] = labels
         with torch.autocast(self.device.type, PRECISIONS[options.precision], enabled=options.precision != "fp32"):
             return losses(
-                network,
+                partial(network, **given),  # whatever the names of the conditions
                 self.schedule,
                 x0,
                 t=part.t,
@@ -217,7 +217,6 @@ class Trainer:
                 weighting=options.weighting,
                 gamma=options.gamma,
                 scale=self._output_scale,
-                **given,
             )
 
 
