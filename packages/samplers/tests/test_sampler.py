@@ -42,8 +42,8 @@ def test_the_signature_has_the_defaults_of_the_sampler(name):
     assert list(signature.parameters) == ["denoise", "schedule", "x", "steps", "eta", "spacing", "noise"]
     defaults = {each.name: each.default for each in signature.parameters.values() if each.kind == each.KEYWORD_ONLY}
     assert defaults == {
-        "steps": None if name == "ddpm" else 20,
-        "eta": 1.0 if name in ("ddpm", "heun_churn") or name.endswith(("_sde", "_ancestral")) else 0.0,
+        "steps": {"ddpm": None, "lcm": 4, "tcd": 4}.get(name, 20),
+        "eta": {"ddpm": 1.0, "heun_churn": 1.0, "lcm": 1.0, "tcd": 0.3}.get(name, float(name.endswith(("_sde", "_ancestral")))),
         "spacing": "uniform",
         "noise": None,
     }

@@ -21,6 +21,10 @@ from .loop import State as State
 from .loop import Step as Step
 from .loop import Update as Update
 from .methods import METHODS as METHODS
+from .methods.adams_bashforth import ab_2 as ab_2
+from .methods.adams_bashforth import ab_3 as ab_3
+from .methods.consistency import lcm as lcm
+from .methods.consistency import tcd as tcd
 from .methods.ddim import ddim as ddim
 from .methods.ddim import ddpm as ddpm
 from .methods.ddim import euler_ancestral as euler_ancestral
@@ -48,6 +52,10 @@ from .spacings import SPACINGS as SPACINGS
 from .steps import step as step
 from .time_grids import grid as grid
 from .trajectory import trajectory as trajectory
+from .tuning.fine_solution import FineSolution as FineSolution
+from .tuning.fine_solution import Start as Start
+from .tuning.tune import Tuned as Tuned
+from .tuning.tune import tune as tune
 from .wrappers import clip as clip
 from .wrappers import dynamic_threshold as dynamic_threshold
 from .wrappers import fixed_large as fixed_large

@@ -4,6 +4,7 @@ Where N divides T and the spacing is leading or trailing both visit the same lev
 T // N from the index instead of taking the next entry of its timesteps; the steps in which they differ are counted below.
 """
 
+import sys
 import warnings
 from itertools import pairwise
 
@@ -15,6 +16,8 @@ from diffusers import (
     DDIMScheduler,
     DDPMScheduler,
     DEISMultistepScheduler,
+    LCMScheduler,
+    TCDScheduler,
     UniPCMultistepScheduler,
 )
 
@@ -172,3 +175,36 @@ def test_multistep_methods_step_by_step(method, kind, order, betas):
     for state, index in zip(list(states)[:-1], theirs.timesteps, strict=False):  # they have no lambda at the last level, 0
         expected = theirs.step(network(expected, index), index, expected).prev_sample
         close(state.x, expected, 1e-3)
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("steps", [1, 4, 8])
+def test_lcm_step_by_step(prediction, steps, monkeypatch):
+    theirs, schedule, denoise = ours_and_theirs(LCMScheduler, "scaled_linear", prediction)
+    compare_with_noise(theirs, schedule, denoise, monkeypatch, method="lcm", eta=1.0, steps=steps)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.3, 0.75])
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_tcd_step_by_step(prediction, gamma, monkeypatch):
+    theirs, schedule, denoise = ours_and_theirs(TCDScheduler, "scaled_linear", prediction)
+    compare_with_noise(theirs, schedule, denoise, monkeypatch, method="tcd", eta=gamma, steps=4)
+
+
+def compare_with_noise(theirs, schedule, denoise, monkeypatch, *, method, eta, steps):
+    """Each step of the timesteps of diffusers, with the same noise.
+
+    LCM there scales x0 by 1 - 7e-6 or more; TCD there ends at the first entry of the table, not at x0.
+    """
+    z = torch.randn(X.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    monkeypatch.setattr(sys.modules[type(theirs).__module__], "randn_tensor", lambda *_, **__: z)
+    options = {"eta": eta} if method == "tcd" else {}
+    theirs.set_timesteps(steps)
+    times = [(int(index) + 1) / 1000 for index in theirs.timesteps] + [0.0]
+    x = X
+    for (now, then), index in zip(pairwise(times), theirs.timesteps, strict=True):
+        (ours,) = dk.trajectory(denoise, schedule, x, method=method, spacing=[now, then], eta=eta, noise=lambda shape: z)
+        step = theirs.step(network(x, index), index, x, **options)
+        if then or method == "lcm":
+            close(ours.x if then else ours.x0, step.prev_sample, 2e-5)
+        x = step.prev_sample

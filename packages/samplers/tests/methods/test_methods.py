@@ -23,13 +23,13 @@ from diffkit_samplers import (
 from diffkit_samplers.testing import GaussianOracle
 from diffkit_schedules import Rates, cosine, cosine_betas, linear_betas, offset_cosine, rectified
 
-STOCHASTIC = ("ddpm", "euler_ancestral", "heun_churn", "dpmpp_2m_sde", "dpmpp_3m_sde", "dpmpp_2s_ancestral")
+STOCHASTIC = ("ddpm", "euler_ancestral", "heun_churn", "dpmpp_2m_sde", "dpmpp_3m_sde", "dpmpp_2s_ancestral", "lcm")
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_returns_the_last_x0_of_its_trajectory_by_its_defaults(name, initial):
     method = METHODS[name]
-    steps, eta = {"ddpm": 30}.get(name, 20), 1.0 if name in STOCHASTIC else 0.0
+    steps, eta = {"ddpm": 30, "lcm": 4, "tcd": 4}.get(name, 20), {"tcd": 0.3}.get(name, 1.0 if name in STOCHASTIC else 0.0)
     schedule = linear_betas(30, end=0.5) if name == "ddpm" else cosine()
     evaluated = []
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from diffkit_samplers import (
+    ab_2,
+    ab_3,
     ddim,
     ddpm,
     deis,
@@ -24,7 +26,7 @@ from diffkit_schedules import cosine, linear, linear_betas, offset_cosine, recti
 
 METHODS = [(ddim, 1), (ddpm, 1), (euler_ancestral, 1), (heun, 2), (dpmpp_2m, 2), (dpmpp_2m_sde, 2)]
 METHODS += [(dpmpp_3m, 2), (dpmpp_3m_sde, 2), (unipc_2, 3), (unipc_3, 3), (deis, 2), (deis_2, 2)]
-METHODS += [(heun_churn, 2), (dpmpp_2s_ancestral, 2)]
+METHODS += [(heun_churn, 2), (dpmpp_2s_ancestral, 2), (ab_2, 2), (ab_3, 2)]
 
 
 @pytest.mark.parametrize(

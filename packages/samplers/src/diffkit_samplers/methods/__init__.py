@@ -25,6 +25,10 @@ METHODS = Registry(
         "deis_2": "diffkit_samplers.methods.deis:deis_2",
         "unipc_2": "diffkit_samplers.methods.unipc:unipc_2",
         "unipc_3": "diffkit_samplers.methods.unipc:unipc_3",
+        "ab_2": "diffkit_samplers.methods.adams_bashforth:ab_2",
+        "ab_3": "diffkit_samplers.methods.adams_bashforth:ab_3",
+        "lcm": "diffkit_samplers.methods.consistency:lcm",
+        "tcd": "diffkit_samplers.methods.consistency:tcd",
     },
 )
 """The samplers by name; other distributions add theirs in the entry-point group "diffkit.samplers"."""

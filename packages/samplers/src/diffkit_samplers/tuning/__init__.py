@@ -1,0 +1,1 @@
+"""Methods and times fitted to one denoiser. Imports methods, grids and the modules of the package's root."""
