@@ -5,13 +5,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from diffkit_trainer.rng import batch_indices
+from diffkit_trainer.evaluation.damages import DAMAGES, damaged
+from diffkit_trainer.rng import batch_indices, generator
 
 __all__ = ["Features", "learn_features", "to_input"]
 
 FEATURES = 64
 MAX_SIDE = 32  # larger images are reduced: the subject stays recognisable, and training takes seconds on a CPU
-MIN_STEPS, MAX_STEPS, EPOCHS, BATCH_SIZE, LEARNING_RATE, CHUNK_IMAGES = 300, 2000, 4, 64, 2e-3, 256
+DAMAGE_WEIGHT = 16.0
+MIN_STEPS, MAX_STEPS, EPOCHS, BATCH_SIZE, LEARNING_RATE, CHUNK_IMAGES = 600, 2000, 4, 64, 2e-3, 256
 
 
 class Features(NamedTuple):
@@ -46,6 +48,9 @@ def learn_features(
 ) -> Features:
     """Train a small network on uint8 images (N, C, H, W): to classify them, or to reconstruct them if there are no labels.
 
+    Half of the images of a batch are damaged, and the network also learns by how much: features of classes alone do not see
+    noise, a tint or a checkerboard.
+
     test_pixels, test_labels: other images, for the quality. Pixels may also be the output of `to_input`. The same seed, images
     and machine give the same features; torch's global generator is not changed. Takes seconds on a CPU, for tens of thousands of
     images a minute or two.
@@ -56,17 +61,21 @@ def learn_features(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         trunk, head = _trunk(channels), nn.Linear(FEATURES, classes or images[0].numel())
-    parameters = [*trunk.parameters(), *head.parameters()]
+        amounts_head = nn.Linear(FEATURES, len(DAMAGES))
+    parameters = [*trunk.parameters(), *head.parameters(), *amounts_head.parameters()]
     steps = min(max(EPOCHS * len(images) // BATCH_SIZE, MIN_STEPS), MAX_STEPS)
     optimiser = torch.optim.AdamW(parameters, LEARNING_RATE)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for step in range(steps):
         index = batch_indices(seed, step, min(BATCH_SIZE, len(images)), len(images))
-        out = head(trunk(images[index]))
+        shown, amounts = damaged(images[index], generator(seed, "damages", step))
+        found = trunk(shown)
+        out = head(found)
         if labels is not None:
             loss = nn.functional.cross_entropy(out, labels[index])
         else:
-            loss = nn.functional.mse_loss(out, images[index].flatten(1))
+            loss = nn.functional.mse_loss(out, shown.flatten(1))
+        loss = loss + DAMAGE_WEIGHT * nn.functional.mse_loss(amounts_head(found), amounts)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
