@@ -3,11 +3,14 @@
 import pytest
 from diffkit_cli.training.start.resolve import resolve
 from diffkit_cli.training.summary import print_summary
+from diffkit_trainer import Capabilities
 from msgspec.structs import replace
 
+CPU = Capabilities("cpu")
 
-def printed(capsys, images, *, chosen=False, **changes):
-    print_summary(replace(resolve({}, side=64, size=64), **changes), images, chosen_precision=chosen)
+
+def printed(capsys, images, *, chosen=False, device=CPU, **changes):
+    print_summary(replace(resolve({}, side=64, size=64), **changes), images, device, chosen_precision=chosen)
     return capsys.readouterr().err.splitlines()
 
 
@@ -22,6 +25,14 @@ def printed(capsys, images, *, chosen=False, **changes):
 def test_recipe_steps_epochs_and_precision(chosen, precision, end, capsys):
     line = f"recipe images-64: 8000 steps of 64 images, 135 epochs, {end}"
     assert printed(capsys, 3781, chosen=chosen, precision=precision) == [line]
+
+
+def test_what_makes_it_fast_on_cuda(capsys):
+    device = Capabilities("cuda", "NVIDIA H100", (9, 0), bf16=True, compiler=True)
+    chosen = {"precision": "bf16", "compile": True, "cuda_graph": True, "data_on_device": True}
+    assert printed(capsys, 3781, device=device, **chosen)[1:] == [
+        "NVIDIA H100: bf16, TF32, cuDNN benchmark, channels last, compiled, CUDA graph, images on the device where they fit"
+    ]
 
 
 def test_a_part_of_an_epoch(capsys):

@@ -1,3 +1,7 @@
+from .acceleration.capabilities import Capabilities, capabilities_of, described, fastest_precision, with_defaults
+from .acceleration.compiled import Compiled, keep_compiled
+from .acceleration.cuda_graph import CudaGraph
+from .acceleration.kernels import fast_kernels
 from .auto_batch import Activations, activations, auto_batch_size
 from .available_memory import free_memory
 from .data.held_out import held_out
@@ -46,7 +50,7 @@ from .training.freeze import freeze
 from .training.losses import LOSSES, loss, losses
 from .training.network_check import check_network
 from .training.optimisation.lr_schedules import LR_SCHEDULES
-from .training.precision import PRECISIONS, fastest_precision
+from .training.precision import PRECISIONS, autocast
 from .training.timesteps import TIMES
 from .training.trainer import Trainer, TrainStep
 
@@ -61,8 +65,11 @@ __all__ = [
     "PRECISIONS",
     "TIMES",
     "Activations",
+    "Capabilities",
     "Checkpoint",
+    "Compiled",
     "CostEstimate",
+    "CudaGraph",
     "DataError",
     "DatasetReport",
     "DivergedError",
@@ -96,12 +103,16 @@ __all__ = [
     "append_start",
     "as_pixels",
     "auto_batch_size",
+    "autocast",
     "cache_folder",
+    "capabilities_of",
     "check_network",
     "checkpoints",
     "describe_export",
+    "described",
     "estimate_cost",
     "evaluate",
+    "fast_kernels",
     "fastest_precision",
     "free_memory",
     "freeze",
@@ -112,6 +123,7 @@ __all__ = [
     "inspect_images",
     "is_own_export",
     "is_run_folder",
+    "keep_compiled",
     "labelled_grid",
     "latest_checkpoint",
     "learned_features",
@@ -151,6 +163,7 @@ __all__ = [
     "split_dataset",
     "truncate_log",
     "weights_hash",
+    "with_defaults",
     "write_config",
     "write_export",
     "write_onnx",

@@ -12,7 +12,10 @@ from msgspec import Meta, Struct, inspect
 __all__ = [
     "MAX_STEPS",
     "ROUNDING",
+    "SPEED",
     "Axes",
+    "Compile",
+    "Graph",
     "Help",
     "Mode",
     "Option",
@@ -28,7 +31,7 @@ __all__ = [
 
 MAX_STEPS = 10**9
 MAX_SUGGESTIONS = 3
-MAX_LISTED = 28
+MAX_LISTED = 32
 
 PositiveInt: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, le=1e30)]
@@ -37,8 +40,11 @@ UpTo65536: TypeAlias = Annotated[int, Meta(ge=1, le=65536)]
 Fraction: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Decay: TypeAlias = Annotated[float, Meta(ge=0, lt=1)]
 
-ROUNDING = ("accumulate", "precision", "compile", "channels_last", "shard")
-"""The options that change the result by rounding alone; every other one makes it another experiment."""
+ROUNDING = ("accumulate", "precision", "compile", "deterministic", "channels_last", "shard")
+"""The options that change the result by rounding alone."""
+
+SPEED = ("cuda_graph", "data_on_device")
+"""The options that do not change the result; every one that is neither here nor above makes it another experiment."""
 
 
 def WordsOf(table: str) -> Meta:  # noqa: N802
@@ -54,8 +60,14 @@ def Help(text: str) -> Meta:  # noqa: N802  (it stands where a type stands)
 Weighting: TypeAlias = Annotated[str, WordsOf("diffkit_schedules.loss_weighting:WEIGHTINGS")]
 LrSchedule: TypeAlias = Annotated[str, WordsOf("diffkit_trainer.training.optimisation.lr_schedules:LR_SCHEDULES")]
 Precision: TypeAlias = Annotated[
-    Literal["auto", "fp32", "bf16", "fp16"],
-    Help("Mixed precision (torch.autocast): fp32, bf16, fp16, or auto, which is bf16 where the device computes it faster."),
+    Literal["auto", "fp32", "tf32", "bf16", "fp16"],
+    Help("Number format of products: fp32, tf32 (CUDA), bf16, fp16, or auto, which is bf16 where the device computes it faster."),
+]
+Compile: TypeAlias = Annotated[
+    bool | None, Help("Compile the network with torch.compile; none: on CUDA, for 2,000 steps or more.")
+]
+Graph: TypeAlias = Annotated[
+    bool | None, Help("Record a step as one CUDA graph, a single launch; none: on CUDA, in a single process.")
 ]
 Axes: TypeAlias = Literal["NL", "NCL", "NLC", "NHW", "NCHW", "NHWC", "NDHW", "NCDHW", "NDHWC"]
 """Of an array of samples: N samples, C channels, and the space: length L, height H and width W, depth D."""
@@ -191,7 +203,16 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Help("EMA decay. Several, such as 0.999,0.9999, give one average each; samples use the first."),
     ] = 0.999
     precision: Precision = "fp32"
-    compile: Annotated[bool, Help("Compile the network with torch.compile.")] = False
+    compile: Annotated[bool | None, Help("Compile the network with torch.compile; none: on CUDA, for 2,000 steps or more.")] = (
+        False
+    )
+    cuda_graph: Annotated[
+        bool | None, Help("Record a step as one CUDA graph, a single launch; none: on CUDA, in a single process.")
+    ] = False
+    deterministic: Annotated[bool, Help("The same bits at every run on CUDA too, by slower algorithms.")] = False
+    data_on_device: Annotated[
+        bool | None, Help("Keep the images on a CUDA device where they take at most 30% of its free memory; none: on CUDA.")
+    ] = None
     channels_last: Annotated[bool, Help("Memory format channels_last: about 5% faster on a CPU.")] = False
     shard: Annotated[bool, Help("Split the weights over the processes (FSDP).")] = False
     seed: Annotated[Annotated[int, Meta(ge=0, le=2**63 - 1)], Help("Seed of the weights, the data order and the noise.")] = 0
@@ -222,8 +243,8 @@ def nearest(word: str, known: Iterable[str], what: str) -> str:
 
     >>> nearest("smaple", ["sample", "train"], "commands"), nearest("x", ["sample", "train"], "commands")
     ("did you mean 'sample'?", 'the commands are sample, train')
-    >>> nearest("x", [f"n{i:02}" for i in range(10, 40)], "classes")
-    'the nearest of 30 classes are n39, n38, n37'
+    >>> nearest("x", [f"n{i:02}" for i in range(10, 50)], "classes")
+    'the nearest of 40 classes are n49, n48, n47'
     """
     names = list(known)
     if meant := suggestion(word, names):

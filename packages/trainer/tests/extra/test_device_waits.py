@@ -116,11 +116,11 @@ def test_an_update_is_computed_on_the_network_s_device(precision):
     buffers, metrics = Buffers(network), RunningMetrics(torch.device("meta"))
     errors, t = torch.empty(4, device="meta"), torch.empty(4, 1, 1, 1, device="meta")
     with NoWaiting() as checked:
-        for step in (1, 2):
+        for _ in range(2):
             for parameter in network.parameters():
                 parameter.grad = torch.empty_like(parameter)
             kept = buffers.values()
-            good, norm = optimiser.apply(step)
+            good, norm = optimiser.apply()
             buffers.restore(kept, unless=good)
             ema.update(network, good)
             metrics.add(errors, t, norm, good)

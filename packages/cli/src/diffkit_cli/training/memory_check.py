@@ -33,7 +33,7 @@ def require_training_memory(network: nn.Module, options: TrainOptions, inputs: I
     kept = activations(network, like.new_zeros((1, *inputs.shape)), like.new_ones((1,)), *labels, **conditions).kept
     weights = sum(parameter.nbytes for parameter in network.parameters())
     states = STATES[options.optimiser] * weights // (processes if options.shard else 1)
-    needed = states + images * kept // (1 if options.precision == "fp32" else 2)
+    needed = states + images * kept // (2 if options.precision in ("bf16", "fp16") else 1)
     what = (
         f"{plural(images, 'image')} of {'x'.join(map(str, inputs.shape[:0:-1]))} at a time, of a batch of {options.batch_size},"
     )

@@ -6,7 +6,21 @@ from typing import Annotated, Any, TypeAlias
 
 from diffkit_schedules import SCHEDULES
 from diffkit_trainer import LOGGERS
-from diffkit_trainer.options import Axes, Help, Mode, Option, OptionError, Options, PositiveInt, Precision, nearest, options_of
+from diffkit_trainer.options import (
+    SPEED,
+    Axes,
+    Compile,
+    Graph,
+    Help,
+    Mode,
+    Option,
+    OptionError,
+    Options,
+    PositiveInt,
+    Precision,
+    nearest,
+    options_of,
+)
 from msgspec import Meta
 
 from diffkit_cli.errors import UsageError, flag
@@ -72,6 +86,8 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     schedule: Annotated[str, Help("Noise schedule. Default: the preset's, else offset_cosine. One of:")] = "offset_cosine"
     steps: Annotated[PositiveInt, Help("Optimiser updates in total. Default: the preset's.")] = 30_000
     precision: Precision = "auto"
+    compile: Compile = None
+    cuda_graph: Graph = None
     device: Annotated[str, Help("auto, cpu, cuda, cuda:1, mps ...")] = "auto"
     log_every: Annotated[PositiveInt, Help("Steps between log entries.")] = 50
     sample_every: Annotated[PositiveInt, Help("Steps between previews.")] = 1000
@@ -107,8 +123,10 @@ RESUMABLE = (
         "log_to",
         "accumulate",
         "compile",
+        "deterministic",
         "channels_last",
         "shard",
+        *SPEED,
     ),
     *("log_every", "sample_every", "save_every", "save_minutes", "keep", "keep_every"),
 )

@@ -3,12 +3,24 @@
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import DataError, Images, Trainer, World, fastest_precision, freeze, pick_device, process_group
+from diffkit_trainer import (
+    DataError,
+    Images,
+    Trainer,
+    World,
+    cache_folder,
+    capabilities_of,
+    freeze,
+    keep_compiled,
+    pick_device,
+    process_group,
+    with_defaults,
+)
 from diffkit_trainer.data import Size
 from diffkit_unet import keep_memory
 from msgspec.structs import replace
@@ -65,6 +77,8 @@ def run_training(
     first = World.of_this_process().first
     console.quiet = not first
     keep_memory()
+    with suppress(RuntimeError):  # a user without a home
+        keep_compiled(cache_folder() / "compiled")
     if first and not resuming:
         try:
             require_new(run)
@@ -105,7 +119,9 @@ def run_training(
             steps = steps_until(build(options), begun, seconds)
             options, _ = _new_options(given | {"steps": steps}, source, images, size, device)
         if resumed is None:
-            print_summary(options, len(images), chosen_precision=given.get("precision") in (None, "auto"))
+            print_summary(
+                options, len(images), capabilities_of(device), chosen_precision=given.get("precision") in (None, "auto")
+            )
         trainer = build(options)
         if resumed is not None:
             resumed.restore(run, trainer)
@@ -133,9 +149,8 @@ def _new_options(given: Given, source: Source | None, images: Images, size: Size
         options, unused = with_classes(resolve(given, min(images.shape[1:]), size), given, images)
     if source is None or options.held_out > 0:  # a network that learned from all of its images is fine-tuned so
         options = with_held_out(options, given, len(images))
-    if options.precision == "auto":
-        options = replace(options, precision=fastest_precision(device))
-    return options, unused
+    processes = World.of_this_process().size
+    return with_defaults(options, capabilities_of(device), processes=processes, steps=options.steps), unused
 
 
 def _open(early: Given, run: Path, *, resuming: bool) -> tuple[Images, Size | None]:

@@ -1,4 +1,6 @@
-"""What a new training run is going to do, in one line."""
+"""What a new training run is going to do, in one line, and what makes it fast, in another."""
+
+from diffkit_trainer import Capabilities, described
 
 from diffkit_cli.terminal.console import console, plural, warn
 from diffkit_cli.training.options import TrainOptions
@@ -8,8 +10,8 @@ __all__ = ["print_summary"]
 MANY_EPOCHS, GOOD_EPOCHS = 300, 100
 
 
-def print_summary(options: TrainOptions, images: int, *, chosen_precision: bool) -> None:
-    """Print the recipe, the steps and epochs, and the precision; warns of many epochs.
+def print_summary(options: TrainOptions, images: int, device: Capabilities, *, chosen_precision: bool) -> None:
+    """Print the recipe, the steps and epochs, and the precision; warns of many epochs. On CUDA also what makes it fast.
 
     images: their number. chosen_precision: whether the precision was not given.
     """
@@ -18,6 +20,8 @@ def print_summary(options: TrainOptions, images: int, *, chosen_precision: bool)
     amount = f"{plural(options.steps, 'step')} of {plural(options.batch_size, 'image')}"
     passes = f"{epochs:,.0f}" if epochs >= 10 else f"{epochs:.2g}"
     console.print(f"recipe {options.preset}: {amount}, {passes} epochs, in {options.precision}{why}")
+    if fast := described(options, device):
+        console.print(fast)
     if epochs >= MANY_EPOCHS:
         fewer = max(GOOD_EPOCHS * images // options.batch_size, 1)
         warn(

@@ -11,7 +11,7 @@ import pytest
 from diffkit_cli.training.options import CHANGEABLE, OPTIONS, RESUMABLE
 from diffkit_schedules import offset_cosine
 from diffkit_trainer import load, read_history, read_log
-from diffkit_trainer.options import ROUNDING, Options, options_of
+from diffkit_trainer.options import ROUNDING, SPEED, Options, options_of
 
 from ...helpers import TINY, finished, images, keys, one_line, process, refusal, start, wait_for, what_it_is
 
@@ -28,7 +28,7 @@ def test_the_command_refuses_to_change_what_the_trainer_does():
     fixed = set(OPTIONS) - set(RESUMABLE)
     assert set(CHANGEABLE) < fixed
     others = {"preset", "schedule", "linear", "precision", "size", "axes", "mode", "columns", "given_size"}
-    assert fixed - others == set(options_of(Options)) - set(ROUNDING) - {"condition"}
+    assert fixed - others == set(options_of(Options)) - {*ROUNDING, *SPEED, "condition"}
 
 
 def last_line(said):

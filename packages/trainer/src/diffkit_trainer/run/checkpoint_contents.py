@@ -96,6 +96,7 @@ def restore(
     trainer.step = numbers["step"]
     sums = torch.tensor(numbers["sums"], dtype=trainer.running_metrics.sums.dtype)
     trainer.running_metrics.sums.copy_(sums if trainer.world.first else torch.zeros_like(sums))
+    trainer.record_anew()
 
 
 def average_names(trainer: Trainer) -> list[str]:

@@ -1,1 +1,1 @@
-"""One update: batch, loss, optimiser, average. Imports data, distributed, device, errors, limits, options and rng, no files."""
+"""One update: batch, loss, optimiser, average. Imports acceleration, data, distributed, device, errors, options and rng."""

@@ -8,7 +8,7 @@ from diffkit_schedules import Schedule, to_config
 from torch import nn
 
 from diffkit_trainer.data.normalisation import Normalisation
-from diffkit_trainer.options import ROUNDING, Options, options_of
+from diffkit_trainer.options import ROUNDING, SPEED, Options, options_of
 
 __all__ = ["changes", "experiment", "plain"]
 
@@ -26,7 +26,7 @@ def experiment(
     mean, std = normalisation
     parts = {"images": fingerprint, "normalisation": {"mean": mean, "std": std}, "schedule": _schedule(schedule)}
     network = _called(getattr(model, "to_config", None))
-    chosen = {name: getattr(options, name) for name in options_of(Options) if name not in (*ROUNDING, "normalise")}
+    chosen = {name: getattr(options, name) for name in options_of(Options) if name not in (*ROUNDING, *SPEED, "normalise")}
     found: dict[str, Any] = plain(chosen | parts | ({"network": network} if isinstance(network, Mapping) else {}))
     return found
 

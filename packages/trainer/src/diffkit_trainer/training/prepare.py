@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from diffkit_trainer.acceleration.compiled import Compiled
 from diffkit_trainer.distributed.processes import World
 from diffkit_trainer.distributed.shard import shard
 from diffkit_trainer.options import Options
@@ -25,7 +26,7 @@ def prepare_network(model: nn.Module, options: Options, device: torch.device, wo
         return model, ema, model
     memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
     model = model.to(device, memory_format=memory_format).train()  # type: ignore[call-overload]
-    ema, network = EMA(model, options.ema, warmup=True), torch.compile(model) if options.compile else model
+    ema, network = EMA(model, options.ema, warmup=True), Compiled(model) if options.compile else model
     return model, ema, network if world.size == 1 else _data_parallel(network)
 
 

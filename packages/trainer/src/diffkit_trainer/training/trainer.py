@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -9,6 +10,9 @@ import torch
 from diffkit_schedules import Schedule, prediction_name
 from torch import Tensor, nn
 
+from diffkit_trainer.acceleration.capabilities import capabilities_of, with_defaults
+from diffkit_trainer.acceleration.cuda_graph import CudaGraph
+from diffkit_trainer.acceleration.kernels import chosen_kernels
 from diffkit_trainer.data.held_out import held_out
 from diffkit_trainer.data.images import Images
 from diffkit_trainer.data.normalisation import Normalisation
@@ -23,10 +27,10 @@ from diffkit_trainer.training.held_out_loss import fixed_batches
 from diffkit_trainer.training.losses import losses
 from diffkit_trainer.training.optimisation.muon import matrices_of
 from diffkit_trainer.training.optimisation.optimiser import Optimiser
-from diffkit_trainer.training.precision import PRECISIONS, fastest_precision
+from diffkit_trainer.training.precision import autocast
 from diffkit_trainer.training.prepare import prepare_network, summed_over_processes
 from diffkit_trainer.training.running_metrics import RunningMetrics
-from diffkit_trainer.training.training_data import TrainingData
+from diffkit_trainer.training.training_data import Inputs, TrainingData
 from diffkit_trainer.training.validate import validate_network, validate_options, validate_preconditioner
 
 __all__ = ["TrainStep", "Trainer"]
@@ -102,9 +106,7 @@ class Trainer:
             changes["prediction"] = prediction_name(changes["prediction"])
         self.device, self.world = torch.device(device), world
         options = (options or Options()).changed(**changes)
-        if options.precision == "auto":
-            options = options.changed(precision=fastest_precision(self.device))
-        self.options = options
+        self.options = options = with_defaults(options, capabilities_of(self.device), processes=world.size)
         validate_options(options, schedule, images, world.size)
         freeze(model, options.freeze)
         validate_network(model, images, options)
@@ -124,11 +126,16 @@ class Trainer:
         self.normalisation, self.condition_normalisations = self._data.normalisation, self._data.condition_normalisations
         self._buffers = Buffers(self.model)
         self._output_scale = getattr(self.model, "output_scale", None)
+        self.record_anew()
 
     @cached_property
     def experiment(self) -> dict[str, Any]:
         """Everything that the result depends on, as plain JSON: a resumed run must have the same. Reads all images, once."""
         return experiment(self.options, self.images.fingerprint, self.normalisation, self.schedule, self.model)
+
+    def record_anew(self) -> None:
+        """Forget the CUDA graph of a step. Call it where a tensor of the trainer was replaced, not only changed in place."""
+        self._step = CudaGraph(self._train) if self.options.cuda_graph else self._train
 
     def run(self, steps: int) -> Iterator[TrainStep]:
         """Train until `steps` updates were made in total, yielding after each; stopping early is the caller's `break`.
@@ -163,7 +170,9 @@ class Trainer:
         found = {}
         for name, rows in self._parts.items() if self.options.held_out else ():
             batches = fixed_batches(self.batch_spec, rows, self.device)
-            found[name] = float(torch.cat([self._losses(batch, self.ema.model) for batch in batches]).mean())
+            with self._kernels():
+                errors = [self._losses(self._inputs(batch), self.ema.model) for batch in batches]
+            found[name] = float(torch.cat(errors).mean())
         return found
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -177,40 +186,50 @@ class Trainer:
         return numbers | {"environment": self.environment, "experiment": self.experiment}, moments
 
     def _update(self) -> TrainStep:
-        size, world = self.options.batch_size, self.world
-        batch = random_batch(self.batch_spec, self.step, self.device, *part_bounds(size, world.rank, world.size))
-        batch = batch._replace(indices=self._parts["loss_trained"][batch.indices])
-        # the same number in each process, though some have one sample more: sharded weights are gathered for every part
-        parts = min(self.options.accumulate, size // world.size)
-        kept, errors = self._buffers.values(), []
-        with global_randomness(self.options.seed, self.step, world.rank, device=self.device):
-            for i in range(parts):
-                part = batch.part(*part_bounds(len(batch.indices), i, parts))
-                with summed_over_processes(self._network, i == parts - 1):
-                    errors.append(self._losses(part, self._network))
-                    # the mean over the global batch: DistributedDataParallel divides by the number of processes
-                    self.optimiser.backward(errors[-1].sum() * (world.size / size))
+        world = self.world
+        batch = random_batch(
+            self.batch_spec, self.step, self.device, *part_bounds(self.options.batch_size, world.rank, world.size)
+        )
+        inputs = self._inputs(batch._replace(indices=self._parts["loss_trained"][batch.indices]))
+        with global_randomness(self.options.seed, self.step, world.rank, device=self.device), self._kernels():
+            mean = self._step(*inputs[:3], **inputs.given)
         self.step += 1
-        finite, norm = self.optimiser.apply(self.step)
+        return TrainStep(self.step, mean)
+
+    def _train(self, x0: Tensor, t: Tensor, eps: Tensor, /, **given: Tensor) -> Tensor:
+        """One update of everything that is on the device, by tensors in place alone, see `CudaGraph`; returns the mean loss."""
+        inputs = Inputs(x0, t, eps, given)
+        # the same number in each process, though some have one sample more: sharded weights are gathered for every part
+        parts = min(self.options.accumulate, self.options.batch_size // self.world.size)
+        kept, errors = self._buffers.values(), []
+        for i in range(parts):
+            with summed_over_processes(self._network, i == parts - 1):
+                errors.append(self._losses(inputs.part(*part_bounds(len(x0), i, parts)), self._network))
+                # the mean over the global batch: DistributedDataParallel divides by the number of processes
+                self.optimiser.backward(errors[-1].sum() * (self.world.size / self.options.batch_size))
+        finite, norm = self.optimiser.apply()
         self._buffers.restore(kept, unless=finite)
         self.ema.update(self.model, finite)
         found = torch.cat(errors).detach()
-        self.running_metrics.add(found, batch.t, norm, finite)
-        return TrainStep(self.step, found.mean())
+        self.running_metrics.add(found, t, norm, finite)
+        return found.mean()
 
-    def _losses(self, part: RandomBatch, network: Any) -> Tensor:
+    def _kernels(self) -> AbstractContextManager[None]:
+        return chosen_kernels(self.options, self.device)
+
+    def _inputs(self, batch: RandomBatch) -> Inputs:
+        return self._data.inputs(batch, labelled=self.options.class_dropout is not None)
+
+    def _losses(self, inputs: Inputs, network: Any) -> Tensor:
         """Each sample's loss, (b,), with a graph."""
-        options, (x0, eps, labels) = self.options, self._data.tensors(part)
-        given: dict[str, Any] = self._data.conditions_of(part)
-        if labels is not None and options.class_dropout is not None:
-            given["class_labels"] = labels
-        with torch.autocast(self.device.type, PRECISIONS[options.precision], enabled=options.precision != "fp32"):
+        options = self.options
+        with autocast(options.precision, self.device):
             return losses(
-                partial(network, **given),  # whatever the names of the conditions
+                partial(network, **inputs.given),  # whatever the names of the conditions
                 self.schedule,
-                x0,
-                t=part.t,
-                eps=eps,
+                inputs.x0,
+                t=inputs.t,
+                eps=inputs.eps,
                 prediction=options.prediction,
                 condition=options.condition,
                 kind=options.loss,

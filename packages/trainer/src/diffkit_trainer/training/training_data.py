@@ -1,7 +1,7 @@
 """The network's inputs on the device, from the random choices of a batch."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +12,21 @@ from diffkit_trainer.device import place_dataset, to_device
 from diffkit_trainer.options import Options
 from diffkit_trainer.training.batch import RandomBatch
 
-__all__ = ["TrainingData"]
+__all__ = ["Inputs", "TrainingData"]
+
+
+class Inputs(NamedTuple):
+    """What the loss of b samples is a function of: x0, t and eps, (b, ...), and the network's further arguments by name."""
+
+    x0: Tensor
+    t: Tensor
+    eps: Tensor
+    given: Mapping[str, Any]
+
+    def part(self, start: int, stop: int) -> "Inputs":
+        """The samples start ... stop - 1."""
+        x0, t, eps = (each[start:stop] for each in self[:3])
+        return Inputs(x0, t, eps, {name: each[start:stop] for name, each in self.given.items()})
 
 
 class TrainingData(NamedTuple):
@@ -42,12 +56,19 @@ class TrainingData(NamedTuple):
         """
         normalisation = normalisation or Normalisation.of(images, options.normalise)
         memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
-        pixels, *given = (place_dataset(each, device) for each in (images.pixels, *images.conditions.values()))
+        stay = device if options.data_on_device else torch.device("cpu")
+        pixels, *given = (place_dataset(each, stay) for each in (images.pixels, *images.conditions.values()))
         conditions = dict(zip(images.conditions, given, strict=True))
         return cls(
             *(pixels, images.labels, normalisation, len(images.classes), device, memory_format),
             *(conditions, condition_normalisations or Normalisation.of_conditions(images)),
         )
+
+    def inputs(self, batch: RandomBatch, *, labelled: bool) -> Inputs:
+        """The inputs of a batch, on the device. labelled: whether the network is given class_labels."""
+        x0, eps, labels = self.tensors(batch)
+        given = self.conditions_of(batch)
+        return Inputs(x0, batch.t, eps, given | {"class_labels": labels} if labelled and labels is not None else given)
 
     def tensors(self, part: RandomBatch) -> tuple[Tensor, Tensor, Tensor | None]:
         """x0 and noise (b, C, *space), and labels (b,); a dropped label is the number of classes."""

@@ -128,9 +128,9 @@ def test_clipping_reaches_muon_and_adamw_has_its_own_betas_beside_it():
     weight, vector = nn.Parameter(torch.zeros(4, 4)), nn.Parameter(torch.zeros(3))
     optimiser = Optimiser([weight, vector], optimiser="muon", matrices=[weight], clip_grad_norm=2.0)
     first, second = (each / each.norm() for each in random_matrices(2, 4, 4).float())
-    for step, gradient in enumerate((8 * first, second)):
+    for gradient in (8 * first, second):
         optimiser.backward((weight * gradient).sum())
-        optimiser.apply(step + 1)
+        optimiser.apply()
     torch.testing.assert_close(optimiser.momenta[weight], 0.1 * (0.9 * 2 * first + second))
     assert optimiser.adamw.param_groups[0]["betas"] == (0.9, 0.99)
 
@@ -149,7 +149,7 @@ def test_a_restored_state_continues_with_the_same_updates():
 
     def update(model, optimiser, step):
         optimiser.backward(model(torch.ones(1, 3) * step).square().mean())
-        optimiser.apply(step)
+        optimiser.apply()
 
     model, optimiser = make()
     update(model, optimiser, 1)
@@ -199,16 +199,16 @@ def test_an_update_that_is_not_finite_changes_neither_weights_nor_momentum(preci
         return [each.detach().clone() for each in (*model.parameters(), *optimiser.state()[1].values())]
 
     optimiser.backward(model(x).square().mean())
-    optimiser.apply(1)
+    optimiser.apply()
     before = state()
     optimiser.backward(model(x * math.nan).square().mean())
-    made, _ = optimiser.apply(2)
+    made, _ = optimiser.apply()
     assert not made
     for one, other in zip(before, state(), strict=True):
         assert torch.equal(one, other)
     if precision == "fp16":  # an overflow: the next one goes on
         optimiser.backward(model(x).square().mean())
-        assert optimiser.apply(3)[0]
+        assert optimiser.apply()[0]
         assert not torch.equal(before[2], model[1].weight)
 
 
@@ -216,6 +216,6 @@ def test_a_network_of_matrices_alone_can_be_trained():
     weight = nn.Parameter(torch.ones(2, 2))
     optimiser = Optimiser([weight], optimiser="muon", matrices=[weight], lr=0.1)
     optimiser.backward(weight.sum())
-    optimiser.apply(1)
+    optimiser.apply()
     assert (weight < 1).all()
     assert {name: value.shape for name, value in optimiser.expected_moments().items()} == {"0.momentum": (2, 2)}

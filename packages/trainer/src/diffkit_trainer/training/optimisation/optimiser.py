@@ -51,7 +51,11 @@ class Optimiser:
         self.momenta = self.muon.momenta_by_weight()
         rest = [parameter for parameter in self.parameters if parameter not in self.momenta]
         self.adamw = torch.optim.AdamW(
-            [{"params": rest}], betas=BETAS[options.optimiser], weight_decay=options.weight_decay, fused=True
+            [{"params": rest}],
+            betas=BETAS[options.optimiser],
+            weight_decay=options.weight_decay,
+            fused=True,
+            capturable=device.type == "cuda",  # or its step refuses to be recorded in a CUDA graph
         )
         self.adamw.param_groups[0]["lr"] = self.lr  # AdamW would read the value of a learning rate in its arguments
         self.updates = torch.zeros((), dtype=torch.int64, device=device)
@@ -67,14 +71,19 @@ class Optimiser:
         (value if self.scale is None else value * self.scale).backward()
 
     @torch.no_grad()
-    def apply(self, step: int) -> tuple[Tensor, Tensor]:
-        """Make update number `step` unless it is not finite; returns whether it was made, and the norm before clipping."""
+    def apply(self) -> tuple[Tensor, Tensor]:
+        """Make the next update unless it is not finite; returns whether it was made, and the norm before clipping.
+
+        All that it changes changes in place and all that it counts is counted on the device, so that a CUDA graph of it is the
+        same at every step.
+        """
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         norm = full_tensor(nn.utils.get_total_norm(gradients)).float()  # the fused kernel divides by float32 only
         norm = norm if self.scale is None else norm / self.scale
         finite = norm.isfinite()
         lost = ~finite if self.scale is None else ~finite & (self.scale < 1)
-        self.bad_step = torch.where(lost & (self.bad_step == 0), step, self.bad_step)
+        step = self.updates + self.skipped + 1
+        self.bad_step.copy_(torch.where(lost & (self.bad_step == 0), step, self.bad_step))
         good = finite & (self.bad_step == 0)
         self._set_lr()
         # what torch's own gradient scaler does: the fused kernel divides by grad_scale and does nothing where found_inf is 1
@@ -154,7 +163,7 @@ class Optimiser:
         streak = torch.where(good, self.streak + 1, 0)
         grown = streak == GROWTH_INTERVAL
         self.scale.mul_(torch.where(good, torch.where(grown, 2.0, 1.0), 0.5))
-        self.streak = torch.where(grown, 0, streak)
+        self.streak.copy_(torch.where(grown, 0, streak))
 
 
 def _moments_at_0(parameter: nn.Parameter) -> dict[str, Tensor]:
