@@ -5,9 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from diffkit_cli import open_run
 from diffkit_cli.recipes import PRESETS
-from diffkit_trainer import read_metadata
+from diffkit_trainer import as_pixels, grid, read_metadata
+from PIL import Image
 
 from .helpers import keys, one_line, process, refusal, size_of
 
@@ -124,6 +126,15 @@ def test_a_missing_condition_is_none(tones, tmp_path, diffkit):
     assert diffkit("sample", tones, "-n", 1, *none, "--steps", 2, "--out", tmp_path / "a.png")[0] == 0
 
 
+def test_a_preview_shows_the_conditions_of_its_samples(tones, folder):
+    data, rows = np.load(folder / "tones.npz"), np.arange(16) * 40 // 16
+    captions = [f"pitch={pitch:.3g}" for pitch in data["pitch"][rows]]
+    low = grid(as_pixels(torch.from_numpy(data["low"][rows])), captions=captions)
+    with Image.open(tones / "samples" / "00000003.png") as preview:
+        assert preview.size == (3 * low.width + 2 * 8, 28 + low.height)
+        assert preview.crop((0, 28, low.width, preview.height)).tobytes() == low.tobytes()
+
+
 def test_python_gives_the_samples_of_the_command(tones, folder, tmp_path, diffkit):
     low = folder / "low.npy"
     words = ["--condition", "pitch=1", "--condition", "pitch=none", "--condition", f"low={low}", "-n", 2, "--steps", 2]
@@ -131,6 +142,9 @@ def test_python_gives_the_samples_of_the_command(tones, folder, tmp_path, diffki
     found = open_run(tones, device="cpu").sample(2, steps=2, conditions={"pitch": [1, None], "low": low})
     assert (found.pixels.shape, found[0].size) == ((2, 1, 16), (64, 64))
     assert np.array_equal(found.pixels, np.stack([np.load(tmp_path / "a" / f"0000{i}.npy") for i in range(2)]))
+    assert found.grid() == grid(as_pixels(found.pixels), captions=["pitch=1", "pitch=none"])
+    assert "<2 samples from " in repr(found)
+    assert "length 16, 1 channel, conditions pitch, low, " in repr(open_run(tones, device="cpu"))
 
 
 def test_columns_may_have_any_name_but_those_of_the_arguments_of_a_network(folder, tmp_path, diffkit):

@@ -21,7 +21,7 @@ from diffkit_cli.sampling.metadata import read_sample_metadata
 from diffkit_cli.sampling.model import Conditioning
 from diffkit_cli.sampling.plan import make_plan, other_weights
 from diffkit_cli.sampling.pretrained import DIGITS
-from diffkit_cli.terminal.console import plural
+from diffkit_cli.terminal.console import extent, noun, plural
 
 __all__ = ["Run", "open_run"]
 
@@ -74,7 +74,7 @@ class Run:
                 warnings.warn(other_weights(Path(str(like)), before, self._loaded), stacklevel=2)
             plan = make_plan(self._loaded, given, init=None if init is None else Path(init), like=before)
             count, way_out = plan.options.n, "generate fewer at a time, or use a smaller size"
-            require_memory(plural(count, "image"), count * math.prod(plan.shape), way_out)
+            require_memory(plural(count, noun(plan.shape)), count * math.prod(plan.shape), way_out)
             report = on_progress or (lambda done, total: None)
             batches = generate(plan, batch_size=given.get("batch_size"), on_progress=report)
             return GeneratedImages(plan, concatenated([batch.pixels for batch in batches]))
@@ -101,8 +101,8 @@ class Run:
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
         classes = [f"{len(self.classes)} classes"] if self.classes else []
         device = self._loaded.model.like.device
-        size = "x".join(map(str, reversed(space)))
-        facts = [size, plural(channels, "channel"), *classes, f"{parameters:,} parameters", f"on {device}"]
+        conditions = [f"conditions {', '.join(config.conditions)}"] if (config := self._loaded.model.config).conditions else []
+        facts = [extent(space), plural(channels, "channel"), *classes, *conditions, f"{parameters:,} parameters", f"on {device}"]
         return f"<{self.name}: {', '.join(facts)}>"
 
     def _repr_html_(self) -> str:

@@ -68,7 +68,7 @@ def evaluate(
     from diffkit_cli.sampling.metadata import options_metadata
     from diffkit_cli.sampling.outputs import require_replaceable
     from diffkit_cli.sampling.plan import make_plan
-    from diffkit_cli.terminal.console import answer, console, plural
+    from diffkit_cli.terminal.console import answer, console, noun, plural
     from diffkit_cli.terminal.progress import counting
 
     def work() -> None:
@@ -91,7 +91,7 @@ def evaluate(
         compared = split if classes is None else split.of_classes(images, classes)
         n = number_of_samples(given.get("number"), OPTIONS["number"].default, len(compared.real), source)
         shape = make_plan(loaded, given | {"n": n}).shape
-        require_memory(plural(n, "image"), n * math.prod(shape), "use a smaller -n")
+        require_memory(plural(n, noun(shape)), n * math.prod(shape), "use a smaller -n")
         with console.status("training a feature network") if given_features is None else nullcontext():
             features = given_features or learned_features(images, split)
         steps = sorted(step for step, _ in checkpoints_of(run)) if checkpoints else [loaded.step]

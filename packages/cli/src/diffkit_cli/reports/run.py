@@ -21,7 +21,7 @@ from diffkit_trainer.files import read_header
 from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig, Trained
 from diffkit_cli.sampling.pretrained import name_of
-from diffkit_cli.terminal.console import Table, dimensions, plural, table
+from diffkit_cli.terminal.console import Table, extent, noun, plural, table
 from diffkit_cli.training.loss_curve import Points, smoothed_loss
 
 __all__ = ["Rows", "describe", "started", "table_of"]
@@ -136,12 +136,13 @@ def _date_and_host(start: Mapping[str, Any]) -> str:
 def _rows(config: RunConfig, shapes: Shapes | None) -> Rows:
     """shapes: of the network's tensors, None where they are not known."""
     data, trained, (channels, *space) = config.data, config.trained, config.shape
-    size = f"{dimensions(space[0], space[1]) if len(space) == 2 else 'x'.join(map(str, space))}, {plural(channels, 'channel')}"
+    size = f"{extent(space)}, {plural(channels, 'channel')}"
+    found = f"{data.images} of {size}, from {data.source}" if data.source else f"{size}; training data unknown"
     schedule = ", ".join(f"{key}={value!s:.40}" for key, value in config.schedule.items() if key != "name")
     rows = [
-        ("images", f"{data.images} of {size}, from {data.source}" if data.source else f"{size}; training data unknown"),
+        (f"{noun(config.shape)}s", found),
         ("classes", ", ".join(data.classes) or "none"),
-        *([("conditions", ", ".join(config.conditions))] if config.conditions else []),
+        *([("conditions", _conditions(config))] if config.conditions else []),
         ("network", f"{config.imported or (trained and trained.preset)}{_parameters(shapes)}"),
         ("schedule", f"{config.schedule.get('name')} ({schedule})"),
         ("prediction", f"{config.prediction}, conditioned on the {config.condition}"),
@@ -149,11 +150,17 @@ def _rows(config: RunConfig, shapes: Shapes | None) -> Rows:
     if (origin := config.fine_tuned_from) is not None:
         rows.append(("fine-tuned from", f"{origin.run}, step {origin.step}, weights {origin.weights}"))
     if trained is not None:
-        rows += [("training", _training(trained)), ("class dropout", _class_dropout(config.class_dropout))]
+        rows += [("training", _training(trained)), ("class dropout", _class_dropout(config))]
     rows += [(f"{each.option} from step {each.step} on", f"{each.after}, was {each.before}") for each in config.changes]
     if config.versions:
         rows.append(("versions", ", ".join(f"{name} {version}" for name, version in config.versions.items())))
     return rows
+
+
+def _conditions(config: RunConfig) -> str:
+    """The conditions with their shapes; one number has none."""
+    shapes = ((name, "x".join(map(str, each.shape))) for name, each in config.conditions.items())
+    return ", ".join(name if shape in ("", "1") else f"{name} ({shape})" for name, shape in shapes)
 
 
 def _parameters(shapes: Shapes | None) -> str:
@@ -167,5 +174,7 @@ def _training(trained: Trained) -> str:
     return f"batch size {trained.batch_size}, lr {trained.lr:g}, EMA {trained.ema}, seed {trained.seed}"
 
 
-def _class_dropout(fraction: float | None) -> str:
-    return "none: not conditioned on classes" if fraction is None else f"{fraction:g}"
+def _class_dropout(config: RunConfig) -> str:
+    if config.class_dropout is not None:
+        return f"{config.class_dropout:g}"
+    return "none" if config.conditions else "none: not conditioned on classes"

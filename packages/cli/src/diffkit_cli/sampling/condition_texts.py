@@ -7,7 +7,10 @@ from typing import Any
 from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import file_hash
 
-__all__ = ["GIVEN", "all_texts", "condition_files", "conditions_of_image", "is_file", "values_by_name", "without_folders"]
+__all__ = [
+    *("GIVEN", "all_texts", "condition_captions", "condition_files", "conditions_of_image"),
+    *("is_file", "values_by_name", "without_folders"),
+]
 
 GIVEN = "given"
 """The condition of --given: the other image of a pair."""
@@ -52,6 +55,17 @@ def conditions_of_image(texts: Sequence[str], i: int) -> list[str]:
     ['age=2', 'hue=0']
     """
     return [f"{name}={values[i % len(values)]}" for name, values in values_by_name(texts).items()]
+
+
+def condition_captions(texts: Sequence[str], n: int) -> list[str]:
+    """The conditions of each of n samples, those with several values alone; empty where none has.
+
+    >>> condition_captions(["age=1", "age=2", "hue=0"], 3)
+    ['age=1', 'age=2', 'age=1']
+    """
+    several = {name: values for name, values in values_by_name(texts).items() if len(set(values)) > 1}
+    shown = [without_folders(f"{name}={value}") for name, values in several.items() for value in values]
+    return [", ".join(conditions_of_image(shown, i)) for i in range(n)] if shown else []
 
 
 def is_file(text: str) -> bool:

@@ -13,7 +13,7 @@ from diffkit_cli.errors import UsageError
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.limits import require_memory
 from diffkit_cli.sampling.options import SamplingOptions
-from diffkit_cli.terminal.console import plural
+from diffkit_cli.terminal.console import noun, plural
 
 __all__ = ["UNCONDITIONAL", "Conditioning", "DiffusionModel"]
 
@@ -148,7 +148,7 @@ class DiffusionModel:
             more["class_labels"] = xp.zeros((1,), dtype=xp.int64, device=self.like.device)
         found, images = activations(self.network, *inputs, **more), given or 1
         smaller = "use a smaller --size" if images == 1 else "use fewer images at a time or a smaller --size"
-        what = f"{plural(images, 'image')} of {'x'.join(map(str, size[::-1]))} at a time"
+        what = f"{plural(images, noun(self.shape))} of {'x'.join(map(str, size[::-1]))} at a time"
         require_memory(what, images * found.least, smaller, self.like.device)
         return given or found.batch_size(self.like.device)
 

@@ -1,7 +1,7 @@
 """What a command generates: its options, resolved for a model, and all that follows from them."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,14 +12,14 @@ from diffkit_trainer.files import printable
 from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import file_hash
 from diffkit_cli.sampling.class_labels import NULL, class_captions, class_labels, class_names, classes_in_turn, null_class
-from diffkit_cli.sampling.condition_texts import all_texts, condition_files
+from diffkit_cli.sampling.condition_texts import all_texts, condition_captions, condition_files
 from diffkit_cli.sampling.conditions import read_conditions
 from diffkit_cli.sampling.init_image import InitImage, open_init
 from diffkit_cli.sampling.loading import LoadedModel, load_worse
 from diffkit_cli.sampling.metadata import NAMES, SampleMetadata, options_metadata, options_to_reproduce
 from diffkit_cli.sampling.model import UNCONDITIONAL, Conditioning, DiffusionModel
 from diffkit_cli.sampling.options import SamplingOptions, check_seeds, resolve
-from diffkit_cli.terminal.console import plural
+from diffkit_cli.terminal.console import noun, plural
 
 __all__ = ["Plan", "make_plan", "other_weights", "times_of"]
 
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
     worse: LoadedModel | None = None
 
     def __str__(self) -> str:
-        number, options = plural(self.options.n, "image"), self.options
+        number, options = plural(self.options.n, noun(self.shape)), self.options
         worse = f" by {self.worse.name}" if self.worse else ""
         return f"{number} from {self.loaded.name}, {self._start}{options}{worse}, seed {options.seed}"
 
@@ -56,8 +56,10 @@ class Plan(NamedTuple):
 
     @property
     def captions(self) -> list[str]:
-        """The class of each image, see `class_captions`."""
-        return class_captions(self.model.config, self.given.labels)
+        """The class and the conditions of each sample, where there are several of them; empty where there are not."""
+        classes = class_captions(self.model.config, self.given.labels)
+        conditions = condition_captions(self.options.conditions, self.options.n)
+        return [", ".join(filter(None, both)) for both in zip_longest(classes, conditions)]
 
     def metadata(self, command: str, **images: Path) -> dict[str, Any]:
         """The metadata of all images that a command generates by this plan.

@@ -25,6 +25,7 @@ __all__ = [
     "dimensions",
     "extent",
     "listed",
+    "noun",
     "plural",
     "results",
     "show",
@@ -115,6 +116,15 @@ def plural(count: int, thing: str) -> str:
     ('1 image', '0 images', '2 classes')
     """
     return f"{count} {thing}{'' if count == 1 else 'es' if thing.endswith('s') else 's'}"
+
+
+def noun(shape: Sequence[int]) -> str:
+    """The word for samples (C, *space): images where the space has two axes.
+
+    >>> plural(1, noun((3, 8, 8))), plural(4, noun((1, 100)))
+    ('1 image', '4 samples')
+    """
+    return "image" if len(shape) == 3 else "sample"
 
 
 def listed(values: Sequence[str]) -> str:

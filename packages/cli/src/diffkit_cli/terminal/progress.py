@@ -56,8 +56,9 @@ class TrainingProgress:
     After a few seconds it says how long the run takes.
     """
 
-    def __init__(self, steps: int, start: int, images: int, batch_size: int, bar: Progress | None) -> None:
+    def __init__(self, steps: int, start: int, images: int, batch_size: int, bar: Progress | None, noun: str) -> None:
         self.steps, self.start, self.images, self.batch_size, self.bar = steps, start, images, batch_size, bar
+        self._noun = noun
         self._smoothed, self._loss, self._logged = Smoothed(), "-", start
         self._begun = self._said = time.monotonic()
         self._first: tuple[int, float] | None = None
@@ -97,7 +98,7 @@ class TrainingProgress:
     def _line(self, step: int, now: float) -> None:
         self._said = now
         left = duration(round((self.steps - step) * (now - self._begun) / max(step - self.start, 1)))
-        rate = f"{self._rate(step, now):.0f} images/s"
+        rate = f"{self._rate(step, now):.0f} {self._noun}s/s"
         console.print(f"step {step}/{self.steps}  epoch {self._epoch(step)}  loss {self._loss}  {rate}  {left} left")
 
     def _rate(self, step: int, now: float) -> float:
@@ -109,18 +110,21 @@ class TrainingProgress:
 
 
 @contextmanager
-def training_progress(steps: int, start: int, images: int, batch_size: int) -> Iterator[TrainingProgress]:
-    """Progress of a training run from step `start` to `steps`, with batches of batch_size of so many images."""
+def training_progress(steps: int, start: int, images: int, batch_size: int, noun: str = "image") -> Iterator[TrainingProgress]:
+    """Progress of a training run from step `start` to `steps`, with batches of batch_size of so many images.
+
+    noun: what they are.
+    """
     if not _redraws():
-        yield TrainingProgress(steps, start, images, batch_size, None)
+        yield TrainingProgress(steps, start, images, batch_size, None, noun)
         return
     step, loss = MofNCompleteColumn(), _text("loss {task.fields[loss]}")
-    rate, left = _text("{task.fields[rate]} images/s"), TimeRemainingColumn()
+    rate, left = _text(f"{{task.fields[rate]}} {noun}s/s"), TimeRemainingColumn()
     columns: tuple[ProgressColumn, ...] = (BarColumn(20), step, _text("epoch {task.fields[epoch]}"), loss, rate, left)
     if console.width < WIDE:
         columns = (step, loss, rate, left) if console.width >= NARROW else (step, loss)
     with Progress(*columns, console=console) as bar:
-        yield TrainingProgress(steps, start, images, batch_size, bar)
+        yield TrainingProgress(steps, start, images, batch_size, bar, noun)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from diffkit_trainer.files import printable
 from diffkit_trainer.options import Axes, Mode
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.terminal.console import console, extent, listed, plural, warn
+from diffkit_cli.terminal.console import console, extent, listed, noun, plural, warn
 from diffkit_cli.terminal.progress import counting
 from diffkit_cli.training.options import OPTIONS, Given
 
@@ -52,7 +52,7 @@ def open_data(given: Given) -> tuple[Images, Size | None]:
 
 def sample_count(images: Images) -> str:
     """The number of samples and their size, such as "10 images of 8x8"."""
-    return f"{plural(len(images), 'image' if len(images.shape) == 3 else 'sample')} of {extent(images.shape[1:])}"
+    return f"{plural(len(images), noun(images.shape))} of {extent(images.shape[1:])}"
 
 
 def is_image_folder(data: str) -> bool:

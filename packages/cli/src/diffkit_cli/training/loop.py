@@ -21,6 +21,7 @@ from diffkit_trainer import (
 )
 
 from diffkit_cli.run_config import RunConfig
+from diffkit_cli.terminal.console import noun
 from diffkit_cli.terminal.progress import training_progress
 from diffkit_cli.training.held_out import HELD_OUT_LOSSES, held_out_losses
 from diffkit_cli.training.options import TrainOptions
@@ -63,7 +64,7 @@ def _loop(
     begun, first = time.monotonic(), trainer.step
     saved, saved_at = first or -1, begun
     with (
-        training_progress(steps, first, len(trainer.images), options.batch_size) as progress,
+        training_progress(steps, first, len(trainer.images), options.batch_size, noun(trainer.images.shape)) as progress,
         _saved_on_error(trainer, saver, document),
     ):
         for step, _ in trainer.run(steps):

@@ -11,7 +11,7 @@ from torch import nn
 
 from diffkit_cli.networks import Inputs
 from diffkit_cli.sampling.limits import require_memory
-from diffkit_cli.terminal.console import plural
+from diffkit_cli.terminal.console import noun, plural
 from diffkit_cli.training.options import TrainOptions
 
 __all__ = ["require_checkpoint_space", "require_training_memory"]
@@ -34,9 +34,8 @@ def require_training_memory(network: nn.Module, options: TrainOptions, inputs: I
     weights = sum(parameter.nbytes for parameter in network.parameters())
     states = STATES[options.optimiser] * weights // (processes if options.shard else 1)
     needed = states + images * kept // (2 if options.precision in ("bf16", "fp16") else 1)
-    what = (
-        f"{plural(images, 'image')} of {'x'.join(map(str, inputs.shape[:0:-1]))} at a time, of a batch of {options.batch_size},"
-    )
+    size = "x".join(map(str, inputs.shape[:0:-1]))
+    what = f"{plural(images, noun(inputs.shape))} of {size} at a time, of a batch of {options.batch_size},"
     require_memory(what, needed, "take a smaller --batch-size or --size, or more parts by --set accumulate=N", device)
 
 

@@ -1,14 +1,16 @@
 """The previews of a run: samples from the same noise each time, by the average, and by the raw network while the average lags.
 
-They are of the classes in turn, where the network has some.
+They are of the classes in turn, where the network has some, and have the conditions of held-out samples, which are shown.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from diffkit_trainer import Logger, RunError, Trainer, as_pixels, grid, read_log, save_images, save_png, side_by_side
+import torch
+from diffkit_trainer import Logger, RunError, Trainer, as_pixels, grid, held_out, read_log, save_images, save_png, side_by_side
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.class_labels import class_captions, class_labels, classes_in_turn
@@ -33,13 +35,15 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
     step, path = trainer.step, run / "samples" / f"{trainer.step:08d}.png"
     metadata = {"command": "train", "step": step, "seed": trainer.options.seed}
     try:
-        average, captions = _samples(trainer.ema.model, trainer, config)
+        rows = _rows(trainer)
+        average, captions = _samples(trainer.ema.model, trainer, config, rows)
+        shown = {name: as_pixels(each[rows]) for name, each in _maps(trainer).items()}
+        shown[f"moving average, step {step}"] = average
         if step < trainer.ema.warm_until:
             with _evaluating(trainer.model):
-                raw, _ = _samples(trainer.model, trainer, config)
-            titles = f"moving average, step {step}", f"network as trained, step {step}"
-            if trainer.world.first:
-                save_png(side_by_side([grid(each, captions=captions) for each in (average, raw)], titles), path, metadata)
+                shown[f"network as trained, step {step}"], _ = _samples(trainer.model, trainer, config, rows)
+        if trainer.world.first and len(shown) > 1:
+            save_png(side_by_side([grid(each, captions=captions) for each in shown.values()], list(shown)), path, metadata)
         elif trainer.world.first:
             save_images(average, path, captions=captions, metadata=[metadata])
         for logger in loggers:
@@ -50,27 +54,49 @@ def preview(run: Path, trainer: Trainer, config: RunConfig, loggers: Sequence[Lo
         warn(f"no preview at step {step}: {str(error).splitlines()[0]}")
 
 
-def _samples(network: Any, trainer: Trainer, config: RunConfig) -> tuple[Any, list[str]]:
-    """The pixels of the images, and their captions."""
+def _rows(trainer: Trainer) -> Any:
+    """The numbers of the samples of the data whose conditions are given: evenly spaced, held-out ones where there are any."""
+    if not trainer.images.conditions:
+        return slice(0, 0)
+    apart = held_out(trainer.images, trainer.options.held_out).nonzero()[:, 0]
+    among = apart if len(apart) else torch.arange(len(trainer.images))
+    return among[torch.arange(IMAGES) * len(among) // IMAGES]
+
+
+def _maps(trainer: Trainer) -> dict[str, Any]:
+    """The conditions that are images, sequences or volumes, as the samples are."""
+    return {name: each for name, each in trainer.images.conditions.items() if each.ndim == trainer.images.pixels.ndim}
+
+
+def _samples(network: Any, trainer: Trainer, config: RunConfig, rows: Any) -> tuple[Any, list[str]]:
+    """The pixels of the images, and their captions. rows: see `_rows`."""
     model = DiffusionModel(network, trainer.schedule, config)
     given = {"n": IMAGES, "seed": trainer.options.seed, "steps": STEPS, "classes": classes_in_turn(config)}
     options = resolve(given, model.schedule, model.shape[1:], config.sampling)
     labels = class_labels(config, options.classes, IMAGES, options.guidance)
     seeds = range(options.seed, options.seed + IMAGES)
-    conditioning, times = Conditioning(labels, _conditions(trainer)), times_of(model.schedule, options)
+    conditioning, times = Conditioning(labels, _conditions(trainer, rows)), times_of(model.schedule, options)
     on_progress = counting_lines(f"preview at step {trainer.step}, sampling steps")
     for done, state in enumerate(model.states(seeds, options, times, given=conditioning), 1):
         on_progress(done, STEPS)
         last = state
-    return as_pixels(model.values(last.x0)), class_captions(config, labels)
+    captions = class_captions(config, labels)
+    numbers = _numbers(trainer, rows)
+    return as_pixels(model.values(last.x0)), [", ".join(filter(None, both)) for both in zip_longest(captions, numbers)]
 
 
-def _conditions(trainer: Trainer) -> dict[str, Any]:
-    """The conditions of the first samples of the data, as the network gets them."""
-    found, rows = {}, [i % len(trainer.images) for i in range(IMAGES)]
+def _conditions(trainer: Trainer, rows: Any) -> dict[str, Any]:
+    """The conditions of samples of the data, as the network gets them."""
+    found = {}
     for name, each in trainer.images.conditions.items():
         found[name] = trainer.condition_normalisations[name].to_network(each[rows]).to(trainer.device)
     return found
+
+
+def _numbers(trainer: Trainer, rows: Any) -> list[str]:
+    """The conditions of samples of the data that are one number, as captions."""
+    found = {name: each[rows].flatten() for name, each in trainer.images.conditions.items() if each[0].numel() == 1}
+    return [", ".join(f"{name}={float(values[i]):.3g}" for name, values in found.items()) for i in range(IMAGES)] if found else []
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from msgspec.structs import replace
 from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import Inputs, outline_of
 from diffkit_cli.run_config import RunConfig
-from diffkit_cli.terminal.console import command, console, plural, warn
+from diffkit_cli.terminal.console import command, console, noun, plural, warn
 from diffkit_cli.terminal.signals import caught_signals, left_to_the_system
 from diffkit_cli.training.build import build_trainer, config_of, network_config_of
 from diffkit_cli.training.data import DATA_OPTIONS, open_data, require_apart
@@ -38,7 +38,7 @@ from diffkit_cli.training.held_out import with_held_out
 from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory_check import require_checkpoint_space, require_training_memory
 from diffkit_cli.training.options import Given, TrainOptions
-from diffkit_cli.training.start.classes import print_classes, with_classes
+from diffkit_cli.training.start.classes import print_classes, with_classes, without_unused_classes
 from diffkit_cli.training.start.fine_tune import Source, open_source
 from diffkit_cli.training.start.folder import default_out, enter_new, refuse_run_as_data, require_new
 from diffkit_cli.training.start.resolve import check_together, defaults_for, fine_tune_command, resolve
@@ -95,6 +95,7 @@ def run_training(
         early["size"] = early["size"] or (source and source.size)
         device = pick_device(early["device"] or "auto")
         images, size = _open(early, run, resuming=resuming)
+        images = without_unused_classes(images, given, stored)
         if resumed is not None and images.fingerprint != resumed.config.data.fingerprint:
             way_out = f"give these, or fine-tune it: {fine_tune_command(early['data'], run)}"
             raise UsageError(f"{early['data']}: not the images that {run} was trained on: {way_out}")
@@ -119,9 +120,8 @@ def run_training(
             steps = steps_until(build(options), begun, seconds)
             options, _ = _new_options(given | {"steps": steps}, source, images, size, device)
         if resumed is None:
-            print_summary(
-                options, len(images), capabilities_of(device), chosen_precision=given.get("precision") in (None, "auto")
-            )
+            chosen, what = given.get("precision") in (None, "auto"), noun(images.shape)
+            print_summary(options, len(images), capabilities_of(device), chosen_precision=chosen, noun=what)
         trainer = build(options)
         if resumed is not None:
             resumed.restore(run, trainer)

@@ -57,6 +57,26 @@ def test_classes_can_be_left_out(flowers, tmp_path):
     assert training(tmp_path / "run")["class_dropout"] is None
 
 
+@pytest.mark.parametrize(
+    ("words", "unused", "dropout", "classes"),
+    [
+        ([], ", not used (--given conditions the network, --classes trains with them too)", 0.1, None),
+        (["--classes"], "", 0.1, 3),
+        (["--no-classes", "--preset", "tutorial"], ", not used", None, None),
+    ],
+)
+def test_pairs_condition_the_network_without_classes_unless_these_are_given(flowers, tmp_path, words, unused, dropout, classes):
+    run, pairs = tmp_path / "run", [flowers, "--given", flowers]
+    done = process("train", *pairs, *FEW, *words, "--out", run)
+    assert (done.returncode, f"3 classes found{unused}: " in done.stderr) == (0, True), done.stderr
+    network = json.loads((run / "config.json").read_text())["network"]
+    assert (training(run)["class_dropout"], network["num_classes"]) == (dropout, classes)
+    assert process("train", "--resume", "--out", run, "--steps", 7).returncode == 0
+    if not words:
+        done = process("train", *pairs, "--from", run, "--out", tmp_path / "tuned", "--steps", 2)
+        assert (done.returncode, training(tmp_path / "tuned")["class_dropout"]) == (0, 0.1), done.stderr
+
+
 def test_classes_without_a_null_class_are_sampled_but_not_guided(flowers, tmp_path):
     run, sampling = tmp_path / "run", ["sample", tmp_path / "run", "-n", 3, "--steps", 1, "--out", tmp_path / "a.png"]
     assert process("train", flowers, "--classes", "--out", run, *FEW, *keys("class_dropout=0")).returncode == 0

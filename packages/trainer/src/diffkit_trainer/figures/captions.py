@@ -60,7 +60,8 @@ def side_by_side(images: Sequence[Image.Image], titles: Sequence[str]) -> Image.
         raise ValueError(f"expected one title for each image, and at least one; got {len(images)} images, {len(titles)} titles")
     head, title_font = 2 * MARGIN + 12, font(12)
     width, height = sum(image.width for image in images) + MARGIN * (len(images) - 1), max(image.height for image in images)
-    canvas = Image.new(images[0].mode, (width, height + head), "white")
+    mode = "L" if all(image.mode == "L" for image in images) else "RGB"
+    canvas = Image.new(mode, (width, height + head), "white")
     draw, left = ImageDraw.Draw(canvas), 0
     for image, title in zip(images, titles, strict=True):
         canvas.paste(image, (left, head))

@@ -1,18 +1,22 @@
 """Whether a new run learns the classes of its data, and the line that says so."""
 
+import dataclasses
+
 from diffkit_trainer import Images
 from msgspec.structs import replace
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import Inputs, network_config, outline_of
 from diffkit_cli.recipes import UNETS, recipe_of
+from diffkit_cli.run_config import RunConfig
 from diffkit_cli.terminal.console import console, listed, plural
 from diffkit_cli.training.options import CLASS_DROPOUT, Given, TrainOptions
 
-__all__ = ["print_classes", "with_classes"]
+__all__ = ["print_classes", "with_classes", "without_unused_classes"]
 
 UNCONDITIONAL = "preset {} is unconditional, --classes trains with them"
 NO_CLASSES = "the network of preset {} takes none"
+PAIRS = "--given conditions the network, --classes trains with them too"
 
 
 def with_classes(options: TrainOptions, given: Given, images: Images) -> tuple[TrainOptions, str]:
@@ -22,7 +26,7 @@ def with_classes(options: TrainOptions, given: Given, images: Images) -> tuple[T
     without a null class. Raises UsageError for a dropout that is given for data, or a network, without classes.
     """
     preset, chosen = options.preset, options.class_dropout
-    if chosen is None and ("class_dropout" in given or (len(images.classes) < 2 and not images.conditions)):
+    if chosen is None and not images.conditions and ("class_dropout" in given or len(images.classes) < 2):
         return options, ""
     if chosen is None and "class_dropout" in recipe_of(preset):
         return options, UNCONDITIONAL.format(preset)
@@ -37,6 +41,25 @@ def with_classes(options: TrainOptions, given: Given, images: Images) -> tuple[T
     if default is None:
         return options, NO_CLASSES.format(preset)
     return (options if chosen is not None else replace(options, class_dropout=default)), ""
+
+
+def without_unused_classes(images: Images, given: Given, stored: RunConfig | None) -> Images:
+    """The images without their classes where conditions are all that the network is given; prints that.
+
+    So it is for pairs, unless the options that were given have classes. stored: of a network that is trained further, which has
+    classes or not.
+    """
+    if not images.conditions or images.labels is None:
+        return images
+    if stored is not None:
+        used, reason = bool(stored.data.classes), ""
+    else:
+        used = given.get("class_dropout", None if given.get("given") else CLASS_DROPOUT) is not None
+        reason = "" if "class_dropout" in given else PAIRS
+    if used:
+        return images
+    print_classes(TrainOptions(class_dropout=None), images, reason)
+    return dataclasses.replace(images, labels=None, classes=())
 
 
 def print_classes(options: TrainOptions, images: Images, reason: str = "") -> None:

@@ -58,7 +58,7 @@ class Source(NamedTuple):
         if count is None:
             if chosen is not None:
                 raise UsageError(f"the network of {self.name} takes no classes: leave --classes and class_dropout out")
-            return None
+            return self.config.class_dropout  # of its conditions
         if "class_dropout" in given and chosen is None:
             raise UsageError(f"the network of {self.name} takes classes: leave --no-classes out")
         if len(classes) != count:
