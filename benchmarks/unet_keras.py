@@ -1,4 +1,4 @@
-"""The tutorial's network in Keras on TensorFlow, timed by unet_speed.py: python unet_keras.py THREADS BATCH SIZE."""
+"""The tutorial's network in Keras on TensorFlow, timed by unet_speed.py: python unet_keras.py POLICY THREADS BATCH SIZE."""
 
 import os
 import sys
@@ -28,7 +28,9 @@ def residual(x, width):
 
 def network(size):
     image, variance = keras.Input((size, size, 3)), keras.Input((1, 1, 1))
-    level = layers.UpSampling2D(size, interpolation="nearest")(layers.Lambda(embed, output_shape=(1, 1, EMBEDDING))(variance))
+    level = layers.UpSampling2D(size, interpolation="nearest")(
+        layers.Lambda(embed, output_shape=(1, 1, EMBEDDING), dtype="float32")(variance)
+    )
     x = layers.Concatenate()([layers.Conv2D(WIDTHS[0], 1)(image), level])
     skips = []
     for width in WIDTHS[:-1]:
@@ -42,11 +44,12 @@ def network(size):
         x = layers.UpSampling2D(2, interpolation="bilinear")(x)
         for _ in range(DEPTH):
             x = residual(layers.Concatenate()([x, skips.pop()]), width)
-    return keras.Model([image, variance], layers.Conv2D(3, 1, kernel_initializer="zeros")(x))
+    return keras.Model([image, variance], layers.Conv2D(3, 1, kernel_initializer="zeros", dtype="float32")(x))
 
 
 def main() -> None:
-    threads, batch, size = map(int, sys.argv[1:])
+    policy, (threads, batch, size) = sys.argv[1], map(int, sys.argv[2:])
+    keras.mixed_precision.set_global_policy(policy)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     model = network(size)

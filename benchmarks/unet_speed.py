@@ -12,11 +12,14 @@ import time
 from pathlib import Path
 
 import torch
+from diffkit_trainer import autocast
 from diffkit_unet import from_diffusers, keep_memory, preset
 from torch import nn
 from unet_plain import Plain
 
-TUTORIAL = ["plain", "diffkit", "diffkit compiled"]
+TUTORIAL = ["plain", "diffkit", "diffkit compiled", "diffkit bf16"]
+KERAS = {"keras": "float32", "keras mixed": "mixed_bfloat16"}
+"""The policy of each."""
 SECOND = ["diffusers", "mapped", "mapped compiled"]
 """plain: the tutorial's network in torch's own layers. mapped: diffusers' network, converted by from_diffusers."""
 
@@ -39,8 +42,8 @@ def main() -> None:
     if options.worker:
         work(options.worker[0], options.threads, *map(int, options.worker[1:]))
         return
-    for contenders, batch, size in ((["keras", *TUTORIAL], 32, 64), (SECOND, 16, 32)):
-        names = [name for name in contenders if name in (options.only or contenders) and (options.keras or name != "keras")]
+    for contenders, batch, size in (([*KERAS, *TUTORIAL], 32, 64), (SECOND, 16, 32)):
+        names = [name for name in contenders if name in (options.only or contenders) and (options.keras or name not in KERAS)]
         if names:
             print(f"{size}x{size}, batch {batch}, {options.threads} threads")
             race(names, options, batch, size)
@@ -50,10 +53,10 @@ def race(names: list[str], options: argparse.Namespace, batch: int, size: int) -
     """Run the contenders in turns; print images per second and the ratio to the first."""
     here = Path(__file__)
     ours = [sys.executable, str(here), "--threads", str(options.threads), "--worker"]
-    keras = [options.keras, str(here.with_name("unet_keras.py")), str(options.threads)]
+    keras = [options.keras, str(here.with_name("unet_keras.py"))]
     processes = {
         name: subprocess.Popen(
-            [*(keras if name == "keras" else [*ours, name]), str(batch), str(size)],
+            [*([*keras, KERAS[name], str(options.threads)] if name in KERAS else [*ours, name]), str(batch), str(size)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -95,13 +98,18 @@ def work(name: str, threads: int, batch: int, size: int) -> None:
     x, level = torch.randn(batch, 3, size, size), torch.rand(batch)
     index = name.startswith(("diffusers", "mapped"))
     level = (level * 1000).long() if index else level
-    predict = (lambda: network(x, level).sample) if name == "diffusers" else (lambda: network(x, level))
+
+    def predict() -> torch.Tensor:
+        with autocast("bf16" if name.endswith("bf16") else "fp32", x.device):
+            out = network(x, level)
+        return out.sample if name == "diffusers" else out
+
     for line in sys.stdin:
         start = time.perf_counter()
         if line.strip() == "train":
             network.train()
             optimizer.zero_grad()
-            (predict() - x).abs().mean().backward()
+            (predict().float() - x).abs().mean().backward()
             optimizer.step()
         else:
             network.eval()

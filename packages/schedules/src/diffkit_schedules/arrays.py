@@ -48,7 +48,9 @@ def as_array_of(values: Any, like: Array, dtype: Any = None) -> Array:
     if _is_traced_by_jax(values):
         return xp.astype(values, dtype)  # a traced array has no device
     if is_torch(like) and like.device.type != "cpu":  # a copy that the host does not wait for
-        return xp.asarray(values, dtype=dtype).to(like.device, non_blocking=True)
+        given = xp.asarray(values, dtype=dtype)
+        given = given.pin_memory() if given.device.type == "cpu" and like.device.type == "cuda" else given
+        return given.to(like.device, non_blocking=True)
     return xp.asarray(values, dtype=dtype, device=device(like))
 
 

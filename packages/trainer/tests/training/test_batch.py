@@ -7,7 +7,8 @@ import torch
 from diffkit_trainer import Images
 from diffkit_trainer.options import Options
 from diffkit_trainer.rng import batch_indices, generator
-from diffkit_trainer.training.batch import BLOCK, BatchSpec, RandomBatch, part_bounds, random_batch
+from diffkit_trainer.training import batch as batch_module
+from diffkit_trainer.training.batch import BLOCK, BatchSpec, RandomBatch, block_rows, part_bounds, random_batch
 
 SPEC = BatchSpec(0, 6, 10, (1, 2, 2), "uniform", True, 0.3)
 
@@ -122,6 +123,20 @@ def test_a_process_generates_only_the_noise_blocks_of_its_samples(monkeypatch):
     one = random_batch(BatchSpec(0, 1024, 5000, (3, 4, 4)), 0, "cpu", *part_bounds(1024, 7, 8))
     assert one.eps.shape == (128, 3, 4, 4)
     assert 128 * 48 <= sum(made) <= (128 + 2 * 50) * 48
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4, 8])
+def test_on_an_accelerator_a_process_generates_the_noise_of_its_own_part_alone(parts, monkeypatch):
+    """With the same numbers for every split. The blocks are those of CUDA; the numbers are made here."""
+    made, randn = [], torch.randn
+    spec = BatchSpec(0, 64, 500, (3, 4, 4))
+    monkeypatch.setattr(batch_module, "block_rows", lambda spec, device: block_rows(spec, "cuda"))
+    whole = random_batch(spec, 5).eps
+    monkeypatch.setattr(torch, "randn", lambda shape, **options: made.append(math.prod(shape)) or randn(shape, **options))
+    pieces = [random_batch(spec, 5, "cpu", *part_bounds(64, part, parts)).eps for part in range(parts)]
+    assert torch.equal(torch.cat(pieces), whole)
+    assert sum(made) == whole.numel()
+    assert len(made) == 8
 
 
 def test_each_noise_block_has_its_own_generator(monkeypatch):

@@ -11,10 +11,13 @@ from diffkit_trainer.options import Options
 from diffkit_trainer.rng import batch_indices, generator
 from diffkit_trainer.training.timesteps import sample_times
 
-__all__ = ["BatchSpec", "RandomBatch", "part_bounds", "random_batch"]
+__all__ = ["BatchSpec", "RandomBatch", "block_rows", "part_bounds", "random_batch"]
 
 BLOCK = 2**24
 """Noise values from one generator, 64 MB: smaller blocks need more kernel launches; larger ones discard more values."""
+
+BLOCKS = 8
+"""Of a batch on an accelerator, at least: of up to so many processes each generates the noise of its own part alone."""
 
 
 class BatchSpec(NamedTuple):
@@ -95,10 +98,20 @@ def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
     return count * part // parts, count * (part + 1) // parts
 
 
+def block_rows(spec: BatchSpec, device: str) -> int:
+    """The samples of a block of noise on a type of device.
+
+    >>> spec = BatchSpec(seed=0, batch_size=64, images=10, shape=(3, 64, 64))
+    >>> block_rows(spec, "cpu"), block_rows(spec, "cuda")
+    (1365, 8)
+    """
+    rows = max(1, BLOCK // math.prod(spec.shape))
+    return rows if device == "cpu" else min(rows, -(-spec.batch_size // BLOCKS))
+
+
 def _noise(spec: BatchSpec, step: int, first: torch.Generator, start: int, stop: int) -> Tensor:
     """Standard normal numbers for positions start ... stop - 1: `first` generates block 0, a new generator each other block."""
-    rows = max(1, BLOCK // math.prod(spec.shape))
-    parts = []
+    rows, parts = block_rows(spec, first.device.type), []
     for block in range(start // rows, -(-stop // rows)):
         begin, end = block * rows, min((block + 1) * rows, spec.batch_size)
         source = generator(spec.seed, "noise", step, block, device=first.device) if block else first

@@ -78,7 +78,9 @@ class EMA:
 
     def _move(self, average: nn.Module, model: nn.Module, weight: Tensor) -> None:
         """average += weight (value - average), one call on a CPU and three kernel launches elsewhere, per type of tensor."""
-        values, averaged, copied = _tensors(model), dict[str, Tensor](), dict[str, Tensor]()
+        values = _tensors(model)
+        averaged: dict[str, Tensor] = {}
+        copied: dict[str, Tensor] = {}
         for name, tensor in _tensors(average).items():
             moves = (tensor.is_floating_point() or tensor.is_complex()) and name not in self.infinite
             (averaged if moves else copied)[name] = tensor

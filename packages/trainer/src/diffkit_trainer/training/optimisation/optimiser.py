@@ -91,7 +91,8 @@ class Optimiser:
         self.adamw.grad_scale = divisor = self._divisor(norm)  # type: ignore[attr-defined]
         self.adamw.step()
         self.muon.step(self.lr, self.options.weight_decay, good, divisor)
-        self.adamw.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
         self.updates += good
         self.skipped += ~good
         self._rescale(good)
