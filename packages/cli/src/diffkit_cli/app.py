@@ -17,6 +17,7 @@ from diffkit_cli.commands.sample import sample
 from diffkit_cli.commands.schedules import schedules
 from diffkit_cli.commands.steps import steps
 from diffkit_cli.commands.train import train
+from diffkit_cli.commands.tune import tune
 from diffkit_cli.errors import UsageError, nearest
 from diffkit_cli.synonyms import command_meant
 from diffkit_cli.unknown_flags import Command
@@ -73,6 +74,6 @@ def diffkit(
         raise type(error)(error.errno, "is gone", "the working directory") from None
 
 
-COMMANDS = (train, sample, interpolate, steps, inpaint, info, doctor, evaluate, export, import_pipeline, schedules)
+COMMANDS = (train, sample, interpolate, steps, inpaint, tune, info, doctor, evaluate, export, import_pipeline, schedules)
 for command in COMMANDS:
     app.command("import" if command is import_pipeline else command.__name__, cls=Command)(command)

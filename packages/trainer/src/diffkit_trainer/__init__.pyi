@@ -15,6 +15,7 @@ from .data.sources import ImageFolder, open_images
 from .device import pick_device, seed_weights
 from .distributed.processes import World, process_group
 from .errors import DataError, DivergedError, LockedError, RunError
+from .evaluation.distances import kernel_distance
 from .evaluation.evaluate import Evaluation, Split, evaluate, learned_features, split_dataset
 from .evaluation.feature_file import FeatureNetwork, load_feature_network
 from .evaluation.metrics import Scores
@@ -124,6 +125,7 @@ __all__ = [
     "is_own_export",
     "is_run_folder",
     "keep_compiled",
+    "kernel_distance",
     "labelled_grid",
     "latest_checkpoint",
     "learned_features",

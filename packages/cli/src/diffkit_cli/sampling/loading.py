@@ -14,6 +14,7 @@ from diffkit_cli.paths import at_step, export_file
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.pretrained import DIGITS, name_of
+from diffkit_cli.sampling.tuned import with_tuned
 from diffkit_cli.terminal.console import console, warn
 
 __all__ = ["LoadedModel", "load_model", "load_worse", "open_model"]
@@ -83,6 +84,7 @@ def load_model(run: Path, *, raw: bool, device: str, step: int | None = None) ->
     if step not in (None, at):
         raise UsageError(f"--step {step}: {name_of(run)} has the network of step {at} only: leave --step out")
     config, schedule = found[-1]
+    config = with_tuned(config, run)
     network = network_of(config.network)
     network.load_state_dict(weights)
     model = DiffusionModel(network.to(where).eval(), schedule, config)

@@ -13,6 +13,7 @@ from msgspec import Meta
 from diffkit_cli.sampling.condition_texts import conditions_of_image, without_folders
 from diffkit_cli.sampling.options import SamplingOptions
 from diffkit_cli.terminal.console import command
+from diffkit_cli.time_lists import times_in
 
 __all__ = [
     *("NAMES", "SampleMetadata", "file_metadata", "image_metadata"),
@@ -87,7 +88,8 @@ def read_sample_metadata(path: Path) -> SampleMetadata:
 def options_to_reproduce(metadata: SampleMetadata, given: Mapping[str, Any]) -> dict[str, Any]:
     """The options that reproduce an image, overridden by those that are given.
 
-    Another sampler has its own eta; and where one of the two is ddpm, its own number of steps.
+    Another sampler has its own eta; and where one of the two is ddpm, its own number of steps. Times of
+    another number of steps do not count.
     """
     options = {name: getattr(metadata, name) for name in SamplingOptions.__struct_fields__}
     sampler = given.get("sampler", metadata.sampler)
@@ -95,6 +97,10 @@ def options_to_reproduce(metadata: SampleMetadata, given: Mapping[str, Any]) -> 
         del options["eta"]
         if "ddpm" in (sampler, metadata.sampler):
             del options["steps"]
+    if "spacing" in given or ("steps" in given and times_in(metadata.spacing)):
+        del options["spacing"]
+    if times_in(given.get("spacing", "")):
+        options.pop("steps", None)
     return options | dict(given)
 
 

@@ -80,7 +80,7 @@ class DiffusionModel:
         guidance: float = 1.0,
     ) -> Any:
         """Values from noise at t = 1, both (B, C, *space), by DDIM, see `values`; given, guidance: see `denoiser_of`."""
-        denoise = self._clipped(self.denoiser_of(given, guidance), "ddim")
+        denoise = self.clipped(self.denoiser_of(given, guidance), "ddim")
         return self.values(ddim(denoise, self.schedule, x, steps=steps, spacing=spacing))
 
     def denoiser_of(self, given: Conditioning, guidance: float = 1.0, worse: "DiffusionModel | None" = None) -> Denoise:
@@ -117,7 +117,7 @@ class DiffusionModel:
         x = self.start(z, times[0], options)
         if x0 is not None:
             x = add_noise(x0 + 0 * z, z, self.schedule(times[0]))
-        denoise = self._clipped(self.denoiser_of(given, options.guidance, worse), "" if wrap else options.sampler)
+        denoise = self.clipped(self.denoiser_of(given, options.guidance, worse), "" if wrap else options.sampler)
         return trajectory(
             wrap(denoise) if wrap else denoise,
             self.schedule,
@@ -152,7 +152,7 @@ class DiffusionModel:
         require_memory(what, images * found.least, smaller, self.like.device)
         return given or found.batch_size(self.like.device)
 
-    def _clipped(self, denoise: Denoise, sampler: str) -> Denoise:
+    def clipped(self, denoise: Denoise, sampler: str) -> Denoise:
         """denoise, clipped where the config says so; DDIM keeps the noise of the x0 before clipping, as diffusers does."""
         bound = self.config.clip_x0
         return denoise if bound is None else clip(denoise, -bound, bound, keep_eps=self.schedule if sampler == "ddim" else None)

@@ -13,8 +13,9 @@ from diffkit_trainer.options import MAX_STEPS, Help, Option, options_of
 from msgspec import Meta, Struct, to_builtins
 
 from diffkit_cli.errors import UsageError, flag
-from diffkit_cli.run_config import REGISTERED, Sampling, Size, Start, require_registered
+from diffkit_cli.run_config import REGISTERED, Sampling, Size, Start, TunedSampler, require_registered
 from diffkit_cli.sampling.class_labels import NULL
+from diffkit_cli.time_lists import times_in
 
 if TYPE_CHECKING:
     from diffkit_schedules import Schedule
@@ -30,6 +31,8 @@ Given: TypeAlias = dict[str, Any]
 UpToMillion: TypeAlias = Annotated[int, Meta(ge=1, le=10**6)]
 MAX_SEED = 2**63 - 1
 MAX_SIDE = 4096
+MAX_SHOWN = 60
+"""Characters of a list of times in a message."""
 
 
 class SamplingOptions(Struct, frozen=True, kw_only=True):
@@ -57,7 +60,7 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
     eta: Annotated[
         Annotated[float, Meta(ge=0, le=1)], Help("Stochasticity of each step: 0 is DDIM (deterministic), 1 is DDPM.")
     ] = 0.0
-    spacing: Annotated[Text, Help("Spacing of the timesteps.")] = "uniform"
+    spacing: Annotated[Text, Help("Times such as 1,0.7,0.3,0, or their spacing.")] = "uniform"
     start: Annotated[Start, Help("What sampling starts from: noise, or noisy images of the linear part's Gaussian.")] = "noise"
     size: Annotated[Size, Help("Size of the images.")]
     guidance: Annotated[Annotated[float, Meta(ge=-1e30, le=1e30)], Help("Classifier-free guidance scale; 1 is off.")] = 1.0
@@ -69,6 +72,8 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
         steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
         guidance = f", guidance {self.guidance:g}" if self.guidance != 1 else ""
         spacing = f", {self.spacing} spacing" if self.spacing != "uniform" else ""
+        if times_in(self.spacing) is not None:
+            spacing = f", times {self.spacing}" if len(self.spacing) <= MAX_SHOWN else f", {self.steps + 1} given times"
         return f"{steps} of {self.sampler}, eta {self.eta:g}{spacing}{guidance}"
 
 
@@ -103,14 +108,17 @@ OPTIONS: Mapping[str, Option] = {**options_of(SamplingOptions)} | {option.name: 
 
 DEFAULTS: Mapping[str, str] = {
     "steps": "20; for ddpm every timestep (1,000 for a continuous schedule)",
-    "sampler": "the run's, else ddim",
+    "sampler": "that of diffkit tune, else the run's, else ddim",
     "eta": "the sampler's",
-    "spacing": "the run's, else uniform",
+    "spacing": "those of diffkit tune, else the run's, else uniform",
     "start": "the run's, else noise",
     "guidance": "the run's, else 1",
     "size": "the size of the training images",
 }
 """The defaults that depend on the sampler or the run, as the help names them."""
+
+TUNED = ("sampler", "eta", "spacing")
+"""What `diffkit tune` finds."""
 
 _FLAGS = {"n": ("-n", "--number"), "number": ("-n", "--number"), "classes": ("--class",), "conditions": ("--condition",)}
 """The flags that are not called as their options are."""
@@ -134,33 +142,51 @@ def choices(name: str) -> tuple[str, ...]:
     return tuple(REGISTERED.get(name, OPTIONS[name].choices))
 
 
-def resolve(given: Mapping[str, Any], schedule: "Schedule", size: Sequence[int], own: Sampling | None = None) -> SamplingOptions:
+def resolve(
+    given: Mapping[str, Any],
+    schedule: "Schedule",
+    size: Sequence[int],
+    own: Sampling | None = None,
+    tuned: Sequence[TunedSampler] = (),
+) -> SamplingOptions:
     """The options of a command: those that were given, over the run's own, over the sampler's steps and eta, over the defaults.
 
-    size: of the run's images. own: its guidance counts for images of a class. Raises UsageError for a sampler of another
-    distribution that is not one.
+    size: of the run's images. own: its guidance counts for images of a class. tuned: counts for as many steps where no sampler,
+    eta or spacing is given. Raises UsageError for a sampler of another distribution that is not one, and for another number of
+    steps than that of the times.
 
     >>> from diffkit_schedules import cosine_betas
     >>> print(resolve({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)))
     50 steps of ddpm, eta 1
     """
-    from diffkit_samplers import Sampler
-    from diffkit_schedules import timesteps_of
-
     ours = {} if own is None else to_builtins(own)
     if set(given.get("classes", ())) <= {NULL} and all(text.endswith(f"={NULL}") for text in given.get("conditions", ())):
         ours.pop("guidance", None)
-    name = given.get("sampler", ours.get("sampler", "ddim"))
+    defaults = _of_sampler(given.get("sampler", ours.get("sampler", "ddim")), schedule)
+    steps = given.get("steps", defaults["steps"])
+    if not {*TUNED} & {*given} and (found := next((each for each in tuned if each.steps == steps), None)):
+        ours |= {name: getattr(found, name) for name in TUNED}
+    values: dict[str, Any] = {**defaults, **ours, **given}
+    if (times := times_in(values.get("spacing", ""))) is not None:
+        values["steps"] = len(times) - 1
+        if given.get("steps", values["steps"]) != values["steps"]:
+            raise UsageError(f"--steps {given['steps']}: --spacing has the times of {values['steps']} steps: leave --steps out")
+    values["size"] = _size_of(given["size"], size) if "size" in given else tuple(size)
+    return SamplingOptions(**{name: value for name, value in values.items() if name in SamplingOptions.__struct_fields__})
+
+
+def _of_sampler(name: str, schedule: "Schedule") -> dict[str, Any]:
+    """The steps and eta of a sampler. Raises UsageError for one that cannot be imported, or is none."""
+    from diffkit_samplers import Sampler
+    from diffkit_schedules import timesteps_of
+
     try:
         sampler = METHODS[name]
     except ImportError as error:
         raise UsageError(f"--sampler: {error}") from None
     if not isinstance(sampler, Sampler):
         raise UsageError(f"--sampler: {name!r} of {' '.join(METHODS.origin(name))} must be a Sampler, got {sampler!r:.60}")
-    steps = timesteps_of(schedule) if sampler.steps is None else sampler.steps
-    values: dict[str, Any] = {"steps": steps, "eta": sampler.eta, **ours, **given}
-    values["size"] = _size_of(given["size"], size) if "size" in given else tuple(size)
-    return SamplingOptions(**{name: value for name, value in values.items() if name in SamplingOptions.__struct_fields__})
+    return {"steps": timesteps_of(schedule) if sampler.steps is None else sampler.steps, "eta": sampler.eta}
 
 
 def _size_of(given: Sequence[int], own: Sequence[int]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from msgspec import inspect
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.sampling.options import OPTIONS, Given, choices, flags_of
+from diffkit_cli.time_lists import text_of, times_in
 
 __all__ = ["check", "parse_flags", "parse_size"]
 
@@ -46,6 +47,8 @@ def check(name: str, value: Any) -> Any:
     option, words = OPTIONS[name], choices(name)
     if name == "size":
         return parse_size(value)
+    if name == "spacing" and isinstance(value, str) and "," in value:
+        return _times(value)
     if isinstance(value, str) and words and value not in words:
         value = value.replace("-", "_")
     try:
@@ -55,6 +58,14 @@ def check(name: str, value: Any) -> Any:
     except OptionError as error:
         raise UsageError(f"{flags_of(name)[0]} must be {error.expected}, got {error.found}") from None
     return value
+
+
+def _times(text: str) -> str:
+    """The times of --spacing, without blanks. Raises UsageError where they are none."""
+    try:
+        return text_of(times_in(text) or ())
+    except ValueError as error:
+        raise UsageError(f"--spacing: {error}") from None
 
 
 def _number(option: Option, text: Any) -> Any:

@@ -20,6 +20,7 @@ from diffkit_cli.sampling.metadata import NAMES, SampleMetadata, options_metadat
 from diffkit_cli.sampling.model import UNCONDITIONAL, Conditioning, DiffusionModel
 from diffkit_cli.sampling.options import SamplingOptions, check_seeds, resolve
 from diffkit_cli.terminal.console import noun, plural
+from diffkit_cli.time_lists import times_in
 
 __all__ = ["Plan", "make_plan", "other_weights", "times_of"]
 
@@ -42,7 +43,7 @@ class Plan(NamedTuple):
     def __str__(self) -> str:
         number, options = plural(self.options.n, noun(self.shape)), self.options
         worse = f" by {self.worse.name}" if self.worse else ""
-        return f"{number} from {self.loaded.name}, {self._start}{options}{worse}, seed {options.seed}"
+        return f"{number} from {self.loaded.name}, {self._start}{options}{self._tuned}{worse}, seed {options.seed}"
 
     @property
     def model(self) -> DiffusionModel:
@@ -82,6 +83,15 @@ class Plan(NamedTuple):
         return {"condition_files": files} if files else {}
 
     @property
+    def _tuned(self) -> str:
+        """Where the sampler and its times come from, if `diffkit tune` found them."""
+        ours = self.options.sampler, self.options.eta, self.options.spacing
+        found = next((each for each in self.model.config.tuned if (each.sampler, each.eta, each.spacing) == ours), None)
+        if found is None:
+            return ""
+        return f" (diffkit tune{'' if found.weights == self.loaded.weights else f' at step {found.step}'})"
+
+    @property
     def _start(self) -> str:
         """The image that sampling starts from, and the classes that it becomes."""
         if self.init is None:
@@ -106,7 +116,7 @@ def make_plan(
     chosen = {"classes": classes} | (dict(given) if like is None else options_to_reproduce(like, given))
     if texts := all_texts(given):
         chosen["conditions"] = texts
-    options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling)
+    options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling, model.config.tuned)
     check_seeds(options.seed, options.n)
     worse = _open_worse(loaded, given.get("guide_by"), options.guidance, like)
     labels = class_labels(model.config, options.classes, options.n, 1.0 if worse else options.guidance)
@@ -154,7 +164,7 @@ def times_of(schedule: Schedule, options: SamplingOptions, init: InitImage | Non
 
     Raises UsageError where no step is left.
     """
-    times = grid(schedule, options.steps, options.spacing)
+    times = grid(schedule, options.steps, times_in(options.spacing) or options.spacing)
     kept = [t for t in times if init is None or t <= init.strength]
     if init is not None and len(kept) < 2:
         smallest = f"{min(t for t, _ in pairwise(times)):.3g}"

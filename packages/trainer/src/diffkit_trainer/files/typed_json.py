@@ -1,5 +1,6 @@
 """JSON objects as typed, bounded structures, and the version of the format that files are written in."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from diffkit_trainer.errors import RunError
+from diffkit_trainer.files.atomic import atomic_write_text
 from diffkit_trainer.files.strict_json import MAX_BYTES, read_json
 
-__all__ = ["FORMAT", "NonNegativeInt", "Text", "as_type", "convert", "read_document", "with_format", "without_format"]
+__all__ = [
+    *("FORMAT", "NonNegativeInt", "Text", "as_type", "convert"),
+    *("read_document", "with_format", "without_format", "write_document"),
+]
 
 FORMAT = 1
 """The version in config.json, state.json, the manifest, exports and image metadata. Incremented if older readers would fail."""
@@ -51,6 +56,11 @@ def without_format(document: Mapping[str, Any], path: object) -> dict[str, Any]:
 def read_document(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """The object in a JSON file, without its format version. Raises RunError, naming the file, for anything else."""
     return without_format(read_json(path, max_bytes), path)
+
+
+def write_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Write an object as JSON with the format version, atomically. Raises OSError, and ValueError for NaN and infinity."""
+    atomic_write_text(path, json.dumps(with_format(document), indent=2, allow_nan=False) + "\n")
 
 
 def as_type(value: Any, kind: type[T], path: object) -> T:

@@ -1,14 +1,12 @@
 """The run folder: config.json, log.jsonl and history.jsonl (see `log`, `history`), samples/, checkpoints/ (see `checkpoint`)."""
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from diffkit_trainer.errors import RunError
-from diffkit_trainer.files.atomic import atomic_write_text
-from diffkit_trainer.files.typed_json import read_document, with_format
+from diffkit_trainer.files.typed_json import read_document, write_document
 from diffkit_trainer.options import suggestion
 
 __all__ = ["is_run_folder", "read_config", "remove_unused_run", "require_writable", "write_config"]
@@ -30,7 +28,7 @@ def write_config(run: Path | str, config: dict[str, Any]) -> None:
     run = Path(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
-        atomic_write_text(run / "config.json", json.dumps(with_format(config), indent=2, allow_nan=False) + "\n")
+        write_document(run / "config.json", config)
     except OSError as error:
         raise RunError(f"{run}: cannot be written ({error.strerror})") from None
 
