@@ -20,6 +20,7 @@ SCRIPTS = (
     "conftest.py",
     "testing",
     "benchmarks",
+    "docs",
     "examples",
     "release",
     "packages/trainer/scripts",
@@ -37,8 +38,12 @@ SCHEMAS = {
     "vendor.citation-file-format": "CITATION.cff",
 }
 CHEAP = ("lint", "repository", "build", "install", "types", "tests(schedules)", "tests(samplers)", "lowest", "tests(unet)")
-COSTLY = ("plugin", "examples", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
+COSTLY = ("plugin", "examples", "docs", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
 RELEASE_TOOLS = ("build>=1.3", "hatchling", "twine>=6", "griffe>=2,<3", "packaging>=24")
+SITE = (
+    *("zensical>=0.0.70,<1", "mkdocstrings-python>=2,<3", "ruff>=0.14,<0.18", "codespell>=2.4"),
+    *("diffusers>=0.35", "jax", "onnx", "onnxscript", "onnxruntime"),  # pages run code of these
+)
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.10.16"
@@ -157,9 +162,25 @@ def plugin(session: nox.Session) -> None:
 
 @nox.session(requires=["build"])
 def examples(session: nox.Session) -> None:
-    """The examples that sample from the bundled digits network."""
+    """The examples that need no other library, with trainings of a few steps; those of the plug-in and of ONNX have their own."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", *TOOLS)
-    session.run("pytest", "examples/test_inverse_problems.py", *session.posargs)
+    session.run(*PYTEST, "examples/test_examples.py", "examples/test_inverse_problems.py", *session.posargs)
+
+
+@nox.session(requires=["build"])
+def docs(session: nox.Session) -> None:
+    """The site, built strictly into build/site: spelling, links, all public names, every code block. `-- serve` shows it."""
+    session.install("-c", CONSTRAINTS, "diffkit-cli", *SITE, *TOOLS)
+    here = {"PYTHONPATH": "."}  # for docs/docstrings.py, which the build imports
+    session.run("python", "-m", "docs.assemble")
+    session.run("zensical", "build", "--strict", env=here)
+    if session.posargs == ["serve"]:
+        session.run("python", "-m", "http.server", "--directory", "build/site")
+        return
+    pages = [*Path().glob("*.md"), *Path().glob("packages/*/*.md")]
+    session.run("codespell", "docs", "examples", "benchmarks", *map(str, pages), *SOURCES)
+    tests = ("docs", "--doctest-modules", "--ignore", "docs/figures")
+    session.run(*PYTEST, "--dist", "loadfile", *tests, *session.posargs)  # the blocks of a page share its folder
 
 
 @nox.session(requires=["build"])

@@ -2,15 +2,14 @@
 
     diffkit export RUN --out net.onnx                          where torch is
     pip install onnxruntime diffkit-samplers                   where it is not
-    python onnx_numpy.py net.onnx -n 16 --seed 0 --out images.pgm
+    python onnx_numpy.py net.onnx images.pgm               nine images
 
 The run's config is in the file's metadata, under "diffkit". The method is DDIM over uniform times, without a class unless one is
 given: `diffkit sample --sampler ddim --spacing uniform --class none`.
 """
 
-import argparse
 import json
-import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import onnxruntime
 from diffkit_samplers import Denoise, clip, ddim, denoiser, seeded
 from diffkit_schedules import from_config
 
-VISIBLE = 64
+SCALE = 4
 
 
 def sample(
@@ -48,31 +47,12 @@ def sample(
     return np.clip(np.round((x0 * std + mean) * 255), 0, 255).astype(np.uint8)
 
 
-def write_grid(images: Any, path: Path) -> None:
-    """The images side by side in one file that every viewer reads: PGM for grey ones, PPM for colour."""
-    count, channels, height, width = images.shape
-    columns = math.ceil(count**0.5)
-    rows, scale = -(-count // columns), -(-VISIBLE // height)
-    cells = np.full((rows * columns, channels, height, width), 255, np.uint8)
-    cells[:count] = images
-    cells = cells.repeat(scale, 2).repeat(scale, 3).reshape(rows, columns, channels, scale * height, scale * width)
-    pixels = cells.transpose(0, 3, 1, 4, 2).reshape(rows * scale * height, columns * scale * width, channels)
-    kind = {1: "P5", 3: "P6"}[channels]
-    path.write_bytes(f"{kind} {pixels.shape[1]} {pixels.shape[0]} 255\n".encode() + pixels.tobytes())
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", type=Path, help="what diffkit export wrote, FILE.onnx")
-    parser.add_argument("-n", type=int, default=16, help="images")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--class", dest="label", type=int, help="of a network with classes, from 0")
-    parser.add_argument("--out", type=Path, default=Path("images.pgm"), help="a .pgm file, .ppm for colour")
-    options = parser.parse_args()
-    images = sample(options.network, range(options.seed, options.seed + options.n), options.steps, label=options.label)
-    write_grid(images, options.out)
+def write_row(images: Any, path: Path) -> None:
+    """The images from left to right in one file that every viewer reads: PGM for grey ones, PPM for colour."""
+    row = np.concatenate(list(images), axis=-1).repeat(SCALE, 1).repeat(SCALE, 2)  # (C, SCALE H, SCALE N W)
+    kind = {1: "P5", 3: "P6"}[row.shape[0]]
+    path.write_bytes(f"{kind} {row.shape[2]} {row.shape[1]} 255\n".encode() + row.transpose(1, 2, 0).tobytes())
 
 
 if __name__ == "__main__":
-    main()
+    write_row(sample(Path(sys.argv[1]), seeds=range(9)), Path(sys.argv[2]))
