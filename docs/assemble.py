@@ -55,7 +55,8 @@ def page_of(path: str) -> str:
 
 def page(path: str) -> str:
     """The document with its links and `{{ FILE }}` replaced. Raises ValueError for a link to a file that does not exist."""
-    lines, code = [], False
+    lines: list[str] = []
+    code = False
     for line in (REPOSITORY / path).read_text("utf-8").splitlines():
         code ^= line.lstrip().startswith("```")
         if line.startswith("{{ "):
