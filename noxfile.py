@@ -44,6 +44,7 @@ SITE = (
     *("zensical>=0.0.70,<1", "mkdocstrings-python>=2,<3", "ruff>=0.14,<0.18", "codespell>=2.4"),
     *("diffusers>=0.35", "jax", "onnx", "onnxscript", "onnxruntime"),  # pages run code of these
 )
+PEERS = ("diffusers>=0.35", "accelerate", "matplotlib", "einops", "tqdm", "trampoline")
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.10.16"
@@ -74,12 +75,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def repository(session: nox.Session) -> None:
-    """The schemas of workflows, forms and citation; what workflows may do; the tests of the release scripts."""
+    """The schemas of workflows, forms and citation; what workflows may do; the tests of the scripts of releases and reports."""
     session.install("check-jsonschema>=0.36", "zizmor>=1.16", *RELEASE_TOOLS, "pytest>=8", "sybil>=6")
     for schema, files in SCHEMAS.items():
         session.run("check-jsonschema", "--builtin-schema", schema, *map(str, sorted(Path().glob(files))), silent=True)
     session.run("zizmor", "--offline", "--quiet", ".github", silent=True)
-    session.run("pytest", "release", "--doctest-modules", *session.posargs)
+    session.run("pytest", "release", "benchmarks/report.py", "--doctest-modules", *session.posargs)
 
 
 @nox.session
@@ -244,6 +245,14 @@ def mutation(session: nox.Session) -> None:
         session.error("which package? nox -s mutation -- schedules, samplers, unet or trainer")
     session.install("-c", CONSTRAINTS, f"diffkit-{session.posargs[0]}", "torch", "jax", "mutmut==3.8.1", *TOOLS)
     session.run("python", "benchmarks/mutation_testing.py", *session.posargs)
+
+
+@nox.session(requires=["build"])
+def benchmarks(session: nox.Session) -> None:
+    """Every table of the benchmarks, into build/benchmarks; `-- --quick` in minutes; see python -m benchmarks; not by default."""
+    session.install("-c", CONSTRAINTS, "diffkit-cli", *PEERS, *TOOLS)
+    session.install("--no-deps", "k-diffusion", "azula", "torchdiffeq", "torchsde")  # their requirements would replace torch
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session

@@ -58,9 +58,15 @@ def run_commands(example: Example) -> str | None:
             return f"{line}\n{output}"
     for made in Path().glob("*.png"):
         shown = REPOSITORY / "docs" / "images" / made.name
-        if shown.exists() and Image.open(shown).size != Image.open(made).size:
+        if shown.exists() and size_of(shown) != size_of(made):
             return f"docs/images/{made.name} is another figure than {example.parsed} makes: make it again"
     return None
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of an image file."""
+    with Image.open(path) as image:
+        return image.size
 
 
 def run(words: list[str]) -> tuple[str, int]:
