@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
@@ -98,3 +99,8 @@ pytest_collect_file = Sybil(
     setup=prepare,
     teardown=leave,
 ).pytest()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The pages say that `from_diffusers` warns."""
+    item.add_marker(pytest.mark.filterwarnings("ignore:from_diffusers"))
