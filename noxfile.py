@@ -218,8 +218,8 @@ def onnx(session: nox.Session) -> None:
     session.install("-c", CONSTRAINTS, "diffkit-cli", "onnx", "onnxscript", "onnxruntime", *TOOLS)
     paths = (f"packages/{package}/tests/extra/test_onnx.py" for package in ("unet", "cli"))
     session.run(*PYTEST, "--dist", "loadfile", *paths, *session.posargs)  # the tests of a file share its exports
-    session.run("diffkit", "export", "--out", DIST / "onnx" / "digits.onnx")
-    session.run("diffkit", "sample", "-n", "9", "--out", DIST / "onnx" / "images")
+    session.run("diffkit", "export", "digits", "--out", DIST / "onnx" / "digits.onnx")
+    session.run("diffkit", "sample", "digits", "-n", "9", "--out", DIST / "onnx" / "images")
 
 
 @nox.session(requires=["onnx"])

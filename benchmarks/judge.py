@@ -9,10 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from diffkit_trainer import Images, open_images, split_dataset
-from diffkit_trainer.evaluation.damages import DAMAGES
-from diffkit_trainer.evaluation.distances import frechet_distance, kernel_distance
-from diffkit_trainer.evaluation.evaluate import learned_features
+from diffkit_trainer import DAMAGES, Comparison, Images, Scores, learned_features, open_images, split_dataset
 from torch import Tensor
 
 AMOUNTS = (0.0, 0.125, 0.25, 0.5, 1.0)
@@ -56,7 +53,8 @@ def main() -> None:
         sets["a class is rare"] = [pixels[kept] for kept in gone]
     for name, each in sets.items():
         found = [features(part) for part in each]
-        scores = [(1000 * kernel_distance(one, reference), frechet_distance(one, reference)) for one in found]
+        compared = [Scores.of(Comparison(one, reference, torch.zeros(1))) for one in found]
+        scores = [(1000 * each["kid"], each["fd"]) for each in compared]
         falls = [AMOUNTS[i + 1] for i, (a, b) in enumerate(pairwise(scores)) if b[0] < a[0] or b[1] < a[1]]
         print(
             f"| {name} | {' | '.join(f'{kid:.1f}, {fd:.2f}' for kid, fd in scores)} |{f' falls at {falls}' * bool(falls)}",

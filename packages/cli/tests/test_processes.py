@@ -28,17 +28,17 @@ def place(mapped, tmp_path, monkeypatch):
 
 COMMANDS: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     "sample": (
-        ["sample", "-n", 4],
+        ["sample", "digits", "-n", 4],
         {"samples.png": (134, 134)},
         "4 images from the bundled digits network, 20 steps of ddim, eta 0",
     ),
     "steps": (
-        ["steps", "-n", 2, "--steps", "1,3"],
+        ["steps", "digits", "-n", 2, "--steps", "1,3"],
         {"steps.png": None},
         "2 rows of 2 images from the bundled digits network, of the same noise, ddim",
     ),
     "interpolate": (
-        ["interpolate", "--rows", 1],
+        ["interpolate", "digits", "--rows", 1],
         {"interpolation.png": (728, 68)},
         "1 row of 11 images from the bundled digits network, between two",
     ),
@@ -69,7 +69,7 @@ def test_a_command_writes_its_files(name, terminal, place):
 
 
 ANSWERS = {
-    "info": (["info"], "tiny, 411,585 parameters"),
+    "info": (["info", "digits"], "tiny, 411,585 parameters"),
     "info of a picture": (["info", "drawn.png"], "euler_ancestral"),
     "evaluate": (["evaluate", "-n", 200, "--steps", 2], "against the data"),
     "schedules": (["schedules", "cosine"], "log-SNR"),
@@ -82,7 +82,7 @@ ANSWERS = {
 def test_a_command_prints_its_result(name, place):
     arguments, part = ANSWERS[name]
     if "drawn.png" in arguments:
-        ran(["sample", "--sampler", "euler_ancestral", "--steps", 1, "--out", "drawn.png"], terminal=False)
+        ran(["sample", "digits", "--sampler", "euler_ancestral", "--steps", 1, "--out", "drawn.png"], terminal=False)
     shown, _ = ran(arguments, terminal=True)
     assert part in shown
     found, errors = ran([*arguments, "--json"], terminal=False)

@@ -18,6 +18,7 @@ def test_parameter_counts_and_overrides():
         "medium": 6_140_675,
         "images-16": 1_123_852,
         "images-32": 1_123_852,
+        "images-32-small": 862_252,
         "images-64": 3_228_876,
         "ddpm-cifar10": 35_746_307,
         "ddpm-64": 78_700_803,

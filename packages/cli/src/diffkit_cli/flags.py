@@ -105,7 +105,7 @@ Run = Annotated[
     typer.Argument(
         metavar="RUN",
         show_default=False,
-        help="Run folder, RUN@STEP, or a file of diffkit export. Default: the bundled digits network.",
+        help="Run folder, RUN@STEP, a file of diffkit export, or a bundled network: fashion (the default) or digits.",
     ),
 ]
 Raw = Annotated[bool, typer.Option("--raw", help="Use the raw weights instead of the moving average (EMA).")]

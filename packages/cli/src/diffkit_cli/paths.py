@@ -8,6 +8,7 @@ from pathlib import Path
 
 from diffkit_trainer import RunError
 
+from diffkit_cli.bundled import bundled
 from diffkit_cli.errors import UsageError
 
 __all__ = ["at_step", "ending_in", "export_file", "file_hash", "png_or_folder"]
@@ -63,7 +64,7 @@ def export_file(run: Path) -> Path | None:
 
 
 def at_step(run: Path, step: int | None = None) -> tuple[Path, int | None]:
-    """The run and the training step of RUN, or of RUN@STEP, as messages name them; step: that of --step.
+    """The run and the training step of RUN, or of RUN@STEP, as messages name them, or a bundled network by name; step: of --step.
 
     Raises UsageError where the two steps differ.
 
@@ -72,7 +73,7 @@ def at_step(run: Path, step: int | None = None) -> tuple[Path, int | None]:
     """
     found = re.fullmatch(r"(.+)@([0-9]{1,18})", str(run))
     if found is None or run.exists() or not Path(found[1]).exists():
-        return run, step
+        return bundled(run), step
     if step not in (None, int(found[2])):
         raise UsageError(f"--step {step}: {run} has another step: leave one of them out")
     return Path(found[1]), int(found[2])

@@ -50,6 +50,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "medium": _UNET | {"steps": 30000, "batch_size": 64, "lr": 3e-4, "warmup": 500, "clip_grad_norm": 1.0},
     "images-16": _IMAGES | {"steps": 1_200},
     "images-32": _IMAGES | {"steps": 5_000},
+    "images-32-small": _IMAGES | {"steps": 5_000},
     "images-64": _IMAGES | {"steps": 8_000, "flip": True},
     "ddpm-cifar10": _PAPER | {"steps": 800_000},
     "ddpm-64": _PAPER | {"steps": 500_000},
@@ -61,6 +62,7 @@ _GUIDED: dict[str, Any] = {"sampler": "dpmpp_2m", "spacing": "karras_160", "guid
 _SAMPLING: dict[str, dict[str, Any]] = {
     "images-16": _GUIDED,
     "images-32": _GUIDED,
+    "images-32-small": _GUIDED,
     "images-64": _GUIDED | {"start": "gaussian"},
 }
 

@@ -116,7 +116,7 @@ def test_step_and_raw_choose_the_weights(trained, tmp_path):
     with pytest.raises(RunError, match="sha256 mismatch"):
         open_run(tmp_path / "run", step=6)
     with pytest.raises(ValueError, match="step 5: the bundled digits network has the network of step 10000 only: leave step out"):
-        open_run(step=5)
+        open_run("digits", step=5)
 
 
 @pytest.mark.parametrize(

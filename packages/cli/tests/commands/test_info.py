@@ -103,7 +103,7 @@ def test_the_loss_as_a_plot(runs, tmp_path):
 
 def test_torch_is_not_imported(trained, tmp_path, diffkit):
     assert diffkit("sample", "-n", 1, "--steps", 1, "--out", tmp_path / "a.png")[0] == 0
-    assert diffkit("export", "--out", tmp_path / "net.safetensors")[0] == 0
+    assert diffkit("export", "digits", "--out", tmp_path / "net.safetensors")[0] == 0
     for path in (trained, tmp_path / "a.png", tmp_path / "net.safetensors"):
         code = """
 import runpy, sys

@@ -54,7 +54,7 @@ def test_a_damaged_checkpoint_that_is_asked_for_is_refused_by_name(trained, tmp_
 
 def test_a_file_has_its_own_step_only(tmp_path, monkeypatch, diffkit):
     monkeypatch.chdir(tmp_path)
-    assert diffkit("sample", "-n", 1, "--steps", 1, "--step", 10000)[0] == 0
-    code, _, said = diffkit("sample", "--step", 20)
+    assert diffkit("sample", "digits", "-n", 1, "--steps", 1, "--step", 10000)[0] == 0
+    code, _, said = diffkit("sample", "digits", "--step", 20)
     expected = "diffkit: --step 20: the bundled digits network has the network of step 10000 only: leave --step out\n"
     assert (code, one_line(said)) == (2, expected)

@@ -235,7 +235,7 @@ def test_a_terminal_without_unicode_ends_no_command(tmp_path, variables):
     (tmp_path / "日😄").mkdir()
     for arguments, part in [
         (
-            ["sample", "-n", "1", "--steps", "1", "--out", "日😄/a.png"],
+            ["sample", "digits", "-n", "1", "--steps", "1", "--out", "日😄/a.png"],
             b"1 image from the bundled digits network, 1 step of ddim",
         ),
         (["doctor", "日😄"], b"trains  "),

@@ -15,10 +15,11 @@ from .data.sources import ImageFolder, open_images
 from .device import pick_device, seed_weights
 from .distributed.processes import World, process_group
 from .errors import DataError, DivergedError, LockedError, RunError
+from .evaluation.damages import DAMAGES
 from .evaluation.distances import kernel_distance
 from .evaluation.evaluate import Evaluation, Split, evaluate, learned_features, split_dataset
 from .evaluation.feature_file import FeatureNetwork, load_feature_network
-from .evaluation.metrics import Scores
+from .evaluation.metrics import Comparison, Scores
 from .export.description import ExportDescription, describe_export
 from .export.diffusers import PIPELINE_FILES, Pipeline, read_pipeline, write_pipeline
 from .export.onnx import write_onnx
@@ -57,6 +58,7 @@ from .training.trainer import Trainer, TrainStep
 
 __all__ = [
     "ANIMATION_FORMATS",
+    "DAMAGES",
     "EMA",
     "LOGGERS",
     "LOSSES",
@@ -68,6 +70,7 @@ __all__ = [
     "Activations",
     "Capabilities",
     "Checkpoint",
+    "Comparison",
     "Compiled",
     "CostEstimate",
     "CudaGraph",

@@ -43,6 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "medium": DDPM | {"widths": (64, 128, 128), "embedding": 64, "groups": 32, "down": "strided"},
     "images-16": PATCHES | {"widths": (64, 128)},
     "images-32": PATCHES | {"widths": (64, 128)},
+    "images-32-small": PATCHES | {"widths": (64, 96)},
     "images-64": PATCHES | {"widths": (64, 128, 192)},
     "ddpm-cifar10": PAPER | {"widths": (128, 256, 256, 256), "attention": (1,)},
     "ddpm-64": PAPER | {"widths": (128, 256, 256, 256, 512), "attention": (2,)},
@@ -61,6 +62,7 @@ def preset(name: str, **overrides: Any) -> "UNet":
     | "medium" | 6,140,675 | 16x16 to 64x64 on a small accelerator: group norm, attention in the middle, any batch size |
     | "images-16" | 1,123,852 | 8x8 to 16x16: patches of 2x2 pixels, layer norm, additive skips, attention in the middle |
     | "images-32" | 1,123,852 | the same for 20x20 to 32x32, which takes longer to train |
+    | "images-32-small" | 862,252 | the same in a file of less than two megabytes |
     | "images-64" | 3,228,876 | the same with a third level, for 40x40 to 96x96 |
     | "ddpm-cifar10" | 35,746,307 | 32x32, to compare with papers: the network of Ho, Jain and Abbeel 2020 |
     | "ddpm-64" | 78,700,803 | 64x64, to compare with papers: the network of Song, Meng and Ermon 2021 for CelebA |

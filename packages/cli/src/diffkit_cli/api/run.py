@@ -11,6 +11,7 @@ from diffkit_samplers import Denoise
 
 from diffkit_cli.api.images import GeneratedImages
 from diffkit_cli.api.keywords import named_as_keywords, parse_keywords, with_keywords
+from diffkit_cli.bundled import DEFAULT
 from diffkit_cli.paths import at_step
 from diffkit_cli.recipes import register_network
 from diffkit_cli.reports.run import describe
@@ -20,7 +21,6 @@ from diffkit_cli.sampling.loading import LoadedModel, load_model
 from diffkit_cli.sampling.metadata import read_sample_metadata
 from diffkit_cli.sampling.model import Conditioning
 from diffkit_cli.sampling.plan import make_plan, other_weights
-from diffkit_cli.sampling.pretrained import DIGITS
 from diffkit_cli.terminal.console import extent, noun, plural
 
 __all__ = ["Run", "open_run"]
@@ -34,7 +34,7 @@ class Run:
     your own on `denoiser`.
 
     >>> from diffkit_cli import open_run
-    >>> open_run(device="cpu")
+    >>> open_run("digits", device="cpu")
     <the bundled digits network: 8x8, 1 channel, 411,585 parameters, on cpu>
     """
 
@@ -64,7 +64,7 @@ class Run:
         in one line; DataError for an image that cannot be read. Warns where `like` was generated with other weights.
 
         >>> from diffkit_cli import open_run
-        >>> open_run(device="cpu").sample(4, steps=5, sampler="heun", seed=1)
+        >>> open_run("digits", device="cpu").sample(4, steps=5, sampler="heun", seed=1)
         <4 images from the bundled digits network, 5 steps of heun, eta 0, seed 1>
         """
         with named_as_keywords():
@@ -119,7 +119,7 @@ def open_run(
     device: str = "auto",
     network: str | None = None,
 ) -> Run:
-    """Open a run folder, RUN@STEP, or a file of `diffkit export`; by default the bundled network of digits.
+    """Open a run folder, RUN@STEP, or a file of `diffkit export`; or a bundled network, "fashion" (the default) or "digits".
 
     step: of the checkpoint, by default the newest that verifies. raw: the raw weights, not their moving average. device: "auto",
     "cpu", "cuda", "cuda:1", "mps". network: "module:function" of a network of your own, as `--network` takes it. Raises RunError
@@ -127,14 +127,14 @@ def open_run(
     device. Warns of damaged checkpoints that are skipped.
 
     >>> run = open_run(device="cpu")
-    >>> images = run.sample(2, steps=4, size=16)
+    >>> images = run.sample(2, steps=4, classes=["sneaker", "bag"])
     >>> images.pixels.shape
-    torch.Size([2, 1, 16, 16])
+    torch.Size([2, 1, 28, 28])
     """
     with named_as_keywords():
         if network is not None:
             register_network(network)
-        path, step = at_step(DIGITS if run is None else Path(run), step)
+        path, step = at_step(DEFAULT if run is None else Path(run), step)
         loaded = load_model(path, raw=raw, device=device, step=step)
     for warning in loaded.warnings:
         warnings.warn(f"{warning}; using step {loaded.step}", stacklevel=2)

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from diffkit_cli.bundled import DIGITS
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Device, Force, Json, Raw, Run, Work, sampling_flags
+from diffkit_cli.flags import Device, Force, Json, Raw, Work, sampling_flags
 from diffkit_cli.paths import ending_in
 from diffkit_cli.sampling.options import OPTIONS, Given
-from diffkit_cli.sampling.pretrained import DIGITS
 
 __all__ = ["evaluate"]
 
@@ -21,7 +21,9 @@ __all__ = ["evaluate"]
     help={"classes": "Compare a class, by name or number, with the data of it; repeat the flag for several. Default: all."},
 )
 def evaluate(
-    run: Run = DIGITS,
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", show_default=False, help="As for `diffkit sample`, but by default digits.")
+    ] = DIGITS,
     data: Annotated[
         str | None,
         typer.Argument(metavar="DATA", help="Data to compare with. Default: the training data, or its held-out part."),

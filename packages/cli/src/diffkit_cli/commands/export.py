@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from diffkit_cli.bundled import DEFAULT, name_of
 from diffkit_cli.errors import UsageError
 from diffkit_cli.flags import Force, Raw, Run, Work, one_of, sampling_flags
 from diffkit_cli.sampling.options import Given
-from diffkit_cli.sampling.pretrained import DIGITS, name_of
 
 __all__ = ["FORMATS", "export"]
 
@@ -27,7 +27,7 @@ def export(
             show_default=False,
         ),
     ],
-    run: Run = DIGITS,
+    run: Run = DEFAULT,
     format: Annotated[
         str | None,
         typer.Option(

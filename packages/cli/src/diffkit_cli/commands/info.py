@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from diffkit_cli.bundled import DEFAULT, bundled
 from diffkit_cli.flags import Force, Json, Work
 from diffkit_cli.paths import ending_in
-from diffkit_cli.sampling.pretrained import DIGITS
 
 __all__ = ["info"]
 
@@ -18,9 +18,10 @@ def info(
         typer.Argument(
             metavar="RUN|FILE",
             show_default=False,
-            help="Run folder, folder of runs, exported network, or image of diffkit. Default: the bundled digits network.",
+            help="Run folder, folder of runs, exported network, bundled network by name, or image of diffkit. Default: fashion.",
+            callback=bundled,
         ),
-    ] = DIGITS,
+    ] = DEFAULT,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE.png", help="Also plot the loss of the run or runs.", callback=ending_in("--plot", ".png")),

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from diffkit_cli.bundled import DEFAULT
 from diffkit_cli.errors import UsageError
 from diffkit_cli.flags import Device, Force, Gif, Raw, Run, WebP, Work, out_flag, sampling_flags
 from diffkit_cli.sampling.options import OPTIONS, Given, check_seeds, flags_of
-from diffkit_cli.sampling.pretrained import DIGITS
 
 __all__ = ["interpolate"]
 
@@ -25,7 +25,7 @@ STEPS_BETWEEN_IMAGES = 50
     },
 )
 def interpolate(
-    run: Run = DIGITS,
+    run: Run = DEFAULT,
     *,
     from_image: Annotated[Path | None, typer.Option("--from", metavar="IMAGE", help="Interpolate from this image.")] = None,
     to_image: Annotated[Path | None, typer.Option("--to", metavar="IMAGE", help="Interpolate to this image.")] = None,

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from diffkit_cli.bundled import DEFAULT
 from diffkit_cli.flags import Device, Force, Gif, Run, WebP, Work, out_flag, sampling_flags
 from diffkit_cli.sampling.options import OF_SAMPLE, Given
-from diffkit_cli.sampling.pretrained import DIGITS
 
 __all__ = ["sample"]
 
@@ -20,7 +20,7 @@ __all__ = ["sample"]
     },
 )
 def sample(
-    run: Run = DIGITS,
+    run: Run = DEFAULT,
     *,
     given: Given,
     like: Annotated[

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from diffkit_cli.bundled import DEFAULT
 from diffkit_cli.errors import UsageError
 from diffkit_cli.flags import Device, Force, Raw, Run, Work, sampling_flags
 from diffkit_cli.paths import ending_in
 from diffkit_cli.sampling.options import Given
 from diffkit_cli.sampling.parse import parse_flags
-from diffkit_cli.sampling.pretrained import DIGITS
 
 __all__ = ["steps"]
 
@@ -25,7 +25,7 @@ COLUMNS = 10
     help={"n": "Images in each row."},
 )
 def steps(
-    run: Run = DIGITS,
+    run: Run = DEFAULT,
     *,
     steps: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of steps, one row each.")] = "1,2,3,4,5,20,100",
     given: Given,

@@ -18,9 +18,9 @@ from diffkit_trainer import (
 )
 from diffkit_trainer.files import read_header
 
+from diffkit_cli.bundled import name_of
 from diffkit_cli.paths import export_file
 from diffkit_cli.run_config import RunConfig, Trained
-from diffkit_cli.sampling.pretrained import name_of
 from diffkit_cli.terminal.console import Table, extent, noun, plural, table
 from diffkit_cli.training.loss_curve import Points, smoothed_loss
 

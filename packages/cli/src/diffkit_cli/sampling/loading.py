@@ -8,12 +8,12 @@ from diffkit_trainer import load, pick_device, read_export, read_schedule, weigh
 from diffkit_trainer.files import printable
 from diffkit_unet import keep_memory
 
+from diffkit_cli.bundled import BUNDLED, name_of
 from diffkit_cli.errors import UsageError
 from diffkit_cli.networks import network_of, outline_of
 from diffkit_cli.paths import at_step, export_file
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.model import DiffusionModel
-from diffkit_cli.sampling.pretrained import DIGITS, name_of
 from diffkit_cli.sampling.tuned import with_tuned
 from diffkit_cli.terminal.console import console, warn
 
@@ -33,13 +33,13 @@ class LoadedModel(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the network in messages: "the bundled digits network", or "runs/flowers@3000", a run and its step."""
-        without_steps = self.run == DIGITS or self.model.config.imported is not None
+        without_steps = self.run in BUNDLED.values() or self.model.config.imported is not None
         return name_of(self.run) if without_steps else f"{self.run}@{self.step}"
 
     @property
     def short_name(self) -> str:
         """The name of the run's folder or file, without the folders above it."""
-        return name_of(self.run) if self.run == DIGITS else printable(self.run.resolve().name)
+        return name_of(self.run) if self.run in BUNDLED.values() else printable(self.run.resolve().name)
 
     def metadata(self) -> dict[str, Any]:
         """The metadata of an image that describe the model that generated it."""
