@@ -24,7 +24,7 @@ def exposed(x: Any) -> Any:
     return torch.tanh(torch.nn.functional.conv2d(x, KERNEL, padding=1))
 
 
-def restore(count: int = 10, steps: int = 100, run: str | None = None) -> list[Any]:
+def restore(count: int = 10, steps: int = 100, run: str = "digits") -> list[Any]:
     """The digits, the measurements and two samples of each, all of shape (count, 1, 8, 8)."""
     model = open_run(run, device="cpu")
     x0 = model.normalisation.to_network(open_images("digits").pixels[:count])
@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, nargs="?", default=Path("restored.png"))
     x0, *others = restore()
-    pixels = open_run(device="cpu").normalisation.to_pixels(torch.cat([x0, *others]))
+    pixels = open_run("digits", device="cpu").normalisation.to_pixels(torch.cat([x0, *others]))
     save_images(pixels, parser.parse_args().out, columns=len(x0))
 
 

@@ -15,7 +15,7 @@ from diffkit_cli import open_run
 from diffkit_samplers import inpaint, resample, seeded, trajectory
 from diffkit_trainer import open_images, save_images
 
-run = open_run(device="cpu")
+run = open_run("digits", device="cpu")
 
 
 def halves(count: int) -> tuple[Any, Any]:

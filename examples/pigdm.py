@@ -23,7 +23,7 @@ def averages(x: Any) -> Any:
     return torch.nn.functional.avg_pool2d(x, 2)
 
 
-def restore(count: int = 10, steps: int = 40, run: str | None = None) -> list[Any]:
+def restore(count: int = 10, steps: int = 40, run: str = "digits") -> list[Any]:
     """The digits, the measurements and two samples of each, all x0 of shape (count, 1, ...)."""
     model = open_run(run, device="cpu")
     x0 = model.normalisation.to_network(open_images("digits").pixels[:count])
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, nargs="?", default=Path("restored.png"))
     x0, y, *samples = restore()
     rows = [x0, y.repeat_interleave(2, 2).repeat_interleave(2, 3), *samples]
-    normalisation = open_run(device="cpu").normalisation
+    normalisation = open_run("digits", device="cpu").normalisation
     save_images(normalisation.to_pixels(torch.cat(rows)), parser.parse_args().out, columns=len(x0))
 
 

@@ -20,7 +20,7 @@ def distance(a, b):
 def test_samples_fit_the_measurement_and_the_digits(name, measurement):
     example = runpy.run_path(str(HERE / f"{name}.py"))
     x0, y, *samples = example["restore"](count=32, steps=20)
-    run = open_run(device="cpu")
+    run = open_run("digits", device="cpu")
     unconditional = run.normalisation.to_network(run.sample(32, steps=20).pixels)
     for sample in samples:
         assert distance(example[measurement](sample), y) < 2.5 * example["SIGMA_Y"], "it fits the measurement"
