@@ -136,7 +136,7 @@ def contender(name: str) -> nn.Module:
     if name.endswith("compiled"):
         network.compile()
     if tuned:
-        network.to(memory_format=torch.channels_last)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 

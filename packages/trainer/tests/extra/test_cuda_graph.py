@@ -48,7 +48,7 @@ class Recording(TorchDispatchMode):
 class RecordedOnCpu(CudaGraph):
     """A `CudaGraph` whose graph is a `Recording`."""
 
-    made = ()
+    made: tuple[Recording, ...] = ()
 
     def _is_for(self, inputs):
         return True

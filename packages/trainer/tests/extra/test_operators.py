@@ -34,7 +34,7 @@ class Kernels(NoWaiting):
 
     def __init__(self):
         super().__init__()
-        self.counts = Counter()
+        self.counts: Counter[str] = Counter()
 
     def __torch_dispatch__(self, function, types, arguments=(), named=None):
         name = function.overloadpacket.__name__

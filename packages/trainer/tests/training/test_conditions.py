@@ -82,7 +82,7 @@ def test_a_resumed_trainer_is_the_one_that_never_stopped(tmp_path, config, train
 
 def test_conditions_may_have_the_names_of_options_and_not_those_of_arguments_of_the_network():
     class Kwargs(Conditional):
-        def forward(self, x, condition, **given):
+        def forward(self, x, condition, **given):  # type: ignore[override]
             return super().forward(x, condition, number=given["kind"], pose=given["eps"], low=given["network"])
 
     images = volumes()

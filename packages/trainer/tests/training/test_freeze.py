@@ -31,7 +31,7 @@ def test_frozen_parameters_and_their_average_keep_their_values_to_the_bit(make_t
 
 def test_muon_trains_matrices_alone(make_trainer, train_to):
     class Convolutions(nn.Sequential):
-        def forward(self, x, level):
+        def forward(self, x, level):  # type: ignore[override]
             return super().forward(x)
 
     trainer = make_trainer(
