@@ -8,6 +8,7 @@ nox -s release_check -- samplers
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -61,7 +62,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of the many processes wo
 def tests_of(package: str) -> tuple[str, ...]:
     """The tests of one package that are not long, the examples of its docstrings and of its README, for pytest."""
     paths = (f"packages/{package}/tests", f"packages/{package}/README.md", "--doctest-modules", "--pyargs", f"diffkit_{package}")
-    return (*paths, "--ignore-glob=*/extra/*", "-m", "not long")
+    return (*paths, "--ignore-glob=*/extra/*", "--ignore-glob=*/diffkit_cli/ui/*", "-m", "not long")
 
 
 @nox.session
@@ -94,7 +95,8 @@ def changelog(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy: strict on every package at once; on tests and scripts what annotations they have."""
     session.install(
-        "-c", CONSTRAINTS, "mypy>=1.18,<3", "nox", *TOOLS, *RELEASE_TOOLS, *(f"diffkit-{package}" for package in PACKAGES)
+        *("-c", CONSTRAINTS, "mypy>=1.18,<3", "nox", *TOOLS, *RELEASE_TOOLS, *(f"diffkit-{package}" for package in PACKAGES)),
+        *("diffkit-cli[ui]", "playwright"),
     )
     session.run("mypy", *SOURCES)
     session.run("mypy", "--explicit-package-bases", *SCRIPTS, *TESTS)
@@ -236,6 +238,17 @@ def extras(session: nox.Session) -> None:
         "-c", CONSTRAINTS, "diffkit-trainer[datasets,heif]", "diffkit-unet", "diffkit-samplers", "tensorboard", *TOOLS
     )
     session.run(*PYTEST, "packages/trainer/tests/extra", *session.posargs)
+
+
+@nox.session(requires=["build"])
+def page(session: nox.Session) -> None:
+    """The page of `diffkit ui` in headless Chromium, which must be installed; not by default."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.error("no Chromium: apt-get install chromium")
+    session.install("-c", CONSTRAINTS, "diffkit-cli[ui]", "playwright>=1.50", *TOOLS)
+    session.run(
+        "pytest", "packages/cli/tests/extra/test_ui.py", "--doctest-modules", "--pyargs", "diffkit_cli.ui", *session.posargs
+    )
 
 
 @nox.session(requires=["build"])

@@ -18,6 +18,7 @@ from diffkit_cli.commands.schedules import schedules
 from diffkit_cli.commands.steps import steps
 from diffkit_cli.commands.train import train
 from diffkit_cli.commands.tune import tune
+from diffkit_cli.commands.ui import ui
 from diffkit_cli.errors import UsageError, nearest
 from diffkit_cli.synonyms import command_meant
 from diffkit_cli.unknown_flags import Command
@@ -74,6 +75,6 @@ def diffkit(
         raise type(error)(error.errno, "is gone", "the working directory") from None
 
 
-COMMANDS = (train, sample, interpolate, steps, inpaint, tune, info, doctor, evaluate, export, import_pipeline, schedules)
+COMMANDS = (train, sample, interpolate, steps, inpaint, tune, info, doctor, evaluate, export, import_pipeline, schedules, ui)
 for command in COMMANDS:
     app.command("import" if command is import_pipeline else command.__name__, cls=Command)(command)

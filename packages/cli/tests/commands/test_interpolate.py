@@ -38,6 +38,18 @@ def test_interpolation_between_two_images_begins_and_ends_with_them(blank, tmp_p
     assert "seed" not in note, "no noise was drawn"
 
 
+def test_a_row_ends_with_the_sample_of_the_seed_that_is_given(with_classes, tmp_path, diffkit):
+    options = ["--steps", 2, "--class", "digit3", "--out"]
+    shape = ["--rows", 2, "--columns", 2, "--seed", 4, "--to-seed", 9]
+    assert diffkit("interpolate", with_classes, *shape, *options, tmp_path / "rows")[0] == 0
+    ends = []
+    for seed in (4, 9, 6, 11):
+        assert diffkit("sample", with_classes, "-n", 1, "--seed", seed, *options, tmp_path / str(seed))[0] == 0
+        ends += pixels(tmp_path / str(seed))
+    assert near(pixels(tmp_path / "rows"), ends)
+    assert read_metadata(tmp_path / "rows" / "00000.png")["to_seed"] == 9
+
+
 def test_each_row_has_its_class(with_classes, tmp_path, diffkit):
     options = ["--steps", 3, "--guidance", 2, "--out"]
     shape = ["--rows", 2, "--columns", 3, "--class", "digit3", "--class", "5"]

@@ -10,13 +10,13 @@ from .data.inspect import DatasetReport, ImageReport, inspect_images
 from .data.normalisation import NORMALISATIONS, Normalisation
 from .data.packed.cache import cache_folder
 from .data.packed.pack import pack
-from .data.single_image import read_image, read_mask
+from .data.single_image import decode_image, read_image, read_mask
 from .data.sources import ImageFolder, open_images
 from .device import pick_device, seed_weights
 from .distributed.processes import World, process_group
 from .errors import DataError, DivergedError, LockedError, RunError
 from .evaluation.damages import DAMAGES
-from .evaluation.distances import kernel_distance
+from .evaluation.distances import kernel_distance, nearest_images
 from .evaluation.evaluate import Evaluation, Split, evaluate, learned_features, split_dataset
 from .evaluation.feature_file import FeatureNetwork, load_feature_network
 from .evaluation.metrics import Comparison, Scores
@@ -112,6 +112,7 @@ __all__ = [
     "capabilities_of",
     "check_network",
     "checkpoints",
+    "decode_image",
     "describe_export",
     "described",
     "estimate_cost",
@@ -137,6 +138,7 @@ __all__ = [
     "locked",
     "loss",
     "losses",
+    "nearest_images",
     "open_images",
     "open_loggers",
     "pack",

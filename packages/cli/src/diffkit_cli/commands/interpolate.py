@@ -8,7 +8,7 @@ import typer
 from diffkit_cli.bundled import DEFAULT
 from diffkit_cli.errors import UsageError
 from diffkit_cli.flags import Device, Force, Gif, Raw, Run, WebP, Work, out_flag, sampling_flags
-from diffkit_cli.sampling.options import OPTIONS, Given, check_seeds, flags_of
+from diffkit_cli.sampling.options import INTERPOLATE_DEFAULTS, OPTIONS, Given, check_seeds, flags_of
 
 __all__ = ["interpolate"]
 
@@ -16,10 +16,10 @@ STEPS_BETWEEN_IMAGES = 50
 
 
 @sampling_flags(
-    *("rows", "columns", "steps", "spacing", "seed", "size", "classes", "conditions", "guidance", "step"),
+    *("rows", "columns", "steps", "spacing", "seed", "to_seed", "size", "classes", "conditions", "guidance", "step"),
     defaults={"steps": f"20; between images {STEPS_BETWEEN_IMAGES}"},
     help={
-        "seed": "Row i interpolates from seed + 2i to seed + 2i + 1.",
+        "seed": "Row i interpolates from seed + 2i.",
         "classes": "Class of a row, by name or number; repeat the flag for several in turn. "
         "Default: every class in turn; between images none, the null class.",
     },
@@ -41,19 +41,21 @@ def interpolate(
     images = [path for path in (from_image, to_image) if path is not None]
     if len(images) == 1:
         raise UsageError(f"--from and --to are given together, got {images[0]} only")
-    if images and (noises := [flags_of(name)[0] for name in ("rows", "seed") if name in given]):
+    if images and (noises := [flags_of(name)[0] for name in ("rows", "seed", "to_seed") if name in given]):
         raise UsageError(f"--from and --to replace the noises: leave out {' '.join(noises)}")
     if images and len(given.get("classes", ())) > 1:
         raise UsageError(f"--class: the row between two images has one class, got {', '.join(given['classes'])}")
     rows = 1 if images else given.get("rows", OPTIONS["rows"].default)
     columns = given.get("columns", OPTIONS["columns"].default)
+    to_seed = given.get("to_seed")
     check_seeds(given.get("seed", 0), 2 * rows)
+    check_seeds(to_seed or 0, 2 * rows - 1, "to_seed")
     animations = [path for path in (gif, webp) if path is not None]
     from diffkit_trainer import save_animation
 
     from diffkit_cli.sampling.class_labels import null_class
     from diffkit_cli.sampling.init_image import clean_image
-    from diffkit_cli.sampling.interpolation import between, encoded_images, noise_pairs
+    from diffkit_cli.sampling.interpolation import between, encoded_images, interpolation_metadata, noise_pairs
     from diffkit_cli.sampling.limits import require_animations, require_image
     from diffkit_cli.sampling.loading import open_model
     from diffkit_cli.sampling.outputs import output_of
@@ -64,18 +66,17 @@ def interpolate(
 
     def work() -> None:
         loaded = open_model(run, raw=raw, step=given.get("step"), device=device)
-        defaults: Given = {"sampler": "ddim", "start": "noise"}
+        defaults = INTERPOLATE_DEFAULTS
         if images:
-            defaults |= {"steps": STEPS_BETWEEN_IMAGES, "spacing": "uniform", "classes": null_class(loaded.model.config)}
+            defaults = defaults | {
+                "steps": STEPS_BETWEEN_IMAGES,
+                "spacing": "uniform",
+                "classes": null_class(loaded.model.config),
+            }
         plan = make_plan(loaded, defaults | given | {"n": rows})
         clean = [clean_image(plan.model, image, plan.options.size) for image in images]
         ends_of_row = dict(zip(("from", "to"), images, strict=False))
-        metadata = plan.metadata("interpolate", **ends_of_row) | {"columns": columns}
-        del metadata["n"]
-        if images:
-            del metadata["seed"]
-        else:
-            metadata["rows"] = rows
+        metadata = interpolation_metadata(plan, columns, to_seed=to_seed, images=ends_of_row)
         captions, count = plan.captions, rows * columns
         output = output_of(
             out,
@@ -94,7 +95,7 @@ def interpolate(
             with console.status("inverting the images"):
                 ends = encoded_images(plan, clean)
         else:
-            ends = noise_pairs(plan)
+            ends = noise_pairs(plan, to_seed)
         with counting("images") as on_progress:
             samples = between(plan, ends, columns, frames=bool(animations), kept=output.kept, on_progress=on_progress)
             of_images = [word for caption in captions for word in (caption, *[""] * (columns - 1))]

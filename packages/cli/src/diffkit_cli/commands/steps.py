@@ -1,21 +1,18 @@
 """diffkit steps: compare numbers of sampling steps, by their images and by their time."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from diffkit_cli.bundled import DEFAULT
-from diffkit_cli.errors import UsageError
 from diffkit_cli.flags import Device, Force, Raw, Run, Work, sampling_flags
 from diffkit_cli.paths import ending_in
 from diffkit_cli.sampling.options import Given
-from diffkit_cli.sampling.parse import parse_flags
+from diffkit_cli.sampling.parse import parse_counts
 
 __all__ = ["steps"]
 
-MAX_ROWS = 50
 COLUMNS = 10
 
 
@@ -45,7 +42,7 @@ def steps(
 
     The figure has one row for each number of steps, and its sampling time.
     """
-    counts = [parse_flags({"steps": count})["steps"] for count in _split(steps)]
+    counts = parse_counts(steps)
     from diffkit_trainer import as_pixels, labelled_grid, save_png
 
     from diffkit_cli.sampling.generate import concatenated
@@ -80,11 +77,3 @@ def steps(
             console.print("  " + label.replace("\n", ": "))
 
     return work
-
-
-def _split(text: str) -> list[str]:
-    """The numbers in a list with commas. Raises UsageError for anything else."""
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) > MAX_ROWS or not all(re.fullmatch(r"[0-9]{1,7}", part) for part in parts):
-        raise UsageError(f"--steps must be at most {MAX_ROWS} numbers such as 1,2,5,20, got {text!r:.60}")
-    return parts

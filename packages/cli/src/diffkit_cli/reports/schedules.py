@@ -11,7 +11,7 @@ from diffkit_unet import SinusoidalEmbedding
 
 from diffkit_cli.terminal.console import Table, answer, results, show, table
 
-__all__ = ["EMBEDDING_METADATA", "plot_embedding", "plot_schedules", "print_schedules"]
+__all__ = ["EMBEDDING_METADATA", "plot_embedding", "plot_schedules", "print_schedules", "schedule_rows"]
 
 BARS = "▁▂▃▄▅▆▇█"
 LIMIT = 12.0
@@ -30,7 +30,7 @@ def print_schedules(names: Mapping[str, str], points: int, *, as_json: bool) -> 
     names: of each schedule, as it is shown and as it is registered. as_json: one object of lists by name, infinities are null.
     """
     chosen = _schedules(names)
-    tables = {name: list(_rows(schedule, points)) for name, schedule in chosen.items()}
+    tables = {name: list(schedule_rows(schedule, points)) for name, schedule in chosen.items()}
     if as_json:
         _print_json(tables)
     else:
@@ -39,7 +39,7 @@ def print_schedules(names: Mapping[str, str], points: int, *, as_json: bool) -> 
 
 def plot_schedules(names: Mapping[str, str], out: Path) -> None:
     """Write a plot of the signal rate and the log-SNR over t."""
-    tables: dict[str, Any] = {name: list(_rows(schedule, PLOT_POINTS)) for name, schedule in _schedules(names).items()}
+    tables: dict[str, Any] = {name: list(schedule_rows(schedule, PLOT_POINTS)) for name, schedule in _schedules(names).items()}
     signal = {name: [(t, a / math.hypot(a, s)) for t, a, s, _ in rows] for name, rows in tables.items()}
     ratio = {name: [(t, log_snr) for t, _, _, log_snr in rows] for name, rows in tables.items()}
     panels = [Panel("signal rate, alpha / sqrt(alpha^2 + sigma^2)", signal, 0, 1), Panel("log-SNR", ratio, -LIMIT, LIMIT)]
@@ -73,8 +73,8 @@ def _schedules(names: Mapping[str, str]) -> dict[str, Schedule]:
     return {name: from_config({"name": key}) for name, key in names.items()}
 
 
-def _rows(schedule: Schedule, points: int) -> Iterator[Row]:
-    """The rates at evenly spaced times."""
+def schedule_rows(schedule: Schedule, points: int) -> Iterator[Row]:
+    """t, alpha, sigma and log-SNR at evenly spaced times from 0 to 1."""
     for k in range(points):
         rates: Rates = schedule(k / (points - 1))
         yield k / (points - 1), rates.alpha, rates.sigma, rates.log_snr
@@ -114,6 +114,6 @@ def _table(rows: list[Row]) -> Table:
 def _line(schedule: Schedule, encoding: str) -> str:
     """The log-SNR over t as a line of block characters; of digits where the terminal cannot show them."""
     letters = BARS if encoding.lower().startswith("utf") else "01234567"
-    values = [log_snr for _, _, _, log_snr in _rows(schedule, 48)]
+    values = [log_snr for _, _, _, log_snr in schedule_rows(schedule, 48)]
     heights = ((min(max(value, -LIMIT), LIMIT) + LIMIT) / (2 * LIMIT) for value in values)
     return "".join(letters[min(int(height * len(letters)), len(letters) - 1)] for height in heights)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
-from diffkit_samplers import Denoise
+from diffkit_samplers import Denoise, State
 from diffkit_schedules import namespace
 
 from diffkit_cli.sampling.plan import Plan
 
-__all__ = ["Samples", "concatenated", "frame_steps", "generate"]
+__all__ = ["Samples", "concatenated", "frame_steps", "generate", "states_of"]
 
 MAX_FRAMES = 100
 
@@ -42,30 +42,32 @@ def generate(
     sampling step. Raises UsageError where not even one batch fits the memory.
     """
     model, options, times = plan.model, plan.options, plan.times
-    seeds, steps = range(options.seed, options.seed + options.n), len(times) - 1
+    steps = len(times) - 1
     batch_size = model.batch_size(options.size, batch_size and min(batch_size, options.n))
     shown = frame_steps(steps) if frames else {steps - 1}
     starts = [i for i in range(0, options.n, batch_size) if not kept >= {*range(i, min(i + batch_size, options.n))}]
     on_progress(0, len(starts) * steps)
     for done, start in enumerate(starts):
-        batch = list(seeds[start : start + batch_size])
-        given = plan.given.rows(range(start, start + len(batch)))
-        states = model.states(
-            batch,
-            options,
-            times,
-            given=given,
-            x0=plan.init and plan.init.x0,
-            wrap=wrap,
-            rounds=rounds,
-            worse=plan.worse and plan.worse.model,
-        )
-        pixels = list[Any]()
-        for k, state in enumerate(states):
+        batch, pixels = range(start, min(start + batch_size, options.n)), list[Any]()
+        for k, state in enumerate(states_of(plan, batch, wrap=wrap, rounds=rounds)):
             if k in shown:
                 pixels.append(model.values(state.x0))
             on_progress(done * steps + k + 1, len(starts) * steps)
         yield Samples(pixels[-1], pixels if frames else [], start)
+
+
+def states_of(plan: Plan, images: range, *, wrap: Callable[[Denoise], Denoise] | None = None, rounds: int = 1) -> Iterator[State]:
+    """The states of the sampler for some of the images of a plan, in one batch; wrap, rounds: see `DiffusionModel.states`."""
+    return plan.model.states(
+        [plan.options.seed + i for i in images],
+        plan.options,
+        plan.times,
+        given=plan.given.rows(images),
+        x0=plan.init and plan.init.x0,
+        wrap=wrap,
+        rounds=rounds,
+        worse=plan.worse and plan.worse.model,
+    )
 
 
 def concatenated(batches: Sequence[Any]) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from diffkit_samplers import Denoise, State, clip, ddim, denoiser, guide, resample, seeded, trajectory
+from diffkit_samplers import Denoise, State, clip, denoiser, guide, resample, seeded, trajectory
 from diffkit_schedules import Schedule, add_noise, as_array_of, namespace
 from diffkit_trainer import Normalisation, activations
 
@@ -80,8 +80,16 @@ class DiffusionModel:
         guidance: float = 1.0,
     ) -> Any:
         """Values from noise at t = 1, both (B, C, *space), by DDIM, see `values`; given, guidance: see `denoiser_of`."""
+        for state in self.states_from_noise(x, steps=steps, spacing=spacing, given=given, guidance=guidance):  # noqa: B007
+            pass
+        return self.values(state.x0)
+
+    def states_from_noise(
+        self, x: Any, *, steps: int, spacing: str | Sequence[float], given: Conditioning = UNCONDITIONAL, guidance: float = 1.0
+    ) -> Iterator[State]:
+        """The states of DDIM from noise at t = 1, see `from_noise`."""
         denoise = self.clipped(self.denoiser_of(given, guidance), "ddim")
-        return self.values(ddim(denoise, self.schedule, x, steps=steps, spacing=spacing))
+        return trajectory(denoise, self.schedule, x, steps=steps, spacing=spacing)
 
     def denoiser_of(self, given: Conditioning, guidance: float = 1.0, worse: "DiffusionModel | None" = None) -> Denoise:
         """denoise(x_t, t) -> x0, not clipped, for a batch with these classes and conditions.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from diffkit_schedules import Schedule
 
 __all__ = [
-    *("DEFAULTS", "OF_SAMPLE", "OPTIONS", "Given", "SamplingOptions"),
+    *("DEFAULTS", "INPAINT_DEFAULTS", "INTERPOLATE_DEFAULTS", "OF_SAMPLE", "OPTIONS", "Given", "SamplingOptions"),
     *("check_seeds", "choices", "flags_of", "resolve"),
 ]
 
@@ -96,6 +96,12 @@ _SAMPLE = (
 _OTHERS = (
     Option("number", Annotated[int, Meta(ge=2, le=10**6)], 1000, "Number of samples, at most a quarter of the data."),
     Option("rows", UpToMillion, 5, "Pairs of noises to interpolate between."),
+    Option(
+        "to_seed",
+        Annotated[int, Meta(ge=0, le=MAX_SEED)],
+        None,
+        "Seed of the other end of the first row; each row adds 2. Default: the seed + 1.",
+    ),
     Option("columns", UpToMillion, 11, "Images in each row, its two ends included."),
     Option("rounds", UpToMillion, 5, "RePaint: runs of each step, with noise added in between; 1 is fastest, with seams."),
 )
@@ -119,6 +125,12 @@ DEFAULTS: Mapping[str, str] = {
 
 TUNED = ("sampler", "eta", "spacing")
 """What `diffkit tune` finds."""
+
+INPAINT_DEFAULTS: Given = {"n": 8, "sampler": "ddim", "steps": 20, "eta": 1.0, "spacing": "uniform", "start": "noise"}
+"""Those of `diffkit inpaint`. eta 1: the noise of each step fits the generated part to the known part."""
+
+INTERPOLATE_DEFAULTS: Given = {"sampler": "ddim", "start": "noise"}
+"""Those of `diffkit interpolate`, which always samples by DDIM from noise."""
 
 _FLAGS = {"n": ("-n", "--number"), "number": ("-n", "--number"), "classes": ("--class",), "conditions": ("--condition",)}
 """The flags that are not called as their options are."""
@@ -201,7 +213,7 @@ def _size_of(given: Sequence[int], own: Sequence[int]) -> tuple[int, ...]:
     return tuple(given)
 
 
-def check_seeds(seed: int, images: int) -> None:
-    """Raises UsageError unless seed ... seed + images - 1 are seeds."""
+def check_seeds(seed: int, images: int, name: str = "seed") -> None:
+    """Raises UsageError unless seed ... seed + images - 1 are seeds. name: of the option."""
     if seed > MAX_SEED + 1 - images:
-        raise UsageError(f"--seed must be at most {MAX_SEED + 1 - images} for {images} images, got {seed}")
+        raise UsageError(f"{flag(name)} must be at most {MAX_SEED + 1 - images} for {images} images, got {seed}")

@@ -11,7 +11,9 @@ from diffkit_cli.errors import UsageError
 from diffkit_cli.sampling.options import OPTIONS, Given, choices, flags_of
 from diffkit_cli.time_lists import text_of, times_in
 
-__all__ = ["check", "parse_flags", "parse_size"]
+__all__ = ["check", "parse_counts", "parse_flags", "parse_size"]
+
+MAX_COUNTS = 50
 
 
 def parse_flags(flags: Mapping[str, Any]) -> Given:
@@ -23,6 +25,18 @@ def parse_flags(flags: Mapping[str, Any]) -> Given:
     {'steps': 5, 'eta': 1.0, 'size': (6, 9), 'sampler': 'dpmpp_2m'}
     """
     return {name: check(name, value) for name, value in flags.items() if name in OPTIONS and value not in (None, [], ())}
+
+
+def parse_counts(text: str) -> list[int]:
+    """The numbers of steps in a list with commas. Raises UsageError for anything else.
+
+    >>> parse_counts("1, 5,20")
+    [1, 5, 20]
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > MAX_COUNTS or not all(re.fullmatch(r"[0-9]{1,7}", part) for part in parts):
+        raise UsageError(f"--steps must be at most {MAX_COUNTS} numbers such as 1,2,5,20, got {text!r:.60}")
+    return [check("steps", part) for part in parts]
 
 
 def parse_size(text: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from diffkit_trainer import Panel, RunError, is_run_folder, read_log, save_plot
 from diffkit_cli.errors import UsageError
 from diffkit_cli.terminal.progress import Smoothed
 
-__all__ = ["Points", "plot_losses", "smoothed_loss"]
+__all__ = ["Points", "loss_curves", "plot_losses", "smoothed_loss", "thinned"]
 
 Points: TypeAlias = list[tuple[float, float]]
 
@@ -28,16 +28,9 @@ def plot_losses(runs: Sequence[Path], out: Path) -> None:
     for run in runs:
         if not is_run_folder(run):
             raise UsageError(f"--plot is for a run or a folder of runs, got {run}")
-    logs = {run.name: read_log(run) for run in runs}
-    curves = {name: smoothed_loss(log) for name, log in logs.items()}
-    if len(runs) == 1:
-        (log,), (smoothed,) = logs.values(), curves.values()
-        curves = {"logged": [(entry["step"], entry["loss"]) for entry in log if entry.get("loss") is not None]}
-        curves["smoothed"] = smoothed
-        for name, key in FIXED.items():
-            if points := [(entry["step"], entry[key]) for entry in log if key in entry]:
-                curves[name] = points
-    curves = {name: _thinned([(step, loss) for step, loss in points if loss > 0]) for name, points in curves.items()}
+    logs = [(run.name, read_log(run)) for run in runs]
+    curves = loss_curves(logs[0][1]) if len(runs) == 1 else {name: smoothed_loss(log) for name, log in logs}
+    curves = {name: thinned([(step, loss) for step, loss in points if loss > 0]) for name, points in curves.items()}
     values = [loss for points in curves.values() for _, loss in points]
     if not values:
         raise RunError(f"{', '.join(map(str, runs))}: no loss was logged yet, so there is none to plot")
@@ -45,6 +38,14 @@ def plot_losses(runs: Sequence[Path], out: Path) -> None:
     drawn = {name: points for name, points in curves.items() if points}
     panel = Panel("loss, on a logarithmic axis", drawn, 0.95 * min(values), 1.05 * max(values), 0, last, "step", log=True)
     save_plot([panel], out, {"command": "info"})
+
+
+def loss_curves(log: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
+    """The losses of a run over the steps: logged, smoothed, and, where there are any, those of `FIXED`."""
+    curves = {"logged": [(entry["step"], entry["loss"]) for entry in log if entry.get("loss") is not None]}
+    curves["smoothed"] = smoothed_loss(log)
+    fixed = {name: [(entry["step"], entry[key]) for entry in log if key in entry] for name, key in FIXED.items()}
+    return curves | {name: points for name, points in fixed.items() if points}
 
 
 def smoothed_loss(log: Sequence[Mapping[str, Any]]) -> Points:
@@ -57,7 +58,7 @@ def smoothed_loss(log: Sequence[Mapping[str, Any]]) -> Points:
     return points
 
 
-def _thinned(points: Points) -> Points:
+def thinned(points: Points) -> Points:
     """At most `MAX_POINTS` of the points and the last one."""
     every = -(-len(points) // MAX_POINTS) or 1
-    return points[::every] + points[-1:]
+    return points[:-1:every] + points[-1:]

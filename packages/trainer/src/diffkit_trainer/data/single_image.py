@@ -10,7 +10,7 @@ from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable
 from diffkit_trainer.pixels import image_to_tensor
 
-__all__ = ["read_image", "read_mask"]
+__all__ = ["decode_image", "read_image", "read_mask"]
 
 
 def read_image(path: str | Path, shape: tuple[int, int, int]) -> Tensor:
@@ -19,7 +19,7 @@ def read_image(path: str | Path, shape: tuple[int, int, int]) -> Tensor:
     Reads the same formats as `open_images`. Raises DataError for a file that cannot be read as an image.
     """
     channels, height, width = shape
-    image = _decode(path)
+    image = decode_image(path)
     if image.size != (width, height):
         image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
     return image_to_tensor(image.convert("L" if channels == 1 else "RGB"))
@@ -30,7 +30,7 @@ def read_mask(path: str | Path, image_path: str | Path, size: tuple[int, int]) -
 
     Raises DataError for a file that cannot be read, and if the mask and the image differ in size.
     """
-    mask, image = _decode(path), _decode(image_path)
+    mask, image = decode_image(path), decode_image(image_path)
     if mask.size != image.size:
         sizes = ", ".join(f"{printable(p)} is {i.width} x {i.height}" for p, i in ((path, mask), (image_path, image)))
         raise DataError(f"a mask must have its image's size: {sizes}")
@@ -41,7 +41,8 @@ def read_mask(path: str | Path, image_path: str | Path, size: tuple[int, int]) -
     return white
 
 
-def _decode(path: str | Path) -> Image.Image:
+def decode_image(path: str | Path) -> Image.Image:
+    """The image at its own size, upright, in mode L or RGB. Raises DataError as `read_image` does."""
     try:
         return decode(path)
     except Exception as error:  # on damaged input a decoder may raise anything

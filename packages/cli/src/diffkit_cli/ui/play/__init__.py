@@ -1,0 +1,1 @@
+"""What a network generates, as its options change. Everything is computed by `diffkit_cli.sampling`."""

@@ -1,0 +1,1 @@
+"""What runs logged: curves, previews, configs. Reads run folders only."""
