@@ -42,7 +42,7 @@ def given_of_image(given: Mapping[str, Any], metadata: Mapping[str, Any]) -> dic
 def _resolved(loaded: LoadedModel, given: Mapping[str, Any]) -> Any:
     """What the options mean, those of sampling and those of single commands."""
     model, others = loaded.model, [option for name, option in OPTIONS.items() if name not in SamplingOptions.__struct_fields__]
-    options = resolve(given, model.schedule, model.shape[1:], model.config.sampling)
+    options = resolve(given, model.schedule, model.shape[1:], model.config.sampling, model.config.tuned)
     return options, [given.get(option.name, option.default) for option in others]
 
 

@@ -58,7 +58,7 @@ class Controls:
             self._slider("steps", "Steps", own.steps, 1, MAX_STEPS, 1)
             self._select("sampler", "Sampler", choices("sampler"), own.sampler, self._other_sampler)
             self._slider("eta", "Eta", own.eta, 0, 1, 0.05)
-            self._select("spacing", "Spacing", choices("spacing"), own.spacing)
+            self._select("spacing", "Spacing", list(dict.fromkeys([*choices("spacing"), own.spacing])), own.spacing)
         self.show_only(self._shown)
 
     def show_only(self, names: Collection[str], no_class: str = IN_TURN) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from diffkit_samplers import grid
 from diffkit_schedules import Schedule, add_noise, from_config
 from nicegui import ui
 
@@ -11,7 +10,7 @@ from diffkit_cli.reports.schedules import schedule_rows
 from diffkit_cli.sampling.generate import states_of
 from diffkit_cli.sampling.loading import LoadedModel
 from diffkit_cli.sampling.options import Given
-from diffkit_cli.sampling.plan import Plan, make_plan
+from diffkit_cli.sampling.plan import Plan, make_plan, times_of
 from diffkit_cli.training.options import SCHEDULE_NAMES
 from diffkit_cli.ui.computation import Computation
 from diffkit_cli.ui.play.gallery import Gallery
@@ -48,7 +47,7 @@ class ExplainPanel:
         own = make_plan(loaded, given | {"n": 1})
         self._plan, other = own, self._chosen.value != OWN
         self._schedule = from_config({"name": self._chosen.value}) if other else own.model.schedule
-        times = grid(self._schedule, own.options.steps, own.options.spacing)
+        times = times_of(self._schedule, own.options)
         rows = list(schedule_rows(self._schedule, 201))
         for element, chart in zip(self._charts, (rates_chart, log_snr_chart), strict=True):
             element.options.clear()
