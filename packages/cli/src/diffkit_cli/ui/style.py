@@ -4,7 +4,7 @@ __all__ = ["CSS"]
 
 CSS = """
 :root { --line: rgba(128, 134, 145, .28); --muted: #6b7280; --paper: #fbfbfc; --ink: #1d2129; --figure: #eceef2 }
-.body--dark { --muted: #9aa2af; --paper: #14161a; --ink: #e7e9ee; --figure: #22262d }
+.body--dark { color-scheme: dark; --muted: #9aa2af; --paper: #14161a; --ink: #e7e9ee; --figure: #22262d }
 body, .q-btn, .q-field, .q-tab { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif }
 body { background: var(--paper) !important; color: var(--ink) }
 .nicegui-content { padding: 0; gap: 0 }

@@ -108,10 +108,10 @@ def chart_options(chart: Chart, logs: Logs, first: float | None = None, last: fl
             "textStyle": {"color": GREY},
             "itemWidth": 18,
         },
-        "grid": {"left": 62, "right": 14, "top": 66 if len(series) > 1 else 44, "bottom": 46},
+        "grid": {"left": 62, "right": 14, "top": 70 if len(series) > 1 else 44, "bottom": 46},
         "tooltip": {"trigger": "axis", "confine": True},
         "xAxis": x,
-        "yAxis": {"type": "log" if chart.log else "value", "scale": True, **axis},
+        "yAxis": {"type": "log" if chart.log else "value", "logBase": 2, "scale": True, **axis},
         "dataZoom": [{"type": "inside", "zoomOnMouseWheel": "ctrl", "moveOnMouseWheel": False}],
         "series": series,
     }
