@@ -39,6 +39,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         show=False,
         show_welcome_message=False,
         message_history_length=100,
+        binding_refresh_interval=None,  # nothing here is bound to what does not say that it changed
     )
 
 

@@ -92,6 +92,7 @@ class PlayTab:
         change, panel = self._changes, self._panels[self._tabs.value]
         self._controls.show_only(panel.options, getattr(panel, "no_class", IN_TURN))
         self._message.clear()
+        panel.stop()
         try:
             await panel.refresh(self._loaded, self._controls.given())
         except Exception as error:  # a network of one's own may raise anything; the page lives on
