@@ -33,7 +33,7 @@ class PlayTab:
         self._settings = settings
         self._loaded: LoadedModel | None = None
         self._runs = self._find_runs()
-        self._changes, self._started = 0, False
+        self._changes, self._started, self._closed = 0, False, False
         with ui.element("div").classes("play"):
             with ui.card().classes("controls").props("flat bordered"):
                 run = next(iter(self._runs))
@@ -57,6 +57,7 @@ class PlayTab:
         self._tabs = tabs
         self._loading.set_visibility(False)
         ui.context.client.on_disconnect(self._stop)
+        ui.context.client.on_delete(self._close)
 
     async def start(self) -> None:
         """Open the first run, once."""
@@ -79,7 +80,7 @@ class PlayTab:
             return
         finally:
             self._loading.set_visibility(False)
-        if run == self._runs.get(self._run.value):
+        if run == self._runs.get(self._run.value) and not self._closed:
             self._loaded = loaded
             self._controls.build(loaded)
             await self.refresh()
@@ -113,6 +114,9 @@ class PlayTab:
     async def _other_panel(self) -> None:
         self._stop()
         await self.refresh()
+
+    def _close(self) -> None:
+        self._closed = True
 
     def _stop(self) -> None:
         for panel in self._panels.values():

@@ -103,7 +103,7 @@ def chart_options(chart: Chart, logs: Logs, first: float | None = None, last: fl
         "legend": {
             "show": len(series) > 1,
             "type": "scroll",
-            "top": 24,
+            "top": 30,
             "left": 0,
             "textStyle": {"color": GREY},
             "itemWidth": 18,
