@@ -21,7 +21,16 @@ from diffkit_samplers import (
     unipc_3,
 )
 from diffkit_samplers.testing import GaussianOracle
-from diffkit_schedules import Rates, cosine, cosine_betas, linear_betas, offset_cosine, rectified
+from diffkit_schedules import (
+    Rates,
+    cosine,
+    cosine_betas,
+    linear_betas,
+    offset_cosine,
+    rectified,
+    scaled_linear_betas,
+    zero_terminal_snr,
+)
 
 STOCHASTIC = ("ddpm", "euler_ancestral", "heun_churn", "dpmpp_2m_sde", "dpmpp_3m_sde", "dpmpp_2s_ancestral", "lcm")
 
@@ -149,3 +158,33 @@ def test_a_network_of_another_precision_does_not_change_the_dtype_of_the_state(m
 def test_wrong_shapes_of_denoise_and_noise_are_refused(denoise, noise, message):
     with pytest.raises(ValueError, match=message):
         ddim(denoise, cosine(), np.ones((2, 3)), eta=1.0, noise=noise)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("betas", [linear_betas(200, end=0.1), scaled_linear_betas(200, end=0.06)], ids=["linear", "scaled"])
+def test_every_method_samples_the_data_from_zero_terminal_snr(name, betas):
+    """The first step is from pure noise, alpha = 0, where x says nothing of the data and eps is not defined."""
+    schedule, method = zero_terminal_snr(betas), METHODS[name]
+    oracle, source = GaussianOracle(schedule, mean=0.5, variance=0.25), seeded(range(4))
+    assert schedule(1.0).alpha == 0
+    x = schedule(1.0).sigma * source((4, 500))
+    flow = denoiser(lambda x, c: velocity(oracle, x, c), schedule, "v", "time")
+    if name in ("lcm", "tcd"):  # consistency functions
+        found = method(lambda x, t: oracle.probability_flow(x, t, 0.0), schedule, x, steps=4, eta=1.0, noise=source)
+    else:
+        found = method(flow, schedule, x, steps=100, eta=0.0)
+        error = np.sqrt(((found - oracle.probability_flow(x, 1.0, 0.0)) ** 2).mean())
+        assert error < 0.02 if name in FIRST_ORDER else error < 0.01
+        found = method(flow, schedule, x, steps=100, eta=1.0, noise=source)
+    assert found.mean() == pytest.approx(0.5, abs=0.04)
+    assert found.var() == pytest.approx(0.25, rel=0.15)
+
+
+FIRST_ORDER = ("ddim", "ddpm", "euler_ancestral")
+
+
+def velocity(oracle, x, t):
+    """v of the exact denoiser, whose alpha eps - sigma x0 has no singularity at alpha = 0."""
+    alpha, sigma = oracle.schedule(float(t[0]))
+    x0 = oracle(x, float(t[0]))
+    return (alpha * x - x0) / sigma

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from diffkit_samplers import (
+    Estimate,
     ab_2,
     ab_3,
     ddim,
@@ -21,7 +22,7 @@ from diffkit_samplers import (
     unipc_2,
     unipc_3,
 )
-from diffkit_samplers.testing import check_sampler
+from diffkit_samplers.testing import GaussianOracle, check_sampler
 from diffkit_schedules import cosine, linear, linear_betas, offset_cosine, rectified
 
 METHODS = [(ddim, 1), (ddpm, 1), (euler_ancestral, 1), (heun, 2), (dpmpp_2m, 2), (dpmpp_2m_sde, 2)]
@@ -69,9 +70,45 @@ def returns_the_state(denoise, schedule, x, **options):
     return states[-2].x if options["spacing"][-1] == 0 else states[-1].x0
 
 
+def biased_on(first, last):
+    """A method with an error that does not vanish on grids that begin and end so."""
+
+    def method(denoise, schedule, x, **options):
+        times = options["spacing"]
+        found = heun(denoise, schedule, x, **options)
+        wrong = not isinstance(times, str) and options["eta"] == 0 and (times[0] == 1, times[-1] == 0) == (first, last)
+        return found + 0.01 if wrong else found
+
+    return method
+
+
+def drops_eps(denoise, schedule, x, **options):
+    def x0_alone(x, t):
+        found = denoise(x, t)
+        return found.x0 if isinstance(found, Estimate) else found
+
+    return ddim(x0_alone, schedule, x, **options)
+
+
+def shifts_the_mean(denoise, schedule, x, **options):
+    found = ddim(denoise, schedule, x, **options)
+    return found - found.mean() + 0.5 if options["eta"] == 1 else found
+
+
+def doubles_the_noise_of_a_wrapped_denoiser(denoise, schedule, x, **options):
+    double = options | {"noise": lambda shape: 2 * options["noise"](shape)}
+    return ddim(denoise, schedule, x, **(options if isinstance(denoise, GaussianOracle) else double))
+
+
 @pytest.mark.parametrize(
     ("method", "message"),
     [
+        (biased_on(first=True, last=False), r"its order on grids from t = 1 is -?0\.\d\d, not at least 1"),
+        (biased_on(first=False, last=True), r"its order on grids to t = 0 is -?0\.\d\d, not at least 1"),
+        (lambda d, s, x, **o: ddim(d, s, np.round(x, 3), **o), "at eta = 0 the log-density of its samples is off by inf nats"),
+        (drops_eps, r"where denoise keeps eps, its state is off by \d\.\d+: see Estimate"),
+        (shifts_the_mean, "given a measurement, the mean of its samples at eta = 1 is off by"),
+        (doubles_the_noise_of_a_wrapped_denoiser, "given a measurement, the variance of its samples at eta = 1 is off by"),
         (lambda d, s, x, **o: ddim(d, s, x, **o) * 1.05, "order of accuracy is"),
         (lambda d, s, x, **o: ddim(lambda x, t: d(x, 0.97 * t), s, x, **o), "order of accuracy is"),
         (

@@ -9,11 +9,18 @@ from diffkit_schedules import Array, Schedule, as_array_of, cosine, namespace, n
 from diffkit_samplers.methods.ddim import ddim
 from diffkit_samplers.noise import Source, seeded
 from diffkit_samplers.testing.oracles import GaussianOracle
+from diffkit_samplers.testing.promises import (
+    STEPS,
+    density_error,
+    error,
+    kept_noise_error,
+    orders_at_ends,
+    posterior_errors,
+)
 from diffkit_samplers.time_grids import grid
 
 __all__ = ["Report", "check_sampler"]
 
-STEPS = (32, 128)
 SEEDS = range(4)
 ROUNDING = 1e-5
 """The rounding error of a run in float32, far below the error of a few steps."""
@@ -43,9 +50,13 @@ def check_sampler(
     - its error decreases as N^-order with the number of steps N, within 0.25: the slope of log error between N = 32 and 128,
       from t = 0.9 to 0.1;
     - on grids from t = 1 to 0 its error is at most a tenth above that of `ddim`;
+    - on grids from t = 1 to 0.1, and from 0.9 to 0, its order is at least 1;
+    - at eta = 0 its samples have the log-density of the exact flow, by the change of variables;
+    - where denoise returns an `Estimate` with an eps, it takes that for the noise: at x0 = 1, eps = 0 its state is alpha_t;
     - at eta = 0.5 and 1 it uses its noise, and its samples have the correlation with their starts that eta implies,
       (alpha_t s_s / (alpha_s s_t))^(eta^2) from t to s, with s_t^2 = alpha_t^2 v + sigma_t^2 for data of variance v;
     - at eta = 1 its samples have the data's mean, and the variance of E[x0 | x_t] at the last evaluation;
+    - given a noisy measurement of half of the data (`pigdm`), its samples at eta = 1 have the posterior's mean and variance;
     - its first evaluation is at t = 1 and none is below 0, and it returns x0;
     - a sample does not depend on its batch;
     - the result has x's dtype, shape and library, and x is unchanged.
@@ -65,10 +76,19 @@ def check_sampler(
     measured = _order(method, schedule, x)
     _require(measured > order - 0.25, f"its order of accuracy is {measured:.2f}, not {order}")
     _check_ends(method, schedule, x)
+    for name, slope in orders_at_ends(method, schedule, x).items():
+        _require(slope > 0.75, f"its order on grids {name} is {slope:.2f}, not at least 1")
+    distance = density_error(method, schedule, x)
+    _require(distance < 0.03, f"at eta = 0 the log-density of its samples is off by {distance:.2g} nats a dimension")
+    distance = kept_noise_error(method, schedule, x)
+    _require(distance < 1e-4, f"where denoise keeps eps, its state is off by {distance:.2g}: see Estimate")
     _check_noise(method, oracle, schedule, x)
     mean, variance = _moments(method, oracle, schedule, x)
     _require(abs(mean - 0.5) < 0.02, f"at eta = 1 the mean of its samples is {mean:.3f}, not 0.5")
     _require(abs(variance - 0.25) < 0.02, f"at eta = 1 the variance of its samples is {variance:.3f}, not 0.25")
+    off, share = posterior_errors(method, schedule, x)
+    _require(off < 0.03, f"given a measurement, the mean of its samples at eta = 1 is off by {off:.3f}")
+    _require(share < 0.25, f"given a measurement, the variance of its samples at eta = 1 is off by {share:.0%}")
     _check_times(method, oracle, schedule, x)
     _check_batches(method, oracle, schedule, x)
     _check_arrays(method, oracle, schedule, x)
@@ -76,32 +96,20 @@ def check_sampler(
 
 
 def _order(method: Callable[..., Array], schedule: Schedule, x: Array) -> float:
-    """The slope for data of several variances together, because the leading error may vanish for one of them."""
     # the time after 0.1 makes the returned x0 the one at t = 0.1
     grids = [[0.9 - 0.8 * k / n for k in range(n + 1)] + [0.05] for n in STEPS]
-    errors = [_error(method, schedule, x, times, 0.1) for times in grids]
+    errors = [error(method, schedule, x, times, 0.1) for times in grids]
     return math.log(errors[0] / errors[-1]) / math.log(STEPS[-1] / STEPS[0])
-
-
-def _error(method: Callable[..., Array], schedule: Schedule, x: Array, times: list[float], end: float) -> float:
-    """The distance between the x0 of a run from x and that of the exact probability-flow ODE at time `end`."""
-    squares = 0.0
-    for variance in (0.04, 0.25, 4.0):
-        oracle = GaussianOracle(schedule, mean=0.5, variance=variance)
-        found = method(oracle, schedule, x, steps=len(times) - 1, eta=0.0, spacing=times, noise=None)
-        error = found - oracle(oracle.probability_flow(x, times[0], end), end)
-        squares += float(namespace(x).mean(error * error))
-    return max(math.sqrt(squares), 1e-300)
 
 
 def _check_ends(method: Callable[..., Array], schedule: Schedule, x: Array) -> None:
     x = schedule(1.0).sigma * x
     for n in (2, 8, 32):
         times = [1 - k / n for k in range(n + 1)]
-        error, ddim_error = (_error(each, schedule, x, times, 0.0) for each in (method, ddim))
+        found, ddim_error = (error(each, schedule, x, times, 0.0) for each in (method, ddim))
         _require(
-            error < 1.1 * ddim_error + ROUNDING,
-            f"from t = 1 to 0 in {n} steps its error is {error:.2g}, that of ddim {ddim_error:.2g}",
+            found < 1.1 * ddim_error + ROUNDING,
+            f"from t = 1 to 0 in {n} steps its error is {found:.2g}, that of ddim {ddim_error:.2g}",
         )
 
 
