@@ -17,7 +17,7 @@ NAMED_METHODS = ("ddim", "dpmpp_2m", "dpmpp_3m", "deis_2", "deis", "unipc_2", "u
 """The methods that evaluate the network once a step and are deterministic by default."""
 
 
-VALUES, MIN_NOISES = 8 * 1024, 8
+VALUES, MIN_NOISES = 16 * 1024, 32
 """Small samples need more noises, of which a few become another image altogether."""
 
 
@@ -47,7 +47,7 @@ def number_of_noises(shape: Sequence[int]) -> int:
     """How many noises times are fitted to, for samples of this shape.
 
     >>> number_of_noises((1, 8, 8)), number_of_noises((3, 64, 64))
-    (128, 8)
+    (256, 32)
     """
     return max(MIN_NOISES, VALUES // math.prod(shape))
 
