@@ -252,6 +252,21 @@ def page(session: nox.Session) -> None:
 
 
 @nox.session(requires=["build"])
+def gpu(session: nox.Session) -> None:
+    """The proofs that need no GPU; where there is one also correctness and speed on it, in gpu.md; not by default.
+
+    `nox -s gpu -- --recipe` times all of the tutorial's recipe too. The peers are compared where they can be installed.
+    """
+    session.install("-c", CONSTRAINTS, "diffkit-trainer", "diffkit-unet", "diffkit-samplers", *TOOLS)
+    proofs = ("test_device_waits", "test_cuda_graph", "test_operators", "test_evaluator", "test_compile", "test_cuda")
+    trainer = (f"packages/trainer/tests/extra/{name}.py" for name in proofs)
+    session.run(*PYTEST, *trainer, "packages/trainer/tests/acceleration", "packages/samplers/tests/extra/test_waits.py")
+    if session.run("python", "-c", "import torch; print(torch.cuda.is_available())", silent=True) == "True\n":
+        session.install("diffusers", "accelerate", "denoising-diffusion-pytorch", success_codes=[0, 1, 2])
+    session.run("python", "benchmarks/gpu.py", *session.posargs)
+
+
+@nox.session(requires=["build"])
 def mutation(session: nox.Session) -> None:
     """The fraction of a package's mutants that its fast tests kill: `nox -s mutation -- trainer [MODULE ...]`; not by default."""
     if not session.posargs:

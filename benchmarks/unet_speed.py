@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -38,10 +39,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="contenders")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--profile", action="store_true", help="the share of each operator in a training step of ours")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         work(options.worker[0], options.threads, *map(int, options.worker[1:]))
+        return
+    if options.profile:
+        for name in ("diffkit", "diffkit bf16"):
+            print(name, *shares(name, options.threads), sep="\n  ")
         return
     for contenders, batch, size in (([*KERAS, *TUTORIAL], 32, 64), (SECOND, 16, 32)):
         names = [name for name in contenders if name in (options.only or contenders) and (options.keras or name not in KERAS)]
@@ -92,6 +98,15 @@ def once(process: subprocess.Popen[str], kind: str) -> float:
 def work(name: str, threads: int, batch: int, size: int) -> None:
     """Run a step for each line of stdin and print its seconds."""
     torch.set_num_threads(threads)
+    step = steps(name, batch, size)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        step(line.strip())
+        print(time.perf_counter() - start, flush=True)
+
+
+def steps(name: str, batch: int, size: int) -> Callable[[str], None]:
+    """A function that makes one step of a contender, "train" or "predict"."""
     torch.manual_seed(0)
     network = contender(name)
     parameters = list(network.parameters())
@@ -107,18 +122,31 @@ def work(name: str, threads: int, batch: int, size: int) -> None:
             out = network(x, level)
         return out.sample if name.startswith("diffusers") else out
 
-    for line in sys.stdin:
-        start = time.perf_counter()
-        if line.strip() == "train":
-            network.train()
+    def step(kind: str) -> None:
+        network.train(kind == "train")
+        if kind == "train":
             optimizer.zero_grad()
             (predict().float() - x).abs().mean().backward()
             optimizer.step()
         else:
-            network.eval()
             with torch.no_grad():
                 predict()
-        print(time.perf_counter() - start, flush=True)
+
+    return step
+
+
+def shares(name: str, threads: int) -> list[str]:
+    """The operators of a training step, each with its share of the processor time and its calls."""
+    torch.set_num_threads(threads)
+    step = steps(name, 32, 64)
+    step("train")
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        step("train")
+        step("train")
+    found = sorted(profile.key_averages(), key=lambda each: -each.self_cpu_time_total)
+    total = sum(each.self_cpu_time_total for each in found)
+    head = f"{total / 2e6:.2f} s a step"
+    return [head, *(f"{100 * each.self_cpu_time_total / total:5.1f}%  {each.count // 2:4}  {each.key}" for each in found[:22])]
 
 
 def contender(name: str) -> nn.Module:

@@ -78,6 +78,7 @@ def test_png_metadata_holds_the_options(trained, tmp_path, diffkit):
     expected = {
         **{"command": "sample", "names": {"run": "run"}, "weights": weights_hash(load(trained).weights), "step": 6, "raw": False},
         **{"sampler": "ddim", "steps": 2, "eta": 0.5, "spacing": "trailing", "guidance": 1.0, "start": "noise", "size": [8, 8]},
+        "precision": "fp32",
         **{"seed": 5, "n": 1, "grid": False, "classes": [], "versions": {"diffkit-samplers": version("diffkit-samplers")}},
     }
     code, out, _ = diffkit("info", tmp_path / "all" / "00001.png", "--json")

@@ -1,7 +1,9 @@
-from .acceleration.capabilities import Capabilities, capabilities_of, described, fastest_precision, with_defaults
+from .acceleration.capabilities import Capabilities, capabilities_of, compiles, described, fastest_precision, with_defaults
 from .acceleration.compiled import Compiled, keep_compiled
 from .acceleration.cuda_graph import CudaGraph
+from .acceleration.evaluator import Evaluator
 from .acceleration.kernels import fast_kernels
+from .acceleration.precision import PRECISIONS, autocast
 from .auto_batch import Activations, activations, auto_batch_size
 from .available_memory import free_memory
 from .data.held_out import held_out
@@ -52,7 +54,6 @@ from .training.freeze import freeze
 from .training.losses import LOSSES, loss, losses
 from .training.network_check import check_network
 from .training.optimisation.lr_schedules import LR_SCHEDULES
-from .training.precision import PRECISIONS, autocast
 from .training.timesteps import TIMES
 from .training.trainer import Trainer, TrainStep
 
@@ -78,6 +79,7 @@ __all__ = [
     "DatasetReport",
     "DivergedError",
     "Evaluation",
+    "Evaluator",
     "ExportDescription",
     "ExportedNetwork",
     "FeatureNetwork",
@@ -112,6 +114,7 @@ __all__ = [
     "capabilities_of",
     "check_network",
     "checkpoints",
+    "compiles",
     "decode_image",
     "describe_export",
     "described",

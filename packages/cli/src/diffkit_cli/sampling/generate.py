@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from diffkit_samplers import Denoise, State
 from diffkit_schedules import namespace
+from diffkit_trainer import capabilities_of, compiles
 
 from diffkit_cli.sampling.plan import Plan
 
@@ -43,21 +44,33 @@ def generate(
     """
     model, options, times = plan.model, plan.options, plan.times
     steps = len(times) - 1
-    batch_size = model.batch_size(options.size, batch_size and min(batch_size, options.n))
+    device = capabilities_of(model.like.device)
+    given_size = batch_size and min(batch_size, options.n)
+    batch_size = model.batch_size(options.size, given_size)
+    if not given_size and device.type == "cuda":  # of one size, as far as possible: each is compiled and recorded
+        batch_size = -(-options.n // -(-options.n // batch_size))
     shown = frame_steps(steps) if frames else {steps - 1}
     starts = [i for i in range(0, options.n, batch_size) if not kept >= {*range(i, min(i + batch_size, options.n))}]
+    compiled = compiles(device, len(starts) * steps)
     on_progress(0, len(starts) * steps)
     for done, start in enumerate(starts):
         batch, pixels = range(start, min(start + batch_size, options.n)), list[Any]()
-        for k, state in enumerate(states_of(plan, batch, wrap=wrap, rounds=rounds)):
+        for k, state in enumerate(states_of(plan, batch, wrap=wrap, rounds=rounds, compiled=compiled)):
             if k in shown:
                 pixels.append(model.values(state.x0))
             on_progress(done * steps + k + 1, len(starts) * steps)
         yield Samples(pixels[-1], pixels if frames else [], start)
 
 
-def states_of(plan: Plan, images: range, *, wrap: Callable[[Denoise], Denoise] | None = None, rounds: int = 1) -> Iterator[State]:
-    """The states of the sampler for some of the images of a plan, in one batch; wrap, rounds: see `DiffusionModel.states`."""
+def states_of(
+    plan: Plan,
+    images: range,
+    *,
+    wrap: Callable[[Denoise], Denoise] | None = None,
+    rounds: int = 1,
+    compiled: bool = False,
+) -> Iterator[State]:
+    """The states of the sampler for some images of a plan, in one batch; wrap ... compiled: see `DiffusionModel.states`."""
     return plan.model.states(
         [plan.options.seed + i for i in images],
         plan.options,
@@ -67,6 +80,7 @@ def states_of(plan: Plan, images: range, *, wrap: Callable[[Denoise], Denoise] |
         wrap=wrap,
         rounds=rounds,
         worse=plan.worse and plan.worse.model,
+        compiled=compiled,
     )
 
 

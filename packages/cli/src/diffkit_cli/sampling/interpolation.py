@@ -37,7 +37,7 @@ def encoded_images(plan: Plan, images: Sequence[Any]) -> Ends:
     model, size, steps = plan.model, plan.options.size, len(plan.times) - 1
     model.batch_size(size, len(images))
     x0 = namespace(model.like).stack(list(images))
-    denoise = model.denoiser_of(plan.given.rows([0] * len(images)), plan.options.guidance)
+    denoise = model.denoiser_of(plan.given.rows([0] * len(images)), plan.options.guidance, precision=plan.options.precision)
     rounds = MANY_ROUNDS if steps >= MANY_STEPS else ROUNDS
     x = encode(denoise, model.schedule, x0, steps=steps, spacing=plan.times, rounds=rounds)
     return lambda row: (x[:1], x[1:])
@@ -86,6 +86,7 @@ def between(
             x = noises_between(ends, row, columns, batch)
             given = plan.given.rows([row] * len(batch))
             steps = len(plan.times) - 1
-            pixels = model.from_noise(x, steps=steps, spacing=plan.times, given=given, guidance=options.guidance)
+            how: dict[str, Any] = {"guidance": options.guidance, "precision": options.precision}
+            pixels = model.from_noise(x, steps=steps, spacing=plan.times, given=given, **how)
             on_progress(row * columns + batch.stop, rows * columns)
             yield Samples(pixels, [pixels] if frames else [], row * columns + first)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from diffkit_samplers import Denoise, State, clip, denoiser, guide, resample, seeded, trajectory
 from diffkit_schedules import Schedule, add_noise, as_array_of, namespace
-from diffkit_trainer import Normalisation, activations
+from diffkit_trainer import Evaluator, Normalisation, activations
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.run_config import RunConfig
@@ -52,6 +52,7 @@ class DiffusionModel:
         self.normalisation = Normalisation(tuple(config.normalisation.mean), tuple(config.normalisation.std))
         self.shape = config.shape
         self.like = next(network.parameters())
+        self._evaluators: dict[tuple[str, bool], Evaluator] = {}
 
     def noise(self, seeds: list[int], size: Sequence[int] | None = None) -> Any:
         """The noise of each seed at t = 1, (len(seeds), C, *space); size: the space, by default the run's."""
@@ -78,30 +79,49 @@ class DiffusionModel:
         spacing: str | Sequence[float] = "uniform",
         given: Conditioning = UNCONDITIONAL,
         guidance: float = 1.0,
+        precision: str = "fp32",
     ) -> Any:
-        """Values from noise at t = 1, both (B, C, *space), by DDIM, see `values`; given, guidance: see `denoiser_of`."""
-        for state in self.states_from_noise(x, steps=steps, spacing=spacing, given=given, guidance=guidance):  # noqa: B007
+        """Values from noise at t = 1, both (B, C, *space), by DDIM, see `values`; given ... precision: see `denoiser_of`."""
+        how: dict[str, Any] = {"guidance": guidance, "precision": precision}
+        for state in self.states_from_noise(x, steps=steps, spacing=spacing, given=given, **how):  # noqa: B007
             pass
         return self.values(state.x0)
 
     def states_from_noise(
-        self, x: Any, *, steps: int, spacing: str | Sequence[float], given: Conditioning = UNCONDITIONAL, guidance: float = 1.0
+        self,
+        x: Any,
+        *,
+        steps: int,
+        spacing: str | Sequence[float],
+        given: Conditioning = UNCONDITIONAL,
+        guidance: float = 1.0,
+        precision: str = "fp32",
     ) -> Iterator[State]:
         """The states of DDIM from noise at t = 1, see `from_noise`."""
-        denoise = self.clipped(self.denoiser_of(given, guidance), "ddim")
+        denoise = self.clipped(self.denoiser_of(given, guidance, precision=precision), "ddim")
         return trajectory(denoise, self.schedule, x, steps=steps, spacing=spacing)
 
-    def denoiser_of(self, given: Conditioning, guidance: float = 1.0, worse: "DiffusionModel | None" = None) -> Denoise:
+    def denoiser_of(
+        self,
+        given: Conditioning,
+        guidance: float = 1.0,
+        worse: "DiffusionModel | None" = None,
+        *,
+        precision: str = "fp32",
+        compiled: bool = False,
+    ) -> Denoise:
         """denoise(x_t, t) -> x0, not clipped, for a batch with these classes and conditions.
 
         guidance: the scale of guidance, 1 is off: by a worse network with the same classes and conditions (autoguidance), by
-        default by the null class and missing conditions (classifier-free guidance).
+        default by the null class and missing conditions (classifier-free guidance). precision, compiled: see
+        `diffkit_trainer.Evaluator`.
         """
+        how = precision, compiled
         if worse is not None:
-            return guide(self._denoiser(given), worse._denoiser(given), guidance)  # noqa: SLF001
+            return guide(self._denoiser(given, how), worse._denoiser(given, how), guidance)  # noqa: SLF001
         if given == UNCONDITIONAL:
-            return self._denoiser(given)
-        return guide(self._denoiser(given), self._denoiser(given.null(self.config.num_classes or 0)), guidance)
+            return self._denoiser(given, how)
+        return guide(self._denoiser(given, how), self._denoiser(given.null(self.config.num_classes or 0), how), guidance)
 
     def states(
         self,
@@ -114,18 +134,20 @@ class DiffusionModel:
         wrap: Callable[[Denoise], Denoise] | None = None,
         rounds: int = 1,
         worse: "DiffusionModel | None" = None,
+        compiled: bool = False,
     ) -> Iterator[State]:
         """The states of the sampler, a sample for each seed; see `diffkit_samplers.trajectory`.
 
         given: the class and conditions of each. x0: the clean image (C, H, W) that is noised to the first time (SDEdit). wrap:
-        applied to the denoiser. rounds: of each step, see `diffkit_samplers.resample`. worse: see `denoiser_of`.
+        applied to the denoiser. rounds: of each step, see `diffkit_samplers.resample`. worse, compiled: see `denoiser_of`.
         """
         noise = seeded(seeds, like=self.like)
         z = noise((len(seeds), self.shape[0], *options.size))
         x = self.start(z, times[0], options)
         if x0 is not None:
             x = add_noise(x0 + 0 * z, z, self.schedule(times[0]))
-        denoise = self.clipped(self.denoiser_of(given, options.guidance, worse), "" if wrap else options.sampler)
+        denoise = self.denoiser_of(given, options.guidance, worse, precision=options.precision, compiled=compiled)
+        denoise = self.clipped(denoise, "" if wrap else options.sampler)
         return trajectory(
             wrap(denoise) if wrap else denoise,
             self.schedule,
@@ -165,9 +187,11 @@ class DiffusionModel:
         bound = self.config.clip_x0
         return denoise if bound is None else clip(denoise, -bound, bound, keep_eps=self.schedule if sampler == "ddim" else None)
 
-    def _denoiser(self, given: Conditioning) -> Denoise:
+    def _denoiser(self, given: Conditioning, how: tuple[str, bool]) -> Denoise:
+        if how not in self._evaluators:
+            self._evaluators[how] = Evaluator(self.network, how[0], compiled=how[1])
         conditions = {name: as_array_of(each, self.like) for name, each in given.conditions.items()}
         if given.labels is not None:
             conditions["class_labels"] = as_array_of(list(given.labels), self.like, dtype=namespace(self.like).int64)
-        unconditional = denoiser(self.network, self.schedule, self.config.prediction, self.config.condition)
+        unconditional = denoiser(self._evaluators[how], self.schedule, self.config.prediction, self.config.condition)
         return replace(unconditional, model_kwargs=conditions)  # whatever the names of the conditions

@@ -5,7 +5,7 @@ follow. Use it where samples are generated, in generate.py or model.py.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from diffkit_samplers import METHODS
 from diffkit_trainer.files import Text
@@ -64,6 +64,10 @@ class SamplingOptions(Struct, frozen=True, kw_only=True):
     start: Annotated[Start, Help("What sampling starts from: noise, or noisy images of the linear part's Gaussian.")] = "noise"
     size: Annotated[Size, Help("Size of the images.")]
     guidance: Annotated[Annotated[float, Meta(ge=-1e30, le=1e30)], Help("Classifier-free guidance scale; 1 is off.")] = 1.0
+    precision: Annotated[
+        Literal["fp32", "tf32", "bf16", "fp16"],
+        Help("Number format of the network's products; bf16 is faster on processors and GPUs with units for it, and rounds."),
+    ] = "fp32"
 
     def __post_init__(self) -> None:
         require_registered(self)
@@ -120,6 +124,7 @@ DEFAULTS: Mapping[str, str] = {
     "start": "the run's, else noise",
     "guidance": "the run's, else 1",
     "size": "the size of the training images",
+    "precision": "fp32; on CUDA the fastest",
 }
 """The defaults that depend on the sampler or the run, as the help names them."""
 

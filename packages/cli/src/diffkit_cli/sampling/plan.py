@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from diffkit_samplers import grid
 from diffkit_schedules import Schedule
+from diffkit_trainer import fastest_precision
 from diffkit_trainer.files import printable
 
 from diffkit_cli.errors import UsageError
@@ -114,6 +115,8 @@ def make_plan(
     model = loaded.model
     classes = classes_in_turn(model.config) if init is None else null_class(model.config)
     chosen = {"classes": classes} | (dict(given) if like is None else options_to_reproduce(like, given))
+    if like is None and model.like.device.type == "cuda":
+        chosen.setdefault("precision", fastest_precision(model.like.device))
     if texts := all_texts(given):
         chosen["conditions"] = texts
     options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling, model.config.tuned)

@@ -7,7 +7,7 @@ import torch
 
 from diffkit_trainer.options import Options
 
-__all__ = ["Capabilities", "capabilities_of", "described", "fastest_precision", "with_defaults"]
+__all__ = ["Capabilities", "capabilities_of", "compiles", "described", "fastest_precision", "with_defaults"]
 
 Chosen = TypeVar("Chosen", bound=Options)
 
@@ -17,8 +17,8 @@ BF16_UNITS = ("amx_bf16", "avx512_bf16")
 TENSOR_CORES = (7, 0)
 """The compute capability from which a CUDA device multiplies float16 faster than float32."""
 
-MIN_COMPILED_STEPS = 2000
-"""Steps from which torch.compile pays: it takes a minute, and saves a part of a few tens of milliseconds at each step."""
+MIN_COMPILED = 2000
+"""Steps from which torch.compile pays: it takes a minute, and saves a part of a few tens of milliseconds at each."""
 
 
 class Capabilities(NamedTuple):
@@ -62,6 +62,15 @@ def fastest_precision(device: torch.device | str | Capabilities) -> str:
     return "fp16" if found.type == "cuda" and found.compute >= TENSOR_CORES else "fp32"
 
 
+def compiles(device: Capabilities, steps: int | None = None) -> bool:
+    """Whether torch.compile pays for so many steps, or evaluations; None is many.
+
+    >>> compiles(Capabilities("cuda", compiler=True), 2000), compiles(Capabilities("cuda", compiler=True), 1999)
+    (True, False)
+    """
+    return device.type == "cuda" and device.compiler and (steps is None or steps >= MIN_COMPILED)
+
+
 def with_defaults(options: Chosen, device: Capabilities, *, processes: int = 1, steps: int | None = None) -> Chosen:
     """The options with the fastest values in place of precision "auto" and of None for compile, cuda_graph and data_on_device.
 
@@ -73,10 +82,9 @@ def with_defaults(options: Chosen, device: Capabilities, *, processes: int = 1, 
     ('bf16', True, True)
     """
     on_cuda, alone = device.type == "cuda", processes == 1 and not options.shard
-    long = steps is None or steps >= MIN_COMPILED_STEPS
     chosen = {
         "precision": fastest_precision(device) if options.precision == "auto" else options.precision,
-        "compile": on_cuda and device.compiler and long and not options.shard,
+        "compile": compiles(device, steps) and not options.shard,
         "cuda_graph": on_cuda and alone,
         "data_on_device": on_cuda,
     }

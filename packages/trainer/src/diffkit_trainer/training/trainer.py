@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from diffkit_trainer.acceleration.capabilities import capabilities_of, with_defaults
 from diffkit_trainer.acceleration.cuda_graph import CudaGraph
 from diffkit_trainer.acceleration.kernels import chosen_kernels
+from diffkit_trainer.acceleration.precision import autocast
 from diffkit_trainer.data.held_out import held_out
 from diffkit_trainer.data.images import Images
 from diffkit_trainer.data.normalisation import Normalisation
@@ -27,7 +28,6 @@ from diffkit_trainer.training.held_out_loss import fixed_batches
 from diffkit_trainer.training.losses import losses
 from diffkit_trainer.training.optimisation.muon import matrices_of
 from diffkit_trainer.training.optimisation.optimiser import Optimiser
-from diffkit_trainer.training.precision import autocast
 from diffkit_trainer.training.prepare import prepare_network, summed_over_processes
 from diffkit_trainer.training.running_metrics import RunningMetrics
 from diffkit_trainer.training.training_data import Inputs, TrainingData
@@ -186,12 +186,8 @@ class Trainer:
         return numbers | {"environment": self.environment, "experiment": self.experiment}, moments
 
     def _update(self) -> TrainStep:
-        world = self.world
-        batch = random_batch(
-            self.batch_spec, self.step, self.device, *part_bounds(self.options.batch_size, world.rank, world.size)
-        )
-        inputs = self._inputs(batch._replace(indices=self._parts["loss_trained"][batch.indices]))
-        with global_randomness(self.options.seed, self.step, world.rank, device=self.device), self._kernels():
+        inputs = self._inputs(self._batch(self.device))
+        with global_randomness(self.options.seed, self.step, self.world.rank, device=self.device), self._kernels():
             mean = self._step(*inputs[:3], **inputs.given)
         self.step += 1
         return TrainStep(self.step, mean)
@@ -213,6 +209,12 @@ class Trainer:
         found = torch.cat(errors).detach()
         self.running_metrics.add(found, t, norm, finite)
         return found.mean()
+
+    def _batch(self, device: torch.device) -> RandomBatch:
+        """The random choices of this process's part of the next update; those of a CPU are other numbers than those of CUDA."""
+        part = part_bounds(self.options.batch_size, self.world.rank, self.world.size)
+        batch = random_batch(self.batch_spec, self.step, device, *part)
+        return batch._replace(indices=self._parts["loss_trained"][batch.indices])
 
     def _kernels(self) -> AbstractContextManager[None]:
         return chosen_kernels(self.options, self.device)
