@@ -58,11 +58,15 @@ def main() -> None:
 
 def network(name: str, device: torch.device) -> tuple[Any, Images, Any]:
     """A network, tiny on a CPU, random images, and the schedule."""
-    schedule, side, _, _ = CASES[name]
+    schedule, side = CASES[name][0], side_of(name, device)
     torch.manual_seed(0)
     small: dict[str, Any] = {} if device.type == "cuda" else {"widths": (32, 32), "attention": ()}
     images = torch.randint(0, 256, (8000 if device.type == "cuda" else 64, 3, side, side), dtype=torch.uint8)
     return preset(name, **small), Images(images), schedule
+
+
+def side_of(name: str, device: torch.device) -> int:
+    return CASES[name][1] if device.type == "cuda" else 8
 
 
 def steps(trainer: Trainer, count: int, device: torch.device) -> list[float]:
@@ -136,7 +140,7 @@ def same_seeds(device: torch.device) -> str:
     torch.nn.init.normal_(model.out.weight, std=0.02)
     samples = []
     for where in (torch.device("cpu"), device):
-        x = seeded([7, 8], like=torch.zeros(1, device=where))((2, 3, 64, 64))
+        x = seeded([7, 8], like=torch.zeros(1, device=where))((2, 3, 32, 32))
         samples.append(ddim(denoiser(model.to(where).eval(), schedule), schedule, x, steps=10).cpu())
     worst = float((samples[0] - samples[1]).abs().max())
     return verdict(torch.equal(*noise) and worst < 1e-2, f"noise equal: {torch.equal(*noise)}; samples differ by {worst:.1e}")
@@ -213,7 +217,7 @@ def measured(loop: Iterator[Any], device: torch.device) -> tuple[float, str, flo
 def flops_of_an_image(name: str, device: torch.device) -> float:
     """Of forward and backward, counted on one image."""
     model, _, _ = network(name, device)
-    side, level = CASES[name][1], torch.ones(1, dtype=torch.int64 if name == "ddpm-cifar10" else torch.float32)
+    side, level = side_of(name, device), torch.ones(1, dtype=torch.int64 if name == "ddpm-cifar10" else torch.float32)
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, side, side), level).sum().backward()
     return float(counter.get_total_flops())
@@ -254,7 +258,7 @@ def lucidrains(name: str, batch: int, device: torch.device) -> Iterator[None]:
 
     _, images, _ = network(name, device)
     dim, mults = (32, (1, 2, 3, 4)) if name == "tutorial" else (128, (1, 2, 2, 2))
-    diffusion = GaussianDiffusion(Unet(dim=dim, dim_mults=mults), image_size=CASES[name][1], timesteps=1000).to(device)
+    diffusion = GaussianDiffusion(Unet(dim=dim, dim_mults=mults), image_size=side_of(name, device), timesteps=1000).to(device)
     optimizer, average = torch.optim.Adam(diffusion.parameters(), lr=1e-4), EMA(diffusion, beta=0.995, update_every=10)
     while True:
         clean = (images.pixels[torch.randint(0, len(images), (batch,))].float() / 255).to(device)
