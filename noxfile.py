@@ -167,7 +167,8 @@ def plugin(session: nox.Session) -> None:
 def examples(session: nox.Session) -> None:
     """The examples that need no other library, with trainings of a few steps; those of the plug-in and of ONNX have their own."""
     session.install("-c", CONSTRAINTS, "diffkit-cli", *TOOLS)
-    session.run(*PYTEST, "examples/test_examples.py", "examples/test_inverse_problems.py", *session.posargs)
+    tests = (f"examples/test_{name}.py" for name in ("examples", "bring_your_own", "inverse_problems"))
+    session.run(*PYTEST, *tests, *session.posargs)
 
 
 @nox.session(requires=["build"])
@@ -233,9 +234,9 @@ def without_torch(session: nox.Session) -> None:
 
 @nox.session(requires=["build"])
 def extras(session: nox.Session) -> None:
-    """The trainer with its optional parts: the U-Net, TensorBoard, HEIC, and a C++ compiler for torch.compile."""
+    """The trainer with its optional parts: the U-Net, two trackers, HEIC, and a C++ compiler for torch.compile."""
     session.install(
-        "-c", CONSTRAINTS, "diffkit-trainer[datasets,heif]", "diffkit-unet", "diffkit-samplers", "tensorboard", *TOOLS
+        "-c", CONSTRAINTS, "diffkit-trainer[datasets,heif]", "diffkit-unet", "diffkit-samplers", "tensorboard", "wandb", *TOOLS
     )
     session.run(*PYTEST, "packages/trainer/tests/extra", *session.posargs)
 

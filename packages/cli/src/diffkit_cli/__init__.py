@@ -1,4 +1,4 @@
-"""The `diffkit` command; and `open_run`, to sample from a run in Python."""
+"""The `diffkit` command; and `train` and `open_run`, to train a run and to sample from it in Python."""
 
 import lazy_loader
 

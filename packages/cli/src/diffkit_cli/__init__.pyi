@@ -1,4 +1,5 @@
 from .api.images import GeneratedImages
 from .api.run import Run, open_run
+from .api.train import train
 
-__all__ = ["GeneratedImages", "Run", "open_run"]
+__all__ = ["GeneratedImages", "Run", "open_run", "train"]

@@ -2,12 +2,15 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
-from diffkit_trainer import ExportedNetwork, load, open_images, read_metadata, save_images, split_dataset, write_export
+import torch
+from diffkit_cli.reports.data_conditions import conditioning_of
+from diffkit_trainer import ExportedNetwork, Images, load, open_images, read_metadata, save_images, split_dataset, write_export
 from PIL import Image
 
-from ..helpers import one_line
+from ..helpers import keys, one_line
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +127,26 @@ def test_an_invalid_command_is_refused_in_one_line(blank, tmp_path, monkeypatch,
     ended, _, said = diffkit("evaluate", blank, *arguments)
     assert message in one_line(said)
     assert ended == code
+
+
+def test_samples_of_a_run_with_conditions_are_given_those_of_the_data(tmp_path, diffkit):
+    digits = open_images("digits")
+    save_images(digits.pixels[:400], tmp_path / "images")
+    words = ["--size", 8, "--steps", 2, "--batch-size", 8, "--preset", "tiny", *keys("held_out=0")]
+    run = tmp_path / "run"
+    assert diffkit("train", tmp_path / "images", "--given", tmp_path / "images", "--out", run, *words)[0] == 0
+    code, out, said = diffkit("evaluate", run, "-n", 40, "--steps", 1, "--json")
+    assert (code, json.loads(out)["images"]) == (0, 40), said
+    code, _, said = diffkit("evaluate", run, "digits", "-n", 40)
+    message = f"{run} is conditioned on given, which digits does not give: leave DATA out, for its training data"
+    assert (code, message in said.splitlines()[-1]) == (2, True), said
+    (tmp_path / "images" / "00000.png").unlink()
+    code, _, said = diffkit("evaluate", run, "-n", 40)
+    assert (code, "not the images and the given that" in said.splitlines()[-1]) == (2, True), said
+
+
+def test_the_conditions_of_an_evaluation_are_those_of_the_rows_in_turn():
+    images = Images(torch.zeros(5, 1, 2, 2), conditions={"age": torch.arange(5.0)})
+    config = SimpleNamespace(num_classes=None, conditions={"age": SimpleNamespace(mean=[1.0], std=[2.0])})
+    found = conditioning_of(images, config, torch.tensor([4, 1]), 3)
+    assert (found.labels, found.conditions["age"].tolist()) == (None, [1.5, 0.0, 1.5])

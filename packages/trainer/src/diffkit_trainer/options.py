@@ -196,7 +196,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clip_grad_norm: Annotated[Positive | None, Help("Clip the gradient to this norm.")] = None
     freeze: Annotated[
         tuple[str, ...],
-        Help("Patterns of names of parameters that are not trained, such as down.*,embedding.*, for fine-tuning."),
+        Help("Patterns of names of parameters that are not trained, such as *down.*,*.bias, for fine-tuning."),
     ] = ()
     ema: Annotated[
         Decay | Annotated[tuple[Decay, ...], Meta(min_length=1)],

@@ -49,7 +49,7 @@ def test_loggers_are_closed_after_an_error(tmp_path, calls):
 
 
 def test_an_opened_logger_is_closed_if_the_next_name_is_unknown(tmp_path, calls):
-    with pytest.raises(ValueError, match=r"^logger must be one of tensorboard, memory; got 'x'"):
+    with pytest.raises(ValueError, match=r"^logger must be one of tensorboard, wandb, memory; got 'x'"):
         open_loggers(["memory", "x"], tmp_path, 0).__enter__()
     assert calls == [("open", tmp_path, 0), ("close",)]
 

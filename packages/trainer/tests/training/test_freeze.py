@@ -30,18 +30,18 @@ def test_frozen_parameters_and_their_average_keep_their_values_to_the_bit(make_t
 
 
 def test_muon_trains_matrices_alone(make_trainer, train_to):
-    class Convolutions(nn.Sequential):
-        def forward(self, x, level):  # type: ignore[override]
-            return super().forward(x)
+    class Convolutions(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(*(nn.Conv2d(1, 1, 1, bias=False) for _ in range(3)))
 
-    trainer = make_trainer(
-        network=lambda: Convolutions(*(nn.Conv2d(1, 1, 1, bias=False) for _ in range(3))),
-        freeze=("0.*", "2.*"),
-        optimiser="muon",
-    )
+        def forward(self, x, level):
+            return self.layers(x)
+
+    trainer = make_trainer(network=Convolutions, freeze=("layers.0.*", "layers.2.*"), optimiser="muon")
     before = {name: each.detach().clone() for name, each in trainer.model.named_parameters()}
     train_to(trainer, 1)
-    assert changed(trainer, before) == {"1.weight"}
+    assert changed(trainer, before) == {"layers.1.weight"}
 
 
 def test_a_resumed_trainer_is_the_one_that_never_stopped(tmp_path, config, make_trainer, train_to, state_of, assert_same_state):

@@ -1,1 +1,4 @@
-"""Runs from Python, by the code path of `diffkit sample`. Imports sampling, reports and the modules of the package's root."""
+"""Runs from Python, by the code paths of `diffkit train` and `diffkit sample`.
+
+Imports training, sampling, reports and the modules of the package's root.
+"""

@@ -53,6 +53,7 @@ def evaluate(
     from diffkit_trainer import evaluate as compare
     from diffkit_trainer import learned_features, require_creatable, split_dataset
 
+    from diffkit_cli.reports.data_conditions import conditioning_of, open_training_data
     from diffkit_cli.reports.evaluation import (
         as_document,
         classes_to_compare,
@@ -84,15 +85,14 @@ def evaluate(
         source = data or config.data.source
         if not source:
             raise UsageError(f"{run} does not name its training data: give DATA to compare with")
-        if config.conditions:
-            raise UsageError(f"{run} is conditioned on {', '.join(config.conditions)}: evaluate compares samples of images alone")
-        images = real_images(source, loaded.model.shape)
+        images = real_images(source, loaded.model.shape, open_training_data(run, config, data) if config.conditions else None)
         given_features = None if feature_file is None else feature_network(feature_file, images)
         classes = classes_to_compare(images, config, given.get("classes", ()))
         split = split_dataset(images, fraction=config.held_out if source == config.data.source else 0.0)
         compared = split if classes is None else split.of_classes(images, classes)
         n = number_of_samples(given.get("number"), OPTIONS["number"].default, len(compared.real), source)
-        shape = make_plan(loaded, given | {"n": n}).shape
+        conditioning = conditioning_of(images, config, compared.reference, n) if config.conditions else None
+        shape = make_plan(loaded, given | {"n": n}, conditioning=conditioning).shape
         require_memory(plural(n, noun(shape)), n * math.prod(shape), "use a smaller -n")
         with console.status("training a feature network") if given_features is None else nullcontext():
             features = given_features or learned_features(images, split)
@@ -100,7 +100,7 @@ def evaluate(
         scored = []
         for step in steps:
             at = loaded if step == loaded.step else open_model(run, raw=raw, step=step, device=device)
-            plan = make_plan(at, given | {"n": n})
+            plan = make_plan(at, given | {"n": n}, conditioning=conditioning)
             with counting(f"samples of step {step}" if checkpoints else "sampling steps") as on_progress:
                 samples = concatenated([batch.pixels for batch in generate(plan, on_progress=on_progress)])
             with console.status("comparing"):

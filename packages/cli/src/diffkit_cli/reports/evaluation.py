@@ -39,13 +39,17 @@ FEW_SAMPLES = 200
 """Of the digits' 449, KID x 1000 scatters by 25 from seed to seed; of 200 by 60, of 50 by 130."""
 
 
-def real_images(data: str, shape: tuple[int, ...]) -> Images:
-    """The data at the size of the run's images; grey images as RGB where the run's are. Raises DataError for another shape."""
+def real_images(data: str, shape: tuple[int, ...], images: Images | None = None) -> Images:
+    """The data at the size of the run's images; grey images as RGB where the run's are. Raises DataError for another shape.
+
+    images: of the data, where they are open.
+    """
     if len(shape) != 3:
         raise DataError(f"{data}: images cannot be compared with samples of {' x '.join(map(str, shape))}")
     channels, height, width = shape
-    with console.status(f"reading {data}"):
-        images = open_images(data, (height, width), skip_bad=True)
+    if images is None:
+        with console.status(f"reading {data}"):
+            images = open_images(data, (height, width), skip_bad=True)
     if images.shape == (1, height, width) and channels == 3:
         pixels = namespace(images.pixels).concat([images.pixels] * 3, axis=1)
         images = Images(pixels, images.labels, images.classes, images.name, images.skipped)

@@ -104,13 +104,18 @@ class Plan(NamedTuple):
 
 
 def make_plan(
-    loaded: LoadedModel, given: Mapping[str, Any], *, init: Path | None = None, like: SampleMetadata | None = None
+    loaded: LoadedModel,
+    given: Mapping[str, Any],
+    *,
+    init: Path | None = None,
+    like: SampleMetadata | None = None,
+    conditioning: Conditioning | None = None,
 ) -> Plan:
     """The plan of the options that were given, see `parse_flags`, over those of the image to reproduce, over the run's own.
 
     init: the image that sampling starts from, unconditionally where no class is given, so that it stays what it is. like: the
-    metadata of the image to reproduce. Raises UsageError as `resolve`, `check_seeds`, `class_labels` and `open_init` do, and
-    where no step is left.
+    metadata of the image to reproduce. conditioning: in place of the classes and conditions that were given. Raises UsageError
+    as `resolve`, `check_seeds`, `class_labels` and `open_init` do, and where no step is left.
     """
     model = loaded.model
     classes = classes_in_turn(model.config) if init is None else null_class(model.config)
@@ -122,14 +127,16 @@ def make_plan(
     options = resolve(chosen, model.schedule, model.shape[1:], model.config.sampling, model.config.tuned)
     check_seeds(options.seed, options.n)
     worse = _open_worse(loaded, given.get("guide_by"), options.guidance, like)
-    labels = class_labels(model.config, options.classes, options.n, 1.0 if worse else options.guidance)
-    conditions = read_conditions(model.config, options.conditions, options.n)
+    if conditioning is None:
+        labels = class_labels(model.config, options.classes, options.n, 1.0 if worse else options.guidance)
+        conditioning = Conditioning(labels, read_conditions(model.config, options.conditions, options.n))
     if like is not None:
         _require_same_files(like, options.conditions)
-    given_to = Conditioning(labels, {name: each.to(model.like.device) for name, each in conditions.items()})
+    on_device = {name: each.to(model.like.device) for name, each in conditioning.conditions.items()}
+    conditioning = conditioning._replace(conditions=on_device)
     start = open_init(model, options.size, init, given.get("strength"), like)
     single = like is not None and not like.grid and options.n == 1
-    return Plan(loaded, options, times_of(model.schedule, options, start), given_to, start, single, worse)
+    return Plan(loaded, options, times_of(model.schedule, options, start), conditioning, start, single, worse)
 
 
 def _open_worse(loaded: LoadedModel, name: str | None, guidance: float, like: SampleMetadata | None) -> LoadedModel | None:

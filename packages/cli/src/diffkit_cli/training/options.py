@@ -98,7 +98,7 @@ class TrainOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     process_timeout: Annotated[Minutes, Help("Seconds until a process that does not answer ends the run.")] = 600.0
     pack: Annotated[bool, Help("Cache a folder's decoded images in $DIFFKIT_CACHE or ~/.cache/diffkit.")] = True
     skip_bad: Annotated[bool, Help("Skip files that cannot be read as images.")] = False
-    log_to: Annotated[tuple[str, ...], Help("Further loggers, such as tensorboard.")] = ()
+    log_to: Annotated[tuple[str, ...], Help("Further loggers: tensorboard, wandb.")] = ()
 
 
 OPTIONS: Mapping[str, Option] = {name: option for name, option in options_of(TrainOptions).items() if name != "condition"}

@@ -55,6 +55,7 @@ def run_training(
     given: Given,
     out: Path | None,
     *,
+    images: Images | None = None,
     resuming: bool,
     start_from: Path | None = None,
     seconds: float | None = None,
@@ -63,7 +64,8 @@ def run_training(
 ) -> int:
     """Train into a run folder and return the exit code: 0, or 128 + the number of the signal that stopped it, once saved.
 
-    start_from: the run or exported network to fine-tune. seconds: how long it takes, in place of a number of steps, see
+    images: in place of the data of the options; the run then names no data. start_from: the run or exported network to
+    fine-tune. seconds: how long it takes, in place of a number of steps, see
     `steps_until`. dry: write nothing; see `dry_run`, also for as_json. Under torchrun every process calls this; the first one
     locks the folder and writes.
     """
@@ -94,7 +96,8 @@ def run_training(
         early = {name: getattr(resumed.options, name) if resumed else given.get(name) for name in EARLY}
         early["size"] = early["size"] or (source and source.size)
         device = pick_device(early["device"] or "auto")
-        images, size = _open(early, run, resuming=resuming)
+        in_memory = images is not None
+        images, size = (images, None) if images is not None else _open(early, run, resuming=resuming)
         images = without_unused_classes(images, given, stored)
         if resumed is not None and images.fingerprint != resumed.config.data.fingerprint:
             way_out = f"give these, or fine-tune it: {fine_tune_command(early['data'], run)}"
@@ -133,6 +136,8 @@ def run_training(
             dry_run(options, trainer, as_json=as_json)
             return 0
         config = config_of(options, trainer, network, stored)
+        if in_memory:
+            config = replace(config, data=replace(config.data, source=""))
         if resumed is not None:
             config = replace(config, changes=resumed.changes)
         elif source is not None:
@@ -155,6 +160,8 @@ def _new_options(given: Given, source: Source | None, images: Images, size: Size
 
 def _open(early: Given, run: Path, *, resuming: bool) -> tuple[Images, Size | None]:
     data = early["data"] or "digits"
+    if resuming and not early["data"]:
+        raise UsageError(f"{run} does not name its training data: give DATA")
     try:
         return open_data(early)
     except DataError as error:

@@ -26,7 +26,13 @@ class Logger(Protocol):
         """Write everything to the disk."""
 
 
-LOGGERS: Registry = Registry("diffkit.loggers", {"tensorboard": "diffkit_trainer.run.tensorboard:TensorBoardLogger"})
+LOGGERS: Registry = Registry(
+    "diffkit.loggers",
+    {
+        "tensorboard": "diffkit_trainer.run.tensorboard:TensorBoardLogger",
+        "wandb": "diffkit_trainer.run.wandb:WandbLogger",
+    },
+)
 """The loggers by name: factory(run, step) -> `Logger`."""
 
 
