@@ -181,8 +181,8 @@ def rows(name: str, device: torch.device) -> Iterator[str]:
     for how, start in ways.items():
         try:
             seconds, launches, memory = measured(start(), device)
-        except ImportError as error:
-            yield f"{how} | needs {error.name} | | | |"
+        except (ImportError, RuntimeError) as error:  # a peer that is not installed, or not for this torch
+            yield f"{how} | {str(error).splitlines()[0]} | | | |"
             continue
         peak = next((value for key, value in PEAKS.items() if key in capabilities_of(device).name), None)
         mfu = "" if peak is None or how == "lucidrains" else f"{100 * flops * batch / seconds / peak:.1f}%"
