@@ -39,6 +39,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
         show=False,
         show_welcome_message=False,
         message_history_length=100,
+        reconnect_timeout=30.0,  # with the default of 3 a busy machine loses the page, which then starts anew
+        timeout_graceful_shutdown=3,
         binding_refresh_interval=None,  # nothing here is bound to what does not say that it changed
     )
 
