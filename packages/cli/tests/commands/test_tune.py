@@ -6,6 +6,7 @@ import shutil
 import pytest
 from diffkit_cli import open_run
 from diffkit_cli.reports.tuning import Kid, preferred
+from diffkit_cli.sampling import few_steps
 from diffkit_cli.sampling.few_steps import FewSteps
 from diffkit_trainer import read_metadata
 
@@ -23,7 +24,8 @@ def tuned_run(with_classes, tmp_path):
     return run
 
 
-def test_tune_keeps_a_sampler_that_sample_takes(with_classes, tmp_path, diffkit):
+def test_tune_keeps_a_sampler_that_sample_takes(with_classes, tmp_path, diffkit, monkeypatch):
+    monkeypatch.setattr(few_steps, "VALUES", 0)  # 32 noises, in place of 256 for such small images
     run, image = tmp_path / "run", tmp_path / "a.png"
     shutil.copytree(with_classes, run)
     code, table, said = diffkit("tune", run, "--steps", 2, "-n", 40)
