@@ -8,13 +8,28 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from sybil import Sybil
+from sybil import Example, Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 pytest_plugins = ["testing.fixtures"]
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()], patterns=["README.md"], fixtures=["empty_working_directory"]
 ).pytest()
+examples_run: dict[Path, set[int]] = {}
+"""The lines of the examples of a file that this process has run."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """An example builds on those before it: they are run first where another process has run them."""
+    example = getattr(item, "example", None)
+    if isinstance(example, Example):
+        lines = examples_run.setdefault(item.path, set())
+        for earlier in example.document.examples():
+            if earlier.line < example.line and earlier.line not in lines:
+                lines.add(earlier.line)
+                earlier.evaluate()
+        lines.add(example.line)
 
 
 @pytest.fixture
