@@ -39,7 +39,7 @@ SCHEMAS = {
     "vendor.citation-file-format": "CITATION.cff",
 }
 CHEAP = ("lint", "repository", "build", "install", "types", "tests(schedules)", "tests(samplers)", "lowest", "tests(unet)")
-COSTLY = ("plugin", "examples", "docs", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
+COSTLY = ("plugin", "examples", "onnx", "without_torch", "backends", "extras", "peers", "tests(trainer)", "tests(cli)")
 RELEASE_TOOLS = ("build>=1.3", "hatchling", "twine>=6", "griffe>=2,<3", "packaging>=24")
 SITE = (
     *("zensical>=0.0.70,<1", "mkdocstrings-python>=2,<3", "ruff>=0.14,<0.18", "codespell>=2.4"),
