@@ -10,7 +10,21 @@ import pytest
 
 from ..helpers import DIFFKIT, on_a_terminal, one_line, process, said_until, start
 
-COMMANDS = ("train", "sample", "interpolate", "steps", "inpaint", "info", "doctor", "evaluate", "export", "import", "schedules")
+COMMANDS = (
+    "train",
+    "sample",
+    "interpolate",
+    "steps",
+    "inpaint",
+    "tune",
+    "info",
+    "doctor",
+    "evaluate",
+    "export",
+    "import",
+    "schedules",
+    "ui",
+)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_file_takes_every_key_in_its_type(file):
         ("ema = inf", "ema=inf", "ema must be a number in [0, 1), or several of them, got inf"),
         ("steps = 0", "steps=0", "steps must be an integer from 1 to 1000000000, got 0"),
         ('schedule = "cosin"', "schedule=cosin", "schedule must be one of cosine, offset_cosine, "),
-        ('log_to = ["wandb"]', "log_to=wandb", "log_to must be one of tensorboard, got 'wandb'"),
+        ('log_to = ["csv"]', "log_to=csv", "log_to must be one of tensorboard, wandb, got 'csv'"),
     ],
 )
 def test_a_file_and_set_are_refused_by_the_same_message(file, text, assignment, message):

@@ -32,7 +32,7 @@ class GeneratedImages:
     as their PNG has it. images[i] is image i, a `PIL.Image`.
 
     >>> from diffkit_cli import open_run
-    >>> images = open_run(device="cpu").sample(3, steps=2, seed=7)
+    >>> images = open_run("digits", device="cpu").sample(3, steps=2, seed=7)
     >>> images.pixels.shape, images[0].size, images.metadata["seed"]
     (torch.Size([3, 1, 8, 8]), (8, 8), 7)
     """

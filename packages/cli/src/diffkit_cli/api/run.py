@@ -88,7 +88,7 @@ class Run:
 
         >>> from diffkit_cli import open_run
         >>> from diffkit_samplers import ddim, seeded
-        >>> run = open_run(device="cpu")
+        >>> run = open_run("digits", device="cpu")
         >>> x = run.schedule(1.0).sigma * seeded([7], like=next(run.network.parameters()))((1, *run.shape))
         >>> pixels = run.normalisation.to_pixels(ddim(run.denoiser(), run.schedule, x))
         >>> bool((pixels == run.sample(1, seed=7).pixels).all())

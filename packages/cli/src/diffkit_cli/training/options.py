@@ -172,7 +172,7 @@ def choices(name: str) -> tuple[str, ...]:
     """The words that the option takes, those that other distributions register included; none where it takes anything.
 
     >>> choices("precision"), choices("flip"), choices("steps")
-    (('auto', 'fp32', 'bf16', 'fp16'), ('false', 'true'), ())
+    (('auto', 'fp32', 'tf32', 'bf16', 'fp16'), ('false', 'true'), ())
     """
     if name in REGISTERED:
         return tuple(REGISTERED[name])
