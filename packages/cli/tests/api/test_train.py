@@ -84,3 +84,4 @@ def test_ctrl_c_saves_the_run(tmp_path):
             train("digits", tmp_path / "run", **FEW)
     assert open_run(tmp_path / "run").step == 1
     assert signal.getsignal(signal.SIGINT) is handler
+    assert train("digits", tmp_path / "next", **FEW).step == FEW["steps"], "the signal was for the other run"

@@ -65,24 +65,25 @@ def left_to_the_system() -> Iterator[None]:
 
 @contextmanager
 def caught_signals(*, silent: bool = False) -> Iterator[Callable[[], int]]:
-    """A function that returns the signal received, or 0, to call between two steps. A second signal raises Stopped."""
+    """A function that returns the signal received in the block, or 0, to call between two steps. A second one raises Stopped."""
+    former = len(_received)  # of an earlier block of this process
 
     def handle(signum: int, frame: object) -> None:
         _received.append(signum)
-        name = signal.Signals(signum).name
-        if len(_received) == 1:
+        name, count = signal.Signals(signum).name, len(_received) - former
+        if count == 1:
             message = f"{name}: saving after this update; a second signal stops at once"
         else:
             message = f"{name} again: stopped at once, without saving"
         if not silent:  # on a new line: on a terminal the line of the bar has not ended
             write_error(f"\n{message}" if os.isatty(2) else message)
-        if len(_received) > 2:
+        if count > 2:
             _leave(signum, frame)
-        if len(_received) == 2:
+        if count == 2:
             raise Stopped(signum)
 
     with _handled(handle):
-        yield lambda: _received[0] if _received else 0
+        yield lambda: _received[former] if len(_received) > former else 0
 
 
 @contextmanager
