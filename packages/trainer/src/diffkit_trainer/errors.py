@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["DataError", "DivergedError", "LockedError", "RefusedError", "RunError"]
+__all__ = ["DataError", "DivergedError", "LockedError", "RefusedError", "RunError", "first_line"]
+
+
+def first_line(error: Exception) -> str:
+    r"""The first line of an error's message, or the error's type where it has none.
+
+    >>> first_line(ValueError("one\ntwo")), first_line(ValueError())
+    ('one', 'ValueError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class DataError(ValueError):

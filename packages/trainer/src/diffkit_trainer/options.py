@@ -203,12 +203,8 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Help("EMA decay. Several, such as 0.999,0.9999, give one average each; samples use the first."),
     ] = 0.999
     precision: Precision = "fp32"
-    compile: Annotated[bool | None, Help("Compile the network with torch.compile; none: on CUDA, for 2,000 steps or more.")] = (
-        False
-    )
-    cuda_graph: Annotated[
-        bool | None, Help("Record a step as one CUDA graph, a single launch; none: on CUDA, in a single process.")
-    ] = False
+    compile: Compile = False
+    cuda_graph: Graph = False
     deterministic: Annotated[bool, Help("The same bits at every run on CUDA too, by slower algorithms.")] = False
     data_on_device: Annotated[
         bool | None, Help("Keep the images on a CUDA device where they take at most 30% of its free memory; none: on CUDA.")

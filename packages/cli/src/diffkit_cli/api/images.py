@@ -1,8 +1,6 @@
 """Images that were generated, in memory."""
 
-import base64
 import html
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from diffkit_cli.api.keywords import named_as_keywords
 from diffkit_cli.paths import png_or_folder
+from diffkit_cli.sampling.data_url import data_url
 from diffkit_cli.sampling.generate import Samples
 from diffkit_cli.sampling.limits import require_image
 from diffkit_cli.sampling.outputs import output_of
@@ -77,8 +76,5 @@ class GeneratedImages:
 
     def _repr_html_(self) -> str:
         shown = grid(as_pixels(self.pixels[:MAX_SHOWN]), captions=self._plan.captions[:MAX_SHOWN])
-        file = io.BytesIO()
-        shown.save(file, format="PNG")
-        source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
         text = html.escape(str(self._plan)) + (f"; the first {MAX_SHOWN} are shown" if len(self) > MAX_SHOWN else "")
-        return f'<img src="{source}" width="{shown.width}" height="{shown.height}" alt="{text}"><br>{text}'
+        return f'<img src="{data_url(shown)}" width="{shown.width}" height="{shown.height}" alt="{text}"><br>{text}'

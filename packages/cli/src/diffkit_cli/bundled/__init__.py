@@ -1,4 +1,4 @@
-"""The networks that come with the command, by name, each an exported file; the scripts in packages/cli/scripts make them."""
+"""The networks that come with the command, by name, each an exported file that packages/cli/scripts/make_network.py makes."""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 """diffkit tune: find the sampler and the times that suit a run at a small number of steps."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -56,7 +57,7 @@ def tune(
         require_creatable(run / TUNED_FILE)
         noises = number_of_noises(loaded.model.shape)
         uniform, seed = FewSteps("ddim", "uniform"), given.get("seed", 0)
-        options = {name: given[name] for name in ("guidance",) if name in given}
+        options = {"guidance": given["guidance"]} if "guidance" in given else {}
         plans = [make_plan(loaded, options | {"steps": steps, "n": noises, "seed": seed + k * noises}) for k in range(2)]
         with console.status(f"tuning {steps} steps"):
             found, others = tuned(fine_solution(plans[0]), steps), fine_solution(plans[1])
@@ -65,7 +66,7 @@ def tune(
         scorer, kids = kid_scorer(loaded.model.config, n), dict[str, Kid]()
         if scorer is not None:
             score, count = scorer
-            ways |= {f"tuned, eta {eta:g}": found._replace(eta=eta, error=None) for eta in ETAS}
+            ways |= {f"tuned, eta {eta:g}": found._replace(eta=eta, error=math.inf) for eta in ETAS}
             for name, way in ways.items():
                 plan = make_plan(loaded, options | way.options | {"steps": steps, "n": count, "seed": seed + 2 * noises})
                 with counting(f"samples, {name}") as on_progress:
@@ -79,7 +80,7 @@ def tune(
             guidance=plans[0].options.guidance,
             step=loaded.step,
             weights=loaded.weights,
-            error=way.error,
+            error=way.error if math.isfinite(way.error) else None,
             kid=kids[best].value if kids else None,
         )
         add_tuned(loaded.model.config, run, entry)

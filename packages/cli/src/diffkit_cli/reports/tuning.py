@@ -36,7 +36,7 @@ class Kid(NamedTuple):
 
 def preferred(ways: Mapping[str, FewSteps], kids: Mapping[str, Kid]) -> str:
     """The name of the way to take: the nearest to the fine solution, unless the KID of another one is surely lower."""
-    nearest = min(ways, key=lambda name: math.inf if ways[name].error is None else ways[name].error or 0.0)
+    nearest = min(ways, key=lambda name: ways[name].error)
     better = [name for name, kid in kids.items() if kid.surely_below(kids[nearest])]
     return min(better, key=lambda name: kids[name].value, default=nearest)
 
@@ -71,7 +71,7 @@ def table_of_ways(ways: Mapping[str, FewSteps], kids: Mapping[str, Kid]) -> Tabl
     shown = table("", "sampler", "eta", "spacing", "distance", *(["KID x 1000"] if kids else []))
     for name, way in ways.items():
         spacing = way.spacing if times_in(way.spacing) is None else "tuned times"
-        error = "" if way.error is None else f"{way.error:.4f}"
+        error = f"{way.error:.4f}" if math.isfinite(way.error) else ""
         kid = [f"{1000 * kids[name].value:.2f}"] if kids else []
         shown.add_row(name, way.sampler, f"{way.eta:g}", spacing, error, *kid)
     return shown

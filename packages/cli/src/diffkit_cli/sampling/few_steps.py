@@ -22,12 +22,12 @@ VALUES, MIN_NOISES = 16 * 1024, 32
 
 
 class FewSteps(NamedTuple):
-    """A way to sample: the options of `diffkit sample`, and the distance of its x0 to a fine solution, where it is known."""
+    """A way to sample: the options of `diffkit sample`, and the distance of its x0 to a fine solution: infinity if unknown."""
 
     sampler: str
     spacing: str
     eta: float = 0.0
-    error: float | None = None
+    error: float = math.inf
 
     @property
     def options(self) -> dict[str, Any]:
@@ -69,4 +69,4 @@ def tuned(fine: FineSolution, steps: int) -> FewSteps:
 def best_named(fine: FineSolution, steps: int) -> FewSteps:
     """The method and spacing, of those that have names, that is nearest to the fine solution."""
     found = [FewSteps(method, spacing).measured(fine, steps) for method in NAMED_METHODS for spacing in SPACINGS]
-    return min(found, key=lambda each: each.error or 0.0)
+    return min(found, key=lambda each: each.error)

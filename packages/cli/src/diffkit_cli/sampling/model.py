@@ -116,12 +116,12 @@ class DiffusionModel:
         default by the null class and missing conditions (classifier-free guidance). precision, compiled: see
         `diffkit_trainer.Evaluator`.
         """
-        how = precision, compiled
+        how: Any = {"precision": precision, "compiled": compiled}
         if worse is not None:
-            return guide(self._denoiser(given, how), worse._denoiser(given, how), guidance)  # noqa: SLF001
+            return guide(self._denoiser(given, **how), worse._denoiser(given, **how), guidance)  # noqa: SLF001
         if given == UNCONDITIONAL:
-            return self._denoiser(given, how)
-        return guide(self._denoiser(given, how), self._denoiser(given.null(self.config.num_classes or 0), how), guidance)
+            return self._denoiser(given, **how)
+        return guide(self._denoiser(given, **how), self._denoiser(given.null(self.config.num_classes or 0), **how), guidance)
 
     def states(
         self,
@@ -187,11 +187,11 @@ class DiffusionModel:
         bound = self.config.clip_x0
         return denoise if bound is None else clip(denoise, -bound, bound, keep_eps=self.schedule if sampler == "ddim" else None)
 
-    def _denoiser(self, given: Conditioning, how: tuple[str, bool]) -> Denoise:
-        if how not in self._evaluators:
-            self._evaluators[how] = Evaluator(self.network, how[0], compiled=how[1])
+    def _denoiser(self, given: Conditioning, *, precision: str, compiled: bool) -> Denoise:
+        evaluator = self._evaluators.get((precision, compiled)) or Evaluator(self.network, precision, compiled=compiled)
+        self._evaluators[precision, compiled] = evaluator
         conditions = {name: as_array_of(each, self.like) for name, each in given.conditions.items()}
         if given.labels is not None:
             conditions["class_labels"] = as_array_of(list(given.labels), self.like, dtype=namespace(self.like).int64)
-        unconditional = denoiser(self._evaluators[how], self.schedule, self.config.prediction, self.config.condition)
+        unconditional = denoiser(evaluator, self.schedule, self.config.prediction, self.config.condition)
         return replace(unconditional, model_kwargs=conditions)  # whatever the names of the conditions

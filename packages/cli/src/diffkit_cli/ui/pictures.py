@@ -1,21 +1,20 @@
 """Images as the page sends them: PNG, in the page or as a file with its metadata."""
 
-import base64
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from diffkit_trainer import as_pixels, decode_image, grid, save_png
-from PIL import Image
+
+from diffkit_cli.sampling.data_url import data_url
 
 __all__ = ["checked_png", "png_file", "png_url"]
 
 
 def png_url(values: Any) -> str:
     """One sample (C, *space) as a data URL, pixel by pixel, see `as_pixels`."""
-    return _url(grid(as_pixels(values[None]), padding=0, scale=1))
+    return data_url(grid(as_pixels(values[None]), padding=0, scale=1))
 
 
 def checked_png(path: Path, most: int | None = None) -> str:
@@ -26,7 +25,7 @@ def checked_png(path: Path, most: int | None = None) -> str:
     found = decode_image(path)
     if most is not None:
         found.thumbnail((most, most))
-    return _url(found)
+    return data_url(found)
 
 
 def png_file(values: Any, metadata: Mapping[str, Any]) -> bytes:
@@ -35,9 +34,3 @@ def png_file(values: Any, metadata: Mapping[str, Any]) -> bytes:
         path = Path(folder) / "image.png"
         save_png(as_pixels(values[None])[0], path, metadata)
         return path.read_bytes()
-
-
-def _url(picture: Image.Image) -> str:
-    file = io.BytesIO()
-    picture.save(file, format="PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

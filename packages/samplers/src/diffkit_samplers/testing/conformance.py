@@ -10,6 +10,7 @@ from diffkit_samplers.methods.ddim import ddim
 from diffkit_samplers.noise import Source, seeded
 from diffkit_samplers.testing.oracles import GaussianOracle
 from diffkit_samplers.testing.promises import (
+    ROUNDING,
     STEPS,
     density_error,
     error,
@@ -22,8 +23,6 @@ from diffkit_samplers.time_grids import grid
 __all__ = ["Report", "check_sampler"]
 
 SEEDS = range(4)
-ROUNDING = 1e-5
-"""The rounding error of a run in float32, far below the error of a few steps."""
 
 
 class Report(NamedTuple):

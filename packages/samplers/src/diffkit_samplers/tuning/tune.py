@@ -19,7 +19,7 @@ TUNED_METHODS = ("dpmpp_2m", "deis_2", "deis", "unipc_2", "unipc_3", "ab_2", "ab
 MAX_RATIO = 160.0
 """The sigma / alpha from which sampling starts: above it the state is noise alone."""
 
-SPACINGS = ("uniform", "karras_160", "log_snr")
+FIRST_SPACINGS = ("uniform", "karras_160", "log_snr")
 
 EXPONENTS, LAST_TIMES = (3.0, 7.0, 20.0), (0.01, 0.05, 0.2)
 """Of the times that a search begins from, beside the spacings: even in (sigma / alpha)^(1 / exponent), down to the last time."""
@@ -75,7 +75,7 @@ def tune(denoise: Denoise, schedule: Schedule, start: Start, *, steps: int, meth
 
 
 def _first_times(schedule: Schedule, steps: int) -> Iterator[list[float]]:
-    yield from (grid(schedule, steps, spacing) for spacing in SPACINGS)
+    yield from (grid(schedule, steps, spacing) for spacing in FIRST_SPACINGS)
     level = max(float(rates_at(schedule, 1.0).log_snr), -2 * math.log(MAX_RATIO))
     for exponent in EXPONENTS:
         for last in LAST_TIMES:

@@ -1,1 +1,1 @@
-"""What makes a device fast: the options it gets, kernels, compiled networks, CUDA graphs. Imports the options alone."""
+"""What makes a device fast: the options it gets, kernels, compiled networks, CUDA graphs. Imports errors and options."""

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from diffkit_trainer.errors import first_line
+
 __all__ = ["Compiled", "keep_compiled"]
 
 
@@ -35,8 +37,7 @@ class Compiled(nn.Module):
             result = self.network(*positional, **named)
             self._compiled = None
             cause = getattr(error, "inner_exception", error)  # of a backend
-            reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-            warnings.warn(f"training and sampling are slower: torch.compile failed ({reason})", stacklevel=2)
+            warnings.warn(f"training and sampling are slower: torch.compile failed ({first_line(cause)})", stacklevel=2)
             return result
 
 

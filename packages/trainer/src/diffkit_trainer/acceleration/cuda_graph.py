@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffkit_trainer.errors import first_line
+
 __all__ = ["CudaGraph"]
 
 WARM_UP = 3
@@ -50,8 +52,7 @@ class CudaGraph:
                 self._record(positional, named)
             except RuntimeError as error:
                 self._recordable, self._graph = False, None
-                reason = (str(error).splitlines() or [type(error).__name__])[0]
-                warnings.warn(f"training and sampling are slower, without a CUDA graph: {reason}", stacklevel=2)
+                warnings.warn(f"training and sampling are slower, without a CUDA graph: {first_line(error)}", stacklevel=2)
                 return self._function(*positional, **named)
         for own, given in zip(self._inputs, inputs, strict=True):
             own.copy_(given)

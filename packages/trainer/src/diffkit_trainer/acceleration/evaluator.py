@@ -1,6 +1,6 @@
 """A network's evaluations while sampling, as fast as its device allows."""
 
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -35,9 +35,7 @@ class Evaluator:
             with autocast(self.precision, x.device):
                 result: Tensor = self.network(x, *positional, **named)
             return result
-        with ExitStack() as held:
-            if x.is_cuda:
-                held.enter_context(fast_kernels(tf32=self.precision != "fp32", deterministic=False))
+        with fast_kernels(tf32=self.precision != "fp32", deterministic=False) if x.is_cuda else nullcontext():
             return self._evaluate(x, *positional, **named)
 
     def _in_precision(self, *positional: Tensor, **named: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from diffkit_trainer.errors import first_line
+
 __all__ = ["FeatureNetwork", "load_feature_network"]
 
 BATCH_SIZE = 64
@@ -65,8 +67,8 @@ def load_feature_network(path: Path) -> FeatureNetwork:
     except ImportError:
         raise ValueError(f"{path} needs the package onnxruntime: pip install onnxruntime") from None
     except Exception as error:  # torch and onnxruntime do not document which
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path}: cannot be read as {'TorchScript' if kind == '.pt' else 'ONNX'} ({reason:.200})") from None
+        form = "TorchScript" if kind == ".pt" else "ONNX"
+        raise ValueError(f"{path}: cannot be read as {form} ({first_line(error):.200})") from None
 
 
 def _torchscript(path: Path) -> Callable[[Tensor], Tensor]:

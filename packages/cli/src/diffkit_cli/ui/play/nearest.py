@@ -13,7 +13,7 @@ from diffkit_cli.ui.settings import Settings
 
 __all__ = ["Nearest", "nearest_of"]
 
-BUNDLED = "digits"
+BUNDLED_DATA = "digits"
 
 
 class Nearest(NamedTuple):
@@ -41,7 +41,7 @@ def _source(loaded: LoadedModel, settings: Settings) -> str:
     source = settings.data or loaded.model.config.data.source
     if not source:
         raise DataError(f"{loaded.name} does not name its training data: start diffkit ui with --data DATA")
-    if settings.data or source == BUNDLED or settings.holds(Path(source)):
+    if settings.data or source == BUNDLED_DATA or settings.holds(Path(source)):
         return source
     raise UsageError(f"the training data {source} is outside of {settings.folder}: start diffkit ui with --data {source}")
 
