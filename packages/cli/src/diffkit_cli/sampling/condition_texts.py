@@ -1,6 +1,7 @@
 """The texts of conditions, NAME=VALUE. Imports neither NumPy nor torch."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from diffkit_cli.paths import file_hash
 
 __all__ = [
     *("GIVEN", "all_texts", "condition_captions", "condition_files", "conditions_of_image"),
-    *("is_file", "values_by_name", "without_folders"),
+    *("is_file", "joined_captions", "values_by_name", "without_folders"),
 ]
 
 GIVEN = "given"
@@ -66,6 +67,15 @@ def condition_captions(texts: Sequence[str], n: int) -> list[str]:
     several = {name: values for name, values in values_by_name(texts).items() if len(set(values)) > 1}
     shown = [without_folders(f"{name}={value}") for name, values in several.items() for value in values]
     return [", ".join(conditions_of_image(shown, i)) for i in range(n)] if shown else []
+
+
+def joined_captions(*captions: Sequence[str]) -> list[str]:
+    """One caption for each sample of several lists of them, of which some may be empty.
+
+    >>> joined_captions(["rose", "tulip"], []), joined_captions([], ["age=1"])
+    (['rose', 'tulip'], ['age=1'])
+    """
+    return [", ".join(filter(None, each)) for each in zip_longest(*captions)]
 
 
 def is_file(text: str) -> bool:

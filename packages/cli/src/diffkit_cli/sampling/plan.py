@@ -1,7 +1,7 @@
 """What a command generates: its options, resolved for a model, and all that follows from them."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from diffkit_trainer.files import printable
 from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import file_hash
 from diffkit_cli.sampling.class_labels import NULL, class_captions, class_labels, class_names, classes_in_turn, null_class
-from diffkit_cli.sampling.condition_texts import all_texts, condition_captions, condition_files
+from diffkit_cli.sampling.condition_texts import all_texts, condition_captions, condition_files, joined_captions
 from diffkit_cli.sampling.conditions import read_conditions
 from diffkit_cli.sampling.init_image import InitImage, open_init
 from diffkit_cli.sampling.loading import LoadedModel, load_worse
@@ -60,8 +60,7 @@ class Plan(NamedTuple):
     def captions(self) -> list[str]:
         """The class and the conditions of each sample, where there are several of them; empty where there are not."""
         classes = class_captions(self.model.config, self.given.labels)
-        conditions = condition_captions(self.options.conditions, self.options.n)
-        return [", ".join(filter(None, both)) for both in zip_longest(classes, conditions)]
+        return joined_captions(classes, condition_captions(self.options.conditions, self.options.n))
 
     def metadata(self, command: str, **images: Path) -> dict[str, Any]:
         """The metadata of all images that a command generates by this plan.

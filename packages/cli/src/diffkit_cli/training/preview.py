@@ -5,7 +5,6 @@ They are of the classes in turn, where the network has some, and have the condit
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from diffkit_trainer import Logger, RunError, Trainer, as_pixels, grid, held_out
 
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.class_labels import class_captions, class_labels, classes_in_turn
+from diffkit_cli.sampling.condition_texts import joined_captions
 from diffkit_cli.sampling.model import Conditioning, DiffusionModel
 from diffkit_cli.sampling.options import resolve
 from diffkit_cli.sampling.plan import times_of
@@ -80,9 +80,7 @@ def _samples(network: Any, trainer: Trainer, config: RunConfig, rows: Any) -> tu
     for done, state in enumerate(model.states(seeds, options, times, given=conditioning), 1):
         on_progress(done, STEPS)
         last = state
-    captions = class_captions(config, labels)
-    numbers = _numbers(trainer, rows)
-    return as_pixels(model.values(last.x0)), [", ".join(filter(None, both)) for both in zip_longest(captions, numbers)]
+    return as_pixels(model.values(last.x0)), joined_captions(class_captions(config, labels), _numbers(trainer, rows))
 
 
 def _conditions(trainer: Trainer, rows: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from diffkit_cli.sampling.loading import LoadedModel
 from diffkit_cli.sampling.options import Given
 from diffkit_cli.sampling.parse import parse_counts
 from diffkit_cli.sampling.plan import Plan, make_plan
+from diffkit_cli.terminal.console import plural
 from diffkit_cli.terminal.progress import duration
 from diffkit_cli.ui.computation import Computation
 from diffkit_cli.ui.play.estimates import captions_of, estimates
@@ -43,7 +44,7 @@ class CountsPanel:
                 return
             k, seconds, values = row
             label, gallery = self._rows[k]
-            label.set_text(f"{_steps(plans[k])}, {duration(seconds)}")
+            label.set_text(f"{plural(plans[k].options.steps, 'step')}, {duration(seconds)}")
             gallery.show(values)
             gallery.finish(made_by(plans[k], {**given, "steps": counts[k]}, values))
 
@@ -59,7 +60,7 @@ class CountsPanel:
             with self._column:
                 self._rows = [(ui.label().classes("heading"), Gallery("strip")) for _ in plans]
         for (label, gallery), plan in zip(self._rows, plans, strict=True):
-            label.set_text(_steps(plan))
+            label.set_text(plural(plan.options.steps, "step"))
             gallery.begin(captions_of(plan))
 
 
@@ -70,7 +71,3 @@ def _rows(plans: Sequence[Plan]) -> Iterator[tuple[int, float, Any] | None]:
         for _, last in estimates(plan):  # noqa: B007
             yield None
         yield k, time.perf_counter() - begun, last
-
-
-def _steps(plan: Plan) -> str:
-    return f"{plan.options.steps} step{'' if plan.options.steps == 1 else 's'}"
