@@ -10,7 +10,7 @@ from diffkit_schedules.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["LOGGERS", "Logger", "open_loggers"]
+__all__ = ["LOGGERS", "Logger", "open_loggers", "scalars"]
 
 
 class Logger(Protocol):
@@ -24,6 +24,18 @@ class Logger(Protocol):
 
     def close(self) -> None:
         """Write everything to the disk."""
+
+
+def scalars(entry: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of an entry but its step, by name; those of a list as name/0, name/1, ...
+
+    >>> scalars({"step": 7, "loss": 0.5, "lr": None, "loss_by_t": [0.25, None]})
+    {'loss': 0.5, 'loss_by_t/0': 0.25}
+    """
+    found = {name: value for name, value in entry.items() if name != "step" and not isinstance(value, list)}
+    lists = {name: value for name, value in entry.items() if isinstance(value, list)}
+    found |= {f"{name}/{i}": each for name, values in lists.items() for i, each in enumerate(values)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 LOGGERS: Registry = Registry(

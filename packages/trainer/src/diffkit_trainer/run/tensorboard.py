@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from diffkit_trainer.run.loggers import scalars
+
 __all__ = ["TensorBoardLogger"]
 
 
@@ -25,10 +27,8 @@ class TensorBoardLogger:
 
     def log(self, entry: Mapping[str, Any]) -> None:
         """Log every number under its name, and the numbers of a list under name/0, name/1, ..."""
-        for name, value in entry.items():
-            for i, each in enumerate(value if isinstance(value, list) else [value]):
-                if each is not None and name != "step":
-                    self._writer.add_scalar(f"{name}/{i}" if isinstance(value, list) else name, each, entry["step"])
+        for name, value in scalars(entry).items():
+            self._writer.add_scalar(name, value, entry["step"])
 
     def images(self, pixels: Tensor, step: int) -> None:
         """Log samples, uint8 (N, 1 or 3, H, W)."""

@@ -1,12 +1,13 @@
 """Weights & Biases: pip install diffkit-trainer[wandb]."""
 
-import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+
+from diffkit_trainer.run.loggers import scalars
 
 __all__ = ["WandbLogger"]
 
@@ -23,9 +24,10 @@ class WandbLogger:
 
     def __init__(self, run: Path, step: int = 0) -> None:
         try:
-            self._wandb = wandb = importlib.import_module("wandb")  # not a dependency of this package
+            import wandb
         except ImportError:
             raise ValueError("wandb is not installed: pip install 'diffkit-trainer[wandb]'") from None
+        self._wandb = wandb
         settings = wandb.Settings(console="off", silent=True)
         folder = run / "wandb"
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,12 +44,7 @@ class WandbLogger:
 
     def log(self, entry: Mapping[str, Any]) -> None:
         """Log every number under its name, and the numbers of a list under name/0, name/1, ..."""
-        found = {"step": entry["step"]}
-        for name, value in entry.items():
-            for i, each in enumerate(value if isinstance(value, list) else [value]):
-                if each is not None:
-                    found[f"{name}/{i}" if isinstance(value, list) else name] = each
-        self._run.log(found)
+        self._run.log({"step": entry["step"], **scalars(entry)})
 
     def images(self, pixels: Tensor, step: int) -> None:
         """Log samples, uint8 (N, 1 or 3, H, W)."""
