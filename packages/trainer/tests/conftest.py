@@ -1,6 +1,6 @@
 """A trainer small enough for a hundred runs, and the comparison of two of them.
 
-Scripts that a test starts as a process import `CONFIG`, `TinyNetwork`, `make_trainer` and `train_to` from this file.
+Scripts that a test starts as a process import `CONFIG`, the networks, `make_trainer`, `make_sequence_trainer` and `train_to`.
 """
 
 import os
@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from diffkit_schedules import offset_cosine
-from diffkit_trainer import Trainer, open_images, write_config
+from diffkit_trainer import Images, Trainer, open_images, write_config
 from torch import nn
+from torch.nn import functional
 
 collect_ignore = ["train_in_process.py"]  # a script, started by torchrun
 
@@ -30,6 +31,27 @@ class TinyNetwork(nn.Module):
     def forward(self, x, level, class_labels=None):
         level = level.reshape(-1, 1, 1, 1).expand(x.shape)
         return self.out(self.dropout(torch.relu(self.norm(self.into(torch.cat([x, level], dim=1))))))
+
+
+class SequenceNetwork(nn.Module):
+    """A convolution of a sequence, its noise level, a vector and a map; missing values are 0."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv1d(5, 8, 3, padding=1), nn.SiLU(), nn.Conv1d(8, 1, 3, padding=1))
+
+    def forward(self, x, level, class_labels=None, *, pose, low):
+        of_sample = torch.cat([level[:, None], pose.nan_to_num()], 1)[..., None].expand(-1, -1, x.shape[2])
+        return self.layers(torch.cat([x, of_sample, functional.interpolate(low.nan_to_num(), x.shape[2:])], 1))
+
+
+def make_sequence_trainer(**options):
+    """A trainer of a `SequenceNetwork` on 40 sequences (1, 12) with a vector of two numbers and a map (1, 6) each."""
+    torch.manual_seed(0)
+    values = torch.randn(40, 1, 12).cumsum(2)
+    images = Images(values, conditions={"pose": values[:, 0, ::6], "low": values[:, :, ::2]})
+    settings = {"batch_size": 16, "lr": 1e-2, "flip": True, "class_dropout": 0.3} | options
+    return Trainer(SequenceNetwork(), images, offset_cosine(), **settings)
 
 
 def make_trainer(seed=0, network=TinyNetwork, **options):
@@ -70,6 +92,7 @@ def _fixture(value, name):
 config = _fixture(CONFIG, "config")
 tiny_network = _fixture(TinyNetwork, "tiny_network")
 _make_trainer = _fixture(make_trainer, "make_trainer")
+_make_sequence_trainer = _fixture(make_sequence_trainer, "make_sequence_trainer")
 _train_to = _fixture(train_to, "train_to")
 _state_of = _fixture(state_of, "state_of")
 _assert_same_state = _fixture(assert_same_state, "assert_same_state")

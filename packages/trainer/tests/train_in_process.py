@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from diffkit_trainer import DivergedError, RunError, Saver, append_log, process_group, resume
 
-from conftest import CONFIG, TinyNetwork, make_trainer  # type: ignore[attr-defined]  # the file beside this one
+from conftest import CONFIG, TinyNetwork, make_sequence_trainer, make_trainer  # type: ignore[attr-defined]  # the file beside this one
 
 AT = 4
 
@@ -36,7 +36,10 @@ def main(run: Path, fault: str, steps: int) -> int:
             "clip_grad_norm": 1.0,
         }
         options |= {"batch_size": 3} if fault == "uneven" else {}
-        trainer = make_trainer(network=lambda: network(norm=False), world=world, device=device, **options)
+        if fault == "sequences":
+            trainer = make_sequence_trainer(world=world, device=device, **options)
+        else:
+            trainer = make_trainer(network=lambda: network(norm=False), world=world, device=device, **options)
         if (run / "checkpoints").is_dir():
             resume(run, trainer)
         preview = torch.zeros(2, 1, 8, 8)

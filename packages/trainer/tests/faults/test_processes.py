@@ -51,6 +51,14 @@ def test_accumulation_and_three_processes_train_on_the_same_samples(run, alone, 
     assert {(run / f"rank{rank}").read_text() for rank in range(processes)} == {json.dumps([8, processes])}
 
 
+def test_two_processes_train_on_the_conditions_of_their_sequences(run, train_in_processes, make_sequence_trainer, train_to):
+    """A vector and a map, dropped for the same samples as in one process, which is this one."""
+    one = make_sequence_trainer(clip_grad_norm=1.0)
+    losses = train_to(one, 8)
+    assert_alike(train_in_processes(run, 2, "sequences"), (losses, one.model.state_dict(), one.ema.model.state_dict()))
+    assert {(run / f"rank{rank}").read_text() for rank in range(2)} == {"[8, 2]"}
+
+
 @pytest.fixture(scope="module")
 def half(train_new_run):
     """Two processes up to step 4 of 8; the tests resume copies of it."""
