@@ -1,5 +1,6 @@
 """The network: shapes, noise levels, classes, dtypes, gradients, refusals; every option with every other; torch.export."""
 
+import math
 import re
 
 import pytest
@@ -181,6 +182,18 @@ def test_level_as_number_tensor_and_integer():
     for same in (0.25, torch.tensor(0.25), level.reshape(3, 1, 1, 1), level.double()):
         torch.testing.assert_close(unet(x, same), expected)
     torch.testing.assert_close(unet(x, torch.ones(3, dtype=torch.int64)), unet(x, 1))
+
+
+@pytest.mark.parametrize("level", ["map", "add"])
+def test_a_log_snr_is_bounded_by_20(level):
+    """It is infinite at both ends of many schedules."""
+    unet, x = UNet(1, (8, 16), 1, condition="log_snr", level=level).eval(), torch.randn(1, 1, 8, 8).expand(4, -1, -1, -1)
+    torch.nn.init.normal_(unet.out.weight)
+    out = unet(x, torch.tensor([math.inf, 20.0, -20.0, -math.inf]))
+    assert out.isfinite().all()
+    assert torch.equal(out[0], out[1])
+    assert torch.equal(out[2], out[3])
+    assert (out[0] - out[2]).abs().max() > 0.01
 
 
 def test_each_sample_has_its_own_level():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffkit_schedules import cosine, offset_cosine
 from diffkit_trainer import Images, check_network
 from diffkit_trainer.options import Options
 from torch import nn
@@ -27,7 +28,7 @@ def changed(forward):
 def test_a_network_that_does_all_passes_and_stays_as_it_was():
     network = Right()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    check_network(network, DATA, Options(class_dropout=0.1))
+    check_network(network, DATA, cosine(), Options(class_dropout=0.1))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert network.training
     assert all(weight.grad is None for weight in network.parameters())
@@ -52,5 +53,24 @@ def test_a_network_that_does_all_passes_and_stays_as_it_was():
 )
 def test_what_is_missing_is_one_line(network, message):
     with pytest.raises(ValueError, match=message) as caught:
-        check_network(network, DATA, Options(class_dropout=0.1))
+        check_network(network, DATA, cosine(), Options(class_dropout=0.1))
     assert "\n" not in str(caught.value)
+
+
+def test_the_noise_levels_of_both_ends_are_tried():
+    def wave(*bounds):
+        return changed(lambda self, x, level, age: x + self.layer.weight.sum() * level.clamp(*bounds).sin()[:, None, None])
+
+    options = Options(condition="log_snr")
+    check_network(wave(-20, 20), DATA, cosine(), options)
+    check_network(wave(None, torch.inf), DATA, offset_cosine(), options)
+    for bounds, level in (((-20, None), "inf"), ((None, 20), "-inf")):
+        with pytest.raises(ValueError, match=f"is not finite for log_snr {level}, at an end of the schedule: bound it before"):
+            check_network(wave(*bounds), DATA, cosine(), options)
+
+
+def test_an_index_is_one_of_the_table():
+    indices = []
+    look_up = changed(lambda self, x, condition, age: (indices.append(condition.tolist()), self.layer(x))[1])
+    check_network(look_up, DATA, cosine(), Options(condition="index"))
+    assert indices == [[499, 499], [0, 0], [999, 999]]

@@ -1,13 +1,27 @@
-"""The network's inputs besides x: noise levels, class labels, vectors and maps."""
+"""The network's inputs: the shape of x; noise levels, class labels, vectors and maps."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from diffkit_unet.resample import resized
 
-__all__ = ["class_vectors", "concatenate_map", "map_channels", "noise_levels", "vector_values"]
+__all__ = ["check_inputs", "class_vectors", "concatenate_map", "map_channels", "noise_levels", "vector_values"]
+
+AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
+"""The axes of the space in messages, by their number."""
+
+
+def check_inputs(x: Tensor, channels: int, dims: int, conditions: Collection[str], known: Collection[str]) -> None:
+    """Raises ValueError for x of another shape than (B, channels, *space), and for a condition that is not known."""
+    if x.ndim != 2 + dims or x.shape[1] != channels or not all(x.shape[2:]):
+        expected = f"(B, {channels}, {AXES[dims]}) with {' and '.join(AXES[dims].split(', '))} from 1"
+        raise ValueError(f"x must be {expected}, got {tuple(x.shape)}")
+    for name in conditions:
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise ValueError(f"the network has no condition {name!r:.60} (its conditions: {names})")
 
 
 def noise_levels(condition: Tensor | float, x: Tensor) -> Tensor:
@@ -22,6 +36,7 @@ def noise_levels(condition: Tensor | float, x: Tensor) -> Tensor:
     if isinstance(condition, int | float):
         return torch.full((1,), condition, dtype=wide, device=x.device)  # filled on the device: no copy from the host
     levels = torch.as_tensor(condition, device=x.device)
+    # x.shape[0] and not len(x), here and below: torch.export would make it a constant
     if levels.ndim and (levels.shape[0] != x.shape[0] or levels.numel() != x.shape[0]):
         raise ValueError(f"condition must be one number, ({x.shape[0]},) or ({x.shape[0]}, 1, 1, 1), got {tuple(levels.shape)}")
     return (levels if levels.is_floating_point() else levels.to(wide)).reshape(-1)

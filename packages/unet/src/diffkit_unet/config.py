@@ -6,7 +6,7 @@ from typing import Any
 
 from diffkit_unet import validate
 
-__all__ = ["CONDITIONS", "FREQUENCIES", "MAX_PARAMETERS", "resolve"]
+__all__ = ["CONDITIONS", "FREQUENCIES", "MAX_LOG_SNR", "MAX_PARAMETERS", "resolve"]
 
 FREQUENCIES = {
     "variance": (1.0, 1000.0),
@@ -24,6 +24,13 @@ radians.
 
 CONDITIONS = tuple(FREQUENCIES)
 """The values of `condition`: noise variance, noise rate, time, log signal-to-noise ratio, index in a table."""
+
+MAX_LOG_SNR = 20.0
+"""The bound of a log-SNR that conditions the network: it is infinite for clean data and for pure noise.
+
+Beyond it almost no time lies, 3e-5 of a cosine schedule at each end, so that more would be a level that training has not seen.
+Source: the range of Salimans and Ho 2022.
+"""
 
 MAX_PATCH = 64
 """The largest side of a patch."""

@@ -10,17 +10,14 @@ from torch.nn import functional
 from diffkit_unet.architecture import block_arguments
 from diffkit_unet.blocks import DownBlock, UpBlock
 from diffkit_unet.build import build, outline
-from diffkit_unet.conditioning import class_vectors, concatenate_map, map_channels, noise_levels, vector_values
-from diffkit_unet.config import resolve
+from diffkit_unet.conditioning import check_inputs, class_vectors, concatenate_map, map_channels, noise_levels, vector_values
+from diffkit_unet.config import MAX_LOG_SNR, resolve
 from diffkit_unet.embedding import SinusoidalEmbedding
 from diffkit_unet.layers import convolution, linear, normalisation
 from diffkit_unet.patches import from_patches, to_patches
 from diffkit_unet.residual import ResidualBlock
 
 __all__ = ["UNet"]
-
-AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
-"""The axes of the space in messages, by their number."""
 
 
 class UNet(nn.Module):
@@ -42,7 +39,8 @@ class UNet(nn.Module):
     `embedding`, `frequencies`, `cosine_first`: the embedding of the noise level, see `SinusoidalEmbedding`. `level`: how the
     embedding conditions the network. "map": it is repeated over the image and concatenated after the first convolution. "add" and
     "scale_shift": two linear layers of 4 widths[0] pass it to each block, see `ResidualBlock`. `condition`: the meaning of the
-    noise level, see `CONDITIONS`; it sets the default of `frequencies` and is stored in the config.
+    noise level, see `CONDITIONS`; it sets the default of `frequencies` and is stored in the config. A log-SNR may be infinite: it
+    is bounded by `MAX_LOG_SNR`.
 
     `num_classes`: each class has a learned vector, which is added to the level's. Label `num_classes` is the null class of
     classifier-free guidance, unless `null_class` is false. `vectors`: the number of values of each condition that is a vector, by
@@ -133,13 +131,7 @@ class UNet(nn.Module):
         (B, channels, ...), NaN where missing; one that is None or not given is missing for the batch. Raises ValueError for any
         other shape, and for a condition that the network does not have.
         """
-        # Not len(x), here and in the functions below: torch.export would make it a constant.
-        if x.ndim != 2 + self.dims or x.shape[1] != self.in_channels or not all(x.shape[2:]):
-            expected = f"(B, {self.in_channels}, {AXES[self.dims]}) with {' and '.join(AXES[self.dims].split(', '))} from 1"
-            raise ValueError(f"x must be {expected}, got {tuple(x.shape)}")
-        for name in conditions.keys() - self.vectors.keys() - self.maps.keys():
-            known = ", ".join([*self.vectors, *self.maps]) or "none"
-            raise ValueError(f"the network has no condition {name!r:.60} (its conditions: {known})")
+        check_inputs(x, self.in_channels, self.dims, conditions, (*self.vectors, *self.maps))
         vector = self._vector(condition, x, class_labels, conditions)  # (B, ...), or (1, ...)
         h = map_channels(conditions, self.maps, x) if self.maps else x
         h = self.image(h if self.patch == 1 else to_patches(h, self.patch))
@@ -199,7 +191,10 @@ class UNet(nn.Module):
         """The sum of the embeddings of the noise level, class and vectors, (B, ...), or (1, ...) where the batch has one."""
         if labels is not None and self.classes is None:
             raise ValueError("class_labels were given to a network without classes: build it with num_classes, or omit them")
-        vector: Tensor = self.embedding(noise_levels(condition, x))
+        levels = noise_levels(condition, x)
+        if self.condition == "log_snr":
+            levels = levels.clamp(-MAX_LOG_SNR, MAX_LOG_SNR)
+        vector: Tensor = self.embedding(levels)
         if self.level is not None:
             vector = self.level(vector.to(self.image.weight.dtype))
         if self.classes is not None:

@@ -89,7 +89,7 @@ def build_trainer(
         model.fit(map(to_network, images.pixels.split(FIT_BATCH)), flip=options.flip)
     options = options.changed(condition=getattr(model, "condition", options.condition))
     if "name" in network:  # not ours
-        check_network(model, images, options)
+        check_network(model, images, schedule, options)
     normalisations: dict[str, Any] = {"normalisation": normalisation, "condition_normalisations": of_conditions}
     return Trainer(model, images, schedule, options, **normalisations, device=device, world=world)
 
