@@ -43,3 +43,9 @@ def test_a_level_that_is_met_exactly_is_its_time(schedule):
 def test_nan_is_refused():
     with pytest.raises(ValueError, match=r"^every log_snr must be a number, got \[0.0, nan\]$"):
         ds.times_of(ds.rectified(), [0.0, math.nan])
+
+
+@pytest.mark.parametrize("schedule", [ds.cosine(), ds.karras(), ds.linear_betas(), ds.shift(ds.linear(), 2.0)], ids=repr)
+def test_one_level_has_the_time_that_it_has_among_others(schedule):
+    levels = [5.0, 0.3, -2.0]
+    assert [ds.times_of(schedule, [level])[0] for level in levels] == pytest.approx(ds.times_of(schedule, levels), abs=2**-49)

@@ -1,13 +1,14 @@
 """From a noise level to its time."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from diffkit_schedules.rates import Formula, Schedule, rates_at
 
 __all__ = ["times_of"]
+
+HALVINGS = 50
 
 
 def times_of(schedule: Schedule, log_snr: Sequence[float]) -> list[float]:
@@ -22,16 +23,23 @@ def times_of(schedule: Schedule, log_snr: Sequence[float]) -> list[float]:
     levels = np.asarray(log_snr, dtype=np.float64)
     if np.isnan(levels).any():
         raise ValueError(f"every log_snr must be a number, got {levels.tolist()}")
-    if not isinstance(schedule, Formula):  # a user's schedule may accept floats only
-        return [_bisected(lambda t: rates_at(schedule, t).log_snr, level) for level in levels.tolist()]
-    found: list[float] = _bisected(lambda t: schedule(t).log_snr, levels).tolist()
+    if levels.size == 1 or not isinstance(schedule, Formula):  # floats: faster for one, and all that a user's schedule may take
+        return [_bisected(schedule, level) for level in levels.tolist()]
+    low, high = np.zeros_like(levels), np.ones_like(levels)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        above = schedule(middle).log_snr > levels
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    found: list[float] = high.tolist()
     return found
 
 
-def _bisected(log_snr: Callable[[Any], Any], level: Any) -> Any:
-    low, high = np.zeros_like(level), np.ones_like(level)
-    for _ in range(50):
+def _bisected(schedule: Schedule, level: float) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
-        above = log_snr(middle) > level
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return high if isinstance(level, np.ndarray) else float(high)
+        if rates_at(schedule, middle).log_snr > level:
+            low = middle
+        else:
+            high = middle
+    return high
