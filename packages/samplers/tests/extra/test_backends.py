@@ -148,7 +148,7 @@ def test_encode(backend, dtype):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("method", "order"), [(dk.ddim, 1), (dk.heun, 2), (dk.dpmpp_2m, 2), (dk.unipc_3, 3)])
+@pytest.mark.parametrize(("method", "order"), [(dk.ddim, 1), (dk.unipc_3, 3)])
 def test_methods_conform(method, order, backend):
     check_sampler(method, order, like=make(backend, "float64"))
 
@@ -161,7 +161,7 @@ source = dk.seeded([1, 2], like=jax.numpy.ones(1))
 denoise = dk.denoiser(lambda x, index: x / (1 + index.reshape(-1, 1)), ds.linear_betas(), "v", "index")
 images = dk.ddim(denoise, ds.linear_betas(), source((2, 3)), steps=4, eta=1.0, noise=source)
 assert images.dtype == jax.numpy.float32
-print(check_sampler(dk.ddim, like=images), check_sampler(dk.dpmpp_2m, 2, like=images))
+print(check_sampler(dk.dpmpp_2m, 2, like=images))
 table = ds.linear_betas()
 rates = jax.jit(lambda t: table(t).alpha)
 assert [float(rates(jax.numpy.full(n, 0.5))[0]) for n in (1, 2)] == [float(table(jax.numpy.ones(1) / 2).alpha[0])] * 2
