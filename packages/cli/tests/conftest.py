@@ -11,8 +11,10 @@ from diffkit_unet import UNet, preset
 
 from .helpers import TINY, process, untrained
 
-# a shell that starts the tests in the background has Ctrl-C ignored, and so would every command that they start
+# a shell that starts the tests in the background ignores Ctrl-C, nohup a closed terminal, and so would every command of theirs
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

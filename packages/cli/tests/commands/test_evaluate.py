@@ -8,9 +8,17 @@ import pytest
 import torch
 from diffkit_cli.reports.data_conditions import conditioning_of
 from diffkit_trainer import ExportedNetwork, Images, load, open_images, read_metadata, save_images, split_dataset, write_export
+from diffkit_trainer.evaluation import features
 from PIL import Image
 
 from ..helpers import keys, one_line
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """Features are learned in 100 steps, which know nine digits of ten."""
+    monkeypatch.setattr(features, "MIN_STEPS", 100)
+    monkeypatch.setattr(features, "MAX_STEPS", 100)
 
 
 @pytest.fixture(scope="module")
