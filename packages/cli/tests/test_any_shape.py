@@ -8,8 +8,9 @@ import pytest
 import torch
 from diffkit_cli import open_run
 from diffkit_cli.recipes import PRESETS
-from diffkit_trainer import as_pixels, grid, read_metadata
+from diffkit_trainer import as_pixels, checkpoints, grid, read_metadata
 from PIL import Image
+from safetensors.torch import load_file
 
 from .helpers import keys, one_line, process, refusal, size_of
 
@@ -40,6 +41,13 @@ def build(in_channels, num_classes, space, conditions):
 
 def images_alone(in_channels, num_classes):
     return nn.Conv2d(in_channels, in_channels, 1)
+
+
+def needy(in_channels, num_classes, space, conditions):
+    return type("Needy", (Own,), {"forward": lambda self, x, level, mask, **more: x})(in_channels, 5)
+
+
+number = 3
 
 
 def shorter(in_channels, num_classes, space, conditions):
@@ -107,11 +115,16 @@ def test_samples_are_shown_in_a_png_and_are_arrays_in_a_folder_whatever_the_batc
     [
         ([], 2, "this run is conditioned on pitch, low: give --condition pitch=VALUE --condition low=VALUE"),
         (["pitch=2"], 2, "this run is conditioned on low: give --condition low=VALUE"),
-        (["pitch=2", "low=low.npy", "hue=1"], 2, "this run has no condition 'hue': the conditions are pitch, low"),
+        (["pitch=2", "hue=1", "h=1"], 2, "--condition: this run has no conditions 'hue', 'h': the conditions are pitch, low"),
+        (["pitch=2", "given=low.npy"], 2, "--given: this run has no condition 'given': the conditions are pitch, low"),
         (["pitch=high", "low=low.npy"], 2, "--condition pitch must be a number, or none; got 'high'"),
         (["pitch=1,2", "low=low.npy"], 2, "--condition pitch must be a number, or none; got '1,2'"),
-        (["pitch=2", "low=0.5"], 2, "--condition low: expected a file of 1 x 8, found none of the name '0.5'"),
-        (["pitch=2", "low=wrong.npy"], 3, "wrong.npy: is 1 x 16, low is 1 x 8"),
+        (
+            ["pitch=2", "low=wrong.npy", "low=a"],
+            3,
+            "wrong.npy: is 1 x 16, low is 1 x 8; --condition low: expected a file of 1 x 8,",
+        ),
+        (["pitch=nan", "low=wrong.npy"], 2, "--condition pitch must be a number, or none; got 'nan'; wrong.npy: is 1 x 16, low"),
         (["pitch"], 2, "--condition takes NAME=VALUE, got 'pitch'"),
     ],
 )
@@ -177,6 +190,20 @@ def test_an_export_of_a_run_with_conditions_is_a_run(tones, folder, tmp_path, di
     assert np.array_equal(*(np.load(tmp_path / name / "00000.npy") for name in "ab"))
 
 
+def test_longer_sequences_fine_tune_a_run_with_its_conditions(folder, tones, tmp_path, diffkit):
+    longer = {name: each if name == "pitch" else each.repeat(2, 2) for name, each in np.load(folder / "tones.npz").items()}
+    np.savez(tmp_path / "longer.npz", **longer)
+    words = ["--from", tones, "--out", tmp_path / "run", "--lr", 1e-30, "--steps", 1, *keys("warmup=0")]
+    assert diffkit("train", tmp_path / "longer.npz", "--columns", "pitch,low", *words)[0] == 0
+    before, after = (load_file(next(checkpoints(run))[1] / "ema.safetensors") for run in (tones, tmp_path / "run"))
+    assert all(torch.allclose(after[name], value, rtol=0, atol=1e-20) for name, value in before.items())
+    few = f"the network of {tones} is conditioned on pitch, low, the data has pitch: give the same by --columns and --given"
+    other = f"{tones} takes samples 1 x 16, got 1 x 4 x 6 x 5: the axes differ"
+    for data, more, message in (("tones.npz", ["--columns", "pitch"], few), ("volumes.npy", [], other)):
+        code, _, said = diffkit("train", folder / data, *more, "--from", tones, "--out", tmp_path / "other")
+        assert (code, message in said.splitlines()[-1]) == (2, True), said
+
+
 def test_volumes_are_shown_as_slices(folder, tmp_path, diffkit):
     assert diffkit("train", folder / "volumes.npy", "--out", tmp_path / "run", *FEW)[0] == 0
     assert diffkit("sample", tmp_path / "run", "-n", 1, "--steps", 2, "--out", tmp_path / "a.png")[0] == 0
@@ -203,6 +230,8 @@ def test_a_network_of_ones_own_is_imported_only_where_it_is_given(folder, tmp_pa
     [
         ("images_alone", "takes no conditions, the data has pitch, low: its builder is called build(in_channels, num_classes, "),
         ("shorter", "the network's output must have the shape of x, (2, 1, 16), and be floating-point; got (2, 1, 15) of"),
+        ("needy", "the network must be callable as network(x, condition, pitch=, low=): missing a required argument: 'mask'"),
+        ("number", "network 'own_networks:number' must be a function of (in_channels, num_classes), got int"),
         ("nothing", "must be a torch.nn.Module, got NoneType"),
         ("missing", "cannot be imported from 'own_networks:missing': AttributeError: module 'own_networks' has no attribute"),
     ],

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from diffkit_trainer.options import nearest
+from diffkit_trainer.options import nearest, unknown
 
-__all__ = ["UsageError", "flag", "foreign_files", "nearest"]
+__all__ = ["UsageError", "flag", "foreign_files", "nearest", "unknown"]
 
 
 class UsageError(ValueError):

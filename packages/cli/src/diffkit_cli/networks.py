@@ -107,8 +107,11 @@ def _vectors_and_maps(inputs: Inputs) -> dict[str, dict[str, int]]:
 
 def _further(name: str, space: Sequence[int], conditions: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     """What the builder of a network gets beyond channels and classes: `space` and `conditions`, where it has these parameters."""
+    builder = PRESETS[name]
+    if not callable(builder):
+        raise ValueError(f"network {name!r} must be a function of (in_channels, num_classes), got {type(builder).__name__}")
     with PRESETS.naming(name):
-        parameters = signature(PRESETS[name]).parameters.values()
+        parameters = signature(builder).parameters.values()
     takes = {key for key in FURTHER for each in parameters if each.name == key or each.kind is each.VAR_KEYWORD}
     if conditions and "conditions" not in takes:
         raise ValueError(f"network {name!r} takes no conditions, the data has {', '.join(conditions)}: {_PROTOCOL}")

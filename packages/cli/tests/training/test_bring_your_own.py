@@ -87,4 +87,4 @@ def test_samples_that_are_not_finite_are_refused(dry):
     values[3, 0, 1, 1] = np.nan
     np.save("maps.npy", values)
     code, _, said = dry("maps.npy")
-    assert (code, said.splitlines()[-1]) == (3, "diffkit: maps: NaN or infinity in sample 3: remove them")
+    assert (code, said.splitlines()[-1]) == (3, "diffkit: maps.npy: NaN or infinity in sample 3: remove them")

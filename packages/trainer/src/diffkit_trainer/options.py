@@ -251,6 +251,26 @@ def nearest(word: str, known: Iterable[str], what: str) -> str:
     return f"the nearest of {len(names)} {what} are {', '.join(near)}"
 
 
+def unknown(words: Iterable[str], known: Iterable[str], what: str) -> str:
+    """The words that are not known, each a `what`, and a hint; "" where all are known.
+
+    >>> unknown(["hue", "age"], ["age"], "column"), unknown(["age"], ["age"], "column")
+    ("no column 'hue': the columns are age", '')
+    >>> unknown(["hue", "tone"], ["age", "size"], "column")
+    "no columns 'hue', 'tone': the columns are age, size"
+    """
+    names = list(known)
+    match [word for word in words if word not in names]:
+        case []:
+            return ""
+        case [word]:
+            return f"no {what} {word!r:.60}: {nearest(word, names, f'{what}s')}"
+        case several:
+            more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+            shown = ", ".join(f"{word!r:.60}" for word in several)
+            return f"no {what}s {shown}: the {what}s are {', '.join(names[:MAX_LISTED])}{more}"
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """The nearest known words as a question; "" where none is near.
 

@@ -24,13 +24,16 @@ def require_training_memory(network: nn.Module, options: TrainOptions, inputs: I
     """Raises UsageError where training takes more memory than is free, by a lower bound for each process.
 
     network: its outline. Counted are the weights, the average, the gradients and the optimiser's moments, and the activations
-    that the layers keep for their gradients, at half the bytes in half precision.
+    that the layers keep for their gradients, at half the bytes in half precision. Nothing is known of a network that fails here.
     """
     images = math.ceil(options.batch_size / options.accumulate / processes)
     like = next(network.parameters())
     labels = [torch.zeros(1, dtype=torch.int64, device="meta")] if inputs.num_classes else []
     conditions = {name: like.new_zeros((1, *shape)) for name, shape in inputs.conditions.items()}
-    kept = activations(network, like.new_zeros((1, *inputs.shape)), like.new_ones((1,)), *labels, **conditions).kept
+    try:
+        kept = activations(network, like.new_zeros((1, *inputs.shape)), like.new_ones((1,)), *labels, **conditions).kept
+    except Exception:  # of a network of one's own, which `check_network` refuses in one line
+        return
     weights = sum(parameter.nbytes for parameter in network.parameters())
     states = STATES[options.optimiser] * weights // (processes if options.shard else 1)
     needed = states + images * kept // (2 if options.precision in ("bf16", "fp16") else 1)

@@ -94,7 +94,7 @@ def run_training(
         source = open_source(start_from) if start_from else None
         stored = resumed.config if resumed else source.config if source else None
         early = {name: getattr(resumed.options, name) if resumed else given.get(name) for name in EARLY}
-        early["size"] = early["size"] or (source and source.size)
+        early["size"] = early["size"] or (source and source.size_of(early["data"] or "digits"))
         device = pick_device(early["device"] or "auto")
         in_memory = images is not None
         images, size = (images, None) if images is not None else _open(early, run, resuming=resuming)

@@ -106,7 +106,7 @@ class Malicious:
 def test_python_objects_are_never_loaded(tmp_path, name):
     array = np.array([Malicious(tmp_path / "created")], dtype=object)
     np.save(tmp_path / name, array) if name == "a.npy" else np.savez(tmp_path / name, x=array)
-    with pytest.raises(DataError, match=r"a\.np.: an array of Python objects, which is never loaded"):
+    with pytest.raises(DataError, match=r"a\.np(y|z: x): an array of Python objects, which is never loaded"):
         open_images(tmp_path / name)
     assert not (tmp_path / "created").exists()
 
@@ -159,7 +159,7 @@ def test_a_compressed_array_that_is_larger_than_it_says_or_than_memory_is_refuse
     np.save(stream, np.zeros((4, 100), np.float32))
     with zipfile.ZipFile(tmp_path / "long.npz", "w", kind) as archive:
         archive.writestr("x.npy", stream.getvalue() + b"more")
-    with pytest.raises(DataError, match=r"long\.npz: damaged: expected 1728 bytes of x, found 1732"):
+    with pytest.raises(DataError, match=r"long\.npz: x: damaged: expected 1728 bytes, found 1732"):
         open_images(tmp_path / "long.npz")
     monkeypatch.setattr("diffkit_trainer.data.arrays.numpy_file.free_memory", lambda: 1000)
     np.savez_compressed(tmp_path / "large.npz", x=np.zeros((4, 100), np.float32))
@@ -185,7 +185,7 @@ def test_samples_that_are_not_finite_are_all_named(tmp_path):
     values = X.copy()
     values[1, 0, 0], values[4, 1, 2] = np.nan, np.inf
     np.save(tmp_path / "speech.npy", values)
-    with pytest.raises(DataError, match="speech: NaN or infinity in samples 1, 4: remove them"):
+    with pytest.raises(DataError, match=r"speech\.npy: NaN or infinity in samples 1, 4: remove them"):
         open_images(tmp_path / "speech.npy").statistics()
 
 

@@ -60,7 +60,10 @@ def test_rows_of_samples_without_files_are_in_their_order(table):
             "file,age,weight\n1.png,,1\n2.png,1_0,inf\n3.png,1e31,4\n",
             "age: expected a number, found row 2 (1.png) '', row 3 (2.png) '1_0', row 4 (3.png) '1e31'; weight: expected a",
         ),
-        ("file,age,weight\n1.png\n2.png,1,2,3,4\n3.png,1,2", "age: expected a number, found row 2 (1.png) ''; weight:"),
+        (
+            "file,age,weight\n3.png,1,5,70\n1.png\n2.png,1,2,3\nother.png,1,2,3\n",
+            "more cells than the header in row 2 (3.png), row 4 (2.png); age: expected a number, found row 3 (1.png) ''; weight:",
+        ),
         ("", "empty; expected a table"),
         (b"file,age\xff", "damaged: 'utf-8' codec"),
         ('file,age,weight\n"1.png,2', "damaged: unexpected end of data"),
@@ -75,6 +78,8 @@ def test_everything_wrong_with_a_table_is_in_one_line(folder, table, text, messa
 def test_an_unknown_column_and_a_missing_table_are_refused(folder, table, tmp_path):
     with pytest.raises(ValueError, match="has no column 'agee': did you mean 'age'"):
         with_columns(folder, table("file,age\n"), ["agee"])
+    with pytest.raises(ValueError, match=r"attributes.csv has no columns 'agee', 'hue': the columns are file, age"):
+        with_columns(folder, table("file,age\n"), ["agee", "age", "hue"])
     with pytest.raises(DataError, match=r"none.csv: no such file or directory; expected a table"):
         with_columns(folder, tmp_path / "none.csv", ["age"])
 
@@ -82,14 +87,22 @@ def test_an_unknown_column_and_a_missing_table_are_refused(folder, table, tmp_pa
 def test_an_array_of_the_file_of_samples_is_a_condition(tmp_path):
     vectors, masks = np.arange(12, dtype=np.float32).reshape(4, 3), np.zeros((4, 1, 8), np.uint8)
     np.savez(
-        tmp_path / "a.npz", x=np.zeros((4, 8), np.float32), vector=vectors, mask=masks, short=vectors[:2], bad=vectors * np.nan
+        tmp_path / "a.npz",
+        x=np.zeros((4, 8), np.float32),
+        vector=vectors,
+        mask=masks,
+        short=vectors[:2],
+        bad=vectors * np.nan,
+        word=np.array(["a"] * 4),
     )
     found = with_columns(open_images(tmp_path / "a.npz"), tmp_path / "a.npz", ["vector", "mask"])
     assert torch.equal(found.conditions["vector"], torch.from_numpy(vectors))
     assert found.conditions["mask"].dtype == torch.uint8
-    with pytest.raises(DataError, match=r"a.npz: short is 2 x 3; expected 4 rows, one for each sample"):
-        with_columns(found, tmp_path / "a.npz", ["short"])
-    with pytest.raises(DataError, match=r"a.npz: bad: NaN or infinity in samples 0, 1, 2, 3"):
-        with_columns(found, tmp_path / "a.npz", ["bad"])
+    wrong = "short is 2 x 3; expected 4 rows, one for each sample; bad: NaN or infinity in samples 0, 1, 2, 3: remove them; word:"
+    with pytest.raises(DataError, match=f"a.npz: {wrong} an array of <U1"):
+        with_columns(found, tmp_path / "a.npz", ["vector", "short", "bad", "word"])
     with pytest.raises(ValueError, match="has no array 'vectr': did you mean 'vector'"):
         with_columns(found, tmp_path / "a.npz", ["vectr"])
+    np.save(tmp_path / "a.npy", vectors)
+    with pytest.raises(ValueError, match=r"a.npy holds one array without a name: take columns from a .npz or .safetensors file"):
+        with_columns(found, tmp_path / "a.npy", ["vector"])

@@ -34,6 +34,9 @@ def test_samples_without_files_are_paired_in_their_order():
         with_given(x, Images(y.pixels[:2]))
     with pytest.raises(DataError, match="samples 2 x 8 x 1, those of images are 1 x 8: the axes differ"):
         with_given(x, Images(y.pixels[..., None]))
+    y.pixels[2, 1, 3] = torch.nan
+    with pytest.raises(DataError, match="images: NaN or infinity in sample 2: remove them"):
+        with_given(x, y)
 
 
 def test_what_has_no_pair_is_named_or_left_out(folders, write_image):

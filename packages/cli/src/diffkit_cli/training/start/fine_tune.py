@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffkit_trainer import Images
-from diffkit_trainer.data import Size
+from diffkit_trainer.data import Size, source_kind
 
 from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import at_step
@@ -25,10 +25,11 @@ class Source(NamedTuple):
     weights: dict[str, Any]
     origin: Origin
 
-    @property
-    def size(self) -> Size:
-        """The size that images are resized to by default."""
-        height, width = self.config.shape[-2:]
+    def size_of(self, data: str) -> Size | None:
+        """The size that images are resized to by default; None for arrays, which keep theirs."""
+        if len(self.config.shape) != 3 or source_kind(data) == "array":
+            return None
+        _, height, width = self.config.shape
         return height if height == width else (height, width)
 
     def resolve(self, given: Given, images: Images, size: Size | None) -> TrainOptions:
@@ -38,10 +39,19 @@ class Source(NamedTuple):
         network.
         """
         channels, *sides = images.shape
-        own = self.config.shape[0]
+        own, *space = self.config.shape
+        if len(sides) != len(space):
+            shapes = [" x ".join(map(str, each)) for each in (self.config.shape, images.shape)]
+            raise UsageError(
+                f"{self.name} takes samples {shapes[0]}, got {shapes[1]}: the axes differ; start a run without --from"
+            )
         if channels != own:
             found = f"the images have {plural(channels, 'channel')}, the network of {self.name} {own}"
             raise UsageError(f"{found}: convert the images, or start a run without --from")
+        if images.conditions.keys() != self.config.conditions.keys():
+            names = [", ".join(each) or "nothing" for each in (self.config.conditions, images.conditions)]
+            found = f"the network of {self.name} is conditioned on {names[0]}, the data has {names[1]}"
+            raise UsageError(f"{found}: give the same by --columns and --given, or start a run without --from")
         fixed = self.config.network.get("size", sides)  # of a linear part
         if list(fixed) != sides:
             raise UsageError(f"--size: the network of {self.name} takes {fixed[1]}x{fixed[0]} only, got {sides[1]}x{sides[0]}")

@@ -63,11 +63,13 @@ def resolve_from(stored: RunConfig, given: Given, size: Size | None, name: str) 
     name: of the other run. A network without training options is trained by the recipe `IMPORTED`. Raises UsageError for an
     option of the network that differs from its own.
     """
-    values: Mapping[str, Any] = IMPORTED
+    of_space = defaults_for(stored.shape, ())
+    values: Mapping[str, Any] = {**IMPORTED, **of_space}
     if stored.training is not None:
         before = stored_options(stored)
         own = set(OPTIONS) - {*RESUMABLE, *ROUNDING} | {"steps"}
-        values = {**recipe_of(before.preset), **{each: getattr(before, each) for each in own}, "decay_steps": None, "freeze": ()}
+        kept = {each: getattr(before, each) for each in own} | {"decay_steps": None, "freeze": ()}
+        values = {**recipe_of(before.preset), **of_space, **kept}
     half = {*stored.normalisation.mean, *stored.normalisation.std} == {0.5}
     values = {
         **values,

@@ -55,4 +55,5 @@ def _explained(read: Callable[..., Found], path: Path, *name: str) -> Found:
     try:
         return read(path, *name)
     except Exception as error:  # on damaged input a decoder may raise anything
-        raise DataError(f"{printable(path)}: {failure_reason(error)}") from None
+        where = ": ".join([printable(path), *map(printable, filter(None, name))])
+        raise DataError(f"{where}: {failure_reason(error)}") from None

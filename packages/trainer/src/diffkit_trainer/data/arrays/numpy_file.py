@@ -51,7 +51,7 @@ def read_npz(path: Path, name: str) -> Tensor:
             shape, fortran, dtype = _header(unpacked)
             start, size = unpacked.tell(), math.prod(shape) * dtype.itemsize
             if start + size != member.file_size:
-                raise RefusedError(f"damaged: expected {start + size} bytes of {name}, found {member.file_size}")
+                raise RefusedError(f"damaged: expected {start + size} bytes, found {member.file_size}")
             if member.compress_type != zipfile.ZIP_STORED:
                 return _read(unpacked, shape, dtype, fortran)
         file.seek(member.header_offset)

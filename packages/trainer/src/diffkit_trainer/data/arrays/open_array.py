@@ -41,7 +41,7 @@ def open_array(
     label_name = next((each for each in LABELS if each in names and each != name), None)
     array = read_array(path, name)
     found = axes or default_axes(tuple(array.shape))
-    text = f"{' x '.join(map(str, array.shape))} of {str(array.dtype).removeprefix('torch.')}"
+    text = f"{' x '.join(map(str, array.shape)) or 'one number'} of {str(array.dtype).removeprefix('torch.')}"
     if found is None or not array.numel():
         raise DataError(f"{printable(path)}: {name or 'the array'} is {text}; expected one of {', '.join(AXES)}, none of them 0")
     pixels = to_samples(array, found)
@@ -57,7 +57,7 @@ def open_array(
     taken = [f"{name or 'the array'}, {text}, axes {found}", *([f"labels {label_name}"] if label_name is not None else [])]
     left = [each for each in names if each not in (name, label_name)]
     lines = [f"taken: {'; '.join(taken)}", *([f"left out: {', '.join(map(printable, left)):.200}"] if left else [])]
-    return Images(pixels, labels, classes, printable(path.stem), warnings=tuple(lines))
+    return Images(pixels, labels, classes, printable(path.name), warnings=tuple(lines))
 
 
 def _labels(path: Path, name: str, count: int) -> tuple[Tensor | None, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from diffkit_trainer.data.images import Images
 from diffkit_trainer.data.statistics import statistics_of
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable
-from diffkit_trainer.options import nearest
+from diffkit_trainer.options import unknown
 
 __all__ = ["with_columns"]
 
@@ -21,24 +21,38 @@ def with_columns(images: Images, table: str | Path, columns: Sequence[str]) -> I
     """The images with a condition of each column: float32 (N, 1) of a table, see `read_table`, or an array (N, ...) of a file.
 
     The arrays of a .npz or .safetensors file are in the order of the samples, and stay in the file as `open_images` leaves them.
-    Raises ValueError for a column that the table does not have, DataError for anything wrong with its values.
+    Raises ValueError for columns that the table does not have, DataError for all that is wrong with its values, in one line.
     """
     path = Path(table)
     if is_array_file(path):
-        found = {column: _array(path, column, len(images)) for column in columns}
+        found = _arrays(path, columns, len(images))
     else:
         numbers = read_table(path, columns, images.files, len(images))
         found = {column: torch.tensor(values).unsqueeze(1) for column, values in numbers.items()}
     return replace(images, conditions={**images.conditions, **found})
 
 
+def _arrays(path: Path, columns: Sequence[str], count: int) -> dict[str, torch.Tensor]:
+    names, where = array_names(path), printable(path)
+    if names == [""]:
+        raise ValueError(f"{where} holds one array without a name: take columns from a .npz or .safetensors file, or a table")
+    if problem := unknown(columns, names, "array"):
+        raise ValueError(f"{where} has {problem}")
+    found, problems = dict[str, torch.Tensor](), []
+    for column in columns:
+        try:
+            found[column] = _array(path, column, count)
+        except DataError as error:
+            problems.append(str(error).removeprefix(f"{where}: "))
+    if problems:
+        raise DataError(f"{where}: {'; '.join(problems)}")
+    return found
+
+
 def _array(path: Path, column: str, count: int) -> torch.Tensor:
-    names = array_names(path)
-    if column not in names:
-        raise ValueError(f"{printable(path)} has no array {column!r:.60}: {nearest(column, names, 'arrays')}")
     array = read_array(path, column)
     if array.shape[:1] != (count,) or not array.numel():
         shape = " x ".join(map(str, array.shape)) or "one number"
-        raise DataError(f"{printable(path)}: {column} is {shape}; expected {count} rows, one for each sample")
-    statistics_of(array.reshape(count, -1) if array.ndim == 1 else array, f"{printable(path)}: {column}")  # refuses NaN
+        raise DataError(f"{column} is {shape}; expected {count} rows, one for each sample")
+    statistics_of(array.reshape(count, -1) if array.ndim == 1 else array, column)  # refuses NaN
     return array

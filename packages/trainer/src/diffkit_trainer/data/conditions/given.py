@@ -6,6 +6,7 @@ import torch
 
 from diffkit_trainer.data.conditions.match import listed, match_names
 from diffkit_trainer.data.images import Images
+from diffkit_trainer.data.statistics import statistics_of
 from diffkit_trainer.errors import DataError
 
 __all__ = ["GIVEN", "with_given"]
@@ -19,11 +20,14 @@ def with_given(images: Images, given: Images, *, skip_bad: bool = False) -> Imag
 
     Files are paired by name, see `match_names`; samples without files by their order. The two may differ in size and channels,
     not in the number of axes. skip_bad: leave out samples without a pair; otherwise DataError lists them. What has no partner
-    among the images is counted in `warnings`. Raises DataError if the numbers of samples without files differ.
+    among the images is counted in `warnings`. Raises DataError if the numbers of samples without files differ, and for
+    samples that are not finite.
     """
     if len(images.shape) != len(given.shape):
         raise DataError(f"{given.name}: samples {_text(given)}, those of {images.name} are {_text(images)}: the axes differ")
     warnings = images.warnings
+    if given.pixels.dtype != torch.uint8:
+        statistics_of(given.pixels, given.name)  # refuses NaN
     if images.files and given.files:
         rows = match_names(images.files, given.files)
         if None in rows:

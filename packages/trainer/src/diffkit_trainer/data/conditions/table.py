@@ -11,7 +11,7 @@ from diffkit_trainer.data.decode import failure_reason
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.regular_file import open_regular
 from diffkit_trainer.files.text import printable
-from diffkit_trainer.options import nearest
+from diffkit_trainer.options import unknown
 
 __all__ = ["FILE_COLUMNS", "read_table"]
 
@@ -22,11 +22,15 @@ SEPARATORS = (",", "\t", ";")
 
 
 class Row(NamedTuple):
-    """A row of the table: its number, where the header is row 1, its file, and the texts of the chosen columns."""
+    """A row of the table: its number, where the header is row 1, its file, and the texts of the chosen columns.
+
+    overlong: whether it has more cells than the header, such as by a comma in a number.
+    """
 
     number: int
     file: str
     texts: tuple[str, ...]
+    overlong: bool
 
 
 def read_table(path: Path, columns: Sequence[str], files: Sequence[str], count: int) -> dict[str, list[float]]:
@@ -34,8 +38,8 @@ def read_table(path: Path, columns: Sequence[str], files: Sequence[str], count: 
 
     The first line names the columns; they are separated by commas, tabs or semicolons. files: of the samples, which the column of
     `FILE_COLUMNS` names, see `match_names`; without files the rows are in the order of the samples. Rows of other files are not
-    used. Raises ValueError for a column that the table does not have, DataError for all that is wrong with the rows, in one line:
-    samples without a row or with two, and cells that are no finite number, with row, file and column.
+    used. Raises ValueError for columns that the table does not have, DataError for all that is wrong with the rows, in one line:
+    samples without a row or with two, rows longer than the header, and cells that are no finite number, by row, file and column.
     """
     rows = _read(path, columns)
     where = printable(path)
@@ -44,14 +48,17 @@ def read_table(path: Path, columns: Sequence[str], files: Sequence[str], count: 
     positions = match_names(files, [row.file for row in rows]) if files else list(range(count))
     missing = [file for file, position in zip(files, positions, strict=False) if position is None]
     used = [rows[position] for position in positions if position is not None]
+    labels = {row: f"row {row.number}{f' ({row.file})' if files else ''}" for row in used}
     problems = [f"no row for {len(missing)} of {count} files: {listed(missing)}"] if missing else []
     problems += _repeated(rows, used) if files else []
+    if overlong := [labels[row] for row in sorted(used) if row.overlong]:
+        problems.append(f"more cells than the header in {listed(overlong)}")
     found = {}
     for i, column in enumerate(columns):
         numbers = [_number(row.texts[i]) for row in used]
-        bad = [row for row, number in zip(used, numbers, strict=True) if number is None]
+        bad = sorted(row for row, number in zip(used, numbers, strict=True) if number is None)
         if bad:
-            cells = [f"row {row.number}{f' ({row.file})' if files else ''} {row.texts[i]!r:.40}" for row in bad]
+            cells = [f"{labels[row]} {row.texts[i]!r:.40}" for row in bad]
             problems.append(f"{column}: expected a number, found {listed(cells)}")
         found[column] = [number for number in numbers if number is not None]
     if problems:
@@ -69,9 +76,8 @@ def _read(path: Path, columns: Sequence[str]) -> list[Row]:
     if not lines:
         raise DataError(f"{printable(path)}: empty; expected a table of comma-separated values")
     (_, names), *rest = lines
-    for column in columns:
-        if column not in names:
-            raise ValueError(f"{printable(path)} has no column {column!r:.60}: {nearest(column, names, 'columns')}")
+    if problem := unknown(columns, names, "column"):
+        raise ValueError(f"{printable(path)} has {problem}")
     lower = [name.lower() for name in names]
     file_column = next((lower.index(name) for name in FILE_COLUMNS if name in lower), 0)
     chosen = [names.index(column) for column in columns]
@@ -79,7 +85,9 @@ def _read(path: Path, columns: Sequence[str]) -> list[Row]:
     def cell(cells: list[str], i: int) -> str:
         return cells[i].strip() if i < len(cells) else ""
 
-    return [Row(i, cell(cells, file_column), tuple(cell(cells, k) for k in chosen)) for i, cells in rest]
+    return [
+        Row(i, cell(cells, file_column), tuple(cell(cells, k) for k in chosen), any(cells[len(names) :])) for i, cells in rest
+    ]
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
