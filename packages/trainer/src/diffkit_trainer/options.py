@@ -192,7 +192,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight_decay: Annotated[Annotated[float, Meta(ge=0, le=1e30)], Help("Decoupled weight decay.")] = 1e-4
     lr_schedule: Annotated[LrSchedule, Help("Learning rate over the updates.")] = "constant"
     warmup: Annotated[Annotated[int, Meta(ge=0, le=MAX_STEPS)], Help("Updates of linear warm-up of the learning rate.")] = 0
-    decay_steps: Annotated[PositiveInt | None, Help("Updates until the cosine reaches 0.")] = None
+    decay_steps: Annotated[PositiveInt | None, Help("Updates until the lr_schedule reaches its end.")] = None
     clip_grad_norm: Annotated[Positive | None, Help("Clip the gradient to this norm.")] = None
     freeze: Annotated[
         tuple[str, ...],

@@ -17,7 +17,7 @@ from torch import nn
         ({"condition": "level"}, "condition must be one of"),
         ({"ema": 1.5}, r"ema must be a number in \[0, 1\), or several of them, got 1.5"),
         ({"lr_schedule": "cosine"}, "lr_schedule 'cosine' needs decay_steps >= 1"),
-        ({"decay_steps": 9}, "decay_steps is for lr_schedule 'cosine', got 9 with 'constant'"),
+        ({"decay_steps": 9}, "decay_steps is for an lr_schedule that falls, got 9 with 'constant'"),
         ({"compile": True, "shard": True}, "compile and shard cannot be combined"),
         ({"optimiser": "muon", "shard": True}, "optimiser 'muon' and shard cannot be combined: Muon needs each matrix"),
         ({"optimiser": "sgd"}, "optimiser must be one of adamw, muon, got 'sgd'"),

@@ -10,6 +10,7 @@ from torch import nn
 from diffkit_trainer.checkpoint_limits import DTYPES, MAX_AXES, MAX_TENSORS
 from diffkit_trainer.data.images import Images
 from diffkit_trainer.options import Options
+from diffkit_trainer.training.optimisation.lr_schedules import LR_SCHEDULES
 
 __all__ = ["validate_network", "validate_options", "validate_preconditioner"]
 
@@ -29,11 +30,12 @@ def validate_options(options: Options, schedule: Schedule, images: Images, proce
         raise ValueError("compile and shard cannot be combined")
     if options.optimiser == "muon" and options.shard:
         raise ValueError("optimiser 'muon' and shard cannot be combined: Muon needs each matrix on one device")
-    if options.lr_schedule == "cosine" and options.decay_steps is None:
-        raise ValueError("lr_schedule 'cosine' needs decay_steps >= 1, the updates it takes to fall to 0; got none")
-    if options.lr_schedule != "cosine" and options.decay_steps is not None:
+    falling = LR_SCHEDULES[options.lr_schedule] is not None
+    if falling and options.decay_steps is None:
+        raise ValueError(f"lr_schedule {options.lr_schedule!r} needs decay_steps >= 1, the updates it takes to fall; got none")
+    if not falling and options.decay_steps is not None:
         found = f"{options.decay_steps} with {options.lr_schedule!r}"
-        raise ValueError(f"decay_steps is for lr_schedule 'cosine', got {found}: leave one of them out")
+        raise ValueError(f"decay_steps is for an lr_schedule that falls, got {found}: leave one of them out")
     x = torch.zeros(1)
     target(x, x, schedule(1.0), options.prediction)
     to_x0(x, x, schedule(1.0), options.prediction)
