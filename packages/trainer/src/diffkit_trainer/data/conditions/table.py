@@ -48,22 +48,25 @@ def read_table(path: Path, columns: Sequence[str], files: Sequence[str], count: 
     positions = match_names(files, [row.file for row in rows]) if files else list(range(count))
     missing = [file for file, position in zip(files, positions, strict=False) if position is None]
     used = [rows[position] for position in positions if position is not None]
-    labels = {row: f"row {row.number}{f' ({row.file})' if files else ''}" for row in used}
     problems = [f"no row for {len(missing)} of {count} files: {listed(missing)}"] if missing else []
     problems += _repeated(rows, used) if files else []
-    if overlong := [labels[row] for row in sorted(used) if row.overlong]:
+    if overlong := [_label(row, files) for row in sorted(used) if row.overlong]:
         problems.append(f"more cells than the header in {listed(overlong)}")
     found = {}
     for i, column in enumerate(columns):
         numbers = [_number(row.texts[i]) for row in used]
         bad = sorted(row for row, number in zip(used, numbers, strict=True) if number is None)
         if bad:
-            cells = [f"{labels[row]} {row.texts[i]!r:.40}" for row in bad]
+            cells = [f"{_label(row, files)} {row.texts[i]!r:.40}" for row in bad]
             problems.append(f"{column}: expected a number, found {listed(cells)}")
         found[column] = [number for number in numbers if number is not None]
     if problems:
         raise DataError(f"{where}: {'; '.join(problems)}")
     return found
+
+
+def _label(row: Row, files: Sequence[str]) -> str:
+    return f"row {row.number} ({row.file})" if files else f"row {row.number}"
 
 
 def _read(path: Path, columns: Sequence[str]) -> list[Row]:
