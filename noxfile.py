@@ -248,9 +248,8 @@ def page(session: nox.Session) -> None:
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         session.error("no Chromium: apt-get install chromium")
     session.install("-c", CONSTRAINTS, "diffkit-cli[ui]", "playwright>=1.50", *TOOLS)
-    session.run(
-        "pytest", "packages/cli/tests/extra/test_ui.py", "--doctest-modules", "--pyargs", "diffkit_cli.ui", *session.posargs
-    )
+    tests = ("--doctest-modules", "--pyargs", "diffkit_cli.ui", "packages/cli/tests/extra/test_ui.py")
+    session.run("pytest", *tests, *session.posargs)  # examples first: Playwright's event loop stays
 
 
 @nox.session(requires=["build"])

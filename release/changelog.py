@@ -24,7 +24,7 @@ def date_of(text: str, version: Version) -> str:
     '2026-05-01'
     """
     found = re.search(r"^(## (\S+) \((.+)\))\n\n(- )?", text, re.MULTILINE)
-    expected = f"expected its newest section to be '## {version} (YYYY-MM-DD)'"
+    expected = f"expected the changelog's newest section to be '## {version} (YYYY-MM-DD)'"
     if not found or found[2] != str(version) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", found[3]):
         raise ValueError(f"{expected}, found {found[1]!r}" if found else expected)
     if not found[4]:

@@ -138,7 +138,7 @@ def test_a_version_below_that_of_the_change_is_refused(repository):
         ("## 0.2.0 (unreleased)\n\n- Faster.", r"found '## 0.2.0 \(unreleased\)'"),
         ("## 0.1.0 (2026-05-01)\n\n- Faster.", r"found '## 0.1.0 \(2026-05-01\)'"),
         ("## 0.2.0 (2026-05-01)\n\n", "with a line"),
-        ("", r"expected its newest section to be '## 0.2.0 \(YYYY-MM-DD\)', found '## 0.0.9 \(2025-01-01\)'"),
+        ("", r"expected the changelog's newest section to be '## 0.2.0 \(YYYY-MM-DD\)', found '## 0.0.9 \(2025-01-01\)'"),
     ],
 )
 def test_a_changelog_without_the_dated_version_is_refused(heading, message):
