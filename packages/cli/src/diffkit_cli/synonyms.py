@@ -105,7 +105,7 @@ def hint(theirs: str, forms: Mapping[str, str]) -> str:
     theirs: a flag or a key. forms: how each of our options is given, by its name. "" where no name is near.
 
     >>> forms = {"lr": "--lr", "n": "-n", "steps": "--steps"}
-    >>> hint("--learning-rate", forms), hint("num_sample", forms), hint("x", forms)
+    >>> hint("--learning-rate", forms), hint("num_sample", forms), hint("-s", forms)
     ('use --lr', 'did you mean -n?', '')
     """
     word = theirs.lstrip("-").replace("-", "_").lower()
@@ -113,6 +113,7 @@ def hint(theirs: str, forms: Mapping[str, str]) -> str:
     own = word if word in forms else theirs_to_ours.get(word)
     if own is not None:
         return f"use {forms[own]}{EPOCH if own == 'steps' and 'epoch' in word else ''}"
-    near = get_close_matches(word, forms, MAX_NEAR) or get_close_matches(word, theirs_to_ours, MAX_NEAR)
+    names = (forms, theirs_to_ours) if len(word) > 1 else ()  # a letter is near to all that is short
+    near = next(filter(None, (get_close_matches(word, each, MAX_NEAR) for each in names)), [])
     written = dict.fromkeys(forms[each if each in forms else theirs_to_ours[each]] for each in near)
     return f"did you mean {' or '.join(written)}?" if written else ""

@@ -138,7 +138,7 @@ def test_doctor_reports_arrays(tmp_path, diffkit, monkeypatch):
     values[2, 0, 3] = np.nan
     np.save("bad.npy", values)
     code, out, said = diffkit("doctor", "bad.npy")
-    assert (code, out, one_line(said)) == (3, "", "diffkit: bad: NaN or infinity in sample 2: remove them\n")
+    assert (code, out, one_line(said)) == (3, "", "diffkit: bad.npy: NaN or infinity in sample 2: remove them\n")
 
 
 def test_a_run_is_no_data(trained, diffkit):

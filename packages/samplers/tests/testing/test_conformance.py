@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from diffkit_samplers import (
+    METHODS,
     Estimate,
     ab_2,
     ab_3,
@@ -25,18 +26,23 @@ from diffkit_samplers import (
 from diffkit_samplers.testing import GaussianOracle, check_sampler
 from diffkit_schedules import cosine, linear, linear_betas, offset_cosine, rectified
 
-METHODS = [(ddim, 1), (ddpm, 1), (euler_ancestral, 1), (heun, 2), (dpmpp_2m, 2), (dpmpp_2m_sde, 2)]
-METHODS += [(dpmpp_3m, 2), (dpmpp_3m_sde, 2), (unipc_2, 3), (unipc_3, 3), (deis, 2), (deis_2, 2)]
-METHODS += [(heun_churn, 2), (dpmpp_2s_ancestral, 2), (ab_2, 2), (ab_3, 2)]
+ORDERS = [(ddim, 1), (ddpm, 1), (euler_ancestral, 1), (heun, 2), (dpmpp_2m, 2), (dpmpp_2m_sde, 2)]
+ORDERS += [(dpmpp_3m, 2), (dpmpp_3m_sde, 2), (unipc_2, 3), (unipc_3, 3), (deis, 2), (deis_2, 2)]
+ORDERS += [(heun_churn, 2), (dpmpp_2s_ancestral, 2), (ab_2, 2), (ab_3, 2)]
+OTHERS = [offset_cosine(), linear(), rectified(), linear_betas()]
+CASES = [(*each, schedule) for k, each in enumerate(ORDERS) for schedule in (cosine(), OTHERS[k % len(OTHERS)])]
+CONSISTENCY = {"lcm", "tcd"}
+"""Methods for networks that answer alike along a path; their tests are in test_consistency.py."""
 
 
-@pytest.mark.parametrize(
-    "schedule", [cosine(), offset_cosine(), linear(), rectified(), linear_betas()], ids=lambda s: type(s).__name__
-)
-@pytest.mark.parametrize(("method", "order"), METHODS, ids=lambda m: getattr(m, "__name__", m))
+@pytest.mark.parametrize(("method", "order", "schedule"), CASES, ids=lambda each: getattr(each, "__name__", None))
 def test_every_method_conforms(method, order, schedule):
     report = check_sampler(method, order, schedule=schedule)
     assert order - 0.25 < report.order < order + 0.9
+
+
+def test_every_method_is_listed_with_its_order():
+    assert {method.__name__ for method, _ in ORDERS} | CONSISTENCY == set(METHODS)
 
 
 def broken(change):

@@ -1,5 +1,8 @@
 """The run folder and its config."""
 
+import re
+from pathlib import Path
+
 import pytest
 from diffkit_trainer import (
     RunError,
@@ -85,5 +88,14 @@ def test_a_missing_run_is_answered_by_the_runs_of_its_folder(tmp_path, config):
         with pytest.raises(RunError) as caught:
             read_config(tmp_path / name)
         assert str(caught.value) == f"{tmp_path / name}: no such run folder: {hint}"
-    with pytest.raises(RunError, match=r"no such run folder$"):
+    with pytest.raises(RunError, match=r"no such run folder: expected a folder that diffkit train wrote$"):
         read_config(tmp_path / "nowhere" / "run")
+
+
+def test_a_folder_that_is_no_run_is_answered_by_the_run_that_is_meant(tmp_path, monkeypatch, config):
+    monkeypatch.chdir(tmp_path)
+    Path("flowers").mkdir()
+    write_config(Path("runs") / "flowers", config)
+    for name, hint in (("flowers", "did you mean runs/flowers?"), ("runs", "the runs in runs are flowers")):
+        with pytest.raises(RunError, match=rf"^{name} is not a run folder: it has no config.json: {re.escape(hint)}$"):
+            read_config(name)

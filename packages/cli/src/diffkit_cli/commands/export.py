@@ -67,7 +67,8 @@ def export(
             try:
                 write_pipeline(out, pipeline_of(network, config))
             except ValueError as error:
-                raise UsageError(f"--format diffusers: {name_of(run)} has no equivalent in diffusers: {error}") from None
+                refused = f"--format diffusers: {name_of(run)} has no equivalent in diffusers: {error}"
+                raise UsageError(f"{refused}; export it as .safetensors or .onnx") from None
             usage = f". Load with: DiffusionPipeline.from_pretrained({str(out)!r})"
         else:
             write_network(out, ExportedNetwork(network.state_dict(), config.document(), loaded.step, loaded.raw), half=half)

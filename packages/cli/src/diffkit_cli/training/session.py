@@ -100,8 +100,9 @@ def run_training(
         images, size = (images, None) if images is not None else _open(early, run, resuming=resuming)
         images = without_unused_classes(images, given, stored)
         if resumed is not None and images.fingerprint != resumed.config.data.fingerprint:
-            way_out = f"give these, or fine-tune it: {fine_tune_command(early['data'], run)}"
-            raise UsageError(f"{early['data']}: not the images that {run} was trained on: {way_out}")
+            fits = images.shape[0] == resumed.config.shape[0]
+            another = f"fine-tune it: {fine_tune_command(early['data'], run)}" if fits else "train a new run"
+            raise UsageError(f"{early['data']}: not the images that {run} was trained on: give these, or {another}")
         options, unused = (resumed.options, "") if resumed else _new_options(given, source, images, size, device)
         print_classes(options, images, unused)
         if source is not None:
@@ -129,8 +130,8 @@ def run_training(
         if resumed is not None:
             resumed.restore(run, trainer)
             if trainer.step == options.steps and stopped is not None:
-                falls = "" if options.decay_steps is None else ", and --set decay_steps as many"
-                console.print(f"{run} is at step {trainer.step} of {options.steps} already: give more --steps{falls}")
+                falls = "" if options.decay_steps is None else " --set decay_steps=N"
+                console.print(f"{run} is at step {trainer.step} of {options.steps} already: give more, --steps N{falls}")
                 return 0
         if stopped is None:
             dry_run(options, trainer, as_json=as_json)

@@ -55,7 +55,7 @@ def test_a_finished_run_asks_for_more_steps_and_stays_as_it_is(trained, tmp_path
     run = shutil.copytree(trained, tmp_path / "run")
     before = (run / "log.jsonl").read_bytes()
     done = process("train", "--resume", "--out", run)
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, f"{run} is at step 6 of 6 already: give more --steps")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, f"{run} is at step 6 of 6 already: give more, --steps N")
     assert (run / "log.jsonl").read_bytes() == before
 
 

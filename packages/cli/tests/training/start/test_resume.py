@@ -90,7 +90,7 @@ def test_a_learning_rate_that_has_fallen_to_0_is_raised_for_more_steps(tmp_path)
     few, run = [*TINY, *keys("lr_schedule=cosine")], tmp_path / "run"
     assert process("train", "--out", run, *few).returncode == 0
     resuming = ["train", "--resume", "--out", run]
-    assert process(*resuming).stderr.endswith("is at step 6 of 6 already: give more --steps, and --set decay_steps as many\n")
+    assert process(*resuming).stderr.endswith("is at step 6 of 6 already: give more, --steps N --set decay_steps=N\n")
     stretched = [*resuming, "--steps", "12", "--set", "decay_steps=12"]
     line = refusal(process(*resuming, "--steps", 12), 2)
     assert f"the learning rate is 0 from step 6 on; to raise it again: diffkit {' '.join(map(str, stretched))}\n" in line

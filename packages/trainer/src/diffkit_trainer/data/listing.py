@@ -15,9 +15,11 @@ from diffkit_trainer.data.generated import all_generated
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.regular_file import open_regular
 from diffkit_trainer.files.text import printable
+from diffkit_trainer.options import suggestion
 
 __all__ = ["Listing", "list_images"]
 
+NO_DATA = "give a folder, zip or tar of images, an array, or 'digits'"
 TRAINING, HELD_OUT = ("train", "training"), ("test", "testing", "val", "valid", "validation", "dev", "eval")
 
 
@@ -71,10 +73,18 @@ def list_images(root: Path) -> Listing:
     return found._replace(generated=bool(found.files) and all_generated(found.open, found.files))
 
 
+def _nearest(root: Path) -> str:
+    """The folder beside it whose name is meant; "" for none."""
+    try:
+        return suggestion(root.name, (each.name for each in os.scandir(root.parent) if each.is_dir()))
+    except OSError:
+        return ""
+
+
 def _require_files(root: Path) -> None:
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises where the folder is not accessible
         what = "is a file, not a folder" if os.path.exists(root) else "no such folder"  # noqa: PTH110 - as above
-        raise DataError(f"{printable(root)}: {what}; give a folder of images, a folder of IDX files, or 'digits'")
+        raise DataError(f"{printable(root)}: {what}; {_nearest(root) or NO_DATA}")
     try:
         with os.scandir(root) as entries:
             empty = next(entries, None) is None

@@ -47,7 +47,8 @@ def read_header(path: Path, *, links: bool = False) -> Header:
         longest = min(MAX_HEADER_BYTES, max(size - 8, 0))
         if length > longest:
             expected = f"expected a header of at most {longest} bytes, found {length}"
-            raise RunError(f"{path}: not a safetensors file, or damaged: {expected}")
+            way_out = "give a run folder or a file of diffkit export"
+            raise RunError(f"{path}: not a safetensors file, or damaged: {expected}; {way_out}")
         text = file.read(length)
     found = text.count(b"{") - 1  # one object per tensor; counted before they are parsed, which would take a second
     if found > MAX_TENSORS + 1:

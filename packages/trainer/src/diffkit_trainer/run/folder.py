@@ -40,7 +40,7 @@ def read_config(run: Path | str) -> dict[str, Any]:
     """
     run = Path(run)
     if not is_run_folder(run):
-        raise RunError(f"{run} is not a run folder: it has no config.json" if run.is_dir() else _no_such(run))
+        raise RunError(_no_run(run) if run.is_dir() else _no_such(run))
     return read_document(run / "config.json")
 
 
@@ -67,12 +67,27 @@ def remove_unused_run(run: Path | str) -> None:
             run.rmdir()
 
 
+def _no_run(folder: Path) -> str:
+    """The message for a folder that is no run. It names the runs inside, or the one of its name in runs/, as of data."""
+    inside, usual = _runs_in(folder), Path("runs") / folder.name
+    way_out = f": {_listed(inside, folder)}" if inside else f": did you mean {usual}?" if is_run_folder(usual) else ""
+    return f"{folder} is not a run folder: it has no config.json{way_out}"
+
+
 def _no_such(run: Path) -> str:
     """The message for a run that is missing."""
-    runs: list[str] = []
-    with suppress(OSError):  # no parent folder either
-        runs = sorted(path.name for path in run.parent.iterdir() if is_run_folder(path))
-    there = "here" if run.parent == Path() else f"in {run.parent}"
+    runs = _runs_in(run.parent)
+    hint = suggestion(run.name, runs) or _listed(runs, run.parent)
+    return f"{run}: no such run folder: " + (hint if runs else "expected a folder that diffkit train wrote")
+
+
+def _runs_in(folder: Path) -> list[str]:
+    with suppress(OSError):  # no such folder either
+        return sorted(path.name for path in folder.iterdir() if is_run_folder(path))
+    return []
+
+
+def _listed(runs: list[str], folder: Path) -> str:
+    there = "here" if folder == Path() else f"in {folder}"
     more = f" and {len(runs) - MAX_LISTED} more" if len(runs) > MAX_LISTED else ""
-    hint = suggestion(run.name, runs) or f"the runs {there} are {', '.join(runs[:MAX_LISTED])}{more}"
-    return f"{run}: no such run folder" + (f": {hint}" if runs else "")
+    return f"the runs {there} are {', '.join(runs[:MAX_LISTED])}{more}"

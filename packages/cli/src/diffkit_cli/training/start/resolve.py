@@ -113,7 +113,8 @@ def resolve_resumed(stored: RunConfig, given: Given, run: Path) -> TrainOptions:
         was, now = getattr(before, name), getattr(after, name)
         if was != now:
             changed = f"{name} is {shown(was)} in the run to be resumed, got {shown(now)}"
-            another = "start another run" if name in NETWORK else f"fine-tune it: {fine_tune_command(before.data, run)}"
+            fixed = name in (*NETWORK, "size")
+            another = "start another run" if fixed else f"fine-tune it: {fine_tune_command(before.data, run)}"
             raise UsageError(f"{changed}: leave it out, or {another}")
     if after.decay_steps is not None and after.steps > max(before.steps, after.decay_steps):
         stretched = command("train", "--resume", "--out", run, "--steps", after.steps, "--set", f"decay_steps={after.steps}")
