@@ -54,6 +54,7 @@ from .training.freeze import freeze
 from .training.losses import LOSSES, loss, losses
 from .training.network_check import check_network
 from .training.optimisation.lr_schedules import LR_SCHEDULES
+from .training.teacher import Teacher
 from .training.timesteps import TIMES
 from .training.trainer import Trainer, TrainStep
 
@@ -99,6 +100,7 @@ __all__ = [
     "Saver",
     "Scores",
     "Split",
+    "Teacher",
     "TensorBoardLogger",
     "TrainStep",
     "Trainer",

@@ -22,7 +22,7 @@ from diffkit_trainer.options import ROUNDING, Options, options_of
 from diffkit_trainer.rng import global_randomness
 from diffkit_trainer.training.batch import BatchSpec, RandomBatch, part_bounds, random_batch
 from diffkit_trainer.training.buffers import Buffers
-from diffkit_trainer.training.experiment import experiment
+from diffkit_trainer.training.experiment import experiment, plain
 from diffkit_trainer.training.freeze import freeze
 from diffkit_trainer.training.held_out_loss import fixed_batches
 from diffkit_trainer.training.losses import losses
@@ -30,6 +30,7 @@ from diffkit_trainer.training.optimisation.muon import matrices_of
 from diffkit_trainer.training.optimisation.optimiser import Optimiser
 from diffkit_trainer.training.prepare import prepare_network, summed_over_processes
 from diffkit_trainer.training.running_metrics import RunningMetrics
+from diffkit_trainer.training.teacher import Teacher
 from diffkit_trainer.training.training_data import Inputs, TrainingData
 from diffkit_trainer.training.validate import validate_network, validate_options, validate_preconditioner
 
@@ -73,7 +74,8 @@ class Trainer:
     model: called as model(x_t, c), see `losses`. images: see `open_images`, or samples of any shape, see `Images`. options: see
     `Options`; `changes` are options by name, as in Trainer(model, images, schedule, lr=1e-4). normalisation,
     condition_normalisations: by default those of the images, by the option `normalise`, and of their conditions; for a network
-    that was trained on others, theirs. world: the processes that train together, see `process_group`.
+    that was trained on others, theirs. teacher: whose answers the network learns in place of the data, see `Teacher`. world: the
+    processes that train together, see `process_group`.
 
     Every random number is a function of seed, step and the position in the global batch. On a CPU, a resumed trainer therefore
     reaches the same weights, bit for bit, as one that never stopped (with the same number of threads and processes, and torch
@@ -98,6 +100,7 @@ class Trainer:
         *,
         normalisation: Normalisation | None = None,
         condition_normalisations: Mapping[str, Normalisation] | None = None,
+        teacher: Teacher | None = None,
         device: str | torch.device = "cpu",
         world: World = World(),  # noqa: B008  (a tuple: it cannot change)
         **changes: Any,
@@ -113,7 +116,7 @@ class Trainer:
         validate_preconditioner(model, options, schedule)
         self.model, self.ema, self._network = prepare_network(model, options, self.device, world)
         self.optimiser = Optimiser(self.model.parameters(), options, matrices=matrices_of(self.model))
-        self.images, self.schedule = images, schedule
+        self.images, self.schedule, self.teacher = images, schedule, teacher
         self._parts = _parts(images, options.held_out)
         self.batch_spec = BatchSpec.of(options, images)._replace(images=len(self._parts["loss_trained"]))
         self.step = 0
@@ -131,7 +134,8 @@ class Trainer:
     @cached_property
     def experiment(self) -> dict[str, Any]:
         """Everything that the result depends on, as plain JSON: a resumed run must have the same. Reads all images, once."""
-        return experiment(self.options, self.images.fingerprint, self.normalisation, self.schedule, self.model)
+        found = experiment(self.options, self.images.fingerprint, self.normalisation, self.schedule, self.model)
+        return found if self.teacher is None else found | {"teacher": plain(self.teacher.to_config())}
 
     def record_anew(self) -> None:
         """Forget the CUDA graph of a step. Call it where a tensor of the trainer was replaced, not only changed in place."""
@@ -220,7 +224,8 @@ class Trainer:
         return chosen_kernels(self.options, self.device)
 
     def _inputs(self, batch: RandomBatch) -> Inputs:
-        return self._data.inputs(batch, labelled=self.options.class_dropout is not None)
+        inputs = self._data.inputs(batch, labelled=self.options.class_dropout is not None)
+        return inputs if self.teacher is None else Inputs(*self.teacher(*inputs[:3], inputs.given), inputs.given)
 
     def _losses(self, inputs: Inputs, network: Any) -> Tensor:
         """Each sample's loss, (b,), with a graph."""
