@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from diffkit_cli.commands.distill import distill
 from diffkit_cli.commands.doctor import doctor
 from diffkit_cli.commands.evaluate import evaluate
 from diffkit_cli.commands.export import export
@@ -75,6 +76,21 @@ def diffkit(
         raise type(error)(error.errno, "is gone", "the working directory") from None
 
 
-COMMANDS = (train, sample, interpolate, steps, inpaint, tune, info, doctor, evaluate, export, import_pipeline, schedules, ui)
+COMMANDS = (
+    train,
+    sample,
+    interpolate,
+    steps,
+    inpaint,
+    tune,
+    distill,
+    info,
+    doctor,
+    evaluate,
+    export,
+    import_pipeline,
+    schedules,
+    ui,
+)
 for command in COMMANDS:
     app.command("import" if command is import_pipeline else command.__name__, cls=Command)(command)

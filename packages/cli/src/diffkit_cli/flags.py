@@ -15,10 +15,11 @@ from diffkit_cli.paths import at_step, ending_in, png_or_folder
 from diffkit_cli.recipes import register_network
 from diffkit_cli.sampling.options import DEFAULTS, OPTIONS, choices, flags_of
 from diffkit_cli.sampling.parse import parse_flags
+from diffkit_cli.training import options as training
 
 __all__ = [
     *("Device", "Force", "Gif", "Json", "Network", "Raw", "Run", "Text", "WebP", "Work"),
-    *("one_of", "out_flag", "sampling_flags"),
+    *("one_of", "out_flag", "sampling_flags", "train_flag"),
 ]
 
 Work = Callable[[], int | None]
@@ -46,6 +47,14 @@ def out_flag(default: str) -> Any:
     """The flag of the images' path, for `Annotated`. default: the file that is written without it."""
     text = f"NAME.png for one grid; a folder for one PNG per image. Default: {default}, numbered if another image has the name."
     return typer.Option("--out", metavar="PATH", help=text, callback=lambda path: path and png_or_folder(path))
+
+
+def train_flag(name: str) -> Any:
+    """The flag of an option of training: help, range and words are the option's own."""
+    words = training.choices(name)
+    listed = f" {', '.join(words)}." if words else ""
+    option = training.OPTIONS[name]
+    return typer.Option(help=f"{option.help}{listed}", metavar=option.metavar, autocompletion=one_of(words))
 
 
 def sampling_flags(

@@ -12,7 +12,19 @@ from msgspec import Meta, Struct
 from diffkit_cli.time_lists import times_in
 
 __all__ = [
-    *("REGISTERED", "Change", "Condition", "Data", "ImageShape", "Normalised", "Origin", "RunConfig", "SampleShape", "Sampling"),
+    *(
+        "REGISTERED",
+        "Change",
+        "Condition",
+        "Data",
+        "Distilled",
+        "ImageShape",
+        "Normalised",
+        "Origin",
+        "RunConfig",
+        "SampleShape",
+        "Sampling",
+    ),
     *("Side", "Size", "Start", "Trained", "TunedSampler"),
     "require_registered",
 ]
@@ -94,6 +106,37 @@ class Origin(Struct, frozen=True):
     weights: Text
 
 
+class Distilled(Struct, frozen=True, kw_only=True):
+    """What a run was distilled from: the network as in `Origin`, and how that is sampled for the steps to learn.
+
+    steps: of the student, each of which replaces as many of the teacher's. spacing: the times of the teacher's steps, see
+    `time_lists`. guidance: its scale, which the student has learned.
+    """
+
+    run: Text
+    step: NonNegativeInt
+    weights: Text
+    steps: Annotated[int, Meta(ge=1)]
+    sampler: Text
+    spacing: Text
+    guidance: Annotated[float, Meta(ge=-1e30, le=1e30)] = 1.0
+
+    def __post_init__(self) -> None:
+        require_registered(self)
+        if times_in(self.spacing) is None or self.spacing.count(",") % self.steps:
+            raise ValueError(f"spacing: expected the times of a multiple of {self.steps} steps, found {self.spacing!r:.60}")
+
+    @property
+    def times(self) -> list[float]:
+        """The times of the teacher's steps."""
+        return times_in(self.spacing) or []
+
+    @property
+    def ratio(self) -> int:
+        """How many of the teacher's steps one of the student replaces."""
+        return (len(self.times) - 1) // self.steps
+
+
 class Trained(Struct, frozen=True):
     """The options of the training that commands read."""
 
@@ -168,8 +211,8 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     network: see `networks.network_of`. schedule: see `diffkit_trainer.read_schedule`. training: `TrainOptions` without data.
     sampling: None for the defaults. clip_x0: x0 is clipped to [-clip_x0, clip_x0] at each step. imported: the library and
     pipeline that it was imported from. versions: of the distributions that trained it. changes: to options of the training, when
-    it was resumed. fine_tuned_from: None for a training from new weights. tuned: see `diffkit tune`; of a run
-    they are in its tuned.json. Raises ValueError where the fields do not match.
+    it was resumed. fine_tuned_from: None for a training from new weights. distilled: see `diffkit distill`.
+    tuned: see `diffkit tune`; of a run they are in its tuned.json. Raises ValueError where the fields do not match.
     """
 
     data: Data
@@ -188,6 +231,7 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     versions: Annotated[dict[Text, Text], Meta(max_length=100)] = {}
     changes: Annotated[list[Change], Meta(max_length=10_000)] = []
     fine_tuned_from: Origin | None = None
+    distilled: Distilled | None = None
     tuned: Annotated[list[TunedSampler], Meta(max_length=100)] = []
 
     def __post_init__(self) -> None:
@@ -244,6 +288,11 @@ class RunConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.image is not None:
             return self.image.channels, self.image.height, self.image.width
         return (self.samples.channels, *self.samples.space) if self.samples else ()
+
+    @property
+    def own_times(self) -> list[float] | None:
+        """The times that the run is sampled at, where they are its own: of a distilled network."""
+        return None if self.sampling is None else times_in(self.sampling.spacing)
 
     @property
     def num_classes(self) -> int | None:

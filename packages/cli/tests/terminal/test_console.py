@@ -17,6 +17,7 @@ COMMANDS = (
     "steps",
     "inpaint",
     "tune",
+    "distill",
     "info",
     "doctor",
     "evaluate",

@@ -2,30 +2,23 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Network, Text, Work, one_of
+from diffkit_cli.flags import Network, Text, Work, one_of, train_flag
 from diffkit_cli.training.options import FLAGS, OPTIONS, choices
 from diffkit_cli.training.parse import parse_classes, parse_flags, parse_set, parse_time, read_toml
 
 __all__ = ["train"]
 
 
-def _flag(name: str) -> Any:
-    """The flag of an option: help, range and words are the option's own."""
-    words = choices(name)
-    listed = f" {', '.join(words)}." if words else ""
-    return typer.Option(help=f"{OPTIONS[name].help}{listed}", metavar=OPTIONS[name].metavar, autocompletion=one_of(words))
-
-
 def train(
     ctx: typer.Context,
     data: Annotated[Text, typer.Argument(metavar="DATA", help=OPTIONS["data"].help)] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/ and the name of the data.", metavar="RUN")] = None,
-    steps: Annotated[Text, _flag("steps")] = None,
+    steps: Annotated[Text, train_flag("steps")] = None,
     time: Annotated[
         Text,
         typer.Option(
@@ -33,19 +26,19 @@ def train(
             help="Train for about so long, such as 45m or 1h30m, in place of --steps; the learning rate falls to 0.",
         ),
     ] = None,
-    batch_size: Annotated[Text, _flag("batch_size")] = None,
-    size: Annotated[Text, _flag("size")] = None,
-    table: Annotated[Text, _flag("table")] = None,
-    columns: Annotated[Text, _flag("columns")] = None,
-    given: Annotated[Text, _flag("given")] = None,
-    preset: Annotated[Text, _flag("preset")] = None,
+    batch_size: Annotated[Text, train_flag("batch_size")] = None,
+    size: Annotated[Text, train_flag("size")] = None,
+    table: Annotated[Text, train_flag("table")] = None,
+    columns: Annotated[Text, train_flag("columns")] = None,
+    given: Annotated[Text, train_flag("given")] = None,
+    preset: Annotated[Text, train_flag("preset")] = None,
     network: Network = None,
-    schedule: Annotated[Text, _flag("schedule")] = None,
-    prediction: Annotated[Text, _flag("prediction")] = None,
-    lr: Annotated[Text, _flag("lr")] = None,
-    ema: Annotated[Text, _flag("ema")] = None,
-    seed: Annotated[Text, _flag("seed")] = None,
-    device: Annotated[Text, _flag("device")] = None,
+    schedule: Annotated[Text, train_flag("schedule")] = None,
+    prediction: Annotated[Text, train_flag("prediction")] = None,
+    lr: Annotated[Text, train_flag("lr")] = None,
+    ema: Annotated[Text, train_flag("ema")] = None,
+    seed: Annotated[Text, train_flag("seed")] = None,
+    device: Annotated[Text, train_flag("device")] = None,
     classes: Annotated[
         bool | None,
         typer.Option("--classes/--no-classes", help="Condition the network on the classes. Default: if the data has several."),

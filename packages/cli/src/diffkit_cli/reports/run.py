@@ -149,6 +149,10 @@ def _rows(config: RunConfig, shapes: Shapes | None) -> Rows:
     ]
     if (origin := config.fine_tuned_from) is not None:
         rows.append(("fine-tuned from", f"{origin.run}, step {origin.step}, weights {origin.weights}"))
+    if (teacher := config.distilled) is not None:
+        how = f"{plural(teacher.steps, 'step')}, each of {teacher.ratio} of {teacher.sampler}, guidance {teacher.guidance:g}"
+        rows.append(("distilled to", how))
+        rows.append(("distilled from", f"{teacher.run}, step {teacher.step}, weights {teacher.weights}"))
     if trained is not None:
         rows += [("training", _training(trained)), ("class dropout", _class_dropout(config))]
     rows += [(f"{each.option} from step {each.step} on", f"{each.after}, was {each.before}") for each in config.changes]

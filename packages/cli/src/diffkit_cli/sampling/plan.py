@@ -44,7 +44,8 @@ class Plan(NamedTuple):
     def __str__(self) -> str:
         number, options = plural(self.options.n, noun(self.shape)), self.options
         worse = f" by {self.worse.name}" if self.worse else ""
-        return f"{number} from {self.loaded.name}, {self._start}{options}{self._tuned}{worse}, seed {options.seed}"
+        how = f"{options}{self._tuned}{self._distilled}{worse}"
+        return f"{number} from {self.loaded.name}, {self._start}{how}, seed {options.seed}"
 
     @property
     def model(self) -> DiffusionModel:
@@ -90,6 +91,14 @@ class Plan(NamedTuple):
         if found is None:
             return ""
         return f" (diffkit tune{'' if found.weights == self.loaded.weights else f' at step {found.step}'})"
+
+    @property
+    def _distilled(self) -> str:
+        """The number of steps that the network was distilled for, where others are taken."""
+        found = self.model.config.distilled
+        if found is None or [*self.times] == self.model.config.own_times:
+            return ""
+        return f", distilled for {plural(found.steps, 'step')}"
 
     @property
     def _start(self) -> str:

@@ -7,7 +7,18 @@ from typing import Any
 
 import msgspec
 from diffkit_schedules import from_config, namespace, to_config
-from diffkit_trainer import LOGGERS, Images, Normalisation, RunError, Trainer, World, check_network, read_schedule, seed_weights
+from diffkit_trainer import (
+    LOGGERS,
+    Images,
+    Normalisation,
+    RunError,
+    Teacher,
+    Trainer,
+    World,
+    check_network,
+    read_schedule,
+    seed_weights,
+)
 from diffkit_trainer.options import shown
 from diffkit_unet import LinearPreconditioner
 
@@ -22,7 +33,7 @@ __all__ = ["build_trainer", "config_of", "network_config_of"]
 
 FIT_BATCH = 256
 
-KEPT = ("sampling", "clip_x0", "imported", "fine_tuned_from")
+KEPT = ("sampling", "clip_x0", "imported", "fine_tuned_from", "distilled")
 """What a config keeps of the stored one beside the network."""
 
 PACKAGES = ("schedules", "samplers", "unet", "trainer", "cli")
@@ -60,11 +71,14 @@ def build_trainer(
     world: World,
     device: Any,
     options: TrainOptions,
+    *,
+    teacher: Teacher | None = None,
 ) -> Trainer:
     """The trainer of a run.
 
     network: its config. stored: of the run to be resumed, or of the network to be fine-tuned: schedule and normalisation are
-    those of that config, whatever the schedule's name stands for by now. weights: of the network to be fine-tuned.
+    those of that config, whatever the schedule's name stands for by now. weights: of the network to be fine-tuned. teacher: see
+    `Trainer`.
 
     Raises RunError for a stored run without such a network or schedule.
     """
@@ -91,7 +105,7 @@ def build_trainer(
     if "name" in network:  # not ours
         check_network(model, images, schedule, options)
     normalisations: dict[str, Any] = {"normalisation": normalisation, "condition_normalisations": of_conditions}
-    return Trainer(model, images, schedule, options, **normalisations, device=device, world=world)
+    return Trainer(model, images, schedule, options, **normalisations, teacher=teacher, device=device, world=world)
 
 
 def config_of(options: TrainOptions, trainer: Trainer, network: dict[str, Any], stored: RunConfig | None = None) -> RunConfig:

@@ -71,14 +71,15 @@ def _maps(trainer: Trainer) -> dict[str, Any]:
 def _samples(network: Any, trainer: Trainer, config: RunConfig, rows: Any) -> tuple[Any, list[str]]:
     """The pixels of the images, and their captions. rows: see `_rows`."""
     model = DiffusionModel(network, trainer.schedule, config)
-    given = {"n": IMAGES, "seed": trainer.options.seed, "steps": STEPS, "classes": classes_in_turn(config)}
+    given = {"n": IMAGES, "seed": trainer.options.seed, "classes": classes_in_turn(config)}
+    given |= {} if config.distilled else {"steps": STEPS}
     options = resolve(given, model.schedule, model.shape[1:], config.sampling)
     labels = class_labels(config, options.classes, IMAGES, options.guidance)
     seeds = range(options.seed, options.seed + IMAGES)
     conditioning, times = Conditioning(labels, _conditions(trainer, rows)), times_of(model.schedule, options)
     on_progress = counting_lines(f"preview at step {trainer.step}, sampling steps")
     for done, state in enumerate(model.states(seeds, options, times, given=conditioning), 1):
-        on_progress(done, STEPS)
+        on_progress(done, options.steps)
         last = state
     return as_pixels(model.values(last.x0)), joined_captions(class_captions(config, labels), _numbers(trainer, rows))
 

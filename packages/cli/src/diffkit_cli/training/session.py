@@ -39,10 +39,12 @@ from diffkit_cli.training.loop import training_loop
 from diffkit_cli.training.memory_check import require_checkpoint_space, require_training_memory
 from diffkit_cli.training.options import Given, TrainOptions
 from diffkit_cli.training.start.classes import print_classes, with_classes, without_unused_classes
+from diffkit_cli.training.start.distillation import Distillation, sampling_of_student
 from diffkit_cli.training.start.fine_tune import Source, open_source
 from diffkit_cli.training.start.folder import default_out, enter_new, refuse_run_as_data, require_new
 from diffkit_cli.training.start.resolve import check_together, defaults_for, fine_tune_command, resolve
 from diffkit_cli.training.start.resume import open_resumed
+from diffkit_cli.training.step_teacher import teacher_of, write_teacher
 from diffkit_cli.training.summary import print_summary
 
 __all__ = ["run_training"]
@@ -58,6 +60,7 @@ def run_training(
     images: Images | None = None,
     resuming: bool,
     start_from: Path | None = None,
+    distillation: Distillation | None = None,
     seconds: float | None = None,
     dry: bool = False,
     as_json: bool = False,
@@ -65,7 +68,7 @@ def run_training(
     """Train into a run folder and return the exit code: 0, or 128 + the number of the signal that stopped it, once saved.
 
     images: in place of the data of the options; the run then names no data. start_from: the run or exported network to
-    fine-tune. seconds: how long it takes, in place of a number of steps, see
+    fine-tune, or with `distillation` to distil. seconds: how long it takes, in place of a number of steps, see
     `steps_until`. dry: write nothing; see `dry_run`, also for as_json. Under torchrun every process calls this; the first one
     locks the folder and writes.
     """
@@ -73,11 +76,15 @@ def run_training(
     check_together(given)
     if seconds is not None:
         given = {"lr_schedule": "cosine", **given}  # so that it ends at 0 in time
+    first = World.of_this_process().first
+    console.quiet = not first
+    source = open_source(start_from, "distilling" if distillation else "fine-tuning") if start_from else None
+    distilled = None
+    if distillation is not None and source is not None:
+        given, distilled = distillation.options(given, source), distillation.of(source)
     data = given.get("data") or "digits"
     refuse_run_as_data(data, resuming=resuming)
     run = out or default_out(data)
-    first = World.of_this_process().first
-    console.quiet = not first
     keep_memory()
     with suppress(RuntimeError):  # a user without a home
         keep_compiled(cache_folder() / "compiled")
@@ -91,7 +98,6 @@ def run_training(
             warn(str(error))
     with ExitStack() as held:
         resumed = open_resumed(run, given, held if first and not dry else None) if resuming else None
-        source = open_source(start_from) if start_from else None
         stored = resumed.config if resumed else source.config if source else None
         early = {name: getattr(resumed.options, name) if resumed else given.get(name) for name in EARLY}
         early["size"] = early["size"] or (source and source.size_of(early["data"] or "digits"))
@@ -119,7 +125,9 @@ def run_training(
         with left_to_the_system() if World.of_this_process().size > 1 else nullcontext():  # while the others are awaited
             world, device = held.enter_context(process_group(device, options.process_timeout))
         stopped = None if dry else held.enter_context(caught_signals(silent=not first))
-        build = partial(build_trainer, network, images, stored, source and source.weights, world, device)
+        distilled = resumed.config.distilled if resumed else distilled
+        teacher = None if distilled is None else teacher_of(source.model if source else run, distilled, device, options.precision)
+        build = partial(build_trainer, network, images, stored, source and source.weights, world, device, teacher=teacher)
         if seconds is not None:
             steps = steps_until(build(options), begun, seconds)
             options, _ = _new_options(given | {"steps": steps}, source, images, size, device)
@@ -141,6 +149,13 @@ def run_training(
             config = replace(config, data=replace(config.data, source=""))
         if resumed is not None:
             config = replace(config, changes=resumed.changes)
+        elif teacher is not None:
+            found = teacher.distilled
+            config = replace(
+                config, distilled=found, sampling=sampling_of_student(found, config), clip_x0=None, fine_tuned_from=None
+            )
+            if first:
+                write_teacher(run, teacher)
         elif source is not None:
             config = replace(config, fine_tuned_from=source.origin)
         return _run(run, options, trainer, config, stopped)

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 from diffkit_trainer import Images
 from diffkit_trainer.data import Size, source_kind
 
+from diffkit_cli.bundled import name_of
 from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import at_step
 from diffkit_cli.run_config import Origin, RunConfig
 from diffkit_cli.sampling.loading import open_model
+from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.terminal.console import console, listed, plural, warn
 from diffkit_cli.training.options import CLASS_DROPOUT, Given, TrainOptions
 from diffkit_cli.training.start.resolve import resolve_from
@@ -18,12 +20,22 @@ __all__ = ["Source", "open_source"]
 
 
 class Source(NamedTuple):
-    """The network that a run starts from: its name in messages, the config of its run, its weights by name, and its origin."""
+    """The network that a run starts from: its name in messages, the model, and its origin."""
 
     name: str
-    config: RunConfig
-    weights: dict[str, Any]
+    model: DiffusionModel
     origin: Origin
+
+    @property
+    def config(self) -> RunConfig:
+        """The config of its run."""
+        return self.model.config
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        """Its weights by name."""
+        weights: dict[str, Any] = self.model.network.state_dict()
+        return weights
 
     def size_of(self, data: str) -> Size | None:
         """The size that images are resized to by default; None for arrays, which keep theirs."""
@@ -80,10 +92,19 @@ class Source(NamedTuple):
         return own if own is not None else CLASS_DROPOUT if self.config.network.get("null_class", True) else 0.0
 
 
-def open_source(path: Path) -> Source:
-    """The network of --from: the average of a run, RUN or RUN@STEP, or that of an export or an import. Raises as `open_model`."""
+def open_source(path: Path, what: str = "fine-tuning") -> Source:
+    """The network of --from: the average of a run, RUN or RUN@STEP, or that of an export or an import.
+
+    what: is done with it. Raises as `open_model`, and UsageError for a distilled network, which is no denoiser any more.
+    """
     path, step = at_step(path)
     loaded = open_model(path, raw=False, device="cpu", step=step)
-    console.print(f"fine-tuning {path}, step {loaded.step}: its network, schedule, prediction and normalisation; a new optimiser")
-    origin = Origin(str(path.resolve()), loaded.step, loaded.weights)
-    return Source(str(path), loaded.model.config, loaded.model.network.state_dict(), origin)
+    if (distilled := loaded.model.config.distilled) is not None:
+        steps = plural(distilled.steps, "step")
+        raise UsageError(
+            f"{name_of(path)} is distilled to {steps} already: give the run that it was distilled from, {distilled.run}"
+        )
+    console.print(
+        f"{what} {name_of(path)}, step {loaded.step}: its network, schedule, prediction and normalisation; a new optimiser"
+    )
+    return Source(name_of(path), loaded.model, Origin(str(path.resolve()), loaded.step, loaded.weights))

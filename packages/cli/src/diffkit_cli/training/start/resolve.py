@@ -17,7 +17,7 @@ from diffkit_cli.terminal.console import command
 from diffkit_cli.training.options import CHANGEABLE, OPTIONS, RESUMABLE, Given, TrainOptions, check
 
 __all__ = [
-    *("NOT_RESUMABLE", "check_together", "defaults_for", "fine_tune_command"),
+    *("NOT_RESUMABLE", "check_together", "defaults_for", "fine_tune_command", "known_options"),
     *("resolve", "resolve_from", "resolve_resumed", "stored_options"),
 ]
 
@@ -66,7 +66,7 @@ def resolve_from(stored: RunConfig, given: Given, size: Size | None, name: str) 
     of_space = defaults_for(stored.shape, ())
     values: Mapping[str, Any] = {**IMPORTED, **of_space}
     if stored.training is not None:
-        before = stored_options(stored)
+        before = known_options(stored)
         own = set(OPTIONS) - {*RESUMABLE, *ROUNDING} | {"steps"}
         kept = {each: getattr(before, each) for each in own} | {"decay_steps": None, "freeze": ()}
         values = {**recipe_of(before.preset), **of_space, **kept}
@@ -96,6 +96,12 @@ def stored_options(stored: RunConfig) -> TrainOptions:
         return TrainOptions(**{"schedule": schedule, **values})
     except (ValueError, TypeError) as error:
         raise RunError(f"{NOT_RESUMABLE}: {error}") from None
+
+
+def known_options(stored: RunConfig) -> TrainOptions:
+    """As `stored_options`, without those of another version that this one does not have: enough to start from the network."""
+    known = {name: value for name, value in (stored.training or {}).items() if name in OPTIONS}
+    return stored_options(msgspec.structs.replace(stored, training=known))
 
 
 def resolve_resumed(stored: RunConfig, given: Given, run: Path) -> TrainOptions:

@@ -67,8 +67,7 @@ def open_resumed(run: Path, given: Given, held: ExitStack | None) -> Resumed:
         held.enter_context(locked(run))
         require_writable(run)
     if not has_checkpoint(run):
-        if config.fine_tuned_from is not None:
-            again = command("train", config.data.source, "--from", config.fine_tuned_from.run, "--out", run)
+        if (again := _start_again(config, run)) is not None:
             raise RunError(f"{run} has no checkpoint: start it again: {again}")
         return Resumed(config, options, None, [])
     checkpoint = latest_checkpoint(run)
@@ -78,6 +77,14 @@ def open_resumed(run: Path, given: Given, held: ExitStack | None) -> Resumed:
     both = [(name, getattr(before, name), getattr(options, name)) for name in CHANGEABLE]
     changes = [Change(checkpoint.step, name, was, now) for name, was, now in both if was != now]
     return Resumed(config, options, checkpoint, [*saved.changes, *changes])
+
+
+def _start_again(config: RunConfig, run: Path) -> str | None:
+    """The command of a run that began with the weights of another one; None for any other run."""
+    if (distilled := config.distilled) is not None:
+        return command("distill", distilled.run, config.data.source, "--steps", distilled.steps, "--out", run)
+    origin = config.fine_tuned_from
+    return None if origin is None else command("train", config.data.source, "--from", origin.run, "--out", run)
 
 
 def _refuse_edits(run: Path, config: RunConfig, saved: RunConfig, step: int, given: Given) -> None:
