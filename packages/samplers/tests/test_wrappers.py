@@ -62,22 +62,23 @@ WRAPPERS = {
 }
 
 
-CASES = [(name, eta) for name in WRAPPERS for eta in (0.0, 0.5, 1.0) if (name, eta) != ("fixed_large", 1.0)]
-
-
 @pytest.mark.parametrize("schedule", [cosine(), linear_betas(), rectified(), karras()], ids=lambda s: type(s).__name__)
-@pytest.mark.parametrize(("wrapper", "eta"), CASES)
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_wrapper_without_effect_changes_no_method(method, wrapper, eta, schedule):
+def test_a_wrapper_without_effect_changes_no_method(method, eta, schedule):
     oracle, x = MixtureOracle(schedule), schedule(1.0).sigma * seeded(range(3))((3, 5))
-    wrapped = WRAPPERS[wrapper](oracle, schedule)
-    alone, around = (
-        list(trajectory(denoise, schedule, x, method=each, steps=6, eta=eta, noise=seeded(range(3))))
-        for denoise, each in ((oracle, method), (wrapped, resample(method, 1) if wrapper == "resample" else method))
-    )
-    for one, other in zip(alone, around, strict=True):
-        np.testing.assert_allclose(other.x0, one.x0, atol=1e-9)
-        np.testing.assert_allclose(other.x, one.x, atol=1e-9 * schedule(1.0).sigma)
+
+    def states(denoise, method):
+        return list(trajectory(denoise, schedule, x, method=method, steps=6, eta=eta, noise=seeded(range(3))))
+
+    alone = states(oracle, method)
+    for name, wrap in WRAPPERS.items():
+        if (name, eta) == ("fixed_large", 1.0):
+            continue  # its effect
+        around = states(wrap(oracle, schedule), resample(method, 1) if name == "resample" else method)
+        for one, other in zip(alone, around, strict=True):
+            np.testing.assert_allclose(other.x0, one.x0, atol=1e-9, err_msg=name)
+            np.testing.assert_allclose(other.x, one.x, atol=1e-9 * schedule(1.0).sigma, err_msg=name)
 
 
 METHODS_OF_ETA_0 = ["ddim", "heun", "dpmpp_2m"]
