@@ -28,7 +28,7 @@ def test_an_example_trains_a_run_that_the_command_samples_from(name, tmp_path, m
     run, words, files = EXAMPLES[name]
     lines = (HERE / f"{name}.py").read_text("utf-8").splitlines()
     assert len(lines) < 60
-    subprocess.run([sys.executable, HERE / f"{name}.py", tmp_path / "out", "--steps", "3"], check=True)
+    subprocess.run([sys.executable, HERE / f"{name}.py", tmp_path / "out", "--steps", "4"], check=True)
     for file in files:
         assert (tmp_path / "out" / file).stat().st_size > 100
     sample = ["diffkit_cli", "sample", run or ".", "-n", "2", "--steps", "2", "--out", "sampled", *words]
