@@ -45,7 +45,7 @@ SITE = (
     *("zensical>=0.0.70,<1", "mkdocstrings-python>=2,<3", "ruff>=0.14,<0.18", "codespell>=2.4"),
     *("diffusers>=0.35", "jax", "onnx", "onnxscript", "onnxruntime"),  # pages run code of these
 )
-PEERS = ("diffusers>=0.35", "accelerate", "matplotlib", "einops", "tqdm", "trampoline")
+PEERS = ("diffusers>=0.35", "accelerate", "matplotlib", "einops", "scipy", "tqdm", "trampoline")
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=6", "deptry>=0.20")
 
 nox.needs_version = ">=2025.10.16"

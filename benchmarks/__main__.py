@@ -36,7 +36,7 @@ def tables(options: argparse.Namespace) -> Iterator[Table]:
     yield Table("Digits: how well they come out", f"digits_quality.py {digits}", "--steps 2", repeats=False)
     yield Table("Samplers: exactness", "sampler_error.py", "", repeats=False)
     yield Table("Samplers: few evaluations, a mixture", "solver_error.py", "", repeats=False)
-    yield Table("Samplers: few evaluations, a network", "solver_error.py --network", "", repeats=False)
+    yield Table("Samplers: few evaluations, a network", "solver_error.py --network digits", "", repeats=False)
     yield Table("Samplers: the DDIM paper's tables", f"sampler_plots.py {options.out / 'ddim.png'}", "", repeats=False)
     yield Table("Samplers: cost of a step", "sampler_step.py", "")
     keras = f" --keras {options.keras}" if options.keras else ""

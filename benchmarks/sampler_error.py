@@ -84,7 +84,11 @@ def k_sampling() -> types.ModuleType:
     utils.append_dims = lambda x, n: x.reshape(x.shape + (1,) * (n - x.ndim))
     sys.modules |= {"k_diffusion": package, "k_diffusion.utils": utils}
     package.utils = utils
-    return importlib.import_module("k_diffusion.sampling")
+    try:
+        return importlib.import_module("k_diffusion.sampling")
+    except ImportError:  # what it needs is missing: the next call says so again
+        del sys.modules["k_diffusion"], sys.modules["k_diffusion.utils"]
+        raise
 
 
 def azula(method: str, steps: int) -> torch.Tensor:

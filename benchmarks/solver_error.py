@@ -1,9 +1,9 @@
-"""The error of each solver at few evaluations, and of other libraries': python benchmarks/solver_error.py [--network].
+"""The error of each solver at few evaluations, and of other libraries': python benchmarks/solver_error.py [--network NAME].
 
-Requires what `sampler_error.py` does, and einops for azula. The data are the same mixture of Gaussians, or with --network the
-digits network that comes with `diffkit`; all are run from t = 1 to t = 0.01 at levels evenly spaced in t ("uniform") or in
-(sigma / alpha)^(1/7) ("karras"), and the error is the root mean square of x there, against Heun's method with 1,000 steps (100 of
-"karras" for the network). A method that makes two evaluations a step has half the steps.
+Requires what `sampler_error.py` does, and einops for azula. The data are the same mixture of Gaussians, or with --network a
+network that comes with `diffkit`; all are run from t = 1, or 0.99 where no signal is left at 1, to t = 0.01 at levels evenly spaced
+in t ("uniform") or in (sigma / alpha)^(1/7) ("karras"), and the error is the root mean square of x there, against Heun's method with
+1,000 steps (100 of "karras" for a network). A method that makes two evaluations a step has half the steps.
 """
 
 import sys
@@ -24,13 +24,17 @@ AZULA = ("DDIMSampler", "HeunSampler", "zABSampler", "vABSampler", "zEABSampler"
 TWO_CALLS = ("heun", "sample_heun", "sample_dpm_2", "HeunSampler")
 
 
+def first() -> float:
+    return 1.0 if peers.SCHEDULE(1.0).alpha > 0 else 0.99
+
+
 def times(steps: int, spacing: str) -> list[float]:
     if spacing == "uniform":
-        return [1 - (1 - LAST) * k / steps for k in range(steps + 1)]
-    ends = [(rate.sigma / rate.alpha) ** (1 / 7) for rate in (rates_at(peers.SCHEDULE, t) for t in (1.0, LAST))]
+        return [first() - (first() - LAST) * k / steps for k in range(steps + 1)]
+    ends = [(rate.sigma / rate.alpha) ** (1 / 7) for rate in (rates_at(peers.SCHEDULE, t) for t in (first(), LAST))]
     ratios = [(ends[0] + k / steps * (ends[1] - ends[0])) ** 7 for k in range(steps + 1)]
     found = times_of(peers.SCHEDULE, [-2 * float(torch.tensor(ratio, dtype=torch.float64).log()) for ratio in ratios])
-    return [1.0, *found[1:-1], LAST]
+    return [first(), *found[1:-1], LAST]
 
 
 def ours(method: str | Sampler, grid: list[float]) -> Tensor:
@@ -91,11 +95,11 @@ def azula(method: str, order: int, grid: list[float]) -> Tensor:
     return Grid(Exact(), steps=len(grid) - 1, silent=True, **options)(peers.X)
 
 
-def use_network() -> None:
-    """The digits network in place of the mixture: its schedule, and 64 noises."""
+def use_network(name: str) -> None:
+    """A bundled network, without a class, in place of the mixture: its schedule, and 16 noises."""
     from diffkit_cli import open_run
 
-    run = open_run(device="cpu")
+    run = open_run(name, device="cpu")
     like = next(run.network.double().parameters())
     peers.SCHEDULE, peers.X = run.schedule, run.schedule(1.0).sigma * seeded(range(16), like=like)((16, *run.shape))
     peers.ORACLE = torch.no_grad()(run.denoiser())
@@ -117,7 +121,7 @@ def rows() -> dict[str, list[tuple[str, Callable[[list[float]], Tensor]]]]:
 
 def main() -> None:
     if "--network" in sys.argv:
-        use_network()
+        use_network(sys.argv[sys.argv.index("--network") + 1])
     exact = ours("heun", times(100 if "--network" in sys.argv else 1000, "karras"))
     best: dict[tuple[str, str, int], tuple[float, str]] = {}
     for library, methods in rows().items():

@@ -95,7 +95,8 @@ def ours(network: nn.Module, data: Path, size: int, batch: int) -> Iterator[None
     """The same with the trainer, in the command's default memory format; its loss is read as often as the command reads it."""
     optimiser: dict[str, Any] = {"lr": 1e-4, "weight_decay": 1e-6, "clip_grad_norm": 1.0}
     rates: dict[str, Any] = {"lr_schedule": "cosine", "warmup": 500, "decay_steps": 100_000}
-    options: dict[str, Any] = {"loss": "mse", "condition": "time", "ema": 0.9999, "flip": True, "channels_last": True}
+    options: dict[str, Any] = {"loss": "mse", "ema": 0.9999, "flip": True, "channels_last": True}
+    options["condition"] = getattr(network, "condition", "time")
     trainer = Trainer(network, pack(data, size), linear_betas(), batch_size=batch, **options, **optimiser, **rates)
     for step, _ in trainer.run(10**9):
         if step % 50 == 0:
