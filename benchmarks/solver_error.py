@@ -1,9 +1,9 @@
 """The error of each solver at few evaluations, and of other libraries': python benchmarks/solver_error.py [--network NAME].
 
 Requires what `sampler_error.py` does, and einops for azula. The data are the same mixture of Gaussians, or with --network a
-network that comes with `diffkit`; all are run from t = 1, or 0.99 where no signal is left at 1, to t = 0.01 at levels evenly spaced
-in t ("uniform") or in (sigma / alpha)^(1/7) ("karras"), and the error is the root mean square of x there, against Heun's method with
-1,000 steps (100 of "karras" for a network). A method that makes two evaluations a step has half the steps.
+network that comes with `diffkit`; all are run from t = 1, or 0.99 where no signal is left at 1, to t = 0.01 at levels evenly
+spaced in t ("uniform") or in (sigma / alpha)^(1/7) ("karras"), and the error is the root mean square of x there, against Heun's
+method with 1,000 steps (100 of "karras" for a network). A method that makes two evaluations a step has half the steps.
 """
 
 import sys
