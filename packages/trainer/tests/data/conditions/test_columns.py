@@ -106,3 +106,8 @@ def test_an_array_of_the_file_of_samples_is_a_condition(tmp_path):
     np.save(tmp_path / "a.npy", vectors)
     with pytest.raises(ValueError, match=r"a.npy holds one array without a name: take columns from a .npz or .safetensors file"):
         with_columns(found, tmp_path / "a.npy", ["vector"])
+
+
+def test_a_column_that_comes_twice_is_refused(folder, table):
+    with pytest.raises(ValueError, match=r"^expected each column once, got 'age' more than once$"):
+        with_columns(folder, table("file,age\n1.png,1\n2.png,2\n3.png,3\n"), ["age", "age"])

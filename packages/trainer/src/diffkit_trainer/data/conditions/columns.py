@@ -21,9 +21,12 @@ def with_columns(images: Images, table: str | Path, columns: Sequence[str]) -> I
     """The images with a condition of each column: float32 (N, 1) of a table, see `read_table`, or an array (N, ...) of a file.
 
     The arrays of a .npz or .safetensors file are in the order of the samples, and stay in the file as `open_images` leaves them.
-    Raises ValueError for columns that the table does not have, DataError for all that is wrong with its values, in one line.
+    Raises ValueError for columns that the table does not have, or that come twice, DataError for all that is wrong with its
+    values, in one line.
     """
     path = Path(table)
+    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+        raise ValueError(f"expected each column once, got {', '.join(map(repr, twice))} more than once")
     if is_array_file(path):
         found = _arrays(path, columns, len(images))
     else:
