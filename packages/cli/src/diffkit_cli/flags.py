@@ -19,7 +19,7 @@ from diffkit_cli.training import options as training
 
 __all__ = [
     *("Device", "Force", "Gif", "Json", "Network", "Raw", "Run", "Text", "WebP", "Work"),
-    *("one_of", "out_flag", "sampling_flags", "train_flag"),
+    *("DryRun", "DryRunJson", "one_of", "out_flag", "sampling_flags", "settings_flag", "train_flag"),
 ]
 
 Work = Callable[[], int | None]
@@ -55,6 +55,16 @@ def train_flag(name: str) -> Any:
     listed = f" {', '.join(words)}." if words else ""
     option = training.OPTIONS[name]
     return typer.Option(help=f"{option.help}{listed}", metavar=option.metavar, autocompletion=one_of(words))
+
+
+def settings_flag(help: str) -> Any:
+    """The flag of KEY=VALUE, any option of training."""
+    words = [f"{key}={word}" for key in training.OPTIONS for word in training.choices(key) or [""]]
+    return typer.Option("--set", metavar="KEY=VALUE", help=f"{help} --dry-run lists all.", autocompletion=one_of(words))
+
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print options, time and memory; write no run.")]
+DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: JSON on stdout.")]
 
 
 def sampling_flags(

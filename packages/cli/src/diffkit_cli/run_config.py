@@ -12,20 +12,8 @@ from msgspec import Meta, Struct
 from diffkit_cli.time_lists import times_in
 
 __all__ = [
-    *(
-        "REGISTERED",
-        "Change",
-        "Condition",
-        "Data",
-        "Distilled",
-        "ImageShape",
-        "Normalised",
-        "Origin",
-        "RunConfig",
-        "SampleShape",
-        "Sampling",
-    ),
-    *("Side", "Size", "Start", "Trained", "TunedSampler"),
+    *("REGISTERED", "Change", "Condition", "Data", "Distilled", "ImageShape", "Normalised", "Origin"),
+    *("RunConfig", "SampleShape", "Sampling", "Side", "Size", "Start", "Trained", "TunedSampler"),
     "require_registered",
 ]
 

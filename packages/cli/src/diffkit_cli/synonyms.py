@@ -113,7 +113,8 @@ def hint(theirs: str, forms: Mapping[str, str]) -> str:
     own = word if word in forms else theirs_to_ours.get(word)
     if own is not None:
         return f"use {forms[own]}{EPOCH if own == 'steps' and 'epoch' in word else ''}"
-    names = (forms, theirs_to_ours) if len(word) > 1 else ()  # a letter is near to all that is short
-    near = next(filter(None, (get_close_matches(word, each, MAX_NEAR) for each in names)), [])
+    if len(word) == 1:
+        return ""  # it is near to all that is short
+    near = get_close_matches(word, forms, MAX_NEAR) or get_close_matches(word, theirs_to_ours, MAX_NEAR)
     written = dict.fromkeys(forms[each if each in forms else theirs_to_ours[each]] for each in near)
     return f"did you mean {' or '.join(written)}?" if written else ""

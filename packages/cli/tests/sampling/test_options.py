@@ -35,7 +35,13 @@ not_one = 5
 
 def test_steps_and_eta_are_by_default_the_samplers():
     etas = {name: resolve({"sampler": name}, cosine(), (8, 8)).eta for name in METHODS}
-    assert etas.items() >= {"ddim": 0.0, "heun": 0.0, "ddpm": 1.0, "dpmpp_2m_sde": 1.0, "lcm": 1.0, "tcd": 0.3}.items()
+    expected = {
+        **dict.fromkeys(("ddim", "heun", "dpmpp_2m", "dpmpp_3m", "deis", "deis_2", "unipc_2", "unipc_3"), 0.0),
+        **dict.fromkeys(("ab_2", "ab_3"), 0.0),
+        **dict.fromkeys(("ddpm", "dpmpp_2m_sde", "dpmpp_3m_sde", "euler_ancestral", "heun_churn", "dpmpp_2s_ancestral"), 1.0),
+        **{"lcm": 1.0, "tcd": 0.3},
+    }
+    assert etas.items() >= expected.items(), "a new sampler needs no line here"
     assert resolve({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)).steps == 50
     given = {"sampler": "ddpm", "eta": 0.5, "steps": 7}
     assert resolve(given, cosine(), (8, 8)) == SamplingOptions(size=(8, 8), **given)

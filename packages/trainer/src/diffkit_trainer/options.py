@@ -2,7 +2,7 @@
 
 import difflib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -24,9 +24,12 @@ __all__ = [
     "Positive",
     "PositiveInt",
     "Precision",
+    "at_most",
     "nearest",
     "options_of",
     "shown",
+    "suggestion",
+    "unknown",
 ]
 
 MAX_STEPS = 10**9
@@ -266,9 +269,17 @@ def unknown(words: Iterable[str], known: Iterable[str], what: str) -> str:
         case [word]:
             return f"no {what} {word!r:.60}: {nearest(word, names, f'{what}s')}"
         case several:
-            more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
             shown = ", ".join(f"{word!r:.60}" for word in several)
-            return f"no {what}s {shown}: the {what}s are {', '.join(names[:MAX_LISTED])}{more}"
+            return f"no {what}s {shown}: the {what}s are {at_most(MAX_LISTED, names)}"
+
+
+def at_most(most: int, words: Sequence[str]) -> str:
+    """At most so many words with commas, and the number of the others.
+
+    >>> at_most(3, "abc"), at_most(3, "abcdef")
+    ('a, b, c', 'a, b, c and 3 more')
+    """
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Network, Text, Work, one_of, train_flag
+from diffkit_cli.flags import DryRun, DryRunJson, Network, Text, Work, one_of, settings_flag, train_flag
 from diffkit_cli.sampling.parse import parse_flags as parse_sampling
-from diffkit_cli.training.options import OPTIONS, choices
 from diffkit_cli.training.parse import parse_flags, parse_set, parse_time
 
 __all__ = ["distill"]
@@ -39,17 +38,9 @@ def distill(
     seed: Annotated[Text, train_flag("seed")] = None,
     device: Annotated[Text, train_flag("device")] = None,
     network: Network = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Any option of diffkit train, such as save_every=500. --dry-run lists all.",
-            autocompletion=one_of(f"{key}={word}" for key in OPTIONS for word in choices(key) or [""]),
-        ),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print options, time and memory; write no run.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --dry-run: JSON on stdout.")] = False,
+    settings: Annotated[list[str] | None, settings_flag("Any option of diffkit train, such as save_every=500.")] = None,
+    dry_run: DryRun = False,
+    json: DryRunJson = False,
 ) -> Work:
     """Train a copy of a run's network that samples in few steps.
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from diffkit_cli.errors import UsageError
-from diffkit_cli.flags import Network, Text, Work, one_of, train_flag
-from diffkit_cli.training.options import FLAGS, OPTIONS, choices
+from diffkit_cli.flags import DryRun, DryRunJson, Network, Text, Work, settings_flag, train_flag
+from diffkit_cli.training.options import FLAGS, OPTIONS
 from diffkit_cli.training.parse import parse_classes, parse_flags, parse_set, parse_time, read_toml
 
 __all__ = ["train"]
@@ -50,17 +50,9 @@ def train(
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help=OPTIONS["skip_bad"].help)] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options from a file; flags override them.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Any option, such as save_every=500; overrides flags and file. --dry-run lists all.",
-            autocompletion=one_of(f"{key}={word}" for key in OPTIONS for word in choices(key) or [""]),
-        ),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print options, time and memory; write no run.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --dry-run: JSON on stdout.")] = False,
+    settings: Annotated[list[str] | None, settings_flag("Any option, such as save_every=500; overrides flags and file.")] = None,
+    dry_run: DryRun = False,
+    json: DryRunJson = False,
 ) -> Work:
     """Train a network on DATA into a run folder."""
     if json and not dry_run:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from diffkit_trainer.options import at_most
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
@@ -133,8 +134,7 @@ def listed(values: Sequence[str]) -> str:
     >>> listed("abc"), listed("abcdefghij"), listed([])
     ('a, b, c', 'a, b, c, d, e, f, g, h and 2 more', 'none')
     """
-    more = f" and {len(values) - MAX_LISTED} more" if len(values) > MAX_LISTED else ""
-    return ", ".join(values[:MAX_LISTED]) + more or "none"
+    return at_most(MAX_LISTED, values) or "none"
 
 
 def dimensions(height: int, width: int) -> str:

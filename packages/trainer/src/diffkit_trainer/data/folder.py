@@ -15,7 +15,7 @@ from diffkit_trainer.data.images import Images, Progress
 from diffkit_trainer.data.listing import Listing, list_images
 from diffkit_trainer.errors import DataError
 from diffkit_trainer.files.text import printable
-from diffkit_trainer.options import Mode
+from diffkit_trainer.options import Mode, at_most
 from diffkit_trainer.pixels import image_to_tensor
 
 __all__ = ["DecodedFolder", "bad_files_message", "class_labels", "is_folder", "open_folder", "read_folder"]
@@ -114,10 +114,9 @@ def class_labels(files: list[str]) -> tuple[Tensor | None, tuple[str, ...]]:
 
 def bad_files_message(root: Path, bad: list[tuple[str, str]], total: int, *, none_left: bool) -> str:
     """One line about all bad files. none_left: without them there is no image, so --skip-bad does not help."""
-    listed = ", ".join(f"{printable(name)} ({printable(reason)})" for name, reason in bad[:MAX_LISTED])
-    more = f" and {len(bad) - MAX_LISTED} more" if len(bad) > MAX_LISTED else ""
+    which = at_most(MAX_LISTED, [f"{printable(name)} ({printable(reason)})" for name, reason in bad])
     way_out = "no image is left" if none_left else "remove them or pass --skip-bad"
-    return f"{printable(root)}: {len(bad)} of {total} files cannot be read as images: {listed}{more}; {way_out}"
+    return f"{printable(root)}: {len(bad)} of {total} files cannot be read as images: {which}; {way_out}"
 
 
 def _allocate(root: Path, count: int, image: Image.Image, channels: int) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from diffkit_trainer.errors import DataError
+from diffkit_trainer.options import at_most
 
 __all__ = ["Statistics", "statistics_of"]
 
@@ -30,9 +31,9 @@ def statistics_of(values: Tensor, name: str) -> Statistics:
     of = _moments if values.dtype == torch.uint8 else _float_moments
     moments = [of(values[:, channel]) for channel in range(values.shape[1])]
     if not all(math.isfinite(mean) for mean, _ in moments):
-        bad = [i for i, value in enumerate(values) if not value.isfinite().all()]
-        listed = ", ".join(map(str, bad[:MAX_LISTED])) + (f" and {len(bad) - MAX_LISTED} more" if len(bad) > MAX_LISTED else "")
-        raise DataError(f"{name}: NaN or infinity in {'sample' if len(bad) == 1 else 'samples'} {listed}: remove them")
+        bad = [str(i) for i, value in enumerate(values) if not value.isfinite().all()]
+        which = ("sample " if len(bad) == 1 else "samples ") + at_most(MAX_LISTED, bad)
+        raise DataError(f"{name}: NaN or infinity in {which}: remove them")
     return tuple(mean for mean, _ in moments), tuple(std or 1.0 for _, std in moments)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from diffkit_trainer.errors import RunError
 from diffkit_trainer.files.typed_json import read_document, write_document
-from diffkit_trainer.options import suggestion
+from diffkit_trainer.options import at_most, suggestion
 
 __all__ = ["is_run_folder", "read_config", "remove_unused_run", "require_writable", "write_config"]
 
@@ -70,14 +70,14 @@ def remove_unused_run(run: Path | str) -> None:
 def _no_run(folder: Path) -> str:
     """The message for a folder that is no run. It names the runs inside, or the one of its name in runs/, as of data."""
     inside, usual = _runs_in(folder), Path("runs") / folder.name
-    way_out = f": {_listed(inside, folder)}" if inside else f": did you mean {usual}?" if is_run_folder(usual) else ""
+    way_out = f": {_the_runs(inside, folder)}" if inside else f": did you mean {usual}?" if is_run_folder(usual) else ""
     return f"{folder} is not a run folder: it has no config.json{way_out}"
 
 
 def _no_such(run: Path) -> str:
     """The message for a run that is missing."""
     runs = _runs_in(run.parent)
-    hint = suggestion(run.name, runs) or _listed(runs, run.parent)
+    hint = suggestion(run.name, runs) or _the_runs(runs, run.parent)
     return f"{run}: no such run folder: " + (hint if runs else "expected a folder that diffkit train wrote")
 
 
@@ -87,7 +87,5 @@ def _runs_in(folder: Path) -> list[str]:
     return []
 
 
-def _listed(runs: list[str], folder: Path) -> str:
-    there = "here" if folder == Path() else f"in {folder}"
-    more = f" and {len(runs) - MAX_LISTED} more" if len(runs) > MAX_LISTED else ""
-    return f"the runs {there} are {', '.join(runs[:MAX_LISTED])}{more}"
+def _the_runs(runs: list[str], folder: Path) -> str:
+    return f"the runs {'here' if folder == Path() else f'in {folder}'} are {at_most(MAX_LISTED, runs)}"

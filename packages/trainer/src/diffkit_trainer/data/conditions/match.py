@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from diffkit_trainer.files.text import printable
+from diffkit_trainer.options import at_most
 
 __all__ = ["listed", "match_names"]
 
@@ -47,8 +48,7 @@ def listed(words: Sequence[str]) -> str:
     >>> listed(["a.png", "b.png"]), listed(list("abcdefghijklmnopqrstuvw"))[-15:]
     ('a.png, b.png', 's, t and 3 more')
     """
-    more = f" and {len(words) - MAX_LISTED} more" if len(words) > MAX_LISTED else ""
-    return ", ".join(map(printable, words[:MAX_LISTED])) + more
+    return at_most(MAX_LISTED, [printable(word) for word in words])
 
 
 def _path(name: str) -> str:
