@@ -5,6 +5,7 @@ are compared. Compilation and the first steps are not counted.
 """
 
 import argparse
+import ctypes
 import statistics
 import subprocess
 import sys
@@ -18,12 +19,20 @@ from diffkit_unet import from_diffusers, keep_memory, preset
 from torch import nn
 from unet_plain import Plain
 
-TUTORIAL = ["plain", "plain tuned", "diffkit", "diffkit compiled", "diffkit bf16"]
+SMALL_PAGES = " in small pages"
+TUTORIAL = [
+    "plain",
+    "plain tuned",
+    "diffkit",
+    "diffkit compiled",
+    "diffkit bf16",
+    *(name + SMALL_PAGES for name in ("diffkit", "diffkit bf16")),
+]
 KERAS = {"keras": "float32", "keras mixed": "mixed_bfloat16"}
 """The policy of each."""
 SECOND = ["diffusers", "diffusers tuned", "mapped", "mapped compiled"]
 """plain: the tutorial's network in torch's own layers. mapped: diffusers' network, converted by from_diffusers. tuned: with
-what makes ours fast, freed memory that is kept and channels last."""
+what makes ours fast, freed memory that is kept and channels last. in small pages: the system gives the process no huge ones."""
 
 UNCONDITIONAL = {
     "sample_size": 32,
@@ -118,7 +127,7 @@ def steps(name: str, batch: int, size: int) -> Callable[[str], None]:
     level = (level * 1000).long() if index else level
 
     def predict() -> torch.Tensor:
-        with autocast("bf16" if name.endswith("bf16") else "fp32", x.device):
+        with autocast("bf16" if "bf16" in name else "fp32", x.device):
             out = network(x, level)
         return out.sample if name.startswith("diffusers") else out
 
@@ -151,6 +160,9 @@ def shares(name: str, threads: int) -> list[str]:
 
 def contender(name: str) -> nn.Module:
     """The network of a contender."""
+    if name.endswith(SMALL_PAGES):
+        ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE
+        name = name.removesuffix(SMALL_PAGES)
     if name not in ("plain", "diffusers"):
         keep_memory()
     name, tuned = name.removesuffix(" tuned"), name.endswith(" tuned")

@@ -167,6 +167,10 @@ def test_a_resumed_distillation_is_the_same_as_one_that_never_stopped_without_it
     (run / "teacher.safetensors").unlink()
     code, _, said = diffkit("train", "--resume", "--out", run)
     assert (code, "is missing, and the run cannot be resumed without its teacher" in said.splitlines()[-1]) == (4, True)
+    shutil.rmtree(run / "checkpoints")
+    code, _, said = diffkit("train", "--resume", "--out", run)
+    again = rf"start it again: diffkit distill \S+ \S+ --steps 2 --guidance 2 --out {re.escape(str(run))}$"
+    assert (code, bool(re.search(again, said.splitlines()[-1]))) == (4, True), said
 
 
 def test_a_student_is_sampled_in_its_steps_and_says_what_it_is(student, with_classes, tmp_path, diffkit):

@@ -82,7 +82,8 @@ def open_resumed(run: Path, given: Given, held: ExitStack | None) -> Resumed:
 def _start_again(config: RunConfig, run: Path) -> str | None:
     """The command of a run that began with the weights of another one; None for any other run."""
     if (distilled := config.distilled) is not None:
-        return command("distill", distilled.run, config.data.source, "--steps", distilled.steps, "--out", run)
+        words = ["--steps", distilled.steps, "--guidance", f"{distilled.guidance:g}", "--out", run]
+        return command("distill", distilled.run, config.data.source, *words)
     origin = config.fine_tuned_from
     return None if origin is None else command("train", config.data.source, "--from", origin.run, "--out", run)
 
