@@ -22,7 +22,7 @@ def faults():
         torch.ones(2**24)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-found = {"faults before": faults(), "resident before": kilobytes("Rss")}
+found = {"faults before": faults(), "resident before": kilobytes("Rss"), "size before": kilobytes("VmSize", "status")}
 found["kept"] = keep_memory()
 found |= {"resident": kilobytes("Rss"), "size": kilobytes("VmSize", "status"), "again": keep_memory()}
 found |= {"size again": kilobytes("VmSize", "status")}
@@ -33,10 +33,14 @@ print(json.dumps(found | {"huge": kilobytes("AnonHugePages")}))
 """
 
 
+def measured(script: str) -> dict[str, int]:
+    done = subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.PIPE, text=True)
+    return dict(json.loads(done.stdout))
+
+
 @pytest.fixture(scope="module")
 def found() -> dict[str, int]:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], check=True, stdout=subprocess.PIPE, text=True)
-    return dict(json.loads(done.stdout))
+    return measured(SCRIPT)
 
 
 def test_memory_that_was_freed_is_used_again(found: dict[str, int]) -> None:
@@ -58,3 +62,10 @@ def test_large_tensors_are_in_huge_pages(found: dict[str, int]) -> None:
     if not setting.exists() or "[never]" in setting.read_text():
         pytest.skip("this system has no huge pages")
     assert found["huge"] > 0.9 * 2**18
+
+
+def test_no_addresses_are_reserved_where_they_are_limited() -> None:
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**38, resource.RLIM_INFINITY))"
+    found = measured(f"{limited}\n{SCRIPT}")
+    assert found["kept"]
+    assert found["size"] - found["size before"] < 2**10

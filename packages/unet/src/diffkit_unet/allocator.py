@@ -4,6 +4,7 @@ import ctypes
 import mmap
 import os
 import sys
+from pathlib import Path
 
 __all__ = ["keep_memory"]
 
@@ -17,8 +18,8 @@ def keep_memory() -> bool:
 
     Each step of a network frees and allocates tensors of megabytes. By default the system takes each back and gives out empty
     pages again, which costs a fifth of a training step on a CPU. Call it once at a program's start, before the first tensors: the
-    heap then grows in huge pages where the system allows them, and the processor finds its way in it faster. It holds until the
-    process ends, whose memory then stays at its peak. Results are the same, bit for bit.
+    memory of those that follow then has huge pages where the system allows them, whose addresses the processor translates faster.
+    It holds until the process ends, whose memory then stays at its peak. Results are the same, bit for bit.
 
     >>> keep_memory() in (True, False)
     True
@@ -30,19 +31,27 @@ def keep_memory() -> bool:
         return False
     settings = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1, M_TOP_PAD: 2**28}  # -1: never trimmed
     kept = all(libc.mallopt(name, value) == 1 for name, value in settings.items())
-    if kept:
+    if kept and _addresses_cost_nothing():
         _advise_huge_pages(libc)
     return kept
 
 
+def _addresses_cost_nothing() -> bool:
+    """Whether no limit counts addresses that have no pages: neither one of this process nor strict overcommit."""
+    import resource  # Linux has it
+
+    overcommit = Path("/proc/sys/vm/overcommit_memory")
+    limits = [resource.getrlimit(each)[0] for each in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return set(limits) == {resource.RLIM_INFINITY} and overcommit.exists() and overcommit.read_text().strip() != "2"
+
+
 def _advise_huge_pages(libc: ctypes.CDLL) -> None:
-    """The next half of the machine's memory that malloc gives out, as addresses without pages yet, is to have huge ones."""
+    """Half of the machine's memory, as addresses that malloc gives out from now on, is to have huge pages once it is used."""
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    block = libc.malloc(size)
-    if block:
+    if block := libc.malloc(size):
         start = -(-block // HUGE_PAGE) * HUGE_PAGE
         libc.madvise(start, size - HUGE_PAGE, mmap.MADV_HUGEPAGE)
         libc.free(block)
