@@ -2,10 +2,12 @@
 
 The network is free: it returns an existing tensor. A step of 16x3x64x64 on the CPU: "sampler" is `ddim` with 50 steps, divided by
 50, for a denoise that returns x0; "from eps" includes the conversion of an eps prediction conditioned on the index, as
-`DDIMScheduler.step` does. "bare" is the update y = a x + b e alone (at eta 1 with the same noise generated and added). Rounds of
-five are interleaved, each after a run that is not counted; medians, and ratios to bare.
+`DDIMScheduler.step` does. "bare" is the update y = a x + b e alone (at eta 1 with the same noise generated and added); for a
+multistep method it is the sum of x, the estimate and the earlier estimates that it reads. Rounds of five are interleaved, each
+after a run that is not counted; medians, and ratios to bare.
 """
 
+import argparse
 import statistics
 import time
 import warnings
@@ -18,12 +20,16 @@ from diffkit_schedules import linear_betas
 
 STEPS, ROUNDS, REPEATS, SHAPE = 50, 8, 5, (16, 3, 64, 64)
 X, EPS = torch.randn(SHAPE), torch.randn(SHAPE)
+EARLIER = {"dpmpp_2m": 1, "deis_2": 1, "dpmpp_3m": 2, "deis": 2, "unipc_2": 2, "unipc_3": 3}
+"""The earlier estimates that a step of each method reads."""
 
 
-def bare(draw: Callable[[], torch.Tensor] | None = None) -> None:
-    x = X
+def bare(draw: Callable[[], torch.Tensor] | None = None, earlier: int = 0) -> None:
+    x, estimates = X, [EPS.clone() for _ in range(earlier)]
     for k in range(STEPS):
         x = (0.99 + 1e-6 * k) * x + 0.01 * EPS
+        for estimate in estimates:
+            x = x + 0.01 * estimate
         if draw is not None:
             x = x + 0.1 * draw()
 
@@ -61,12 +67,14 @@ def measure(name: str, cases: dict[str, Callable[[], None]]) -> None:
 
 
 def main() -> None:
-    torch.set_num_threads(2)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    torch.set_num_threads(parser.parse_args().threads)
     both = {"sampler": ours, "from eps": lambda: ours(from_eps=True), "diffusers from eps": lambda: theirs(0.0)}
     measure("eta 0", {"bare": bare} | both)
-    multistep = ("dpmpp_2m", "dpmpp_3m", "unipc_2", "unipc_3", "deis_2", "deis")
-    others = {name: partial(METHODS[name], lambda x, t: EPS, linear_betas(), X, steps=STEPS) for name in multistep}
-    measure("multistep, eta 0", {"bare": bare, **others})
+    for name, earlier in EARLIER.items():
+        method = partial(METHODS[name], lambda x, t: EPS, linear_betas(), X, steps=STEPS)
+        measure(f"{name}, eta 0", {"bare": partial(bare, earlier=earlier), "sampler": method})
     draw = lambda: torch.randn(SHAPE)  # noqa: E731
     both = {"sampler": lambda: ours(1.0), "from eps": lambda: ours(1.0, from_eps=True), "diffusers from eps": lambda: theirs(1.0)}
     measure("eta 1, torch's noise", {"bare": lambda: bare(draw)} | both)
