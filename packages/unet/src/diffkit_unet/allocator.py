@@ -38,11 +38,12 @@ def keep_memory() -> bool:
 
 def _addresses_cost_nothing() -> bool:
     """Whether no limit counts addresses that have no pages: neither one of this process nor strict overcommit."""
-    import resource  # Linux has it
-
-    overcommit = Path("/proc/sys/vm/overcommit_memory")
-    limits = [resource.getrlimit(each)[0] for each in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
-    return set(limits) == {resource.RLIM_INFINITY} and overcommit.exists() and overcommit.read_text().strip() != "2"
+    limits, overcommit = Path("/proc/self/limits"), Path("/proc/sys/vm/overcommit_memory")
+    if not (limits.exists() and overcommit.exists()):
+        return False
+    counting = ("Max address space", "Max data size")
+    found = {line.split()[3] for line in limits.read_text().splitlines() if line.startswith(counting)}
+    return found == {"unlimited"} and overcommit.read_text().strip() != "2"
 
 
 def _advise_huge_pages(libc: ctypes.CDLL) -> None:
