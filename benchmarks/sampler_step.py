@@ -20,8 +20,7 @@ from diffkit_schedules import linear_betas
 
 STEPS, ROUNDS, REPEATS, SHAPE = 50, 8, 5, (16, 3, 64, 64)
 X, EPS = torch.randn(SHAPE), torch.randn(SHAPE)
-EARLIER = {"dpmpp_2m": 1, "deis_2": 1, "dpmpp_3m": 2, "deis": 2, "unipc_2": 2, "unipc_3": 3}
-"""The earlier estimates that a step of each method reads."""
+MULTISTEP = ("dpmpp_2m", "deis_2", "dpmpp_3m", "deis", "unipc_2", "unipc_3")
 
 
 def bare(draw: Callable[[], torch.Tensor] | None = None, earlier: int = 0) -> None:
@@ -72,9 +71,10 @@ def main() -> None:
     torch.set_num_threads(parser.parse_args().threads)
     both = {"sampler": ours, "from eps": lambda: ours(from_eps=True), "diffusers from eps": lambda: theirs(0.0)}
     measure("eta 0", {"bare": bare} | both)
-    for name, earlier in EARLIER.items():
-        method = partial(METHODS[name], lambda x, t: EPS, linear_betas(), X, steps=STEPS)
-        measure(f"{name}, eta 0", {"bare": partial(bare, earlier=earlier), "sampler": method})
+    for name in MULTISTEP:
+        method = METHODS[name]
+        run = partial(method, lambda x, t: EPS, linear_betas(), X, steps=STEPS)
+        measure(f"{name}, eta 0", {"bare": partial(bare, earlier=method.history), "sampler": run})
     draw = lambda: torch.randn(SHAPE)  # noqa: E731
     both = {"sampler": lambda: ours(1.0), "from eps": lambda: ours(1.0, from_eps=True), "diffusers from eps": lambda: theirs(1.0)}
     measure("eta 1, torch's noise", {"bare": lambda: bare(draw)} | both)

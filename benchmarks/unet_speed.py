@@ -19,17 +19,19 @@ from diffkit_unet import from_diffusers, keep_memory, preset
 from torch import nn
 from unet_plain import Plain
 
-SMALL_PAGES = " in small pages"
 TUTORIAL = [
     "plain",
     "plain tuned",
     "diffkit",
     "diffkit compiled",
     "diffkit bf16",
-    *(name + SMALL_PAGES for name in ("diffkit", "diffkit bf16")),
+    "diffkit in small pages",
+    "diffkit bf16 in small pages",
 ]
 KERAS = {"keras": "float32", "keras mixed": "mixed_bfloat16"}
 """The policy of each."""
+PR_SET_THP_DISABLE = 41
+"""Its number in Linux's prctl.h: no huge pages for this process."""
 SECOND = ["diffusers", "diffusers tuned", "mapped", "mapped compiled"]
 """plain: the tutorial's network in torch's own layers. mapped: diffusers' network, converted by from_diffusers. tuned: with
 what makes ours fast, freed memory that is kept and channels last. in small pages: the system gives the process no huge ones."""
@@ -160,9 +162,8 @@ def shares(name: str, threads: int) -> list[str]:
 
 def contender(name: str) -> nn.Module:
     """The network of a contender."""
-    if name.endswith(SMALL_PAGES):
-        ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE
-        name = name.removesuffix(SMALL_PAGES)
+    if name.endswith(" in small pages"):
+        ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
     if name not in ("plain", "diffusers"):
         keep_memory()
     name, tuned = name.removesuffix(" tuned"), name.endswith(" tuned")

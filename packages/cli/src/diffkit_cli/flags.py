@@ -63,10 +63,6 @@ def settings_flag(help: str) -> Any:
     return typer.Option("--set", metavar="KEY=VALUE", help=f"{help} --dry-run lists all.", autocompletion=one_of(words))
 
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print options, time and memory; write no run.")]
-DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: JSON on stdout.")]
-
-
 def sampling_flags(
     *names: str, defaults: Mapping[str, object] | None = None, help: Mapping[str, str] | None = None
 ) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
@@ -130,6 +126,8 @@ Run = Annotated[
 Raw = Annotated[bool, typer.Option("--raw", help="Use the raw weights instead of the moving average (EMA).")]
 Device = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps ...")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print options, time and memory; write no run.")]
+DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: JSON on stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that diffkit did not make.")]
 Gif = Annotated[
     Path | None,

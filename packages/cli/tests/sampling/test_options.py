@@ -41,7 +41,7 @@ def test_steps_and_eta_are_by_default_the_samplers():
         **dict.fromkeys(("ddpm", "dpmpp_2m_sde", "dpmpp_3m_sde", "euler_ancestral", "heun_churn", "dpmpp_2s_ancestral"), 1.0),
         **{"lcm": 1.0, "tcd": 0.3},
     }
-    assert etas.items() >= expected.items(), "a new sampler needs no line here"
+    assert etas.items() >= expected.items()  # >=: a new sampler needs no line here
     assert resolve({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)).steps == 50
     given = {"sampler": "ddpm", "eta": 0.5, "steps": 7}
     assert resolve(given, cosine(), (8, 8)) == SamplingOptions(size=(8, 8), **given)

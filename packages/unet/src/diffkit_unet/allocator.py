@@ -37,7 +37,7 @@ def keep_memory() -> bool:
 
 
 def _addresses_cost_nothing() -> bool:
-    """Whether no limit counts addresses that have no pages: neither one of this process nor strict overcommit."""
+    """Whether reserved addresses count towards no limit: neither one of this process nor that of strict overcommit."""
     limits, overcommit = Path("/proc/self/limits"), Path("/proc/sys/vm/overcommit_memory")
     if not (limits.exists() and overcommit.exists()):
         return False
@@ -47,7 +47,7 @@ def _addresses_cost_nothing() -> bool:
 
 
 def _advise_huge_pages(libc: ctypes.CDLL) -> None:
-    """Half of the machine's memory, as addresses that malloc gives out from now on, is to have huge pages once it is used."""
+    """Reserve addresses for half of the machine's memory, which malloc then gives out; they get huge pages once they are used."""
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
