@@ -174,10 +174,23 @@ def test_rates_of_more_axes_broadcast():
     assert ds.add_noise(x0, 0 * x0, ds.Rates(np.array([[1.0, 2.0, 3.0]]), np.zeros((1, 3)))).tolist() == [[1.0, 2.0, 3.0]] * 2
 
 
-def test_rates_may_be_torch_tensors():
+def test_combine_of_torch_tensors():
     torch = pytest.importorskip("torch")
     x, y = torch.tensor([1.0, 2.0]), torch.tensor([10.0, -20.0])
     assert ds.combine(2.0, x, 0.5, y).tolist() == [7.0, -6.0]
     assert (x.tolist(), y.tolist()) == ([1.0, 2.0], [10.0, -20.0])
     assert ds.combine(0.0, x * torch.inf, 0.5, y).tolist() == [5.0, -10.0]
     assert ds.combine(0.5, x, 0.0, y * torch.inf).tolist() == [0.5, 1.0]
+    for p, q in [(1.0, 3.0), (3.0, 1.0), (-2.0, 3.0), (-3.0, 2.0), (1e-5, 1e5), (1e5, 1e-5)]:
+        expected = p * x.double() + q * y.double()
+        torch.testing.assert_close(ds.combine(p, x, q, y).double(), expected, rtol=2e-7, atol=0)
+    tiny = torch.tensor([1.0], dtype=torch.float16)
+    assert ds.combine(1e-7, tiny, 2.0, tiny).tolist() == [2.0]  # q / p is beyond float16
+
+
+def test_combine_under_vmap_of_one_argument():
+    torch = pytest.importorskip("torch")
+    one, rows = torch.ones(2), torch.arange(6.0).reshape(3, 2)
+    for p, q in [(0.5, 2.0), (2.0, 0.5), (1.0, 2.0), (2.0, 1.0)]:
+        assert torch.vmap(lambda row: ds.combine(p, one, q, row))(rows).tolist() == (p * one + q * rows).tolist()  # noqa: B023
+        assert torch.vmap(lambda row: ds.combine(p, row, q, one))(rows).tolist() == (p * rows + q * one).tolist()  # noqa: B023

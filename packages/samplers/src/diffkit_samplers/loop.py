@@ -40,6 +40,17 @@ class Evaluation(NamedTuple):
     estimate: Estimate
     x: Array
 
+    def terms(self, of_x0: float, of_eps: float) -> list[tuple[float, Array]]:
+        """of_x0 x0 + of_eps eps as weights and arrays: an eps that the estimate does not keep is (x - alpha x0) / sigma.
+
+        >>> Evaluation(0.5, Rates(0.5, 0.5), Estimate(x0=1.0), 2.0).terms(1.0, 0.5)
+        [(0.5, 1.0), (1.0, 2.0)]
+        """
+        (x0, eps, _), (alpha, sigma) = self.estimate, self.rates
+        if eps is not None:
+            return [(of_x0, x0), (of_eps, eps)] if of_x0 else [(of_eps, eps)]
+        return [(of_x0 - of_eps * alpha / sigma, x0), (of_eps / sigma, self.x)]
+
 
 class Step(NamedTuple):
     """One step of a sampler, from time t to time s < t, as an update sees it.

@@ -6,7 +6,7 @@ h at eta = 0 and 2 h at eta = 1. Methods differ in the values that the polynomia
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from diffkit_schedules import Array, Rates, combine
 
@@ -41,7 +41,8 @@ def multistep(x: Array, step: Step, order: int, *, corrected: bool = False) -> A
             ratio = math.expm1(-before) / math.expm1(-decay) * math.exp(-decay)
             again = _weights([1.0, *nodes(levels[1:], levels[0], order)], before)
             weights = _sum(weights, [ratio * w for w in _sum(again, [-w for w in predicted])])
-    return step.advance(x, mixed(weights, [step.estimate.x0, *(each.estimate.x0 for each in step.history)]))
+    estimates = [step.estimate.x0, *(each.estimate.x0 for each in step.history)]
+    return step.advance(x, mixed(zip(weights, estimates, strict=False)))
 
 
 def level(rates: Rates) -> float:
@@ -88,18 +89,18 @@ def mean_weights(at: Sequence[float], decay: float) -> list[float]:
     return [sum(c * m for c, m in zip(_basis(at, i), moments, strict=True)) for i in range(len(at))]
 
 
-def mixed(weights: Sequence[float], arrays: Sequence[Array]) -> Array:
-    """The sum of the arrays with these weights; further arrays are ignored.
+def mixed(terms: Iterable[tuple[float, Array]]) -> Array:
+    """The sum of arrays, each with its weight.
 
     >>> import numpy as np
-    >>> mixed([2.0, -1.0], [np.ones(1), np.ones(1), np.ones(1)])
+    >>> mixed([(2.0, np.ones(1)), (-1.0, np.ones(1))])
     array([1.])
     """
-    if len(weights) == 1:
-        return weights[0] * arrays[0]
-    total = combine(weights[0], arrays[0], weights[1], arrays[1])
-    for weight, array in zip(weights[2:], arrays[2:], strict=False):
-        total = combine(1.0, total, weight, array)
+    (weight, total), *others = terms
+    if not others:
+        return weight * total
+    for other, array in others:
+        total, weight = combine(weight, total, other, array), 1.0
     return total
 
 

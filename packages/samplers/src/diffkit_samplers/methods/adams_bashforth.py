@@ -2,7 +2,7 @@
 
 from diffkit_schedules import Array, Rates
 
-from diffkit_samplers.loop import Step
+from diffkit_samplers.loop import Evaluation, Step
 from diffkit_samplers.multistep import mean_weights, mixed, nodes
 from diffkit_samplers.sampler import sampler
 
@@ -47,17 +47,11 @@ def _extrapolated(x: Array, step: Step, order: int) -> Array:
     u, weights = times[0], mean_weights(nodes(times, _straight(step.then), order), 0.0)
     if len(weights) == 1 or not u:
         return step.advance(x)
-    # as an x0: D = x0 - u (E - v), a sum of what the velocities are made of
-    arrays, factors = [step.estimate.x0], [1.0]
-    evaluations = [(step.now, step.estimate, x), *((each.rates, each.estimate, each.x) for each in step.history)]
-    for k, (weight, (rates, estimate, state)) in enumerate(zip(weights, evaluations, strict=False)):
-        factor = -u * (weight - (k == 0))
-        if estimate.eps is not None:
-            arrays, factors = [*arrays, estimate.eps, estimate.x0], [*factors, factor, -factor]
-        else:
-            arrays = [*arrays, state, estimate.x0]
-            factors = [*factors, factor / rates.sigma, -factor / _straight(rates)]
-    return step.advance(x, mixed(factors, arrays))
+    first, *earlier = (-u * (weight - (k == 0)) for k, weight in enumerate(weights))  # as an x0: D = x0 - u (E - v), v = eps - x0
+    terms = Evaluation(step.t, step.now, step.estimate, x).terms(1.0 - first, first)
+    for each, factor in zip(step.history, earlier, strict=False):
+        terms += each.terms(-factor, factor)
+    return step.advance(x, mixed(terms))
 
 
 def _straight(rates: Rates) -> float:

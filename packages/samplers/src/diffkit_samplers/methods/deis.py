@@ -4,7 +4,7 @@ import math
 
 from diffkit_schedules import Array
 
-from diffkit_samplers.loop import Step
+from diffkit_samplers.loop import Evaluation, Step
 from diffkit_samplers.multistep import level, mean_weights, mixed, nodes
 from diffkit_samplers.sampler import sampler
 
@@ -52,14 +52,9 @@ def _extrapolated(x: Array, step: Step, order: int) -> Array:
     if not 0 < length < math.inf:
         return step.advance(x)
     weights = mean_weights(nodes(levels, end, order), -length)
-    # as an x0: D = x0 - rho (E - eps), a sum of what the estimates of eps are made of
-    rho, arrays, factors = step.now.sigma / step.now.alpha, [step.estimate.x0], [1.0]
-    evaluations = [(step.now, step.estimate, x), *((each.rates, each.estimate, each.x) for each in step.history)]
-    for k, (weight, (rates, estimate, state)) in enumerate(zip(weights, evaluations, strict=False)):
-        factor = -rho * (weight - (k == 0))
-        if estimate.eps is not None:
-            arrays, factors = [*arrays, estimate.eps], [*factors, factor]
-        else:
-            arrays = [*arrays, state, estimate.x0]
-            factors = [*factors, factor / rates.sigma, -factor * rates.alpha / rates.sigma]
-    return step.advance(x, mixed(factors, arrays))
+    rho = step.now.sigma / step.now.alpha  # as an x0: D = x0 - rho (E - eps)
+    first, *earlier = (-rho * (weight - (k == 0)) for k, weight in enumerate(weights))
+    terms = Evaluation(step.t, step.now, step.estimate, x).terms(1.0, first)
+    for each, factor in zip(step.history, earlier, strict=False):
+        terms += each.terms(0.0, factor)
+    return step.advance(x, mixed(terms))
