@@ -4,7 +4,8 @@ The network is free: it returns an existing tensor. A step of 16x3x64x64 on the 
 50, for a denoise that returns x0; "from eps" includes the conversion of an eps prediction conditioned on the index, as
 `DDIMScheduler.step` does. "bare" is the update y = a x + b e alone (at eta 1 with the same noise generated and added); for a
 multistep method it is the sum of x, the estimate and the earlier estimates that it reads. Rounds of five are interleaved, each
-after a run that is not counted; medians, and ratios to bare.
+after a run that is not counted; medians, and ratios to bare. Freed memory is kept, as by the `diffkit` command: where malloc gives it
+back to the system after each step, page faults take more time than all that is measured here.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from functools import partial
 import torch
 from diffkit_samplers import METHODS, Source, ddim, denoiser, seeded
 from diffkit_schedules import linear_betas
+from diffkit_unet import keep_memory
 
 STEPS, ROUNDS, REPEATS, SHAPE = 50, 8, 5, (16, 3, 64, 64)
 X, EPS = torch.randn(SHAPE), torch.randn(SHAPE)
@@ -68,6 +70,7 @@ def measure(name: str, cases: dict[str, Callable[[], None]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
+    keep_memory()
     torch.set_num_threads(parser.parse_args().threads)
     both = {"sampler": ours, "from eps": lambda: ours(from_eps=True), "diffusers from eps": lambda: theirs(0.0)}
     measure("eta 0", {"bare": bare} | both)
