@@ -4,8 +4,8 @@ The network is free: it returns an existing tensor. A step of 16x3x64x64 on the 
 50, for a denoise that returns x0; "from eps" includes the conversion of an eps prediction conditioned on the index, as
 `DDIMScheduler.step` does. "bare" is the update y = a x + b e alone (at eta 1 with the same noise generated and added); for a
 multistep method it is the sum of x, the estimate and the earlier estimates that it reads. Rounds of five are interleaved, each
-after a run that is not counted; medians, and ratios to bare. Freed memory is kept, as by the `diffkit` command: where malloc gives it
-back to the system after each step, page faults take more time than all that is measured here.
+after a run that is not counted; medians, and ratios to bare. Freed memory is kept, as by the `diffkit` command: the page faults
+of memory that malloc gives back to the system after each step take longer than what is measured here.
 """
 
 import argparse

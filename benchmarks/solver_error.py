@@ -18,7 +18,7 @@ from torch import Tensor
 
 CALLS = (5, 8, 12, 20)
 LAST = 0.01
-OURS = ("ddim", "heun", "dpmpp_2m", "dpmpp_3m", "deis", "deis_2", "unipc_2", "unipc_3", "ab_2", "ab_3")
+OURS = ("ddim", "heun", "dpmpp_2m", "dpmpp_3m", "deis", "deis_2", "unipc_2", "unipc_3", "ab_2", "ab_3", "lms", "lms_3")
 K_DIFFUSION = ("sample_euler", "sample_heun", "sample_lms", "sample_dpmpp_2m", "sample_dpm_2")
 AZULA = ("DDIMSampler", "HeunSampler", "zABSampler", "vABSampler", "zEABSampler", "xEABSampler", "REABSampler")
 TWO_CALLS = ("heun", "sample_heun", "sample_dpm_2", "HeunSampler")

@@ -37,7 +37,7 @@ def test_steps_and_eta_are_by_default_the_samplers():
     etas = {name: resolve({"sampler": name}, cosine(), (8, 8)).eta for name in METHODS}
     expected = {
         **dict.fromkeys(("ddim", "heun", "dpmpp_2m", "dpmpp_3m", "deis", "deis_2", "unipc_2", "unipc_3"), 0.0),
-        **dict.fromkeys(("ab_2", "ab_3"), 0.0),
+        **dict.fromkeys(("ab_2", "ab_3", "lms", "lms_3"), 0.0),
         **dict.fromkeys(("ddpm", "dpmpp_2m_sde", "dpmpp_3m_sde", "euler_ancestral", "heun_churn", "dpmpp_2s_ancestral"), 1.0),
         **{"lcm": 1.0, "tcd": 0.3},
     }

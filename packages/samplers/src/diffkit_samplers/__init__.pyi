@@ -23,6 +23,8 @@ from .loop import Update as Update
 from .methods import METHODS as METHODS
 from .methods.adams_bashforth import ab_2 as ab_2
 from .methods.adams_bashforth import ab_3 as ab_3
+from .methods.adams_bashforth import lms as lms
+from .methods.adams_bashforth import lms_3 as lms_3
 from .methods.consistency import lcm as lcm
 from .methods.consistency import tcd as tcd
 from .methods.ddim import ddim as ddim

@@ -17,6 +17,7 @@ from diffusers import (
     DDPMScheduler,
     DEISMultistepScheduler,
     LCMScheduler,
+    LMSDiscreteScheduler,
     TCDScheduler,
     UniPCMultistepScheduler,
 )
@@ -175,6 +176,20 @@ def test_multistep_methods_step_by_step(method, kind, order, betas):
     for state, index in zip(list(states)[:-1], theirs.timesteps, strict=False):  # they have no lambda at the last level, 0
         expected = theirs.step(network(expected, index), index, expected).prev_sample
         close(state.x, expected, 1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")  # in their table
+@pytest.mark.parametrize("betas", BETAS)
+@pytest.mark.parametrize(("method", "order"), [("lms_3", 3), ("lms", 4)])
+def test_lms_step_by_step(method, order, betas):
+    theirs, schedule, denoise = ours_and_theirs(LMSDiscreteScheduler, betas, "epsilon", timestep_spacing="trailing")
+    theirs.set_timesteps(10)
+    x = X.float()
+    expected = x / schedule(1.0).alpha  # their state
+    for state, index in zip(dk.trajectory(denoise, schedule, x, method=method, steps=10), theirs.timesteps, strict=True):
+        eps = network(theirs.scale_model_input(expected, index), index)
+        expected = theirs.step(eps, index, expected, order=order).prev_sample
+        close(state.x, expected * schedule(state.t).alpha, 1e-3)
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)

@@ -19,6 +19,8 @@ from diffkit_samplers import (
     euler_ancestral,
     heun,
     heun_churn,
+    lms,
+    lms_3,
     trajectory,
     unipc_2,
     unipc_3,
@@ -28,7 +30,7 @@ from diffkit_schedules import cosine, linear, linear_betas, offset_cosine, recti
 
 ORDERS = [(ddim, 1), (ddpm, 1), (euler_ancestral, 1), (heun, 2), (dpmpp_2m, 2), (dpmpp_2m_sde, 2)]
 ORDERS += [(dpmpp_3m, 2), (dpmpp_3m_sde, 2), (unipc_2, 3), (unipc_3, 3), (deis, 2), (deis_2, 2)]
-ORDERS += [(heun_churn, 2), (dpmpp_2s_ancestral, 2), (ab_2, 2), (ab_3, 2)]
+ORDERS += [(heun_churn, 2), (dpmpp_2s_ancestral, 2), (ab_2, 2), (ab_3, 2), (lms, 2), (lms_3, 2)]
 OTHERS = [offset_cosine(), linear(), rectified(), linear_betas()]
 CASES = [(*each, schedule) for k, each in enumerate(ORDERS) for schedule in (cosine(), OTHERS[k % len(OTHERS)])]
 CONSISTENCY = {"lcm", "tcd"}

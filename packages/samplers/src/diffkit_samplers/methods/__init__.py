@@ -27,6 +27,8 @@ METHODS = Registry(
         "unipc_3": "diffkit_samplers.methods.unipc:unipc_3",
         "ab_2": "diffkit_samplers.methods.adams_bashforth:ab_2",
         "ab_3": "diffkit_samplers.methods.adams_bashforth:ab_3",
+        "lms": "diffkit_samplers.methods.adams_bashforth:lms",
+        "lms_3": "diffkit_samplers.methods.adams_bashforth:lms_3",
         "lcm": "diffkit_samplers.methods.consistency:lcm",
         "tcd": "diffkit_samplers.methods.consistency:tcd",
     },
