@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from diffkit_samplers import brownian, dpmpp_2m_sde, resample, seeded, trajectory
+from diffkit_samplers.brownian import PATH_OFFSET, TICKS
 from diffkit_samplers.testing import GaussianOracle, MixtureOracle
 from diffkit_schedules import Rates, cosine, linear
 
@@ -60,6 +61,22 @@ def test_a_row_depends_on_its_seed_alone_and_not_on_what_was_asked_before():
     assert (found[1] == alone.between(at(-1.0), at(-0.2))((1, 5))[0]).all()
     assert batch.between(at(-1.0), at(-0.2))((2, 5)).dtype == np.float64
     assert brownian([3], like=np.ones(1, np.float32)).between(at(-1.0), at(1.0))((1, 5)).dtype == np.float32
+
+
+def test_the_path_of_a_seed():
+    z = brownian([5]).between(at(-1.0), at(0.5))((1, 3))
+    np.testing.assert_allclose(z, [[-1.516915351990198, 1.1496253989269631, -0.6345383216045563]], rtol=1e-12)
+
+
+def test_what_lies_on_the_way_is_drawn_once(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("diffkit_samplers.noise.normal", lambda seeds, draw, shape: drawn.append(draw) or np.ones((1, *shape)))
+    source = brownian([5])
+    source.between(at(-1.0), at(1.0))((1, 3))
+    first = len(drawn)
+    source.between(at(-1.0), at(-0.999))((1, 3))
+    assert len(drawn) < first + 12  # two ways of up to 16 halvings, without what is known of the way before
+    assert drawn.count(PATH_OFFSET) == drawn.count(PATH_OFFSET + TICKS) == 1
 
 
 def test_a_start_is_that_of_seeded_and_no_noise_of_steps():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from diffkit_samplers import ddim, lcm, seeded, tcd, trajectory
 from diffkit_samplers.testing import GaussianOracle
-from diffkit_schedules import cosine, linear_betas, rectified
+from diffkit_schedules import cosine, karras, linear_betas, rectified
 
 
 @pytest.mark.parametrize("schedule", [cosine(), linear_betas()], ids=["cosine", "linear_betas"])
@@ -35,9 +35,21 @@ def test_on_a_table_the_earlier_time_is_the_entry_below(half, initial, new_noise
     np.testing.assert_allclose(state.x, expected, rtol=1e-12)
 
 
+def refused(shape):
+    raise AssertionError("no noise is needed")
+
+
 def test_at_gamma_0_both_are_ddim(half, initial):
     for method in (lcm, tcd):
-        assert (method(half, cosine(), initial, steps=3, eta=0.0) == ddim(half, cosine(), initial, steps=3)).all()
+        found = method(half, cosine(), initial, steps=3, eta=0.0, noise=refused)
+        assert (found == ddim(half, cosine(), initial, steps=3)).all()
+
+
+@pytest.mark.parametrize("schedule", [cosine(), karras()], ids=["clean", "noisy"])
+def test_the_step_to_t_0_has_no_noise(schedule, half, initial):
+    (state,) = trajectory(half, schedule, initial, method="tcd", spacing=[0.5, 0.0], eta=0.3, noise=refused)
+    (expected,) = trajectory(half, schedule, initial, method="ddim", spacing=[0.5, 0.0])
+    assert (state.x == expected.x).all()
 
 
 def test_samples_of_an_exact_consistency_function_are_the_data():

@@ -25,6 +25,8 @@ from diffkit_schedules import (
     Rates,
     cosine,
     cosine_betas,
+    discrete,
+    karras,
     linear_betas,
     offset_cosine,
     rectified,
@@ -74,6 +76,22 @@ def test_number_of_evaluations(method, evaluations):
     oracle = GaussianOracle(cosine())
     method(lambda x, t: seen.append(t) or oracle(x, t), cosine(), np.ones((1, 2)), steps=6)
     assert len(seen) == evaluations
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_schedule_without_noise_before_t_0_ends_there(name, initial):
+    schedule, oracle = discrete([0.0, 0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999]), GaussianOracle(cosine())
+    spacing = [1.0, 0.75, 0.5, 0.25]
+    states = list(trajectory(oracle, schedule, initial, method=name, spacing=spacing, noise=seeded([1, 2])))
+    np.testing.assert_allclose(states[-1].x0, oracle(states[-2].x, 0.5))
+    assert np.isfinite(states[-1].x).all()
+
+
+@pytest.mark.parametrize("name", ["heun", "heun_churn", "dpmpp_2s_ancestral"])
+def test_a_step_to_t_0_has_one_evaluation_with_noise_left_too(name):
+    seen, oracle = [], GaussianOracle(karras())
+    METHODS[name](lambda x, t: seen.append(t) or oracle(x, t), karras(), np.ones((1, 2)), spacing=[0.6, 0.3, 0.0])
+    assert (len(seen), seen[-1]) == (3, 0.3)
 
 
 def angle(t):

@@ -2,7 +2,7 @@
 
 import math
 
-from diffkit_schedules import Array, Schedule, combine, rates_at, timesteps_of
+from diffkit_schedules import Array, Schedule, combine, timesteps_of
 
 from diffkit_samplers.loop import Step
 from diffkit_samplers.sampler import sampler
@@ -29,9 +29,8 @@ def tcd(x: Array, step: Step) -> Array:
     """
     if step.eta == 0 or step.s == 0:
         return step.advance(x, eta=0.0)
-    earlier = _earlier(step.schedule, step.s, step.eta)
-    below = rates_at(step.schedule, earlier)
-    x = step._replace(s=earlier, then=below).advance(x, eta=0.0)
+    beyond = step.ending(_earlier(step.schedule, step.s, step.eta))
+    x, below = beyond.advance(x, eta=0.0), beyond.then
     ratio = step.then.alpha / below.alpha
     return combine(ratio, x, math.sqrt(max(step.then.sigma**2 - (ratio * below.sigma) ** 2, 0.0)), step.z(x))
 

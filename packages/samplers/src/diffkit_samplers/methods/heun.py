@@ -32,7 +32,7 @@ def heun(x: Array, step: Step) -> Array:
     array([[3.]])
     """
     x0, now, then = step.estimate.x0, step.now, step.then
-    if step.s == 0:
+    if step.s == 0 or then.sigma == 0:
         return step.advance(x, x0)
     x_s = step.advance(x, x0, eta=0.0)
     ahead = step.evaluate(x_s, step.s)

@@ -14,7 +14,7 @@ from diffkit_samplers.tuning.fine_solution import FineSolution, Start
 __all__ = ["TUNED_METHODS", "Tuned", "tune"]
 
 TUNED_METHODS = ("dpmpp_2m", "deis_2", "deis", "unipc_2", "unipc_3", "ab_2", "ab_3")
-"""The deterministic methods of second order and more with one evaluation a step."""
+"""The deterministic methods of second order and more with one evaluation a step, but for `lms`: few steps are too long for it."""
 
 MAX_RATIO = 160.0
 """The sigma / alpha from which sampling starts: above it the state is noise alone."""
