@@ -39,7 +39,7 @@ def multistep(x: Array, step: Step, order: int, *, corrected: bool = False) -> A
         if before > 0:
             predicted = [0.0, *_predicted(levels[1:], levels[0], before, order)]
             ratio = math.expm1(-before) / math.expm1(-decay) * math.exp(-decay)
-            again = _weights([1.0, *nodes(levels[1:], levels[0], order)], before)
+            again = _weights([1.0, *nodes(levels[1 : order + 1], levels[0])], before)
             weights = _sum(weights, [ratio * w for w in _sum(again, [-w for w in predicted])])
     estimates = [step.estimate.x0, *(each.estimate.x0 for each in step.history)]
     return step.advance(x, mixed(zip(weights, estimates, strict=False)))
@@ -64,14 +64,14 @@ def decay_of(now: Rates, then: Rates, eta: float) -> float:
     return 2 * h if eta == 1 else h - math.log1p(eta * eta * math.expm1(-2 * h)) / 2
 
 
-def nodes(levels: Sequence[float], end: float, order: int) -> list[float]:
-    """Where the first `order` levels are in a step from levels[0], at 0, to `end`, at 1: those that are finite and decrease.
+def nodes(levels: Sequence[float], end: float) -> list[float]:
+    """Where levels are in a step from levels[0], at 0, to `end`, at 1: those that are finite and decrease.
 
-    >>> nodes([2.0, 1.0, -math.inf], 4.0, 3)
+    >>> nodes([2.0, 1.0, -math.inf], 4.0)
     [0.0, -0.5]
     """
     found = [0.0]
-    for each in levels[1:order]:
+    for each in levels[1:]:
         node = (each - levels[0]) / (end - levels[0])
         if not -math.inf < node < found[-1]:
             break
@@ -105,7 +105,7 @@ def mixed(terms: Iterable[tuple[float, Array]]) -> Array:
 
 
 def _predicted(levels: Sequence[float], end: float, decay: float, order: int) -> list[float]:
-    return _weights(nodes(levels, end, order), decay) if math.isfinite(decay) else [1.0]
+    return _weights(nodes(levels[:order], end), decay) if math.isfinite(decay) else [1.0]
 
 
 def _weights(at: Sequence[float], decay: float) -> list[float]:

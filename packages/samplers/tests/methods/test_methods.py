@@ -82,7 +82,9 @@ def test_number_of_evaluations(method, evaluations):
 def test_a_schedule_without_noise_before_t_0_ends_there(name, initial):
     schedule, oracle = discrete([0.0, 0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999]), GaussianOracle(cosine())
     spacing = [1.0, 0.75, 0.5, 0.25]
-    states = list(trajectory(oracle, schedule, initial, method=name, spacing=spacing, noise=seeded([1, 2])))
+    seen, options = [], {"method": name, "spacing": spacing, "noise": seeded([1, 2])}
+    states = list(trajectory(lambda x, t: seen.append(t) or oracle(x, t), schedule, initial, **options))
+    assert len(seen) == {"heun": 5, "heun_churn": 5, "dpmpp_2s_ancestral": 5}.get(name, 3)
     np.testing.assert_allclose(states[-1].x0, oracle(states[-2].x, 0.5))
     assert np.isfinite(states[-1].x).all()
 

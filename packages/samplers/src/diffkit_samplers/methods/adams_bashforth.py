@@ -28,7 +28,7 @@ def ab_2(x: Array, step: Step) -> Array:
     >>> ab_2(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
     array([[3.]])
     """
-    return _extrapolated(x, step, 2, _straight, -1.0)
+    return _extrapolated(x, step, _straight, -1.0)
 
 
 @sampler(eta=0.0, history=2)
@@ -42,7 +42,7 @@ def ab_3(x: Array, step: Step) -> Array:
     >>> ab_3(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
     array([[3.]])
     """
-    return _extrapolated(x, step, 3, _straight, -1.0)
+    return _extrapolated(x, step, _straight, -1.0)
 
 
 @sampler(eta=0.0, history=3)
@@ -61,7 +61,7 @@ def lms(x: Array, step: Step) -> Array:
     >>> lms(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
     array([[3.]])
     """
-    return _extrapolated(x, step, 4, _rho, 0.0)
+    return _extrapolated(x, step, _rho, 0.0)
 
 
 @sampler(eta=0.0, history=2)
@@ -75,14 +75,14 @@ def lms_3(x: Array, step: Step) -> Array:
     >>> lms_3(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
     array([[3.]])
     """
-    return _extrapolated(x, step, 3, _rho, 0.0)
+    return _extrapolated(x, step, _rho, 0.0)
 
 
-def _extrapolated(x: Array, step: Step, order: int, time: Callable[[Rates], float], of_x0: float) -> Array:
-    """x at step.s, with the slope eps + of_x0 x0 as a polynomial in `time` through its last `order` values."""
+def _extrapolated(x: Array, step: Step, time: Callable[[Rates], float], of_x0: float) -> Array:
+    """x at step.s, with the slope eps + of_x0 x0 as a polynomial in `time` through its values here and in the history."""
     times = [time(step.now), *(time(each.rates) for each in step.history)]
     now = times[0]
-    weights = mean_weights(nodes(times, time(step.then), order), 0.0) if 0 < now < math.inf else [1.0]
+    weights = mean_weights(nodes(times, time(step.then)), 0.0) if 0 < now < math.inf else [1.0]
     if len(weights) == 1:
         return step.advance(x)
     first, *earlier = (-now * (weight - (k == 0)) for k, weight in enumerate(weights))

@@ -29,7 +29,7 @@ def deis(x: Array, step: Step) -> Array:
     >>> deis(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
     array([[3.]])
     """
-    return _extrapolated(x, step, 3)
+    return _extrapolated(x, step)
 
 
 @sampler(eta=0.0, history=1)
@@ -43,15 +43,15 @@ def deis_2(x: Array, step: Step) -> Array:
     >>> deis_2(lambda x, t: np.full_like(x, 3.0), cosine(), np.array([[0.7]]), steps=5)
     array([[3.]])
     """
-    return _extrapolated(x, step, 2)
+    return _extrapolated(x, step)
 
 
-def _extrapolated(x: Array, step: Step, order: int) -> Array:
+def _extrapolated(x: Array, step: Step) -> Array:
     levels, end = [level(step.now), *(level(each.rates) for each in step.history)], level(step.then)
     length = end - levels[0]
     if not 0 < length < math.inf:
         return step.advance(x)
-    weights = mean_weights(nodes(levels, end, order), -length)
+    weights = mean_weights(nodes(levels, end), -length)
     rho = step.now.sigma / step.now.alpha  # as an x0: D = x0 - rho (E - eps)
     first, *earlier = (-rho * (weight - (k == 0)) for k, weight in enumerate(weights))
     terms = Evaluation(step.t, step.now, step.estimate, x).terms(1.0, first)
