@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from diffkit_schedules import Array, Schedule, as_array_of, cosine, namespace, normal
 
 from diffkit_samplers.methods.ddim import ddim
 from diffkit_samplers.noise import Source, seeded
+from diffkit_samplers.testing.calls import check_arrays, check_batches, check_times, require
 from diffkit_samplers.testing.oracles import GaussianOracle
 from diffkit_samplers.testing.promises import (
     ROUNDING,
@@ -73,24 +74,24 @@ def check_sampler(
     start = normal(SEEDS, 0, (8,))
     x = start if like is None else as_array_of(start, like)
     measured = _order(method, schedule, x)
-    _require(measured > order - 0.25, f"its order of accuracy is {measured:.2f}, not {order}")
+    require(measured > order - 0.25, f"its order of accuracy is {measured:.2f}, not {order}")
     _check_ends(method, schedule, x)
     for name, slope in orders_at_ends(method, schedule, x).items():
-        _require(slope > 0.75, f"its order on grids {name} is {slope:.2f}, not at least 1")
+        require(slope > 0.75, f"its order on grids {name} is {slope:.2f}, not at least 1")
     distance = density_error(method, schedule, x)
-    _require(distance < 0.03, f"at eta = 0 the log-density of its samples is off by {distance:.2g} nats a dimension")
+    require(distance < 0.03, f"at eta = 0 the log-density of its samples is off by {distance:.2g} nats a dimension")
     distance = kept_noise_error(method, schedule, x)
-    _require(distance < 1e-4, f"where denoise keeps eps, its state is off by {distance:.2g}: see Estimate")
+    require(distance < 1e-4, f"where denoise keeps eps, its state is off by {distance:.2g}: see Estimate")
     _check_noise(method, oracle, schedule, x)
     mean, variance = _moments(method, oracle, schedule, x)
-    _require(abs(mean - 0.5) < 0.02, f"at eta = 1 the mean of its samples is {mean:.3f}, not 0.5")
-    _require(abs(variance - 0.25) < 0.02, f"at eta = 1 the variance of its samples is {variance:.3f}, not 0.25")
+    require(abs(mean - 0.5) < 0.02, f"at eta = 1 the mean of its samples is {mean:.3f}, not 0.5")
+    require(abs(variance - 0.25) < 0.02, f"at eta = 1 the variance of its samples is {variance:.3f}, not 0.25")
     off, share = posterior_errors(method, schedule, x)
-    _require(off < 0.03, f"given a measurement, the mean of its samples at eta = 1 is off by {off:.3f}")
-    _require(share < 0.25, f"given a measurement, the variance of its samples at eta = 1 is off by {share:.0%}")
-    _check_times(method, oracle, schedule, x)
-    _check_batches(method, oracle, schedule, x)
-    _check_arrays(method, oracle, schedule, x)
+    require(off < 0.03, f"given a measurement, the mean of its samples at eta = 1 is off by {off:.3f}")
+    require(share < 0.25, f"given a measurement, the variance of its samples at eta = 1 is off by {share:.0%}")
+    check_times(method, oracle, schedule, x)
+    check_batches(method, oracle, schedule, x)
+    check_arrays(method, oracle, schedule, x)
     return Report(measured, mean, variance)
 
 
@@ -106,7 +107,7 @@ def _check_ends(method: Callable[..., Array], schedule: Schedule, x: Array) -> N
     for n in (2, 8, 32):
         times = [1 - k / n for k in range(n + 1)]
         found, ddim_error = (error(each, schedule, x, times, 0.0) for each in (method, ddim))
-        _require(
+        require(
             found < 1.1 * ddim_error + ROUNDING,
             f"from t = 1 to 0 in {n} steps its error is {found:.2g}, that of ddim {ddim_error:.2g}",
         )
@@ -128,12 +129,12 @@ def _check_noise(method: Callable[..., Array], oracle: GaussianOracle, schedule:
         found = method(
             oracle, schedule, ends[0].alpha * oracle.mean + start, steps=101, eta=eta, spacing=[*times, 0.05], noise=noise
         )
-        _require(bool(draws), f"at eta = {eta:g} it does not use its noise")
+        require(bool(draws), f"at eta = {eta:g} it does not use its noise")
         xp = namespace(x)
         product = xp.mean((start - xp.mean(start)) * (found - xp.mean(found)))
         correlation = float(product) / float(xp.std(start) * xp.std(found))
         expected = kept ** (eta * eta)
-        _require(
+        require(
             abs(correlation - expected) < 0.05,
             f"at eta = {eta:g} the correlation of its samples with their starts is {correlation:.2f}, not {expected:.2f}",
         )
@@ -149,46 +150,3 @@ def _moments(method: Callable[..., Array], oracle: GaussianOracle, schedule: Sch
     fraction = alpha**2 * oracle.variance / (alpha**2 * oracle.variance + sigma**2)
     xp = namespace(x)
     return float(xp.mean(samples)), float(xp.var(samples)) / fraction
-
-
-def _check_times(method: Callable[..., Array], oracle: GaussianOracle, schedule: Schedule, x: Array) -> None:
-    evaluated: list[float] = []
-
-    def denoise(x_t: Array, t: float) -> Array:
-        evaluated.append(t)
-        return oracle(x_t, t)
-
-    method(denoise, schedule, x, steps=5, eta=0.0, spacing="uniform", noise=None)
-    first = evaluated[0] if evaluated else None
-    _require(first == 1.0, f"its first evaluation is at t = {first}, not at pure noise, t = 1")
-    _require(min(evaluated) >= 0, f"it evaluates denoise at t = {min(evaluated)}")
-
-
-def _check_batches(method: Callable[..., Array], oracle: GaussianOracle, schedule: Schedule, x: Array) -> None:
-    def sample(seeds: list[int]) -> Any:
-        source = seeded(seeds, like=x)
-        return method(oracle, schedule, source((len(seeds), 3)), steps=4, eta=1.0, spacing="uniform", noise=source)
-
-    batch, alone = sample([5, 6]), [sample([5]), sample([6])]
-    difference = float(namespace(x).max(abs(batch - namespace(x).concat(alone))))
-    _require(
-        difference < (1e-12 if x.dtype == namespace(x).float64 else 1e-4),
-        f"a sample depends on its batch: alone it differs by {difference:.2g}",
-    )
-
-
-def _check_arrays(method: Callable[..., Array], oracle: GaussianOracle, schedule: Schedule, x: Array) -> None:
-    xp = namespace(x)
-    for dtype in {xp.float32, x.dtype}:
-        start = xp.astype(x, dtype)
-        before = start + 0
-        result = method(oracle, schedule, start, steps=3, eta=0.0, spacing="uniform", noise=None)
-        _require(type(result) is type(start), f"given {type(start).__name__} it returns {type(result).__name__}")
-        _require(result.dtype == dtype, f"given {dtype} it returns {result.dtype}")
-        _require(result.shape == start.shape, f"given shape {tuple(start.shape)} it returns {tuple(result.shape)}")
-        _require(bool(xp.all(start == before)), "it changes x in place")
-
-
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise AssertionError(message)
