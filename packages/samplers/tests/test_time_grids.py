@@ -123,6 +123,11 @@ def test_bad_arguments_are_refused(steps, spacing, options, message):
         grid(TABLE, steps, spacing, **options)
 
 
+def test_an_offset_is_refused_on_continuous_schedules_too():
+    with pytest.raises(ValueError, match=r"offset is for 'leading' and 'quadratic', .*; got 1 with 'uniform'"):
+        grid(cosine(), 4, "uniform", offset=1)
+
+
 EXACT = {
     ("uniform", 3): [10, 7, 3],
     ("trailing", 4): [10, 8, 5, 2],

@@ -151,7 +151,10 @@ def test_inpainting_keeps_the_known_part_and_samples_the_other(eta):
         (lambda: dynamic_threshold(None, q=0), r"q must be in \(0, 1\], got 0"),
         (lambda: dynamic_threshold(None, limit=-1), "limit must be > 0, got -1"),
         (lambda: guide(None, None, 2.0, rescale=2), r"rescale must be in \[0, 1\], got 2"),
-        (lambda: inpaint(lambda x, t: x, np.ones((2, 3)), np.ones(3))(np.ones((1, 3)), 0.5), r"got \(2, 3\) and \(3,\)"),
+        (
+            lambda: inpaint(lambda x, t: x, np.ones((2, 3)), np.ones(3))(np.ones((1, 3)), 0.5),
+            r"known must fit x_t's shape \(1, 3\), got \(2, 3\)",
+        ),
         (lambda: encode(lambda x, t: x, cosine(), np.ones((1, 3)), rounds=0), "rounds must be at least 1, got 0"),
         (lambda: encode(lambda x, t: x, cosine(), np.ones((1, 3)), steps=0), "steps must be"),
     ],
@@ -263,11 +266,27 @@ def test_inpainting_is_computed_in_the_dtype_of_the_state():
     assert (inpaint(lambda x, t: x, known, np.full(1, 0.3))(x0, 0.5) == part * known + (1 - part) * x0).all()
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_shapes_that_do_not_fit_are_named(library):
+    ones = pytest.importorskip(library).ones
+    for known, mask, wrong in (((3, 8), (4, 8), "known"), ((4, 8), (2, 4, 8), "mask")):
+        with pytest.raises(ValueError, match=f"^{wrong} must fit x_t's shape"):
+            inpaint(lambda x, t: x, ones(known), ones(mask))(ones((4, 8)), 0.5)
+    with pytest.raises(ValueError, match=r"^scale must fit x_t's shape \(4, 8\), got \(3, 1\)$"):
+        guide(lambda x, t: x, lambda x, t: 0 * x, 2 * ones(3))(ones((4, 8)), 0.5)
+
+
+def test_data_of_numpy_are_converted_to_a_torch_state():
+    x = pytest.importorskip("torch").zeros((2, 3))
+    found = inpaint(lambda x, t: x + 5, np.array([1.0, 2.0, 3.0]), np.array([True, False, True]))(x, 0.5)
+    assert (found.tolist(), found.dtype) == ([[1.0, 5.0, 3.0]] * 2, x.dtype)
+
+
 def test_inpainting_interpolates_by_the_mask_and_drops_a_kept_eps():
     x, known = np.array([[1.0, 2.0, 3.0]]), np.array([[10.0, 20.0, 30.0]])
     found = inpaint(lambda x, t: Estimate(t * x, x, 0.5), known, np.array([1.0, 0.25, 0.0]))(x, 0.5)
     assert (found.x0.tolist(), found.eps, found.variance_interpolation) == ([[10.0, 5.75, 1.5]], None, 0.5)
     narrow = inpaint(lambda x, t: x, known, np.array([1, 1, 0]))(x.astype(np.float32), 0.5)
     assert (narrow.dtype, narrow.tolist()) == (np.float32, [[10.0, 20.0, 3.0]])
-    with pytest.raises(ValueError, match=r"^known and mask must fit x_t's shape \(1, 3\), got \(2, 3\) and \(3,\)$"):
+    with pytest.raises(ValueError, match=r"^known must fit x_t's shape \(1, 3\), got \(2, 3\)$"):
         inpaint(lambda x, t: x, np.ones((2, 3)), np.ones(3))(x, 0.5)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-from diffkit_schedules import Array, Rates, combine, namespace
+from diffkit_schedules import Array, Rates, as_array_of, combine, namespace
 
-__all__ = ["Denoise", "Estimate", "as_dtype_of", "describe", "evaluate", "widened", "x0_or_estimate"]
+__all__ = ["Denoise", "Estimate", "as_dtype_of", "describe", "evaluate", "fitting", "widened", "x0_or_estimate"]
 
 
 class Estimate(NamedTuple):
@@ -71,6 +71,20 @@ def as_dtype_of(values: Array, like: Array) -> Array:
     dtype('float32')
     """
     return values if values.dtype == like.dtype else namespace(values).astype(values, like.dtype)
+
+
+def fitting(name: str, values: Array, x: Array) -> Array:
+    """The values, with the library, dtype and device of x. Raises ValueError where their shape does not broadcast to x's.
+
+    >>> import numpy as np
+    >>> fitting("mask", [1, 0], np.ones((3, 2)))
+    array([1., 0.])
+    """
+    found = as_array_of(values, x)
+    sides = zip(reversed(found.shape), reversed(x.shape), strict=False)
+    if found.ndim > x.ndim or any(ours not in (1, theirs) for ours, theirs in sides):
+        raise ValueError(f"{name} must fit x_t's shape {tuple(x.shape)}, got {tuple(found.shape)}")
+    return found
 
 
 def widened(x: Array) -> Array:

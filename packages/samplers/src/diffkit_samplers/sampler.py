@@ -71,6 +71,7 @@ class Sampler:
         if not 0 <= eta <= 1:
             raise ValueError(f"eta must be in [0, 1] (0 = DDIM, 1 = DDPM), got {eta}")
         times, source = grid(schedule, steps, spacing), source_for(x, noise)
+        eta = float(eta)  # a NumPy float64 would widen the state
         return states(self.update, denoise, schedule, x, times=times, eta=eta, noise=source, history=self.history)
 
     def __repr__(self) -> str:

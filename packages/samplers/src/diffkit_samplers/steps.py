@@ -47,6 +47,7 @@ def step(
         raise ValueError("step must start from noisy data: sigma is 0 at its level `now`")
     if eta and now.alpha * then.sigma > then.alpha * now.sigma:
         raise ValueError(f"eta must be 0 in a step to a noisier level, got {eta}")
+    eta = float(eta)  # a NumPy float64 would widen x_s
     tau = 1 - (now.alpha * then.sigma / (then.alpha * now.sigma)) ** 2 if then.alpha else 0.0
     eps_rate = then.sigma * math.sqrt(1 - eta * eta * tau)
     if eps is None:

@@ -45,16 +45,16 @@ def grid(
         raise ValueError(f"spacing must be one of {', '.join(map(repr, SPACINGS))}, or a sequence of times; got {spacing!r}")
     if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 1:
         raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
+    if offset and spacing not in ("leading", "quadratic"):
+        raise ValueError(
+            f"offset is for 'leading' and 'quadratic', which do not start at pure noise; got {offset} with {spacing!r}"
+        )
     table = hasattr(schedule, "timesteps")
     if spacing == "uniform" and not table:
         return _decreasing([1 - k / steps for k in range(steps)] + [last])
     timesteps = timesteps_of(schedule)
     if steps > timesteps:
         raise ValueError(f"steps must be at most {timesteps}, the number of timesteps that {spacing!r} selects from; got {steps}")
-    if offset and spacing not in ("leading", "quadratic"):
-        raise ValueError(
-            f"offset is for 'leading' and 'quadratic', which do not start at pure noise; got {offset} with {spacing!r}"
-        )
     if spacing in LEVEL_SCALES:
         times = _times_of_levels(schedule, LEVEL_SCALES[spacing], steps)
         if not table:

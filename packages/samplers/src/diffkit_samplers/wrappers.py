@@ -3,7 +3,7 @@
 from diffkit_schedules import Array, Schedule, combine, filled, namespace, rates_at, to_eps
 
 from diffkit_samplers.bounds import clamped
-from diffkit_samplers.estimates import Denoise, Estimate, evaluate, x0_or_estimate
+from diffkit_samplers.estimates import Denoise, Estimate, evaluate, fitting, x0_or_estimate
 
 __all__ = ["clip", "dynamic_threshold", "fixed_large", "inpaint"]
 
@@ -77,17 +77,11 @@ def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
     """
 
     def inpainted(x_t: Array, t: float) -> Array | Estimate:
+        weight, data = fitting("mask", mask, x_t), fitting("known", known, x_t)
         estimate = evaluate(denoise, x_t, t)
         x0 = estimate.x0
-        xp = namespace(x0)
-        weight = xp.astype(mask, x0.dtype)
-        data = xp.where(weight == 0, x0, known)  # 0 times NaN would be NaN
-        merged = weight * data + (1 - weight) * x0
-        if merged.shape != x0.shape:
-            raise ValueError(
-                f"known and mask must fit x_t's shape {tuple(x0.shape)}, got {tuple(known.shape)} and {tuple(mask.shape)}"
-            )
-        return x0_or_estimate(estimate._replace(x0=xp.astype(merged, x0.dtype), eps=None))
+        data = namespace(x0).where(weight == 0, x0, data)  # 0 times NaN would be NaN
+        return x0_or_estimate(estimate._replace(x0=weight * data + (1 - weight) * x0, eps=None))
 
     return inpainted
 

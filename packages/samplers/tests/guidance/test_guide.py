@@ -65,7 +65,7 @@ def test_rescale_outside_its_range_is_refused(rescale):
 
 
 def test_a_scale_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match=r"^scale must fit x_t's shape \(1, 3\): with it x0 has \(2, 3\)$"):
+    with pytest.raises(ValueError, match=r"^scale must fit x_t's shape \(1, 3\), got \(2, 1\)$"):
         guide(cond, uncond, np.ones((2, 1)))(X[:1], 0.5)
 
 
@@ -289,7 +289,7 @@ def test_each_sample_may_have_a_scale(scale):
     cond, uncond = (lambda x, t: x + 1), (lambda x, t: x)
     expected = x + np.reshape(scale, (-1, 1))
     np.testing.assert_allclose(guide(cond, uncond, scale)(x, 0.5), expected, atol=1e-12)
-    with pytest.raises(ValueError, match=r"scale must fit x_t's shape \(1, 2\): with it x0 has \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"scale must fit x_t's shape \(1, 2\), got \(2, 1\)"):
         guide(cond, uncond, np.ones(2))(x[:1], 0.5)
 
 
@@ -305,6 +305,17 @@ def test_rounding_errors_are_small_where_the_estimates_are_close():
     exact = u.astype(np.float64) + 7.5 * (c.astype(np.float64) - u)
     found = guide(lambda x, t: c, lambda x, t: u, 7.5)(u, 0.5)
     assert np.sqrt(((found - exact) ** 2).mean()) < 0.5 * np.finfo(np.float16).eps
+
+
+def test_half_precision_is_rescaled_without_overflow():
+    x = 8 * np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float16)
+    found = guide(lambda x, t: x, lambda x, t: x / 2, 3.0, rescale=0.7)(x, 0.5)
+    assert found.dtype == np.float16
+    assert found.astype(float).std() == pytest.approx((0.7 + 0.3 * 2) * x.astype(float).std(), rel=1e-2)
+
+
+def test_a_scale_of_numpy_does_not_widen_the_state():
+    assert guide(lambda x, t: x, lambda x, t: x / 2, np.float64(3.0))(np.ones((2, 3), np.float32), 0.5).dtype == np.float32
 
 
 def test_rescale_is_computed_for_each_sample():
@@ -391,6 +402,13 @@ def test_a_worse_network_guides_a_better_one_towards_the_data():
         (lambda: guide([], uncond, []), r"0 conditions need a sequence of as many scales, one or more; got \[\]"),
         (lambda: guide(cond, uncond, float("nan")), "scale must be finite, got nan"),
         (lambda: guide(cond, uncond, lambda t: float("inf"))(X, 0.5), "scale must be finite, got inf"),
+        (lambda: guide([cond, cond], uncond, [1.0, lambda t: np.nan])(X, 0.5), "scale must be finite, got nan"),
+        (lambda: guide(cond, uncond, [1.0, np.inf]), "scale must be finite, got inf"),
+        (lambda: guide(cond, uncond, np.array([1.0, np.nan])), "scale must be finite, got an array with numbers that are not"),
+        (lambda: guide(cond, uncond, np.float32(np.nan)), "scale must be finite, got an array with numbers that are not"),
+        (lambda: guide(cond, uncond, None), "scale must be a number, an array with one per sample, or a function of t; got None"),
+        (lambda: guide(cond, uncond, "3"), "scale must be a number, an array with one per sample, or a function of t; got '3'"),
+        (lambda: guide(cond, uncond, lambda t: None)(X, 0.5), "scale must be a number, .*; got None"),
         (lambda: interval(2.0, 0.5, 0.5), "low and high must be times, 0 <= low < high <= 1, got low=0.5, high=0.5"),
         (lambda: interval(2.0, 0.5, 80.0), "low and high must be times, 0 <= low < high <= 1, got low=0.5, high=80.0"),
     ],

@@ -26,6 +26,7 @@ def test_the_norm_is_bounded_for_each_sample_before_the_projection():
     found = apg(1.0, max_norm=bound)(long, X0)
     np.testing.assert_allclose(found[0], D[0], rtol=1e-12)
     np.testing.assert_allclose(found[1], D[1] * bound / np.sqrt(dot(D, D))[1], rtol=1e-12)
+    assert (apg(1.0, max_norm=np.inf)(long, X0) == long).all()
 
 
 def test_guidance_with_all_of_it_is_plain_guidance():

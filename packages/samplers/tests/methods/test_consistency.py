@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from diffkit_samplers import ddim, lcm, seeded, tcd, trajectory
 from diffkit_samplers.testing import GaussianOracle
-from diffkit_schedules import cosine, karras, linear_betas, rectified
+from diffkit_schedules import cosine, karras, linear_betas, offset_cosine, rectified
 
 
 @pytest.mark.parametrize("schedule", [cosine(), linear_betas()], ids=["cosine", "linear_betas"])
@@ -33,6 +33,14 @@ def test_on_a_table_the_earlier_time_is_the_entry_below(half, initial, new_noise
     ratio = alpha_s / alpha
     expected = ratio * below + math.sqrt(sigma_s**2 - (ratio * sigma) ** 2) * new_noise()((2, 2))
     np.testing.assert_allclose(state.x, expected, rtol=1e-12)
+
+
+def test_no_noise_of_before_is_left_where_the_schedule_has_some_at_t_0(initial, new_noise):
+    z = new_noise()
+    for state in trajectory(
+        lambda x, t: 0 * x, offset_cosine(), initial, method="lcm", spacing=[1.0, 0.5, 0.25], noise=new_noise()
+    ):
+        np.testing.assert_allclose(state.x, offset_cosine()(state.t).sigma * z((2, 2)), rtol=1e-12)
 
 
 def refused(shape):

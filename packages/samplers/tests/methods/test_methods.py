@@ -16,6 +16,7 @@ from diffkit_samplers import (
     euler_ancestral,
     heun,
     seeded,
+    step,
     trajectory,
     unipc_2,
     unipc_3,
@@ -87,6 +88,15 @@ def test_a_schedule_without_noise_before_t_0_ends_there(name, initial):
     assert len(seen) == {"heun": 5, "heun_churn": 5, "dpmpp_2s_ancestral": 5}.get(name, 3)
     np.testing.assert_allclose(states[-1].x0, oracle(states[-2].x, 0.5))
     assert np.isfinite(states[-1].x).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_eta_of_numpy_does_not_widen_the_state(name, initial):
+    x, source = initial.astype(np.float32), seeded([1, 2])
+    found = METHODS[name](GaussianOracle(cosine()), cosine(), x, steps=4, eta=np.float64(0.5), noise=source)
+    assert found.dtype == np.float32
+    now, then = cosine()(0.9), cosine()(0.5)
+    assert step(x, x, now, then, eta=np.float64(0.5), noise=x).dtype == np.float32
 
 
 @pytest.mark.parametrize("name", ["heun", "heun_churn", "dpmpp_2s_ancestral"])

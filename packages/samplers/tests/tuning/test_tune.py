@@ -68,6 +68,19 @@ def test_fewer_than_two_steps_are_refused(steps):
         tune(GaussianOracle(cosine()), cosine(), start(cosine(), [1]), steps=steps)
 
 
+def test_a_table_of_fewer_steps_than_the_fine_solution_has_all_of_them():
+    schedule = linear_betas(30, end=0.5)
+    evaluated, oracle = [], MixtureOracle(schedule)
+    FineSolution(lambda x, t: evaluated.append(t) or oracle(x, t), schedule, start(schedule, [1]))
+    assert len(set(evaluated)) == len(evaluated) == 30
+    assert len(tune(oracle, schedule, start(schedule, range(4)), steps=2, methods=("deis",)).times) == 3
+
+
+def test_no_methods_are_refused():
+    with pytest.raises(ValueError, match=r"methods must name at least one sampler of METHODS, got \(\)"):
+        tune(GaussianOracle(cosine()), cosine(), start(cosine(), [1]), steps=2, methods=())
+
+
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match="'nope'"):
         tune(GaussianOracle(cosine()), cosine(), start(cosine(), [1]), steps=2, methods=("nope",))

@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 
 from diffkit_schedules import Array, as_array_of, namespace
 
-from diffkit_samplers.estimates import Denoise, Estimate, x0_or_estimate
+from diffkit_samplers.estimates import Denoise, Estimate, as_dtype_of, fitting, widened, x0_or_estimate
 from diffkit_samplers.guidance.joint_evaluation import evaluate_each
+from diffkit_samplers.tracing import readable
 
 __all__ = ["Scale", "Transform", "guide", "interval"]
 
@@ -57,13 +58,13 @@ def guide(
     if not 0 <= rescale <= 1:
         raise ValueError(f"rescale must be in [0, 1], got {rescale}")
     for each in scales:
-        _is_number(each)
-    if len(conds) == 1 and _is_number(scales[0]) and scales[0] == 1:
+        _require_scale(each)
+    if len(conds) == 1 and _is_one(scales[0]):
         return conds[0]
 
     def guided(x_t: Array, t: float) -> Array | Estimate:
-        now = [each(t) if callable(each) else each for each in scales]
-        if len(now) == 1 and _is_number(now[0]) and now[0] == 1:
+        now = [_value_at(each, t) if callable(each) else each for each in scales]
+        if len(now) == 1 and _is_one(now[0]):
             return conds[0](x_t, t)
         *estimates, (unconditional, *_) = evaluate_each([*conds, uncond], x_t, t)
         x0 = unconditional
@@ -71,8 +72,6 @@ def guide(
             # as a difference: equal estimates give that estimate, and rounding errors are small where they are close
             difference, s = estimate.x0 - unconditional, _per_sample(s, unconditional)
             x0 = x0 + (s * difference if transform is None else difference + (s - 1) * transform(difference, estimate.x0))
-        if x0.shape != x_t.shape:
-            raise ValueError(f"scale must fit x_t's shape {tuple(x_t.shape)}: with it x0 has {tuple(x0.shape)}")
         if rescale:
             at_one = estimates[0].x0
             for estimate in estimates[1:]:
@@ -99,26 +98,45 @@ def interval(scale: float | Array, low: float, high: float) -> Callable[[float],
     return lambda t: scale if low <= t <= high else 1.0
 
 
-def _is_number(scale: Any) -> bool:
-    """Whether it is a Python number. Raises ValueError for one that is not finite."""
-    if not isinstance(scale, int | float):
-        return False
-    if not math.isfinite(scale):
-        raise ValueError(f"scale must be finite, got {scale}")
-    return True
+def _require_scale(scale: Any) -> None:
+    """Raises ValueError for what is no `Scale`, and for numbers that are not finite where the host can read them."""
+    if callable(scale):
+        return
+    if isinstance(scale, list | tuple):
+        for each in scale:
+            _require_scale(each)
+    elif isinstance(scale, int | float):
+        if not math.isfinite(scale):
+            raise ValueError(f"scale must be finite, got {scale}")
+    elif not hasattr(scale, "shape"):
+        raise ValueError(f"scale must be a number, an array with one per sample, or a function of t; got {scale!r:.60}")
+    elif readable(scale) and not bool(namespace(scale).all(namespace(scale).isfinite(scale))):
+        raise ValueError("scale must be finite, got an array with numbers that are not")
+
+
+def _value_at(scale: Callable[[float], Any], t: float) -> Any:
+    """scale(t), checked where it is no array: a check of one would make the host wait at each step."""
+    value = scale(t)
+    if not hasattr(value, "shape"):
+        _require_scale(value)
+    return value
+
+
+def _is_one(scale: Any) -> bool:
+    return isinstance(scale, int | float) and scale == 1
 
 
 def _per_sample(scale: float | Array, x: Array) -> Any:
     if isinstance(scale, int | float):
-        return scale
+        return float(scale)  # a NumPy float64 would widen x0
     scale = as_array_of(scale, x)
-    return namespace(x).reshape(scale, (-1,) + (1,) * (x.ndim - 1)) if scale.ndim == 1 else scale
+    return fitting("scale", namespace(x).reshape(scale, (-1,) + (1,) * (x.ndim - 1)) if scale.ndim == 1 else scale, x)
 
 
 def _rescaled(x0: Array, wanted: Array, rescale: float) -> Array:
     """x0 with each sample's standard deviation a fraction `rescale` of the way back to that of `wanted`."""
     xp, axes = namespace(x0), tuple(range(1, x0.ndim))
-    deviation, aim = (xp.std(each, axis=axes, keepdims=True) for each in (x0, wanted))
+    deviation, aim = (xp.std(widened(each), axis=axes, keepdims=True) for each in (x0, wanted))
     constant = deviation == 0  # there is nothing to rescale
     ratio = xp.where(constant, xp.ones_like(deviation), aim / xp.where(constant, xp.ones_like(deviation), deviation))
-    return x0 * (rescale * ratio + (1 - rescale))
+    return x0 * as_dtype_of(rescale * ratio + (1 - rescale), x0)

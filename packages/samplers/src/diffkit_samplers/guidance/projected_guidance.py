@@ -1,5 +1,7 @@
 """Adaptive projected guidance (APG): the part of guidance that neither saturates nor overshoots."""
 
+import math
+
 from diffkit_schedules import Array, namespace
 
 from diffkit_samplers.estimates import as_dtype_of, widened
@@ -31,7 +33,7 @@ def apg(parallel: float = 0.0, max_norm: float | None = None) -> Transform:
 
     def transform(difference: Array, x0_cond: Array) -> Array:
         xp, axes, d, x0 = namespace(difference), tuple(range(1, difference.ndim)), widened(difference), widened(x0_cond)
-        if max_norm is not None:
+        if max_norm is not None and math.isfinite(max_norm):
             norm = xp.sqrt(xp.sum(d * d, axis=axes, keepdims=True))
             d = d * (max_norm / xp.where(norm > max_norm, norm, xp.full_like(norm, max_norm)))
         square = xp.sum(x0 * x0, axis=axes, keepdims=True)

@@ -2,7 +2,7 @@
 
 import math
 
-from diffkit_schedules import Array, Schedule, combine, timesteps_of
+from diffkit_schedules import Array, Rates, Schedule, combine, timesteps_of
 
 from diffkit_samplers.loop import Step
 from diffkit_samplers.sampler import sampler
@@ -29,7 +29,8 @@ def tcd(x: Array, step: Step) -> Array:
     """
     if step.eta == 0 or step.s == 0:
         return step.advance(x, eta=0.0)
-    beyond = step.ending(_earlier(step.schedule, step.s, step.eta))
+    clean = step._replace(s=0.0, then=Rates(1.0, 0.0))  # some schedules have noise at t = 0
+    beyond = clean if step.eta == 1 else step.ending(_earlier(step.schedule, step.s, step.eta))
     x, below = beyond.advance(x, eta=0.0), beyond.then
     ratio = step.then.alpha / below.alpha
     return combine(ratio, x, math.sqrt(max(step.then.sigma**2 - (ratio * below.sigma) ** 2, 0.0)), step.z(x))
@@ -54,8 +55,8 @@ def lcm(x: Array, step: Step) -> Array:
 
 
 def _earlier(schedule: Schedule, s: float, gamma: float) -> float:
-    """The time (1 - gamma) s, on a table moved down to an entry, and clean data for gamma = 1."""
-    if gamma == 1 or not hasattr(schedule, "timesteps"):
+    """The time (1 - gamma) s, on a table moved down to an entry."""
+    if not hasattr(schedule, "timesteps"):
         return (1 - gamma) * s
     timesteps = timesteps_of(schedule)
     return (math.floor((1 - gamma) * (round(s * timesteps) - 1)) + 1) / timesteps

@@ -22,6 +22,8 @@ FINE_STEPS = 64
 class FineSolution:
     """The x0 of 64 steps of `unipc_2`, and the distance to it of the x0 of other methods and times, from the same noises.
 
+    On a table of fewer steps it has all of them.
+
     denoise, schedule: as for `ddim`. start: see `Start`.
 
     >>> import numpy as np
@@ -35,7 +37,7 @@ class FineSolution:
 
     def __init__(self, denoise: Denoise, schedule: Schedule, start: Start) -> None:
         self.denoise, self.schedule, self.start = denoise, schedule, start
-        times = grid(schedule, FINE_STEPS, "karras_160")
+        times = grid(schedule, min(FINE_STEPS, getattr(schedule, "timesteps", FINE_STEPS)), "karras_160")
         self.x0 = METHODS["unipc_2"](denoise, schedule, start(times[0]), spacing=times)
 
     def error(self, method: str, times: Sequence[float]) -> float:

@@ -50,7 +50,7 @@ def tune(denoise: Denoise, schedule: Schedule, start: Start, *, steps: int, meth
     last, 0. On a table times are entries. Nothing is random. Take 32 samples or more: times that are fitted to 10 may be no
     better for others. It evaluates denoise about 600 times for 4 steps, 2,000 for 8 and 8,000 for 20.
     denoise, schedule: as for `ddim`. start: see `Start`. steps >= 2.
-    Raises ValueError for an unknown method, steps < 2, and a schedule or table with too few levels.
+    Raises ValueError for an unknown method, for none, for steps < 2, and a schedule or table with too few levels.
     Source: the objective is the one that Shaul et al. 2024 (bespoke solvers) bound, here for the times alone; Sabour et al. 2024
     (Align Your Steps) also fit times to a network.
 
@@ -65,6 +65,8 @@ def tune(denoise: Denoise, schedule: Schedule, start: Start, *, steps: int, meth
     """
     if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 2:
         raise ValueError(f"steps must be an integer of at least 2 to have times to tune, got {steps!r}")
+    if not methods:
+        raise ValueError(f"methods must name at least one sampler of METHODS, got {methods!r}")
     fine, starts = FineSolution(denoise, schedule, start), list(_first_times(schedule, steps))
     found = []
     for method in methods:
