@@ -21,6 +21,15 @@ def test_an_animated_interpolation_goes_forth_and_back(trained, tmp_path, diffki
     assert size_of(tmp_path / "path.gif") == (68, 134)
 
 
+@pytest.mark.parametrize("spacing", ["0.7,0.4,0", "leading"])
+def test_its_ends_are_the_images_of_sample_from_any_first_time(trained, tmp_path, diffkit, spacing):
+    options = ["--spacing", spacing, *(["--steps", 5] if spacing == "leading" else [])]
+    assert diffkit("interpolate", trained, "--rows", 1, "--columns", 3, *options, "--out", tmp_path / "path")[0] == 0
+    assert diffkit("sample", trained, "-n", 2, "--sampler", "ddim", *options, "--out", tmp_path / "ends")[0] == 0
+    path, ends = pixels(tmp_path / "path"), pixels(tmp_path / "ends")
+    assert near([path[0], path[2]], ends)
+
+
 def test_interpolation_between_two_images_begins_and_ends_with_them(blank, tmp_path, diffkit):
     one, other = tmp_path / "two" / "one.png", tmp_path / "two" / "other.png"
     one.parent.mkdir()

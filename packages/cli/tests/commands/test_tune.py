@@ -117,6 +117,27 @@ def test_wrong_options_are_refused_in_one_line(diffkit_beside_run, arguments, me
     assert message in one_line(said)
 
 
+def test_times_tuned_for_another_guidance_say_so(tuned_run, tmp_path, diffkit):
+    (tuned_run / "tuned.json").write_text(json.dumps({"tuned": [ENTRY | {"guidance": 5.0}]}))
+    _, _, said = diffkit("sample", tuned_run, "-n", 2, "--steps", 3, "--out", tmp_path / "a.png")
+    assert "times 1,0.5,0.25,0 (diffkit tune at step 0, guidance 5), seed 0" in said
+    _, _, said = diffkit("sample", tuned_run, "-n", 2, "--steps", 3, "--guidance", 5, "--out", tmp_path / "a.png", "--force")
+    assert "times 1,0.5,0.25,0, guidance 5 (diffkit tune at step 0), seed 0" in said
+
+
+def test_steps_names_the_rows_that_are_tuned(tuned_run, tmp_path, diffkit):
+    _, _, said = diffkit("steps", tuned_run, "--steps", "2,3", "-n", 2, "--out", tmp_path / "a.png")
+    assert "of the same noise, ddim and unipc_2 (diffkit tune at step 0), seed 0: " in said
+    assert "3 steps, tuned: " in said
+    document = read_metadata(tmp_path / "a.png")
+    assert [document[key] for key in ("sampler", "spacing", "counts")] == ["ddim", "uniform", [2, 3]]
+    assert document["tuned"] == ["3 steps of unipc_2, eta 0, times 1,0.5,0.25,0"]
+    diffkit("steps", tuned_run, "--steps", "3", "-n", 2, "--out", tmp_path / "b.png")
+    document = read_metadata(tmp_path / "b.png")
+    assert document["tuned"] == ["3 steps of unipc_2, eta 0, times 1,0.5,0.25,0"]
+    assert not {"sampler", "eta", "spacing"} & document.keys()
+
+
 def test_the_nearest_is_kept_unless_a_kid_is_surely_lower():
     ways = {"named": FewSteps("ddim", "uniform", error=0.2), "tuned": FewSteps("deis", "1,0.5,0", error=0.1)}
     tuned, chance, lower = Kid(0.3, [0.3, 0.2, 0.4]), Kid(0.2, [0.5, 0.1, 0.0]), Kid(0.1, [0.1, 0.0, 0.2])

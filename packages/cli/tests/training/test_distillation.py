@@ -200,6 +200,7 @@ def test_a_student_is_sampled_in_its_steps_and_says_what_it_is(student, with_cla
             "student is distilled to 2 steps already: give the run that it was",
         ),
         (["train", "digits", "--from", "student", "--out", "new"], 2, "student is distilled to 2 steps already"),
+        (["tune", "student", "--steps", 20], 2, "student is distilled to 2 steps already: give the run that it was"),
         (["distill", "fashion", "--out", "new"], 2, "its images, 'fashion-mnist', are not here: give DATA, the images to distil"),
         (["distill", "nothing", "--out", "new"], 4, "nothing: no such run folder"),
         (["distill", "run", "--time", "1m", "--updates", 3, "--out", "new"], 2, "--time and --updates contradict each other"),
@@ -211,6 +212,18 @@ def test_wrong_options_are_refused_in_one_line(student, diffkit_beside_run, tmp_
     assert (found, out) == (code, "")
     assert message in said.splitlines()[-1]
     assert not (tmp_path / "new").exists()
+
+
+def test_times_of_tune_never_replace_those_of_a_distilled_run(student, tmp_path, diffkit):
+    run = tmp_path / "run"
+    shutil.copytree(student, run)
+    entries = [("1,0.5,0", 2), (",".join(str(1 - k / 20) for k in range(21)), 20)]
+    entry = {"sampler": "unipc_2", "eta": 0.0, "guidance": 1.0, "step": 0, "weights": "x"}
+    (run / "tuned.json").write_text(json.dumps({"tuned": [entry | {"spacing": spacing} for spacing, _ in entries]}))
+    for options in ([], ["--steps", 2]):
+        _, _, said = diffkit("sample", run, "-n", 1, *options, "--out", tmp_path / f"{len(options)}.png")
+        assert "2 steps of ddim" in said
+        assert "diffkit tune" not in said
 
 
 def test_dry_run_says_what_is_learned_and_how_long_it_takes(diffkit_beside_run, tmp_path):

@@ -49,7 +49,7 @@ def steps(
     from diffkit_cli.sampling.limits import require_image
     from diffkit_cli.sampling.loading import open_model
     from diffkit_cli.sampling.outputs import output_path
-    from diffkit_cli.sampling.plan import make_plan
+    from diffkit_cli.sampling.plan import comparison_metadata, make_plan
     from diffkit_cli.sampling.timing import timed_samples
     from diffkit_cli.terminal.console import console, plural
     from diffkit_cli.terminal.progress import counting, duration
@@ -60,19 +60,19 @@ def steps(
         options, shape = plans[0].options, plans[0].shape
         captions = plans[0].captions * len(counts)
         images = options.n * len(counts)
-        metadata = plans[0].metadata("steps") | {"counts": counts}
-        del metadata["steps"]
+        metadata = comparison_metadata(plans)
         path = output_path(out, "steps.png", metadata, force=force)
         require_image(path, images, shape, columns=options.n, captioned=bool(captions), copies=2, folder=False)
         rows, labels = [], list[str]()
         with counting("sampling steps") as on_progress:
-            for pixels, seconds, count in timed_samples(plans, on_progress):
+            for plan, (pixels, seconds, count) in zip(plans, timed_samples(plans, on_progress), strict=True):
                 rows.append(pixels)
-                labels.append(f"{plural(count, 'step')}\n{duration(seconds)}")
+                labels.append(f"{plural(count, 'step')}{', tuned' if plan.tuned else ''}\n{duration(seconds)}")
         figure = labelled_grid(as_pixels(concatenated(rows)), labels, columns=options.n, captions=captions)
         save_png(figure, path, metadata)
         what = f"{plural(len(counts), 'row')} of {plural(options.n, 'image')} from {loaded.name}, of the same noise"
-        console.print(f"{what}, {options.sampler}, seed {options.seed}: {path}")
+        samplers = dict.fromkeys(f"{plan.options.sampler}{plan.tuned}" for plan in plans)
+        console.print(f"{what}, {' and '.join(samplers)}, seed {options.seed}: {path}")
         for label in labels:
             console.print("  " + label.replace("\n", ": "))
 

@@ -45,7 +45,7 @@ def tune(
     from diffkit_cli.run_config import TunedSampler
     from diffkit_cli.sampling.few_steps import FewSteps, best_named, fine_solution, number_of_noises, tuned
     from diffkit_cli.sampling.generate import concatenated, generate
-    from diffkit_cli.sampling.loading import open_model
+    from diffkit_cli.sampling.loading import open_model, require_denoiser
     from diffkit_cli.sampling.plan import make_plan
     from diffkit_cli.sampling.tuned import TUNED_FILE, add_tuned
     from diffkit_cli.terminal.console import command, console, show
@@ -54,6 +54,7 @@ def tune(
 
     def work() -> None:
         loaded = open_model(run, raw=False, step=given.get("step"), device=device)
+        require_denoiser(loaded)
         require_creatable(run / TUNED_FILE)
         noises = number_of_noises(loaded.model.shape)
         uniform, seed = FewSteps("ddim", "uniform"), given.get("seed", 0)

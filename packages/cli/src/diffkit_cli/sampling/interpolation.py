@@ -26,7 +26,7 @@ def noise_pairs(plan: Plan, to_seed: int | None = None) -> Ends:
     seeds = plan.options.seed, plan.options.seed + 1 if to_seed is None else to_seed
 
     def ends(row: int) -> tuple[Any, Any]:
-        start, stop = (plan.model.noise([seed + 2 * row], plan.options.size) for seed in seeds)
+        start, stop = (plan.model.noise([seed + 2 * row], plan.options.size, plan.times[0]) for seed in seeds)
         return start, stop
 
     return ends

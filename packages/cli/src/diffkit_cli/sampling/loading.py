@@ -15,9 +15,9 @@ from diffkit_cli.paths import at_step, export_file
 from diffkit_cli.run_config import RunConfig
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.sampling.tuned import with_tuned
-from diffkit_cli.terminal.console import console, warn
+from diffkit_cli.terminal.console import console, plural, warn
 
-__all__ = ["LoadedModel", "load_model", "load_worse", "open_model"]
+__all__ = ["LoadedModel", "load_model", "load_worse", "open_model", "require_denoiser"]
 
 
 class LoadedModel(NamedTuple):
@@ -89,6 +89,15 @@ def load_model(run: Path, *, raw: bool, device: str, step: int | None = None) ->
     network.load_state_dict(weights)
     model = DiffusionModel(network.to(where).eval(), schedule, config)
     return LoadedModel(model, run, at, weights_hash(weights), has_raw, warnings)
+
+
+def require_denoiser(loaded: LoadedModel) -> None:
+    """Raises UsageError for a distilled network, which is no denoiser any more: it was trained at its own times alone."""
+    if (distilled := loaded.model.config.distilled) is not None:
+        steps = plural(distilled.steps, "step")
+        raise UsageError(
+            f"{name_of(loaded.run)} is distilled to {steps} already: give the run that it was distilled from, {distilled.run}"
+        )
 
 
 def load_worse(name: str, loaded: LoadedModel) -> LoadedModel:

@@ -54,10 +54,10 @@ class DiffusionModel:
         self.like = next(network.parameters())
         self._evaluators: dict[tuple[str, bool], Evaluator] = {}
 
-    def noise(self, seeds: list[int], size: Sequence[int] | None = None) -> Any:
-        """The noise of each seed at t = 1, (len(seeds), C, *space); size: the space, by default the run's."""
+    def noise(self, seeds: list[int], size: Sequence[int] | None = None, t: float = 1.0) -> Any:
+        """The noise of each seed at time t, (len(seeds), C, *space); size: the space, by default the run's."""
         shape = (len(seeds), self.shape[0], *(size or self.shape[1:]))
-        return self.schedule(1.0).sigma * seeded(seeds, like=self.like)(shape)
+        return self.schedule(t).sigma * seeded(seeds, like=self.like)(shape)
 
     def start(self, z: Any, t: float, options: SamplingOptions) -> Any:
         """What sampling starts from at time t, from standard normal z (B, C, H, W): see `SamplingOptions.start`.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from diffkit_schedules import Schedule
 
 __all__ = [
-    *("DEFAULTS", "INPAINT_DEFAULTS", "INTERPOLATE_DEFAULTS", "OF_SAMPLE", "OPTIONS", "Given", "SamplingOptions"),
+    *("DEFAULTS", "INPAINT_DEFAULTS", "INTERPOLATE_DEFAULTS", "OF_SAMPLE", "OPTIONS", "TUNED", "Given", "SamplingOptions"),
     *("check_seeds", "choices", "flags_of", "resolve"),
 ]
 
@@ -169,8 +169,8 @@ def resolve(
     """The options of a command: those that were given, over the run's own, over the sampler's steps and eta, over the defaults.
 
     size: of the run's images. own: its guidance counts for images of a class, its times for as many steps. tuned: counts for as
-    many steps where no sampler, eta or spacing is given. Raises UsageError for a sampler of another distribution that is not one,
-    and for another number of steps than that of the times.
+    many steps where no sampler, eta or spacing is given, and the run has no times of its own. Raises UsageError for a sampler of
+    another distribution that is not one, and for another number of steps than that of the times.
 
     >>> from diffkit_schedules import cosine_betas
     >>> print(resolve({"sampler": "ddpm"}, cosine_betas(T=50), (8, 8)))
@@ -183,7 +183,7 @@ def resolve(
     steps = given.get("steps", defaults["steps"])
     if (own_times := times_in(ours.get("spacing", ""))) and given.get("steps") not in (None, len(own_times) - 1):
         ours["spacing"] = "uniform"  # of a distilled network, whose times are for its own number of steps
-    if not {*TUNED} & {*given} and (found := next((each for each in tuned if each.steps == steps), None)):
+    if not own_times and not {*TUNED} & {*given} and (found := next((each for each in tuned if each.steps == steps), None)):
         ours |= {name: getattr(found, name) for name in TUNED}
     values: dict[str, Any] = {**defaults, **ours, **given}
     if (times := times_in(values.get("spacing", ""))) is not None:

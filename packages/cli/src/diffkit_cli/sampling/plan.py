@@ -19,11 +19,11 @@ from diffkit_cli.sampling.init_image import InitImage, open_init
 from diffkit_cli.sampling.loading import LoadedModel, load_worse
 from diffkit_cli.sampling.metadata import NAMES, SampleMetadata, options_metadata, options_to_reproduce
 from diffkit_cli.sampling.model import UNCONDITIONAL, Conditioning, DiffusionModel
-from diffkit_cli.sampling.options import SamplingOptions, check_seeds, resolve
+from diffkit_cli.sampling.options import TUNED, SamplingOptions, check_seeds, resolve
 from diffkit_cli.terminal.console import noun, plural
 from diffkit_cli.time_lists import times_in
 
-__all__ = ["Plan", "make_plan", "other_weights", "times_of"]
+__all__ = ["Plan", "comparison_metadata", "make_plan", "other_weights", "times_of"]
 
 
 class Plan(NamedTuple):
@@ -44,7 +44,7 @@ class Plan(NamedTuple):
     def __str__(self) -> str:
         number, options = plural(self.options.n, noun(self.shape)), self.options
         worse = f" by {self.worse.name}" if self.worse else ""
-        how = f"{options}{self._tuned}{self._distilled}{worse}"
+        how = f"{options}{self.tuned}{self._distilled}{worse}"
         return f"{number} from {self.loaded.name}, {self._start}{how}, seed {options.seed}"
 
     @property
@@ -84,13 +84,15 @@ class Plan(NamedTuple):
         return {"condition_files": files} if files else {}
 
     @property
-    def _tuned(self) -> str:
-        """Where the sampler and its times come from, if `diffkit tune` found them."""
+    def tuned(self) -> str:
+        """Where the sampler and its times come from, if `diffkit tune` found them: of which step and guidance, if others."""
         ours = self.options.sampler, self.options.eta, self.options.spacing
         found = next((each for each in self.model.config.tuned if (each.sampler, each.eta, each.spacing) == ours), None)
         if found is None:
             return ""
-        return f" (diffkit tune{'' if found.weights == self.loaded.weights else f' at step {found.step}'})"
+        others = [f"step {found.step}"] if found.weights != self.loaded.weights else []
+        others += [f"guidance {found.guidance:g}"] if found.guidance != self.options.guidance else []
+        return f" (diffkit tune{' at ' if others else ''}{', '.join(others)})"
 
     @property
     def _distilled(self) -> str:
@@ -145,6 +147,18 @@ def make_plan(
     start = open_init(model, options.size, init, given.get("strength"), like)
     single = like is not None and not like.grid and options.n == 1
     return Plan(loaded, options, times_of(model.schedule, options, start), conditioning, start, single, worse)
+
+
+def comparison_metadata(plans: Sequence[Plan]) -> dict[str, Any]:
+    """The metadata of an image that compares numbers of steps: of the plans, which differ in these and in what is tuned for them.
+
+    tuned: the steps, samplers and times that `diffkit tune` found. Without a row of other steps there is no sampler besides.
+    """
+    plan = next((each for each in plans if not each.tuned), plans[0])
+    tuned = [str(each.options) for each in plans if each.tuned]
+    of_rows = ("steps", *TUNED) if plan.tuned else ("steps",)
+    metadata = {key: value for key, value in plan.metadata("steps").items() if key not in of_rows}
+    return metadata | {"counts": [each.options.steps for each in plans]} | ({"tuned": tuned} if tuned else {})
 
 
 def _open_worse(loaded: LoadedModel, name: str | None, guidance: float, like: SampleMetadata | None) -> LoadedModel | None:

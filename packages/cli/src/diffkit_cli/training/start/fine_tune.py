@@ -10,7 +10,7 @@ from diffkit_cli.bundled import name_of
 from diffkit_cli.errors import UsageError
 from diffkit_cli.paths import at_step
 from diffkit_cli.run_config import Origin, RunConfig
-from diffkit_cli.sampling.loading import open_model
+from diffkit_cli.sampling.loading import open_model, require_denoiser
 from diffkit_cli.sampling.model import DiffusionModel
 from diffkit_cli.terminal.console import console, listed, plural, warn
 from diffkit_cli.training.options import CLASS_DROPOUT, Given, TrainOptions
@@ -95,15 +95,11 @@ class Source(NamedTuple):
 def open_source(path: Path, what: str = "fine-tuning") -> Source:
     """The network of --from: the average of a run, RUN or RUN@STEP, or that of an export or an import.
 
-    what: is done with it. Raises as `open_model`, and UsageError for a distilled network, which is no denoiser any more.
+    what: is done with it. Raises as `open_model`, and `require_denoiser`.
     """
     path, step = at_step(path)
     loaded = open_model(path, raw=False, device="cpu", step=step)
-    if (distilled := loaded.model.config.distilled) is not None:
-        steps = plural(distilled.steps, "step")
-        raise UsageError(
-            f"{name_of(path)} is distilled to {steps} already: give the run that it was distilled from, {distilled.run}"
-        )
+    require_denoiser(loaded)
     console.print(
         f"{what} {name_of(path)}, step {loaded.step}: its network, schedule, prediction and normalisation; a new optimiser"
     )
