@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from diffkit_samplers import dpmpp_3m, sampler, step, trajectory
+from diffkit_samplers import METHODS, dpmpp_3m, sampler, step, trajectory
 from diffkit_samplers.multistep import decay_of, level, mean_weights, multistep
 from diffkit_samplers.testing import GaussianOracle, check_sampler
 from diffkit_schedules import Rates, cosine, linear, rectified, times_of
@@ -17,6 +17,14 @@ def mean(function, begin, end, density):
     u = (begin + end) / 2 + (end - begin) / 2 * POINTS
     masses = MASSES * np.exp(density * (u - end))
     return float((masses * function(u)).sum() / masses.sum())
+
+
+@pytest.mark.parametrize(("name", "order"), [("unipc_2", 2), ("unipc_3", 3)])
+def test_more_history_changes_no_corrected_step(name, order):
+    schedule, x = cosine(), np.array([[0.7, -1.0]])
+    method = sampler(history=None)(lambda x, step: multistep(x, step, order, corrected=True))
+    oracle = GaussianOracle(schedule)
+    assert (method(oracle, schedule, x, steps=9) == METHODS[name](oracle, schedule, x, steps=9)).all()
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])

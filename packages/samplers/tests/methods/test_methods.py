@@ -91,6 +91,16 @@ def test_a_schedule_without_noise_before_t_0_ends_there(name, initial):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_a_step_between_equal_levels_leaves_a_state_without_new_noise_as_it_is(name, initial):
+    schedule, oracle = discrete([0.1, 0.3, 0.0, 0.5, 0.7, 0.9, 0.999]), GaussianOracle(cosine())
+    spacing = [1.0, 6 / 7, 5 / 7, 3 / 7, 2 / 7, 1 / 7]
+    states = list(trajectory(oracle, schedule, initial, method=name, spacing=spacing, eta=0.0))
+    assert schedule(3 / 7) == schedule(2 / 7)
+    np.testing.assert_allclose(states[3].x, states[2].x, rtol=1e-9)
+    assert np.isfinite(states[4].x).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_an_eta_of_numpy_does_not_widen_the_state(name, initial):
     x, source = initial.astype(np.float32), seeded([1, 2])
     found = METHODS[name](GaussianOracle(cosine()), cosine(), x, steps=4, eta=np.float64(0.5), noise=source)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from diffkit_samplers import FineSolution, grid, seeded, tune
+from diffkit_samplers import FineSolution, ddim, grid, seeded, tune, unipc_2
 from diffkit_samplers.testing import GaussianOracle, MixtureOracle
 from diffkit_samplers.tuning.tune import TUNED_METHODS
 from diffkit_schedules import cosine, karras, linear_betas
@@ -66,6 +66,16 @@ def test_an_x0_that_is_not_finite_has_an_infinite_error():
 def test_fewer_than_two_steps_are_refused(steps):
     with pytest.raises(ValueError, match=f"steps must be an integer of at least 2 to have times to tune, got {steps}"):
         tune(GaussianOracle(cosine()), cosine(), start(cosine(), [1]), steps=steps)
+
+
+def test_the_error_is_the_mean_over_samples_of_their_distance_to_64_steps():
+    schedule, oracle, begin = cosine(), MixtureOracle(cosine()), start(cosine(), range(3))
+    fine, times = FineSolution(oracle, schedule, begin), [0.99, 0.6, 0.3, 0.0]
+    fine_times = grid(schedule, 64, "karras_160")
+    assert (fine.x0 == unipc_2(oracle, schedule, begin(fine_times[0]), spacing=fine_times)).all()
+    distances = np.sqrt(np.square(ddim(oracle, schedule, begin(0.99), spacing=times) - fine.x0).mean(axis=1))
+    assert fine.error("euler_ancestral", times) == pytest.approx(distances.mean(), rel=1e-12)
+    assert distances.mean() < 0.999 * np.sqrt(np.square(distances).mean())
 
 
 def test_a_table_of_fewer_steps_than_the_fine_solution_has_all_of_them():

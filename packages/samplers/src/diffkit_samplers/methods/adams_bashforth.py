@@ -81,10 +81,10 @@ def lms_3(x: Array, step: Step) -> Array:
 def _extrapolated(x: Array, step: Step, time: Callable[[Rates], float], of_x0: float) -> Array:
     """x at step.s, with the slope eps + of_x0 x0 as a polynomial in `time` through its values here and in the history."""
     times = [time(step.now), *(time(each.rates) for each in step.history)]
-    now = times[0]
-    weights = mean_weights(nodes(times, time(step.then)), 0.0) if 0 < now < math.inf else [1.0]
-    if len(weights) == 1:
+    now, end = times[0], time(step.then)
+    if not -math.inf < end - now < 0:
         return step.advance(x)
+    weights = mean_weights(nodes(times, end), 0.0)
     first, *earlier = (-now * (weight - (k == 0)) for k, weight in enumerate(weights))
     terms = Evaluation(step.t, step.now, step.estimate, x).terms(1.0 + of_x0 * first, first)  # as an x0: x0 - now (E - slope)
     for each, factor in zip(step.history, earlier, strict=False):
