@@ -105,13 +105,13 @@ def mixed(terms: Iterable[tuple[float, Array]]) -> Array:
 
 
 def _predicted(levels: Sequence[float], end: float, decay: float, order: int) -> list[float]:
-    return _weights(nodes(levels[:order], end), decay) if math.isfinite(decay) else [1.0]
+    return _weights(nodes(levels[:order], end), decay)
 
 
 def _weights(at: Sequence[float], decay: float) -> list[float]:
     """`mean_weights`; of two nodes the value in the middle of the step, as DPM-Solver++(2M) and UniPC with B_2 have it."""
     if len(at) != 2:
-        return mean_weights(at, decay) if len(at) > 1 else [1.0]
+        return mean_weights(at, decay)
     share = (0.5 - at[0]) / (at[1] - at[0])
     return [1 - share, share]
 

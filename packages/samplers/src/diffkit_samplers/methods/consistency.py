@@ -29,7 +29,7 @@ def tcd(x: Array, step: Step) -> Array:
     """
     if step.eta == 0 or step.s == 0:
         return step.advance(x, eta=0.0)
-    clean = step._replace(s=0.0, then=Rates(1.0, 0.0))  # some schedules have noise at t = 0
+    clean = step._replace(then=Rates(1.0, 0.0))  # some schedules have noise at t = 0
     beyond = clean if step.eta == 1 else step.ending(_earlier(step.schedule, step.s, step.eta))
     x, below = beyond.advance(x, eta=0.0), beyond.then
     ratio = step.then.alpha / below.alpha
