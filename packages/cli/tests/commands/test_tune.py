@@ -125,6 +125,12 @@ def test_times_tuned_for_another_guidance_say_so(tuned_run, tmp_path, diffkit):
     assert "times 1,0.5,0.25,0, guidance 5 (diffkit tune at step 0), seed 0" in said
 
 
+def test_evaluate_says_what_is_tuned(tuned_run, diffkit):
+    code, table, said = diffkit("evaluate", tuned_run, "-n", 20, "--steps", 3)
+    assert code == 0, said
+    assert table.splitlines()[0] == f"{tuned_run}@0, 3 steps of unipc_2, eta 0, times 1,0.5,0.25,0 (diffkit tune at step 0)"
+
+
 def test_steps_names_the_rows_that_are_tuned(tuned_run, tmp_path, diffkit):
     _, _, said = diffkit("steps", tuned_run, "--steps", "2,3", "-n", 2, "--out", tmp_path / "a.png")
     assert "of the same noise, ddim and unipc_2 (diffkit tune at step 0), seed 0: " in said

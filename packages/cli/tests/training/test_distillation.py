@@ -217,9 +217,9 @@ def test_wrong_options_are_refused_in_one_line(student, diffkit_beside_run, tmp_
 def test_times_of_tune_never_replace_those_of_a_distilled_run(student, tmp_path, diffkit):
     run = tmp_path / "run"
     shutil.copytree(student, run)
-    entries = [("1,0.5,0", 2), (",".join(str(1 - k / 20) for k in range(21)), 20)]
+    spacings = ["1,0.5,0", ",".join(str(1 - k / 20) for k in range(21))]
     entry = {"sampler": "unipc_2", "eta": 0.0, "guidance": 1.0, "step": 0, "weights": "x"}
-    (run / "tuned.json").write_text(json.dumps({"tuned": [entry | {"spacing": spacing} for spacing, _ in entries]}))
+    (run / "tuned.json").write_text(json.dumps({"tuned": [entry | {"spacing": spacing} for spacing in spacings]}))
     for options in ([], ["--steps", 2]):
         _, _, said = diffkit("sample", run, "-n", 1, *options, "--out", tmp_path / f"{len(options)}.png")
         assert "2 steps of ddim" in said

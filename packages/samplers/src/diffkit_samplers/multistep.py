@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from diffkit_schedules import Array, Rates, combine
 
-from diffkit_samplers.loop import Step
+from diffkit_samplers.loop import Evaluation, Step
 
-__all__ = ["decay_of", "level", "mean_weights", "mixed", "multistep", "nodes"]
+__all__ = ["decay_of", "level", "mean_weights", "mixed", "multistep", "nodes", "with_slope"]
 
 
 def multistep(x: Array, step: Step, order: int, *, corrected: bool = False) -> Array:
@@ -33,13 +33,13 @@ def multistep(x: Array, step: Step, order: int, *, corrected: bool = False) -> A
     decay = decay_of(step.now, step.then, step.eta)
     if not 0 < decay < math.inf:
         return step.advance(x)
-    weights = _predicted(levels, level(step.then), decay, order)
+    weights = _weights(nodes(levels[:order], level(step.then)), decay)
     if corrected and step.history:
         before = decay_of(step.history[0].rates, step.now, step.eta)
         if before > 0:
-            predicted = [0.0, *_predicted(levels[1:], levels[0], before, order)]
+            at = nodes(levels[1 : order + 1], levels[0])
+            predicted, again = [0.0, *_weights(at, before)], _weights([1.0, *at], before)
             ratio = math.expm1(-before) / math.expm1(-decay) * math.exp(-decay)
-            again = _weights([1.0, *nodes(levels[1 : order + 1], levels[0])], before)
             weights = _sum(weights, [ratio * w for w in _sum(again, [-w for w in predicted])])
     estimates = [step.estimate.x0, *(each.estimate.x0 for each in step.history)]
     return step.advance(x, mixed(zip(weights, estimates, strict=False)))
@@ -89,6 +89,25 @@ def mean_weights(at: Sequence[float], decay: float) -> list[float]:
     return [sum(c * m for c, m in zip(_basis(at, i), moments, strict=True)) for i in range(len(at))]
 
 
+def with_slope(x: Array, step: Step, weights: Sequence[float], time: float, of_x0: float = 0.0) -> Array:
+    """x at step.s with the mean slope E of the step: the slopes eps + of_x0 x0, here and in the history, with these weights.
+
+    time: of step.now, where the state is x0 + time slope, up to a factor. It is `step` towards D = x0 - time (E - slope).
+
+    >>> import numpy as np
+    >>> from diffkit_samplers import ddim, sampler
+    >>> from diffkit_schedules import rectified
+    >>> euler = sampler()(lambda x, step: with_slope(x, step, [1.0], step.t, -1.0))
+    >>> bool(abs(euler(lambda x, t: t * x, rectified(), np.ones(1)) - ddim(lambda x, t: t * x, rectified(), np.ones(1))) < 1e-12)
+    True
+    """
+    first, *earlier = (-time * (weight - (k == 0)) for k, weight in enumerate(weights))
+    terms = Evaluation(step.t, step.now, step.estimate, x).terms(1.0 + of_x0 * first, first)
+    for each, factor in zip(step.history, earlier, strict=False):
+        terms += each.terms(of_x0 * factor, factor)
+    return step.advance(x, mixed(terms))
+
+
 def mixed(terms: Iterable[tuple[float, Array]]) -> Array:
     """The sum of arrays, each with its weight.
 
@@ -102,10 +121,6 @@ def mixed(terms: Iterable[tuple[float, Array]]) -> Array:
     for other, array in others:
         total, weight = combine(weight, total, other, array), 1.0
     return total
-
-
-def _predicted(levels: Sequence[float], end: float, decay: float, order: int) -> list[float]:
-    return _weights(nodes(levels[:order], end), decay)
 
 
 def _weights(at: Sequence[float], decay: float) -> list[float]:

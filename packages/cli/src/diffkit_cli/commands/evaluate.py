@@ -112,9 +112,9 @@ def evaluate(
         elif json:
             answer(as_document(found, images) | {"options": options_metadata(plan.options), **loaded.metadata()})
         elif checkpoints:
-            print_checkpoints([(at.step, each) for at, each in scored], f"{run}, {plan.options}{plan.tuned}", run)
+            print_checkpoints([(at.step, each) for at, each in scored], f"{run}, {plan.options}{plan.by_tune}", run)
         else:
-            title = f"{loaded.name}, {plan.options}{plan.tuned}"
+            title = f"{loaded.name}, {plan.options}{plan.by_tune}"
             print_evaluation(found, images, title, training=source == config.data.source, held_out=split.held_out)
         if out is not None:
             nearest_figure(out, samples, plan.captions, images, found, plan.metadata("evaluate"))

@@ -67,11 +67,11 @@ def steps(
         with counting("sampling steps") as on_progress:
             for plan, (pixels, seconds, count) in zip(plans, timed_samples(plans, on_progress), strict=True):
                 rows.append(pixels)
-                labels.append(f"{plural(count, 'step')}{', tuned' if plan.tuned else ''}\n{duration(seconds)}")
+                labels.append(f"{plural(count, 'step')}{', tuned' if plan.by_tune else ''}\n{duration(seconds)}")
         figure = labelled_grid(as_pixels(concatenated(rows)), labels, columns=options.n, captions=captions)
         save_png(figure, path, metadata)
         what = f"{plural(len(counts), 'row')} of {plural(options.n, 'image')} from {loaded.name}, of the same noise"
-        samplers = dict.fromkeys(f"{plan.options.sampler}{plan.tuned}" for plan in plans)
+        samplers = dict.fromkeys(f"{plan.options.sampler}{plan.by_tune}" for plan in plans)
         console.print(f"{what}, {' and '.join(samplers)}, seed {options.seed}: {path}")
         for label in labels:
             console.print("  " + label.replace("\n", ": "))

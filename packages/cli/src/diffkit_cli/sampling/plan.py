@@ -44,7 +44,7 @@ class Plan(NamedTuple):
     def __str__(self) -> str:
         number, options = plural(self.options.n, noun(self.shape)), self.options
         worse = f" by {self.worse.name}" if self.worse else ""
-        how = f"{options}{self.tuned}{self._distilled}{worse}"
+        how = f"{options}{self.by_tune}{self._distilled}{worse}"
         return f"{number} from {self.loaded.name}, {self._start}{how}, seed {options.seed}"
 
     @property
@@ -84,8 +84,8 @@ class Plan(NamedTuple):
         return {"condition_files": files} if files else {}
 
     @property
-    def tuned(self) -> str:
-        """Where the sampler and its times come from, if `diffkit tune` found them: of which step and guidance, if others."""
+    def by_tune(self) -> str:
+        """The note that `diffkit tune` found the sampler and its times, and at which other step or guidance; "" if it did not."""
         ours = self.options.sampler, self.options.eta, self.options.spacing
         found = next((each for each in self.model.config.tuned if (each.sampler, each.eta, each.spacing) == ours), None)
         if found is None:
@@ -150,13 +150,13 @@ def make_plan(
 
 
 def comparison_metadata(plans: Sequence[Plan]) -> dict[str, Any]:
-    """The metadata of an image that compares numbers of steps: of the plans, which differ in these and in what is tuned for them.
+    """The metadata of a figure with a row for each plan, which differ in the number of steps, and in what was tuned for it.
 
-    tuned: the steps, samplers and times that `diffkit tune` found. Without a row of other steps there is no sampler besides.
+    counts: the numbers of steps. tuned: the options of the tuned rows, in words; sampler, eta and spacing are the others'.
     """
-    plan = next((each for each in plans if not each.tuned), plans[0])
-    tuned = [str(each.options) for each in plans if each.tuned]
-    of_rows = ("steps", *TUNED) if plan.tuned else ("steps",)
+    plan = next((each for each in plans if not each.by_tune), plans[0])
+    tuned = [str(each.options) for each in plans if each.by_tune]
+    of_rows = ("steps", *TUNED) if plan.by_tune else ("steps",)
     metadata = {key: value for key, value in plan.metadata("steps").items() if key not in of_rows}
     return metadata | {"counts": [each.options.steps for each in plans]} | ({"tuned": tuned} if tuned else {})
 

@@ -110,8 +110,10 @@ def _require_scale(scale: Any) -> None:
             raise ValueError(f"scale must be finite, got {scale}")
     elif not hasattr(scale, "shape"):
         raise ValueError(f"scale must be a number, an array with one per sample, or a function of t; got {scale!r:.60}")
-    elif readable(scale) and not bool(namespace(scale).all(namespace(scale).isfinite(scale))):
-        raise ValueError("scale must be finite, got an array with numbers that are not")
+    elif readable(scale):
+        xp = namespace(scale)
+        if not bool(xp.all(xp.isfinite(scale))):
+            raise ValueError("scale must be finite, got an array with numbers that are not")
 
 
 def _value_at(scale: Callable[[float], Any], t: float) -> Any:
@@ -130,7 +132,9 @@ def _per_sample(scale: float | Array, x: Array) -> Any:
     if isinstance(scale, int | float):
         return float(scale)  # a NumPy float64 would widen x0
     scale = as_array_of(scale, x)
-    return fitting("scale", namespace(x).reshape(scale, (-1,) + (1,) * (x.ndim - 1)) if scale.ndim == 1 else scale, x)
+    if scale.ndim == 1:
+        scale = namespace(x).reshape(scale, (-1,) + (1,) * (x.ndim - 1))
+    return fitting("scale", scale, x)
 
 
 def _rescaled(x0: Array, wanted: Array, rescale: float) -> Array:

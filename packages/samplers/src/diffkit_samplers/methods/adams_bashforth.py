@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from diffkit_schedules import Array, Rates
 
-from diffkit_samplers.loop import Evaluation, Step
-from diffkit_samplers.multistep import mean_weights, mixed, nodes
+from diffkit_samplers.loop import Step
+from diffkit_samplers.multistep import mean_weights, nodes, with_slope
 from diffkit_samplers.sampler import sampler
 
 __all__ = ["ab_2", "ab_3", "lms", "lms_3"]
@@ -84,12 +84,7 @@ def _extrapolated(x: Array, step: Step, time: Callable[[Rates], float], of_x0: f
     now, end = times[0], time(step.then)
     if not -math.inf < end - now < 0:
         return step.advance(x)
-    weights = mean_weights(nodes(times, end), 0.0)
-    first, *earlier = (-now * (weight - (k == 0)) for k, weight in enumerate(weights))
-    terms = Evaluation(step.t, step.now, step.estimate, x).terms(1.0 + of_x0 * first, first)  # as an x0: x0 - now (E - slope)
-    for each, factor in zip(step.history, earlier, strict=False):
-        terms += each.terms(of_x0 * factor, factor)
-    return step.advance(x, mixed(terms))
+    return with_slope(x, step, mean_weights(nodes(times, end), 0.0), now, of_x0)
 
 
 def _straight(rates: Rates) -> float:

@@ -2,7 +2,7 @@
 
 import math
 
-from diffkit_schedules import Array, Rates, Schedule, combine, timesteps_of
+from diffkit_schedules import Array, Rates, Schedule, combine, rates_at, timesteps_of
 
 from diffkit_samplers.loop import Step
 from diffkit_samplers.sampler import sampler
@@ -29,9 +29,9 @@ def tcd(x: Array, step: Step) -> Array:
     """
     if step.eta == 0 or step.s == 0:
         return step.advance(x, eta=0.0)
-    clean = step._replace(then=Rates(1.0, 0.0))  # some schedules have noise at t = 0
-    beyond = clean if step.eta == 1 else step.ending(_earlier(step.schedule, step.s, step.eta))
-    x, below = beyond.advance(x, eta=0.0), beyond.then
+    # gamma = 1 is clean data, and some schedules have noise at t = 0
+    below = Rates(1.0, 0.0) if step.eta == 1 else rates_at(step.schedule, _earlier(step.schedule, step.s, step.eta))
+    x = step._replace(then=below).advance(x, eta=0.0)
     ratio = step.then.alpha / below.alpha
     return combine(ratio, x, math.sqrt(max(step.then.sigma**2 - (ratio * below.sigma) ** 2, 0.0)), step.z(x))
 

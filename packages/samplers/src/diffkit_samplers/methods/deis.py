@@ -4,8 +4,8 @@ import math
 
 from diffkit_schedules import Array
 
-from diffkit_samplers.loop import Evaluation, Step
-from diffkit_samplers.multistep import level, mean_weights, mixed, nodes
+from diffkit_samplers.loop import Step
+from diffkit_samplers.multistep import level, mean_weights, nodes, with_slope
 from diffkit_samplers.sampler import sampler
 
 __all__ = ["deis", "deis_2"]
@@ -51,10 +51,4 @@ def _extrapolated(x: Array, step: Step) -> Array:
     length = end - levels[0]
     if not 0 < length < math.inf:
         return step.advance(x)
-    weights = mean_weights(nodes(levels, end), -length)
-    rho = step.now.sigma / step.now.alpha  # as an x0: D = x0 - rho (E - eps)
-    first, *earlier = (-rho * (weight - (k == 0)) for k, weight in enumerate(weights))
-    terms = Evaluation(step.t, step.now, step.estimate, x).terms(1.0, first)
-    for each, factor in zip(step.history, earlier, strict=False):
-        terms += each.terms(0.0, factor)
-    return step.advance(x, mixed(terms))
+    return with_slope(x, step, mean_weights(nodes(levels, end), -length), step.now.sigma / step.now.alpha)

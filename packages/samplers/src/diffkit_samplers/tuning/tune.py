@@ -14,7 +14,7 @@ from diffkit_samplers.tuning.fine_solution import FineSolution, Start
 __all__ = ["TUNED_METHODS", "Tuned", "tune"]
 
 TUNED_METHODS = ("dpmpp_2m", "deis_2", "deis", "unipc_2", "unipc_3", "ab_2", "ab_3")
-"""The deterministic methods of second order and more with one evaluation a step, but for `lms`: few steps are too long for it."""
+"""The deterministic methods of second order and more with one evaluation a step, without `lms`, which needs short steps."""
 
 MAX_RATIO = 160.0
 """The sigma / alpha from which sampling starts: above it the state is noise alone."""
@@ -50,7 +50,7 @@ def tune(denoise: Denoise, schedule: Schedule, start: Start, *, steps: int, meth
     last, 0. On a table times are entries. Nothing is random. Take 32 samples or more: times that are fitted to 10 may be no
     better for others. It evaluates denoise about 600 times for 4 steps, 2,000 for 8 and 8,000 for 20.
     denoise, schedule: as for `ddim`. start: see `Start`. steps >= 2.
-    Raises ValueError for an unknown method, for none, for steps < 2, and a schedule or table with too few levels.
+    Raises ValueError for an unknown method or none, for steps < 2, and for a schedule or table with too few levels.
     Source: the objective is the one that Shaul et al. 2024 (bespoke solvers) bound, here for the times alone; Sabour et al. 2024
     (Align Your Steps) also fit times to a network.
 

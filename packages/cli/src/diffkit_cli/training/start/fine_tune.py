@@ -95,7 +95,7 @@ class Source(NamedTuple):
 def open_source(path: Path, what: str = "fine-tuning") -> Source:
     """The network of --from: the average of a run, RUN or RUN@STEP, or that of an export or an import.
 
-    what: is done with it. Raises as `open_model`, and `require_denoiser`.
+    what: is done with it. Raises as `open_model` and `require_denoiser` do.
     """
     path, step = at_step(path)
     loaded = open_model(path, raw=False, device="cpu", step=step)
